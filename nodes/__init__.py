@@ -1,0 +1,1 @@
+"""What can be put on the canvas, and the pure mathematics under it."""

@@ -1,0 +1,1 @@
+"""The nodes: thin typed functions, one file per concept."""

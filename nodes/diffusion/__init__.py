@@ -1,0 +1,1 @@
+"""Pure torch: networks, schedules, samplers. Knows no node, no graph and no file."""

@@ -1,0 +1,1 @@
+"""Device, dtype and residency: one frozen policy, one residency object."""

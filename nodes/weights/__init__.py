@@ -1,0 +1,1 @@
+"""Files to modules: detection by table, key tables as data."""

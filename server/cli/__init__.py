@@ -1,0 +1,1 @@
+"""`latentgraph`: the command line."""
