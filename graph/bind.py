@@ -1,0 +1,253 @@
+"""Flat nodes against their specs: every literal checked and normalised, every link typed, every problem reported.
+
+The result is a `BoundGraph`, in which each node has its spec, its literals (defaults filled in, numbers in one form) and
+its links. All problems are found, each with node, input, JSON path, stable code and a suggestion.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+from graph.document import Link, Node
+from graph.errors import Problem, Severity, errors_only, nearest
+from graph.files import Files
+from graph.flatten import Catalogue, FlatGraph
+from graph.json import Json
+from graph.ports import ANY, accepts
+from graph.spec import Choice, FileChoice, Input, Missing, NodeSpec, Number, Text, Toggle, Widget
+
+Check = Callable[..., "str | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class BoundNode:
+    """A node ready to be keyed: `literals` are complete and normalised, `links` lead to existing nodes."""
+
+    spec: NodeSpec
+    literals: Mapping[str, Json]
+    links: Mapping[str, Link]
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BoundGraph:
+    """All sound nodes. `unavailable` says why a sound node cannot run (it needs a muted node); `faulty` are the nodes with
+    errors; `problems` are everyone's, in document order."""
+
+    nodes: Mapping[str, BoundNode]
+    problems: tuple[Problem, ...] = ()
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+    faulty: frozenset[str] = frozenset()
+    gone: Mapping[str, str] = field(default_factory=dict)
+
+
+def bind(
+    flat: FlatGraph,
+    catalogue: Catalogue,
+    files: Files | None = None,
+    checks: Mapping[str, Check] | None = None,
+) -> BoundGraph:
+    """Check every node. `files` resolves file names (None skips that); `checks` are the nodes' own validations by type."""
+    nodes: dict[str, BoundNode] = {}
+    problems: list[Problem] = list(flat.problems)
+    unavailable: dict[str, str] = {}
+    faulty: set[str] = {problem.node for problem in problems if problem.node}
+    for name, node in flat.nodes.items():
+        spec = catalogue.get(node.type)
+        if spec is None:
+            problems.append(_unknown_type(name, node, flat, catalogue))
+            faulty.add(name)
+            continue
+        binding = _Binding(name, node, spec, flat, catalogue, files)
+        bound = binding.bound()
+        check = checks.get(node.type) if checks else None
+        if check is not None and not errors_only(binding.problems):
+            binding.own_check(check, bound)
+        if binding.problems:
+            problems += binding.problems
+            if errors_only(binding.problems):
+                faulty.add(name)
+        if binding.missing_source:
+            unavailable[name] = binding.missing_source
+        nodes[name] = bound
+    return BoundGraph(nodes, tuple(problems), unavailable, frozenset(faulty), flat.gone)
+
+
+class _Binding:
+    """One node being checked: collects its problems while its literals and links are sorted out."""
+
+    __slots__ = ("catalogue", "files", "flat", "missing_source", "name", "node", "problems", "spec")
+
+    def __init__(
+        self, name: str, node: Node, spec: NodeSpec, flat: FlatGraph, catalogue: Catalogue, files: Files | None
+    ) -> None:
+        self.name, self.node, self.spec = name, node, spec
+        self.flat, self.catalogue, self.files = flat, catalogue, files
+        self.problems: list[Problem] = []
+        self.missing_source = ""
+
+    def bound(self) -> BoundNode:
+        literals: dict[str, Json] = {}
+        links: dict[str, Link] = {}
+        for given, value in self.node.inputs.items():
+            port = self.spec.inputs_by_name.get(given) or self.spec.input(given)
+            if port is None:
+                hint = nearest(given, self.spec.inputs_by_name)
+                self._problem("unknown_input", f"{self.spec.type} has no input {given!r}", given, hint, warn=True)
+            elif isinstance(value, Link):
+                links[port.name] = value
+                self._check_link(port, value)
+            else:
+                literals[port.name] = self._literal(port, value)
+        for port in self.spec.inputs:
+            if port.name not in literals and port.name not in links:
+                self._absent(port, literals)
+        return BoundNode(self.spec, literals, links, self.node.title)
+
+    def own_check(self, check: Check, bound: BoundNode) -> None:
+        known = {port.name: bound.literals.get(port.name) for port in self.spec.inputs}
+        complaint = check(**known)
+        if complaint:
+            self._problem("check_failed", complaint, None)
+
+    def _absent(self, port: Input, literals: dict[str, Json]) -> None:
+        if not isinstance(port.default, Missing):
+            literals[port.name] = port.default
+            return
+        lost = self.flat.lost.get((self.name, port.name)) if self.flat.lost else None
+        if port.optional:
+            return
+        if lost is not None:
+            self.missing_source = lost
+            return
+        if isinstance(port.widget, Choice) and port.widget.options:
+            literals[port.name] = port.widget.options[0]
+            return
+        hint = f"Link {_article(port.type)} output to it." if port.widget is None else "Give it a value or link it."
+        self._problem("missing_input", f"required input {port.name!r} is not given", port.name, hint)
+
+    def _check_link(self, port: Input, link: Link) -> None:
+        source = self.flat.nodes.get(link.node)
+        if source is None:
+            hint = nearest(link.node, self.flat.nodes)
+            self._problem("unknown_node", f"linked to node {link.node!r}, which does not exist", port.name, hint)
+            return
+        spec = self.catalogue.get(source.type)
+        if spec is None:
+            return  # reported at the source
+        output = spec.outputs_by_name.get(link.output)
+        if output is None:
+            hint = nearest(link.output, spec.outputs_by_name) or f"It has {', '.join(spec.outputs_by_name) or 'none'}."
+            message = f"{link.node!r} ({spec.type}) has no output {link.output!r}"
+            self._problem("unknown_output", message, port.name, hint)
+            return
+        verdict = accepts(port.type, output.type)
+        if not verdict.ok:
+            fitting = [one.name for one in spec.outputs if accepts(port.type, one.type).ok]
+            hint = f"Its output {fitting[0]!r} fits." if fitting else None
+            self._problem("type_mismatch", f"{link.node}.{link.output}: {verdict.reason}", port.name, hint)
+
+    def _literal(self, port: Input, value: Json) -> Json:
+        if port.widget is None:
+            return self._plain(port, value)
+        for code, message, hint in _faults(port.widget, value, self.files):
+            self._problem(code, message, port.name, hint)
+            return value
+        if isinstance(port.widget, Number):
+            return float(cast("float", value)) if port.widget.kind == "FLOAT" else int(cast("int", value))
+        return value
+
+    def _plain(self, port: Input, value: Json) -> Json:
+        """A literal at an input without a field: right only where the socket takes such values anyway."""
+        fits = port.type == ANY or any(
+            isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
+            for name, kind in _PLAIN.items()
+            if name in port.type.split(",")
+        )
+        if not fits:
+            hint = f"Link {_article(port.type)} output to it."
+            self._problem(
+                "link_expected", f"{port.name!r} takes a link, not the value {_short(value)}", port.name, hint
+            )
+        return value
+
+    def _problem(
+        self, code: str, message: str, port: str | None, hint: str | None = None, *, warn: bool = False
+    ) -> None:
+        path = self.flat.path(self.name, *(("inputs", port) if port else ()))
+        severity: Severity = "warning" if warn else "error"
+        self.problems.append(
+            Problem(code, message, node=self.name, input=port, path=path, hint=hint, severity=severity)
+        )
+
+
+_PLAIN: Mapping[str, type | tuple[type, ...]] = {"INT": int, "FLOAT": (int, float), "STRING": str, "BOOLEAN": bool}
+
+Fault = tuple[str, str, "str | None"]
+
+
+def _faults(widget: Widget, value: Json, files: Files | None) -> Iterator[Fault]:
+    """What is wrong with `value` in this field, most telling first."""
+    match widget:
+        case Number():
+            yield from _number_faults(widget, value)
+        case Text():
+            if not isinstance(value, str):
+                yield "wrong_type", f"expects a text, not {_short(value)}", None
+        case Toggle():
+            if not isinstance(value, bool):
+                yield "wrong_type", f"expects true or false, not {_short(value)}", None
+        case Choice():
+            if not isinstance(value, str) or value not in widget.options:
+                hint = (nearest(value, widget.options) if isinstance(value, str) else None) or _some(widget.options)
+                yield "not_a_choice", f"{_short(value)} is not one of its choices", hint
+        case FileChoice():
+            yield from _file_faults(widget, value, files)
+
+
+def _number_faults(widget: Number, value: Json) -> Iterator[Fault]:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        word = "a whole number" if widget.kind == "INT" else "a number"
+        yield "wrong_type", f"expects {word}, not {_short(value)}", None
+        return
+    if not math.isfinite(value):
+        yield "wrong_type", f"expects a finite number, not {value}", None
+        return
+    if widget.kind == "INT" and value != int(value):
+        yield "wrong_type", f"expects a whole number, not {value}", f"Try {round(value)}."
+    if widget.minimum is not None and value < widget.minimum:
+        yield "too_small", f"{value} is below the minimum {widget.minimum}", f"Use {widget.minimum} or more."
+    if widget.maximum is not None and value > widget.maximum:
+        yield "too_big", f"{value} is above the maximum {widget.maximum}", f"Use {widget.maximum} or less."
+
+
+def _file_faults(widget: FileChoice, value: Json, files: Files | None) -> Iterator[Fault]:
+    if not isinstance(value, str) or not value:
+        yield "wrong_type", f"expects the name of a file in {widget.folder!r}, not {_short(value)}", None
+    elif files is not None and value not in widget.extra and files.find(widget.folder, value) is None:
+        names = [*files.names(widget.folder), *widget.extra]
+        hint = nearest(value, names) or (_some(names) if names else f"The folder {widget.folder!r} is empty.")
+        yield "file_not_found", f"there is no file {value!r} in {widget.folder!r}", hint
+
+
+def _unknown_type(name: str, node: Node, flat: FlatGraph, catalogue: Catalogue) -> Problem:
+    hint = nearest(node.type, catalogue) or "Install the plugin that provides it, or remove the node."
+    path = flat.path(name, "type")
+    return Problem("unknown_type", f"unknown node type {node.type!r}", node=name, path=path, hint=hint)
+
+
+def _some(names: tuple[str, ...] | list[str], most: int = 8) -> str:
+    more = f", ... ({len(names)} in all)" if len(names) > most else ""
+    return f"Choose {', '.join(names[:most])}{more}."
+
+
+def _short(value: Json) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _article(kind: str) -> str:
+    return f"{'an' if kind[:1] in 'AEIOU' else 'a'} {kind.replace(',', ' or ')}"

@@ -1,0 +1,325 @@
+"""A typed Python function becomes a node: its signature is its declaration.
+
+    @node("VAEDecode", category="latent", returns="IMAGE")
+    def vae_decode(*, samples: Latent, vae: Vae) -> Image:
+        '''Decode latents to pixels.'''
+
+Parameters are inputs in their order; annotations give socket types and widgets, defaults give defaults, `X | None = None`
+an optional input. `Annotated` carries what Python's types cannot say (`Range`, `Choices`, `FileIn`, ...). A parameter of
+type `Context` is given by the run. The decorator returns the function itself, callable as before, and refuses at import
+what it cannot type.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+from graph.context import Context
+from graph.errors import DeclarationError
+from graph.json import Json
+from graph.result import Blocked, Expansion, Report
+from graph.spec import MISSING, Choice, FileChoice, Input, Lane, Missing, NodeSpec, Number, Output, Text, Toggle, Widget
+
+NodeFunction = TypeVar("NodeFunction", bound=Callable[..., object])
+Needs = Callable[..., Sequence[str]]
+Check = Callable[..., "str | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Bounds of a number, both included; `step` and `round` as the editor offers and keeps them."""
+
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    step: int | float | None = None
+    round: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """One of these names. (`Literal["a", "b"]` says the same for short lists.)"""
+
+    options: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class FileIn:
+    """The name of a file in a known folder; its content is part of the node's key."""
+
+    folder: str
+    upload: bool = False
+    extra: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Multiline:
+    """A text field of several lines; `dynamic_prompts` for prompts."""
+
+    dynamic_prompts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """A seed: editors offer to change it after each run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lazy:
+    """Evaluated only when the node's `needs` function names it; otherwise passed as None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unlinked:
+    """An optional input that has a widget and a default (ComfyUI's `optional` section)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketOnly:
+    """A number, text or toggle that has no field: it can only be linked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tooltip:
+    """Help for one input."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Implementation:
+    """A spec and what runs it. `needs` names the lazy inputs wanted; `check` adds a validation over the literals."""
+
+    spec: NodeSpec
+    function: Callable[..., object]
+    needs: Needs | None = None
+    check: Check | None = None
+    context: str | None = None
+
+
+ATTRIBUTE = "__latentgraph_node__"
+
+
+def node(
+    type: str,  # noqa: A002 - the document's word
+    *,
+    category: str,
+    returns: str | tuple[str, ...] = (),
+    display_name: str = "",
+    version: int = 1,
+    effect: bool = False,
+    deterministic: bool = True,
+    lane: Lane = "cpu",
+    deprecated: bool = False,
+    experimental: bool = False,
+    aliases: tuple[tuple[str, str], ...] = (),
+    needs: Needs | None = None,
+    check: Check | None = None,
+) -> Callable[[NodeFunction], NodeFunction]:
+    """Declare the decorated function as the node `type`. `returns` names its outputs.
+
+    Raises `DeclarationError`, naming the function and the parameter, for what cannot be typed.
+    """
+
+    def declare(function: NodeFunction) -> NodeFunction:
+        name = getattr(function, "__qualname__", repr(function))
+        hints = _hints(function, name)
+        context, inputs, takes_lists = _inputs(function, hints, name)
+        outputs, expands = _outputs(hints.get("return", MISSING), returns, name)
+        if (needs is None) != (not any(one.lazy for one in inputs)):
+            raise DeclarationError(f"{name}: lazy inputs and a `needs` function belong together")
+        spec = NodeSpec(
+            type=type,
+            category=category,
+            inputs=inputs,
+            outputs=outputs,
+            display_name=display_name or type,
+            description=inspect.cleandoc(function.__doc__ or ""),
+            version=version,
+            effect=effect,
+            deterministic=deterministic,
+            takes_lists=takes_lists,
+            expands=expands,
+            asynchronous=inspect.iscoroutinefunction(function),
+            lane=lane,
+            deprecated=deprecated,
+            experimental=experimental,
+            aliases=aliases,
+            module=function.__module__,
+        )
+        setattr(function, ATTRIBUTE, Implementation(spec, function, needs, check, context))
+        return function
+
+    return declare
+
+
+def implementation(function: object) -> Implementation | None:
+    """The declaration of a decorated function, None for anything else."""
+    found = getattr(function, ATTRIBUTE, None)
+    return found if isinstance(found, Implementation) else None
+
+
+def socket_type(annotation: object, place: str) -> str:
+    """The socket type of a Python type: `int` is INT, `object` is `*`, `Image | Mask` is `IMAGE,MASK`."""
+    if annotation in _PRIMITIVES:
+        return _PRIMITIVES[typing.cast("type", annotation)]
+    if _is_union(annotation):
+        return ",".join(socket_type(one, place) for one in get_args(annotation))
+    name = getattr(annotation, "socket_type", None)
+    if isinstance(name, str):
+        return name
+    raise DeclarationError(f"{place}: {annotation!r} is not a socket type (give the class a `socket_type`)")
+
+
+_PRIMITIVES: dict[object, str] = {int: "INT", float: "FLOAT", str: "STRING", bool: "BOOLEAN", object: "*"}
+
+
+def _hints(function: Callable[..., object], name: str) -> dict[str, object]:
+    try:
+        return typing.get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise DeclarationError(f"{name}: an annotation cannot be resolved: {error}") from error
+
+
+def _inputs(
+    function: Callable[..., object], hints: dict[str, object], name: str
+) -> tuple[str | None, tuple[Input, ...], bool]:
+    context: str | None = None
+    inputs: list[Input] = []
+    lists: list[bool] = []
+    for parameter in inspect.signature(function).parameters.values():
+        place = f"{name}({parameter.name})"
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
+            raise DeclarationError(f"{place}: inputs are passed by name, one parameter each")
+        if parameter.name not in hints:
+            raise DeclarationError(f"{place}: has no type annotation")
+        annotation = hints[parameter.name]
+        if annotation is Context:
+            context = parameter.name
+            continue
+        default = MISSING if parameter.default is parameter.empty else parameter.default
+        one, is_list = _input(parameter.name, annotation, default, place)
+        inputs.append(one)
+        lists.append(is_list)
+    if any(lists) and not all(lists):
+        raise DeclarationError(f"{name}: either every input is a list or none is")
+    return context, tuple(inputs), bool(lists) and all(lists)
+
+
+def _input(name: str, annotation: object, default: Any, place: str) -> tuple[Input, bool]:
+    marks: tuple[object, ...] = ()
+    if get_origin(annotation) is Annotated:
+        annotation, *extras = get_args(annotation)
+        marks = tuple(extras)
+    annotation, optional = _without_none(annotation)
+    if optional and default is not None and not isinstance(default, Missing):
+        raise DeclarationError(f"{place}: an input that may be None has no other default than None")
+    is_list = get_origin(annotation) is list
+    if is_list:
+        (annotation,) = get_args(annotation)
+        if get_origin(annotation) is Annotated:
+            annotation, *extras = get_args(annotation)
+            marks += tuple(extras)
+    if get_origin(annotation) is Literal:
+        marks += (Choices(get_args(annotation)),)
+        annotation = str
+    widget = _widget(annotation, marks, place)
+    kind = "COMBO" if isinstance(widget, Choice | FileChoice) else socket_type(annotation, place)
+    one = Input(
+        name=name,
+        type=kind,
+        widget=widget,
+        default=_default(default, widget, place),
+        optional=optional or _mark(marks, Unlinked) is not None,
+        lazy=_mark(marks, Lazy) is not None,
+        tooltip=tooltip.text if (tooltip := _mark(marks, Tooltip)) else None,
+    )
+    return one, is_list
+
+
+def _default(default: Any, widget: Widget | None, place: str) -> Json | Missing:
+    if isinstance(default, Missing) or default is None:
+        return MISSING
+    if widget is None:
+        raise DeclarationError(f"{place}: only an input with a field can have a default")
+    if isinstance(widget, Number) and widget.kind == "FLOAT":
+        return float(default)
+    if isinstance(widget, Choice) and default not in widget.options:
+        raise DeclarationError(f"{place}: default {default!r} is not among its choices")
+    return typing.cast("Json", default)
+
+
+def _widget(annotation: object, marks: tuple[object, ...], place: str) -> Widget | None:
+    if _mark(marks, SocketOnly):
+        return None
+    if (files := _mark(marks, FileIn)) is not None:
+        return FileChoice(files.folder, files.upload, files.extra)
+    if (choices := _mark(marks, Choices)) is not None:
+        if not all(isinstance(option, str) for option in choices.options):
+            raise DeclarationError(f"{place}: choices are texts")
+        return Choice(tuple(choices.options))
+    if annotation is bool:
+        return Toggle()
+    if annotation is int or annotation is float:
+        bounds = _mark(marks, Range) or Range()
+        seed = _mark(marks, Seed) is not None
+        kind: Literal["INT", "FLOAT"] = "INT" if annotation is int else "FLOAT"
+        return Number(kind, bounds.minimum, bounds.maximum, bounds.step, bounds.round, seed)
+    if annotation is str:
+        lines = _mark(marks, Multiline)
+        return Text(lines is not None, lines is not None and lines.dynamic_prompts)
+    return None
+
+
+def _outputs(annotation: object, returns: str | tuple[str, ...], name: str) -> tuple[tuple[Output, ...], bool]:
+    if isinstance(annotation, Missing):
+        raise DeclarationError(f"{name}: has no return annotation")
+    parts = [part for part in _union(annotation) if part not in (Blocked, type(None))]
+    expands = Expansion in parts
+    parts = [part for part in parts if part is not Expansion]
+    if len(parts) > 1:
+        raise DeclarationError(f"{name}: returns one type or one tuple of types, not {annotation!r}")
+    values = [] if not parts else list(get_args(parts[0])) if get_origin(parts[0]) is tuple else [parts[0]]
+    values = [value for value in values if value is not Report]
+    names = (returns,) if isinstance(returns, str) else returns
+    if len(names) != len(values) or len(set(names)) != len(names):
+        raise DeclarationError(f"{name}: `returns` gives {len(names)} distinct names for {len(values)} outputs")
+    return tuple(_output(output, value, name) for output, value in zip(names, values, strict=True)), expands
+
+
+def _output(output: str, annotation: object, name: str) -> Output:
+    place = f"{name} -> {output}"
+    parts = [part for part in _union(annotation) if part is not Blocked]
+    annotation = parts[0] if len(parts) == 1 else Union[tuple(parts)]  # noqa: UP007 - built at run time
+    is_list = get_origin(annotation) is list
+    if is_list:
+        (annotation,) = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    return Output(output, socket_type(annotation, place), is_list)
+
+
+def _is_union(annotation: object) -> bool:
+    return get_origin(annotation) in (Union, types.UnionType)
+
+
+def _union(annotation: object) -> Iterable[object]:
+    return get_args(annotation) if _is_union(annotation) else (annotation,)
+
+
+def _without_none(annotation: object) -> tuple[object, bool]:
+    parts = tuple(part for part in _union(annotation) if part is not type(None))
+    if len(parts) == len(tuple(_union(annotation))):
+        return annotation, False
+    return (parts[0] if len(parts) == 1 else Union[parts]), True  # noqa: UP007 - built at run time
+
+
+Mark = TypeVar("Mark")
+
+
+def _mark(marks: tuple[object, ...], kind: type[Mark]) -> Mark | None:
+    return next((mark for mark in marks if isinstance(mark, kind)), None)

@@ -1,0 +1,82 @@
+"""What can go wrong, as values: a `Problem` says where, with which stable code, and what to do next.
+
+Only two exceptions leave the engine: `InputError` (the user's document, parameter or file is wrong; carries every
+problem found) and `Cancelled`. A failing node is not an exception but an event (`events.NodeFailed`).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, and where.
+
+    `code` never changes once published; `path` is a JSON path into the file; `hint` says what to do.
+    """
+
+    code: str
+    message: str
+    node: str | None = None
+    input: str | None = None
+    path: str | None = None
+    hint: str | None = None
+    severity: Severity = "error"
+
+    def __str__(self) -> str:
+        place = self.path or ".".join(part for part in (self.node, self.input) if part)
+        text = f"{place}: {self.message}" if place else self.message
+        text = f"{text} [{self.code}]"
+        return f"{text}\n    {self.hint}" if self.hint else text
+
+
+class GraphError(Exception):
+    """Base of what the engine raises on purpose. `code` is stable, `hint` says what to do."""
+
+    code = "graph_error"
+
+    def __init__(self, message: str, *, code: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+        self.hint = hint
+
+
+class InputError(GraphError):
+    """The input was wrong. Carries every problem found, never only the first."""
+
+    code = "input_wrong"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)), hint=problems[0].hint if problems else None)
+        self.problems = tuple(problems)
+
+
+class DeclarationError(GraphError):
+    """A node's Python declaration cannot be typed. Raised at import, with the function's name."""
+
+    code = "node_declaration"
+
+
+class Cancelled(Exception):  # noqa: N818 - an outcome, not a fault
+    """Raised inside a node body at its next cooperative point after a cancel."""
+
+
+def errors_only(problems: Iterable[Problem]) -> list[Problem]:
+    """Those problems that forbid a run."""
+    return [problem for problem in problems if problem.severity == "error"]
+
+
+def nearest(word: str, choices: Iterable[str]) -> str | None:
+    """A suggestion: `Did you mean 'KSampler'?` for a near miss, else None."""
+    matches = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)
+    if not matches:
+        lowered = {choice.lower(): choice for choice in choices}
+        matches = [lowered[word.lower()]] if word.lower() in lowered else []
+    return f"Did you mean {matches[0]!r}?" if matches else None

@@ -1,0 +1,223 @@
+"""From the document as written to the nodes that really exist: subgraphs, mute, bypass and reroutes resolved.
+
+Inner nodes get colon paths (`instance:inner`), as ComfyUI names them. A muted node is gone. A bypassed node is gone too,
+but each of its outputs becomes one of its inputs of the same type; a `Reroute` is a node that is always bypassed. What
+lost its source that way is listed in `lost` with the reason, for `bind.py` to judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from graph.document import SUBGRAPH, Document, InputValue, Link, Mode, Node, Subgraph, json_path
+from graph.errors import Problem, nearest
+from graph.ports import accepts
+from graph.spec import NodeSpec
+
+REROUTE: Final = "Reroute"
+MAX_NODES: Final = 200_000
+
+Catalogue: TypeAlias = "Mapping[str, NodeSpec]"
+
+
+@dataclass(frozen=True, slots=True)
+class FlatGraph:
+    """`nodes` by flat id; `places` gives the JSON path of nodes that came out of a subgraph; `lost` gives, for inputs
+    whose source was muted or bypassed away, the reason; `gone` the muted and bypassed nodes, with the word for it."""
+
+    nodes: Mapping[str, Node]
+    places: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lost: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    gone: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+    def path(self, node: str, *more: str) -> str:
+        return json_path(*self.places.get(node, ("nodes", node)), *more)
+
+
+def flatten(document: Document, catalogue: Catalogue) -> FlatGraph:
+    """Resolve structure. Never raises for a user's mistake: unknown and recursive subgraphs are `problems`."""
+    plain = all(
+        node.mode == "on" and node.type != REROUTE and not node.type.startswith(SUBGRAPH)
+        for node in document.nodes.values()
+    )
+    if plain:
+        return FlatGraph(document.nodes)
+    expansion = _Expansion(document.subgraphs)
+    expansion.expand(document.nodes)
+    return _without_gone(expansion, catalogue)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """One graph still to be laid out: the document's own, or a subgraph at an instance."""
+
+    prefix: str
+    nodes: Mapping[str, Node]
+    place: tuple[str, ...]
+    chain: tuple[str, ...] = ()
+    mode: Mode = "on"
+
+
+class _Expansion:
+    """Lays subgraph instances out into flat nodes, iteratively."""
+
+    def __init__(self, subgraphs: Mapping[str, Subgraph]) -> None:
+        self.subgraphs = subgraphs
+        self.nodes: dict[str, Node] = {}
+        self.places: dict[str, tuple[str, ...]] = {}
+        self.outputs: dict[tuple[str, str], Link] = {}
+        self.problems: list[Problem] = []
+
+    def expand(self, nodes: Mapping[str, Node]) -> None:
+        scopes = [_Scope("", nodes, ("nodes",))]
+        while scopes:
+            scope = scopes.pop()
+            for name, node in scope.nodes.items():
+                inner = self._place(scope, name, node)
+                if inner is not None:
+                    scopes.append(inner)
+            if len(self.nodes) > MAX_NODES:
+                message = f"subgraphs expand to more than {MAX_NODES:,} nodes"
+                self.problems.append(Problem("subgraph_too_large", message, path="$.subgraphs"))
+                return
+
+    def _place(self, scope: _Scope, name: str, node: Node) -> _Scope | None:
+        flat = scope.prefix + name
+        mode = scope.mode if scope.mode != "on" else node.mode
+        inputs = {key: _prefixed(value, scope.prefix) for key, value in node.inputs.items()}
+        if not node.type.startswith(SUBGRAPH):
+            self.nodes[flat] = Node(node.type, inputs, mode, node.title, node.ui)
+            if scope.prefix:
+                self.places[flat] = (*scope.place, name)
+            return None
+        return self._instance(scope, name, node.type.removeprefix(SUBGRAPH), inputs, mode)
+
+    def _instance(
+        self, scope: _Scope, name: str, wanted: str, inputs: dict[str, InputValue], mode: Mode
+    ) -> _Scope | None:
+        path = json_path(*scope.place, name, "type")
+        subgraph = self.subgraphs.get(wanted)
+        if subgraph is None:
+            hint = nearest(wanted, self.subgraphs)
+            message = f"there is no subgraph {wanted!r} in this document"
+            self.problems.append(Problem("unknown_subgraph", message, node=scope.prefix + name, path=path, hint=hint))
+            return None
+        if wanted in scope.chain:
+            message = f"subgraph {wanted!r} contains itself ({' -> '.join([*scope.chain, wanted])})"
+            self.problems.append(Problem("recursive_subgraph", message, node=scope.prefix + name, path=path))
+            return None
+        prefix = f"{scope.prefix}{name}:"
+        place = ("subgraphs", wanted, "nodes")
+        nodes = self._with_parameters(subgraph, inputs, scope.prefix + name, path)
+        for output in subgraph.outputs:
+            link = Link(prefix + output.source.node, output.source.output)
+            self.outputs[scope.prefix + name, output.name] = link
+        return _Scope(prefix, nodes, place, (*scope.chain, wanted), mode)
+
+    def _with_parameters(
+        self, subgraph: Subgraph, given: dict[str, InputValue], instance: str, path: str
+    ) -> Mapping[str, Node]:
+        nodes = dict(subgraph.nodes)
+        known = {parameter.name: parameter for parameter in subgraph.parameters}
+        for name, value in given.items():
+            parameter = known.get(name)
+            if parameter is None:
+                message = f"subgraph {subgraph.name!r} has no input {name!r}"
+                hint = nearest(name, known)
+                self.problems.append(Problem("unknown_input", message, node=instance, input=name, path=path, hint=hint))
+                continue
+            for inner, input_name in parameter.binds:
+                if inner in nodes:
+                    old = nodes[inner]
+                    outer = _Absolute(value) if isinstance(value, Link) else value
+                    nodes[inner] = Node(old.type, {**old.inputs, input_name: outer}, old.mode, old.title, old.ui)
+        return nodes
+
+
+@dataclass(frozen=True, slots=True)
+class _Absolute(Link):
+    """A link that already carries flat names, so that entering a subgraph does not prefix it again."""
+
+    node: str
+    output: str
+
+    def __init__(self, link: Link) -> None:
+        object.__setattr__(self, "node", link.node)
+        object.__setattr__(self, "output", link.output)
+
+
+def _prefixed(value: InputValue, prefix: str) -> InputValue:
+    if isinstance(value, _Absolute):
+        return Link(value.node, value.output)
+    return Link(prefix + value.node, value.output) if isinstance(value, Link) else value
+
+
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    reason: str
+
+
+def _without_gone(expansion: _Expansion, catalogue: Catalogue) -> FlatGraph:
+    """Drop muted, bypassed and reroute nodes and lead every link to what it now comes from."""
+    gone: dict[str, str] = {}
+    for name, node in expansion.nodes.items():
+        if node.mode == "mute":
+            gone[name] = "muted"
+        elif node.mode == "bypass" or node.type == REROUTE:
+            gone[name] = "rerouted" if node.type == REROUTE and node.mode != "bypass" else "bypassed"
+    nodes: dict[str, Node] = {}
+    lost: dict[tuple[str, str], str] = {}
+    for name, node in expansion.nodes.items():
+        if name in gone:
+            continue
+        inputs: dict[str, InputValue] = {}
+        for key, value in node.inputs.items():
+            source = _source(value, expansion, gone, catalogue) if isinstance(value, Link) else value
+            if isinstance(source, _Lost):
+                lost[name, key] = source.reason
+            else:
+                inputs[key] = source
+        nodes[name] = Node(node.type, inputs, "on", node.title, node.ui)
+    return FlatGraph(nodes, expansion.places, lost, gone, tuple(expansion.problems))
+
+
+def _source(link: Link, expansion: _Expansion, gone: Mapping[str, str], catalogue: Catalogue) -> InputValue | _Lost:
+    seen: set[tuple[str, str]] = set()
+    current = link
+    while True:
+        if (current.node, current.output) in seen:
+            return _Lost(f"`{link.node}` passes only itself through")
+        seen.add((current.node, current.output))
+        inner = expansion.outputs.get((current.node, current.output))
+        if inner is not None:
+            current = inner
+            continue
+        if current.node not in gone:
+            return current
+        if gone[current.node] == "muted":
+            return _Lost(f"`{current.node}` is muted")
+        passed = _passed_through(expansion.nodes[current.node], current.output, catalogue)
+        if not isinstance(passed, Link):
+            return _Lost(f"`{current.node}` is bypassed and has nothing to pass through") if passed is None else passed
+        current = passed
+
+
+def _passed_through(node: Node, output: str, catalogue: Catalogue) -> InputValue | None:
+    """What a bypassed node's output becomes: the input in the same position if its type is the same, else the first
+    input of that type, else the first that fits. None when nothing given fits."""
+    if node.type == REROUTE:
+        return next(iter(node.inputs.values()), None)
+    spec = catalogue.get(node.type)
+    port = spec.outputs_by_name.get(output) if spec else None
+    if spec is None or port is None:
+        return None
+    position = spec.outputs.index(port)
+    same = [one for one in spec.inputs if one.type == port.type and one.name in node.inputs]
+    opposite = [one for one in spec.inputs[position : position + 1] if one in same]
+    fitting = [one for one in spec.inputs if one.name in node.inputs and accepts(port.type, one.type).ok]
+    for candidate in (*opposite, *same, *fitting):
+        return node.inputs[candidate.name]
+    return None

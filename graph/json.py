@@ -1,0 +1,95 @@
+"""JSON text to values, strictly: the one door through which files and requests enter.
+
+Python's parser accepts duplicate keys (the last wins, silently), NaN, and input nested deeper than the stack. Here
+each of these is a `Problem` with a place, so that what is read is exactly what was written.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TypeAlias
+
+from graph.errors import InputError, Problem
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+JsonObject: TypeAlias = "dict[str, Json]"
+
+MAX_BYTES = 64 * 2**20
+MAX_DEPTH = 200
+
+
+def loads(text: str | bytes, *, source: str = "document", max_bytes: int = MAX_BYTES) -> Json:
+    """Parse JSON. Raises `InputError` (codes json_*) for anything that is not exactly one strict JSON value."""
+    if len(text) > max_bytes:
+        raise _refused("json_too_large", f"{source} has {len(text):,} bytes; at most {max_bytes:,} are read", "")
+    value: Json = None
+    try:
+        decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text.removeprefix("\ufeff")
+        value = json.loads(decoded, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+        too_deep = _deeper_than(value, MAX_DEPTH)
+    except UnicodeDecodeError as error:
+        raise _refused(
+            "json_encoding", f"{source} is not UTF-8 text (byte {error.start})", "Save it as UTF-8."
+        ) from None
+    except _DuplicateKeyError as error:
+        raise _refused(
+            "json_duplicate_key",
+            f"{source} has the key {error.key!r} twice in one object",
+            "Keep one of the two; which one was meant cannot be known.",
+        ) from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise _refused("json_syntax", f"{source} is not JSON: {error.msg} at {where}", "") from None
+    except RecursionError:
+        too_deep = True
+    except ValueError as error:  # NaN, Infinity, integers of thousands of digits
+        raise _refused("json_number", f"{source} holds a number that JSON does not have: {error}", "") from None
+    if too_deep:
+        raise _refused("json_too_deep", f"{source} is nested deeper than {MAX_DEPTH} levels", "")
+    return value
+
+
+def canonical(value: object) -> bytes:
+    """The one byte form of a JSON value: sorted keys, no spaces, ASCII. Keys are hashes of this."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+class _DuplicateKeyError(Exception):
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+def _unique_keys(pairs: list[tuple[str, Json]]) -> JsonObject:
+    result = dict(pairs)
+    if len(result) == len(pairs):
+        return result
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise _DuplicateKeyError(key)
+        seen.add(key)
+    return result
+
+
+def _refuse_constant(name: str) -> Json:
+    raise ValueError(name)
+
+
+def _deeper_than(value: Json, limit: int) -> bool:
+    level: list[Json] = [value]
+    for _ in range(limit):
+        level = [child for parent in level for child in _children(parent)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: Json) -> list[Json]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def _refused(code: str, message: str, hint: str) -> InputError:
+    return InputError([Problem(code, message, hint=hint or None)])

@@ -1,0 +1,78 @@
+"""What a node may return beside plain values.
+
+A node returns its outputs as they are (one value, or a tuple in declared order). It may also return a `Report` (what it
+wrote or wants to show), a `Blocked` in place of a value (consumers skip), or an `Expansion` (a graph to run in its place).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from graph.json import Json
+
+
+@dataclass(frozen=True, slots=True)
+class SavedFile:
+    """A file a node wrote: `folder` is a known folder (output, temp), `name` relative to it with forward slashes."""
+
+    folder: str
+    name: str
+    bytes: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a node with an effect tells people: files it wrote, text it shows."""
+
+    files: tuple[SavedFile, ...] = ()
+    text: tuple[str, ...] = ()
+
+    def __add__(self, other: Report) -> Report:
+        return Report(self.files + other.files, self.text + other.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """In place of a value: every consumer skips, silently or (with a message) reporting once why."""
+
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outer:
+    """Inside an `Expansion`: whatever is linked or written at the expanding node's own input `name`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """Inside an `Expansion`: the output of another node of the same expansion."""
+
+    node: str
+    output: str
+
+
+ExpansionInput: TypeAlias = "Outer | Inner | Json"
+
+
+@dataclass(frozen=True, slots=True)
+class ExpansionNode:
+    """A node of an expansion. Its literals are JSON; its links are `Outer` or `Inner`."""
+
+    type: str
+    inputs: Mapping[str, ExpansionInput] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """A graph to run in place of the node that returns it: `outputs` says where the node's own outputs come from.
+
+    A loop is a node whose expansion ends in another of its kind (a tail call); depth costs memory per iteration, not stack.
+    """
+
+    nodes: Mapping[str, ExpansionNode]
+    outputs: Mapping[str, Outer | Inner]

@@ -1,0 +1,128 @@
+"""The JSON Schema (draft 2020-12) of a workflow document, published as `graph/latentgraph-1.schema.json`.
+
+`document.py` reads right files fast; only a wrong one is shown to the schema validator, which names every fault. A test
+holds the published file equal to `document_schema()`, and the reader and the schema to the same verdict.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from graph.errors import Problem
+from graph.json import Json, JsonObject
+
+ADDRESS = "https://latentgraph.dev/schema/latentgraph-1.json"
+
+
+def document_schema() -> JsonObject:
+    """The schema of `latentgraph/1`."""
+    name: JsonObject = {"type": "string", "minLength": 1}
+    pair: JsonObject = {"type": "array", "prefixItems": [name, name], "items": False, "minItems": 2}
+    ui: JsonObject = {"type": "object", "description": "Belongs to editors; never changes a result."}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": ADDRESS,
+        "title": "latentgraph workflow",
+        "type": "object",
+        "required": ["format", "nodes"],
+        "additionalProperties": False,
+        "properties": {
+            "$schema": {"type": "string"},
+            "format": {"const": "latentgraph/1"},
+            "name": {"type": "string"},
+            "description": {"type": "string"},
+            "nodes": {"$ref": "#/$defs/nodes"},
+            "parameters": {"$ref": "#/$defs/parameters"},
+            "subgraphs": {
+                "type": "object",
+                "propertyNames": {"minLength": 1},
+                "additionalProperties": {"$ref": "#/$defs/subgraph"},
+            },
+            "ui": ui,
+        },
+        "$defs": {
+            "nodes": {
+                "type": "object",
+                "propertyNames": {"minLength": 1},
+                "additionalProperties": {"$ref": "#/$defs/node"},
+            },
+            "node": {
+                "type": "object",
+                "required": ["type"],
+                "additionalProperties": False,
+                "properties": {
+                    "type": {**name, "description": "A node type, or `subgraph:NAME`."},
+                    "inputs": {
+                        "type": "object",
+                        "propertyNames": {"minLength": 1},
+                        "additionalProperties": {"$ref": "#/$defs/input"},
+                    },
+                    "mode": {"enum": ["on", "mute", "bypass"]},
+                    "title": {"type": ["string", "null"]},
+                    "ui": ui,
+                },
+            },
+            "input": {
+                "description": "A link, a literal, or an object literal wrapped in `value`.",
+                "if": {"type": "object"},
+                "then": {
+                    "type": "object",
+                    "minProperties": 1,
+                    "maxProperties": 1,
+                    "additionalProperties": False,
+                    "properties": {"from": pair, "value": True},
+                },
+            },
+            "parameters": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["name", "binds"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "name": name,
+                        "binds": {"type": "array", "items": pair},
+                        "help": {"type": ["string", "null"]},
+                    },
+                },
+            },
+            "subgraph": {
+                "type": "object",
+                "required": ["nodes"],
+                "additionalProperties": False,
+                "properties": {
+                    "name": {"type": "string"},
+                    "nodes": {"$ref": "#/$defs/nodes"},
+                    "parameters": {"$ref": "#/$defs/parameters"},
+                    "outputs": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "required": ["name", "from"],
+                            "additionalProperties": False,
+                            "properties": {"name": name, "from": pair},
+                        },
+                    },
+                    "ui": ui,
+                },
+            },
+        },
+    }
+
+
+def structural_problems(data: Json, *, most: int = 100) -> list[Problem]:
+    """Every place where `data` breaks the schema, in document order, at most `most`."""
+    from jsonschema import Draft202012Validator  # imported here: 0.1 s that right files never pay
+
+    validator = Draft202012Validator(document_schema())
+    errors = sorted(validator.iter_errors(data), key=lambda error: [str(part) for part in error.absolute_path])
+    return [_problem(list(error.absolute_path), error.message) for error in errors[:most]]
+
+
+def _problem(path: list[str | int], message: str) -> Problem:
+    text = "$" + "".join(
+        f".{part}" if isinstance(part, str) and part.isidentifier() else f"[{part!r}]" for part in path
+    )
+    node = cast("str", path[1]) if len(path) > 1 and path[0] == "nodes" else None
+    message = message if len(message) < 300 else message[:297] + "..."
+    return Problem("document_structure", message, node=node, path=text)

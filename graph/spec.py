@@ -1,0 +1,258 @@
+"""What a node is, as data: sockets, widgets, defaults, traits.
+
+A `NodeSpec` is all that validation, planning, the editor, the command line and the API ever need to know of a node; the
+Python function behind it is needed only to run it. Specs travel as JSON (`to_json`, `from_json`), so that processes
+which must not import torch can still read the catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias, cast
+
+from graph.json import Json, JsonObject
+
+Lane = Literal["inline", "cpu", "io", "device"]
+NumberKind = Literal["INT", "FLOAT"]
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """An INT or FLOAT field. `round` is the precision to which FLOATs are kept, `seed` asks for a control after each run."""
+
+    kind: NumberKind
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    step: int | float | None = None
+    round: float | None = None
+    seed: bool = False
+
+    def schema(self) -> JsonObject:
+        schema: JsonObject = {"type": "integer" if self.kind == "INT" else "number"}
+        if self.minimum is not None:
+            schema["minimum"] = self.minimum
+        if self.maximum is not None:
+            schema["maximum"] = self.maximum
+        return schema
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A STRING field. `dynamic_prompts` marks prompts in which `{a|b}` alternatives may be offered by an editor."""
+
+    multiline: bool = False
+    dynamic_prompts: bool = False
+
+    def schema(self) -> JsonObject:
+        return {"type": "string"}
+
+
+@dataclass(frozen=True, slots=True)
+class Toggle:
+    """A BOOLEAN field."""
+
+    def schema(self) -> JsonObject:
+        return {"type": "boolean"}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of a fixed list of names (a COMBO)."""
+
+    options: tuple[str, ...]
+
+    def schema(self) -> JsonObject:
+        return {"enum": list(self.options)}
+
+
+@dataclass(frozen=True, slots=True)
+class FileChoice:
+    """The name of a file in one of the known folders (a COMBO whose options are on disk).
+
+    The file's content, not its name, enters the key of the node. `extra` are names offered beside the files.
+    """
+
+    folder: str
+    upload: bool = False
+    extra: tuple[str, ...] = ()
+
+    def schema(self) -> JsonObject:
+        return {"type": "string", "minLength": 1}
+
+
+Widget: TypeAlias = "Number | Text | Toggle | Choice | FileChoice"
+
+
+class Missing:
+    """The type of `MISSING`: no default was declared, which is not the same as a default of null."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = Missing()
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A named input: a socket, a widget, or both (a widget that can be linked).
+
+    `type` is a socket type, several joined by commas, or `*`. `optional` inputs may stay unlinked; a widget without
+    default must be given. `lazy` inputs are evaluated only when the node asks for them.
+    """
+
+    name: str
+    type: str
+    widget: Widget | None = None
+    default: Json | Missing = MISSING
+    optional: bool = False
+    lazy: bool = False
+    tooltip: str | None = None
+
+    @property
+    def needed(self) -> bool:
+        """Whether a document must give it."""
+        return not self.optional and isinstance(self.default, Missing)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A named output. `is_list`: the node returns a list, and consumers run once for each element."""
+
+    name: str
+    type: str
+    is_list: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSpec:
+    """The declaration of one node type.
+
+    `version` changes when the same inputs give other results (it enters every key). `effect`: the node does something
+    outside the graph (saves a file), so it is a root of the run. `deterministic=False`: runs every time.
+    `takes_lists`: called once with whole lists. `lane`: where it may run beside others.
+    """
+
+    type: str
+    category: str
+    inputs: tuple[Input, ...]
+    outputs: tuple[Output, ...]
+    display_name: str = ""
+    description: str = ""
+    version: int = 1
+    effect: bool = False
+    deterministic: bool = True
+    takes_lists: bool = False
+    expands: bool = False
+    asynchronous: bool = False
+    lane: Lane = "cpu"
+    deprecated: bool = False
+    experimental: bool = False
+    aliases: tuple[tuple[str, str], ...] = ()
+    module: str = ""
+    inputs_by_name: Mapping[str, Input] = field(init=False, repr=False, compare=False)
+    outputs_by_name: Mapping[str, Output] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inputs_by_name", {one.name: one for one in self.inputs})
+        object.__setattr__(self, "outputs_by_name", {one.name: one for one in self.outputs})
+
+    def input(self, name: str) -> Input | None:
+        """The input of that name, or of the name it once had."""
+        found = self.inputs_by_name.get(name)
+        if found is None and self.aliases:
+            found = self.inputs_by_name.get(dict(self.aliases).get(name, name))
+        return found
+
+
+def to_json(spec: NodeSpec) -> JsonObject:
+    """A spec as JSON; `from_json(to_json(spec)) == spec`."""
+    data: JsonObject = {
+        "type": spec.type,
+        "category": spec.category,
+        "display_name": spec.display_name,
+        "description": spec.description,
+        "module": spec.module,
+        "inputs": [_input_to_json(one) for one in spec.inputs],
+        "outputs": [{"name": one.name, "type": one.type, "is_list": one.is_list} for one in spec.outputs],
+    }
+    for name, default in _TRAITS.items():
+        value = getattr(spec, name)
+        if value != default:
+            data[name] = value
+    if spec.aliases:
+        data["aliases"] = dict(spec.aliases)
+    return data
+
+
+def from_json(data: JsonObject) -> NodeSpec:
+    """The inverse of `to_json`. Trusts its input: it is our own catalogue, never a user's file."""
+    fields = dict(data)
+    inputs = cast("list[JsonObject]", fields.pop("inputs"))
+    outputs = cast("list[dict[str, object]]", fields.pop("outputs"))
+    aliases = cast("dict[str, str]", fields.pop("aliases", {}))
+    return NodeSpec(
+        inputs=tuple(_input_from_json(one) for one in inputs),
+        outputs=tuple(Output(**one) for one in outputs),  # type: ignore[arg-type]
+        aliases=tuple(aliases.items()),
+        **fields,  # type: ignore[arg-type]
+    )
+
+
+_TRAITS: Final[Mapping[str, Json]] = {
+    "version": 1,
+    "effect": False,
+    "deterministic": True,
+    "takes_lists": False,
+    "expands": False,
+    "asynchronous": False,
+    "lane": "cpu",
+    "deprecated": False,
+    "experimental": False,
+}
+
+_WIDGETS: Final[Mapping[str, type[Number] | type[Text] | type[Toggle] | type[Choice] | type[FileChoice]]] = {
+    "number": Number,
+    "text": Text,
+    "toggle": Toggle,
+    "choice": Choice,
+    "file": FileChoice,
+}
+_WIDGET_NAMES: Final = {kind: name for name, kind in _WIDGETS.items()}
+
+
+def _input_to_json(one: Input) -> JsonObject:
+    data: JsonObject = {"name": one.name, "type": one.type}
+    if one.widget is not None:
+        data["widget"] = widget_to_json(one.widget)
+    if not isinstance(one.default, Missing):
+        data["default"] = one.default
+    for trait in ("optional", "lazy"):
+        if getattr(one, trait):
+            data[trait] = True
+    if one.tooltip:
+        data["tooltip"] = one.tooltip
+    return data
+
+
+def widget_to_json(widget: Widget) -> JsonObject:
+    """A widget as JSON, tagged by `kind`; fields that say nothing are left out."""
+    data: JsonObject = {"widget": _WIDGET_NAMES[type(widget)]}
+    for name in type(widget).__slots__:
+        value = getattr(widget, name)
+        if value is not None and value is not False and value != ():
+            data[name] = list(value) if isinstance(value, tuple) else value
+    return data
+
+
+def _input_from_json(data: JsonObject) -> Input:
+    fields = dict(data)
+    widget = cast("JsonObject | None", fields.pop("widget", None))
+    return Input(widget=_widget_from_json(widget) if widget else None, **fields)  # type: ignore[arg-type]
+
+
+def _widget_from_json(data: JsonObject) -> Widget:
+    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+    kind = _WIDGETS[cast("str", fields.pop("widget"))]
+    return kind(**fields)  # type: ignore[arg-type]
