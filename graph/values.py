@@ -1,0 +1,150 @@
+"""What the engine must know of a value on a wire, without knowing its type: its size, its bytes, its description.
+
+Numbers and texts are known here. Everything else (latents, pictures, model handles) is described by a `ValueType` that
+`nodes/sockets.py` provides; `Values` is the table a run is given. A value whose type is not in the table lives in memory
+only and counts as nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar, cast
+
+from graph.json import Json, canonical
+from graph.result import Blocked
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class RawTensor:
+    """A tensor as bytes: `dtype` in safetensors' spelling (F32, BF16, ...), row-major data."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A value at rest: JSON beside named tensors."""
+
+    data: Json = None
+    tensors: Mapping[str, RawTensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ValueType(Generic[T]):
+    """How to treat values of one Python class. `decode` raises ValueError for what `encode` never wrote."""
+
+    kind: type[T]
+    name: str
+    nbytes: Callable[[T], int]
+    encode: Callable[[T], Encoded]
+    decode: Callable[[Encoded], T]
+    describe: Callable[[T], str]
+
+
+class Values:
+    """The table of value types. Lookup is by exact class."""
+
+    def __init__(self, types: Iterable[ValueType[object]] = ()) -> None:
+        known = [*_PLAIN, *types]
+        self._by_kind = {one.kind: one for one in known}
+        self._by_name = {one.name: one for one in known}
+
+    def nbytes(self, value: object) -> int:
+        found = self._by_kind.get(type(value))
+        return found.nbytes(value) if found else 64
+
+    def describe(self, value: object) -> str:
+        """One line for an error message: shape, dtype, range; or the type's name."""
+        found = self._by_kind.get(type(value))
+        return found.describe(value) if found else type(value).__name__
+
+    def encodable(self, value: object) -> bool:
+        return type(value) in self._by_kind
+
+    def encode(self, value: object) -> tuple[str, Encoded]:
+        """The type's name and the value at rest. Raises KeyError for an unknown type."""
+        found = self._by_kind[type(value)]
+        return found.name, found.encode(value)
+
+    def decode(self, name: str, encoded: Encoded) -> object:
+        """The inverse of `encode`. Raises ValueError for an unknown name or bytes that do not fit."""
+        found = self._by_name.get(name)
+        if found is None:
+            raise ValueError(f"unknown value type {name!r}")
+        return found.decode(encoded)
+
+    def digest(self, value: object) -> str:
+        """A digest of the value itself, for outputs whose consumers are keyed by content."""
+        if isinstance(value, str | int | float | bool) or value is None:
+            return hashlib.blake2b(canonical([type(value).__name__, value]), digest_size=16).hexdigest()
+        name, encoded = self.encode(value)
+        hasher = hashlib.blake2b(canonical([name, encoded.data]), digest_size=16)
+        for key, tensor in sorted(encoded.tensors.items()):
+            hasher.update(canonical([key, tensor.dtype, list(tensor.shape)]))
+            hasher.update(tensor.data)
+        return hasher.hexdigest()
+
+
+def value_type(
+    kind: type[T],
+    *,
+    name: str,
+    nbytes: Callable[[T], int],
+    encode: Callable[[T], Encoded],
+    decode: Callable[[Encoded], T],
+    describe: Callable[[T], str],
+) -> ValueType[object]:
+    """A `ValueType`, with its class forgotten so that different ones fit one table."""
+    return cast("ValueType[object]", ValueType(kind, name, nbytes, encode, decode, describe))
+
+
+def _plain(kind: type[T], name: str) -> ValueType[object]:
+    def decode(encoded: Encoded) -> T:
+        if not isinstance(encoded.data, kind) or isinstance(encoded.data, bool) != (kind is bool):
+            raise ValueError(f"not a {name}: {encoded.data!r}")
+        return encoded.data
+
+    return value_type(
+        kind,
+        name=name,
+        nbytes=lambda value: 32 + (len(value) if isinstance(value, str) else 0),
+        encode=lambda value: Encoded(cast("Json", value)),
+        decode=decode,
+        describe=lambda value: repr(value) if len(repr(value)) < 80 else f"{repr(value)[:77]}...",
+    )
+
+
+def _decode_blocked(encoded: Encoded) -> Blocked:
+    if not (encoded.data is None or isinstance(encoded.data, str)):
+        raise ValueError("not a blocker")
+    return Blocked(encoded.data)
+
+
+_PLAIN: tuple[ValueType[object], ...] = (
+    _plain(int, "int"),
+    _plain(float, "float"),
+    _plain(str, "str"),
+    _plain(bool, "bool"),
+    value_type(
+        type(None),
+        name="none",
+        nbytes=lambda _: 16,
+        encode=lambda _: Encoded(None),
+        decode=lambda _: None,
+        describe=lambda _: "None",
+    ),
+    value_type(
+        Blocked,
+        name="blocked",
+        nbytes=lambda _: 64,
+        encode=lambda value: Encoded(value.message),
+        decode=_decode_blocked,
+        describe=lambda value: f"blocked: {value.message}" if value.message else "blocked",
+    ),
+)
