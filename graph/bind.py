@@ -49,13 +49,17 @@ def bind(
     catalogue: Catalogue,
     files: Files | None = None,
     checks: Mapping[str, Check] | None = None,
+    only: frozenset[str] | None = None,
 ) -> BoundGraph:
-    """Check every node. `files` resolves file names (None skips that); `checks` are the nodes' own validations by type."""
+    """Check every node. `files` resolves file names (None skips that); `checks` are the nodes' own validations
+    by type; `only` limits the checking to some nodes, the others being there to be linked to."""
     nodes: dict[str, BoundNode] = {}
     problems: list[Problem] = list(flat.problems)
     unavailable: dict[str, str] = {}
     faulty: set[str] = {problem.node for problem in problems if problem.node}
     for name, node in flat.nodes.items():
+        if only is not None and name not in only:
+            continue
         spec = catalogue.get(node.type)
         if spec is None:
             problems.append(_unknown_type(name, node, flat, catalogue))

@@ -1,0 +1,1 @@
+"""Results by key, in tiers: device and host memory under one byte budget, and disk, which survives restarts."""

@@ -1,0 +1,61 @@
+"""What was last run in a place: the recipes against which `explain.py` says what changed.
+
+A scope is whatever the caller means by "the same workflow": a file's path, a tab, a name on the server.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from typing import Protocol, cast
+
+from graph.cache.index import Index
+from graph.json import Json
+from graph.keys import Recipe
+
+
+class History(Protocol):
+    """Recipes by scope."""
+
+    def load(self, scope: str) -> Mapping[str, Recipe]: ...
+
+    def save(self, scope: str, recipes: Mapping[str, Recipe]) -> None: ...
+
+
+class MemoryHistory:
+    """For one process."""
+
+    def __init__(self) -> None:
+        self._scopes: dict[str, dict[str, Recipe]] = {}
+
+    def load(self, scope: str) -> Mapping[str, Recipe]:
+        return self._scopes.get(scope, {})
+
+    def save(self, scope: str, recipes: Mapping[str, Recipe]) -> None:
+        self._scopes.setdefault(scope, {}).update(recipes)
+
+
+class DiskHistory:
+    """Across processes, in the cache's index. What cannot be read back is as if it had never run."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    def load(self, scope: str) -> Mapping[str, Recipe]:
+        rows = self._index.rows("SELECT recipes FROM recipes WHERE scope = ?", (scope,))
+        if not rows:
+            return {}
+        try:
+            data = cast("dict[str, Json]", json.loads(cast("str", rows[0][0])))
+            return {node: Recipe.from_json(one) for node, one in data.items()}
+        except (ValueError, TypeError, KeyError):
+            return {}
+
+    def save(self, scope: str, recipes: Mapping[str, Recipe]) -> None:
+        merged = {**self.load(scope), **recipes}
+        text = json.dumps({node: one.to_json() for node, one in merged.items()}, separators=(",", ":"))
+        try:
+            self._index.change("INSERT OR REPLACE INTO recipes VALUES (?, ?)", [(scope, text)])
+        except sqlite3.Error:
+            return

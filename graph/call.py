@@ -1,0 +1,143 @@
+"""Calling a node's function: the node boundary.
+
+Every wire carries a list of items. A node runs once per index up to its longest input, shorter ones repeating their last
+item; a node that takes lists runs once. This is one of the few places that catch every exception: whatever a body raises
+becomes a `Failure` that shows the node's inputs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+from graph.context import Context
+from graph.declare import Implementation
+from graph.errors import Cancelled, GraphError
+from graph.events import Failure
+from graph.result import Blocked, Expansion, Report
+from graph.values import Values
+
+Items: TypeAlias = "Sequence[object]"
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What one call returned, sorted out: its outputs by position, an expansion, a report; `blocked` is the message of a
+    blocker that stopped the call."""
+
+    outputs: tuple[object, ...] = ()
+    expansion: Expansion | None = None
+    report: Report | None = None
+    blocked: str | None = None
+
+
+Result: TypeAlias = "list[Returned] | Failure | Cancelled"
+
+
+def calls(implementation: Implementation, inputs: Mapping[str, Items]) -> list[dict[str, object]]:
+    """The arguments of each call."""
+    if implementation.spec.takes_lists:
+        return [{name: list(items) for name, items in inputs.items()}]
+    longest = max((len(items) for items in inputs.values()), default=1)
+    if longest == 1:
+        return [{name: items[0] if items else None for name, items in inputs.items()}]
+    if any(not items for items in inputs.values()):
+        return []
+    return [{name: items[min(index, len(items) - 1)] for name, items in inputs.items()} for index in range(longest)]
+
+
+def invoke(
+    implementation: Implementation, arguments: list[dict[str, object]], context: Context, values: Values
+) -> Result:
+    """Run every call in turn. Never raises."""
+    returned: list[Returned] = []
+    current: dict[str, object] = {}
+    try:
+        for current in arguments:  # noqa: B007 - named when a call fails
+            blocked = _blocked(implementation, current)
+            if blocked is not None:
+                returned.append(blocked)
+                continue
+            context.cancel.check()
+            returned.append(
+                _sorted_out(implementation, implementation.function(**_with_context(implementation, current, context)))
+            )
+    except Cancelled as cancelled:
+        return cancelled
+    except Exception as error:  # noqa: BLE001 - the node boundary
+        return failure(error, current, values)
+    return returned
+
+
+async def invoke_async(
+    implementation: Implementation, arguments: list[dict[str, object]], context: Context, values: Values
+) -> Result:
+    """Run every call at once on the event loop. Never raises but for the loop's own cancellation."""
+    function = cast("Callable[..., Coroutine[object, object, object]]", implementation.function)
+
+    async def one(current: dict[str, object]) -> Returned:
+        blocked = _blocked(implementation, current)
+        if blocked is not None:
+            return blocked
+        return _sorted_out(implementation, await function(**_with_context(implementation, current, context)))
+
+    try:
+        return await asyncio.gather(*(one(current) for current in arguments))
+    except (Cancelled, asyncio.CancelledError):
+        return Cancelled()
+    except Exception as error:  # noqa: BLE001 - the node boundary
+        return failure(error, arguments[0] if arguments else {}, values)
+
+
+def failure(error: BaseException, inputs: Mapping[str, object], values: Values) -> Failure:
+    """An exception as a failure. What the project raises on purpose (`GraphError`, or any exception with a `code`) comes
+    without a trace: it is the message."""
+    shown = {name: values.describe(value) for name, value in inputs.items()}
+    code = getattr(error, "code", None)
+    if isinstance(error, GraphError) or isinstance(code, str):
+        hint = getattr(error, "hint", None)
+        return Failure(str(code), str(error), hint if isinstance(hint, str) else None, shown, "", type(error).__name__)
+    if isinstance(error, MemoryError):
+        hint = "Use a smaller size or batch, or a lower precision."
+        return Failure("out_of_memory", "not enough memory", hint, shown, "", "MemoryError")
+    message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    trace = "".join(traceback.format_exception(error))
+    return Failure("node_error", message, None, shown, trace, type(error).__name__)
+
+
+def _with_context(implementation: Implementation, arguments: dict[str, object], context: Context) -> dict[str, object]:
+    if implementation.context is not None:
+        arguments = {**arguments, implementation.context: context}
+    return arguments
+
+
+def _blocked(implementation: Implementation, arguments: Mapping[str, object]) -> Returned | None:
+    """A blocked argument makes every output blocked, from here on silently."""
+    for value in arguments.values():
+        for item in value if isinstance(value, list) else (value,):
+            if isinstance(item, Blocked):
+                return Returned((Blocked(),) * len(implementation.spec.outputs), blocked=item.message)
+    return None
+
+
+def _sorted_out(implementation: Implementation, value: object) -> Returned:
+    outputs = len(implementation.spec.outputs)
+    if isinstance(value, Expansion):
+        return Returned(expansion=value)
+    if isinstance(value, Blocked):
+        return Returned((value,) * outputs)
+    report: Report | None = None
+    parts: tuple[object, ...]
+    if isinstance(value, tuple) and type(value) is tuple:
+        report = next((part for part in value if isinstance(part, Report)), None)
+        parts = tuple(part for part in value if not isinstance(part, Report))
+    elif isinstance(value, Report):
+        report, parts = value, ()
+    else:
+        parts = () if value is None and outputs == 0 else (value,)
+    if len(parts) != outputs:
+        raise TypeError(f"{implementation.spec.type} returned {len(parts)} values for its {outputs} outputs")
+    return Returned(parts, None, report)

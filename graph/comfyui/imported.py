@@ -1,0 +1,61 @@
+"""What an import gives: a document, and everything worth saying about the file it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from graph.document import Document
+from graph.errors import Problem, Severity
+
+MOST_PROBLEMS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A document read from a foreign file. `problems` have paths into that file.
+
+    Those of severity `error` name parts of the file that could not be kept; a caller that wants all or nothing asks
+    `graph.errors.errors_only`. What the document itself lacks is for validation to say.
+    """
+
+    document: Document
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(slots=True)
+class Findings:
+    """Collects problems while a file is read; stops listing, not reading, after `MOST_PROBLEMS`."""
+
+    problems: list[Problem] = field(default_factory=list)
+
+    def error(
+        self, code: str, message: str, path: str, *, node: str | None = None, input: str | None = None, hint: str = ""
+    ) -> None:
+        """Something in the file had to be left out."""
+        self._add("error", code, message, path, node, input, hint)
+
+    def warn(
+        self, code: str, message: str, path: str, *, node: str | None = None, input: str | None = None, hint: str = ""
+    ) -> None:
+        """The file is understood, but its author may want to know."""
+        self._add("warning", code, message, path, node, input, hint)
+
+    def _add(
+        self,
+        severity: Severity,
+        code: str,
+        message: str,
+        path: str,
+        node: str | None,
+        input_name: str | None,
+        hint: str,
+    ) -> None:
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(Problem(code, message, node, input_name, path, hint or None, severity))
+
+
+def quoted(value: object) -> str:
+    """A value from the file, short enough for a message."""
+    text = repr(value) if not isinstance(value, int) or abs(value) < 10**40 else "a huge number"
+    return text if len(text) <= 60 else text[:57] + "..."
