@@ -24,7 +24,7 @@ from torch import Tensor
 from graph.errors import GraphError
 
 MAX_PIXELS: Final = 64 * 2**20
-FORMATS: Final = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
+FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
 NO_ALPHA_MASK: Final = (64, 64)
 
 _PNG_COMPRESSION: Final = 4
@@ -54,20 +54,26 @@ def read_picture(path: Path) -> Picture:
     Frames that differ in size from the first are left out. Raises `PictureError`.
     """
     try:
-        with Pillow.open(path, formats=FORMATS) as image:
+        with Pillow.open(path, formats=_readable_formats()) as image:
             frames = list(_frames(image, path.name))
     except _BOMBS:
         raise _too_large(path.name) from None
     except _DECODE_FAULTS as error:
         raise PictureError(
             f"{path.name} is not a picture that can be read: {error}",
-            hint=f"Use a whole {', '.join(one for one in FORMATS if one != 'MPO')} file.",
+            hint=f"Use a whole {', '.join(FORMATS)} file.",
         ) from None
     size = frames[0].rgb.shape
     frames = [frame for frame in frames if frame.rgb.shape == size]
     alphas = [frame.alpha for frame in frames if frame.alpha is not None]
     rgb = torch.stack([frame.rgb for frame in frames])
     return Picture(rgb, torch.stack(alphas) if len(alphas) == len(frames) else None)
+
+
+def _readable_formats() -> list[str]:
+    """Those of `FORMATS` that this build of Pillow knows. Others, such as PostScript, are never even tried."""
+    Pillow.init()
+    return [one for one in FORMATS if one in Pillow.OPEN]
 
 
 def _frames(image: Pillow.Image, name: str) -> Iterator[Picture]:
