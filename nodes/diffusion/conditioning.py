@@ -1,0 +1,225 @@
+"""Conditioning as values: what a prompt asks for, where in the picture, how strongly and at which noise levels.
+
+Nodes build tuples of `ConditioningEntry`, which know no latent and no model. `place` turns such tuples into `Region`s of
+one latent for one model; `guidance.py` combines their predictions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from nodes.diffusion.batch import repeat_to_batch
+from nodes.diffusion.denoiser import NetworkInputs
+from nodes.diffusion.resize import resize
+from nodes.diffusion.schedule import NoiseSchedule
+
+_SMALLEST_BOUNDS = 8
+_FADE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A rectangle of a latent, in cells."""
+
+    height: int
+    width: int
+    y: int
+    x: int
+
+    @property
+    def cells(self) -> int:
+        return self.height * self.width
+
+    def contains(self, other: Area) -> bool:
+        return (
+            self.y <= other.y
+            and self.x <= other.x
+            and self.y + self.height >= other.y + other.height
+            and self.x + self.width >= other.x + other.width
+        )
+
+    def clipped(self, height: int, width: int) -> Area:
+        """The part of the area within a latent; it may be empty."""
+        return replace(
+            self, height=max(0, min(self.height, height - self.y)), width=max(0, min(self.width, width - self.x))
+        )
+
+    def crop(self, tensor: Tensor) -> Tensor:
+        """The area of [..., h, w]."""
+        return tensor[..., self.y : self.y + self.height, self.x : self.x + self.width]
+
+
+@dataclass(frozen=True, slots=True)
+class AreaShare:
+    """A rectangle as shares (0..1) of whatever latent it is used on."""
+
+    height: float
+    width: float
+    y: float
+    x: float
+
+    def cells(self, height: int, width: int) -> Area:
+        return Area(
+            max(1, round(self.height * height)),
+            max(1, round(self.width * width)),
+            round(self.y * height),
+            round(self.x * width),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SizeConditioning:
+    """The picture sizes in pixels, and the aesthetic score, that SDXL was told in training. None: as the latent says."""
+
+    width: int | None = None
+    height: int | None = None
+    crop_w: int = 0
+    crop_h: int = 0
+    target_width: int | None = None
+    target_height: int | None = None
+    aesthetic_score: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConcatImage:
+    """The picture that an inpainting or editing model is shown beside the noise.
+
+    latent [B, 4, h, w] is a plain VAE latent of any size, of the picture with its masked part grey; mask is [B, H, W] of any
+    size. A model that edits by instruction is shown the whole picture and no mask.
+    """
+
+    latent: Tensor
+    mask: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConditioningEntry:
+    """One embedding [B, T, D] with all that says where, how strongly and when it counts.
+
+    `pooled` is [B, P]. `mask` is [B, H, W] of any size and counts `mask_strength` times; with `mask_bounds` the area is the
+    smallest rectangle around the mask. The entry takes part between the shares `start_percent` and `end_percent` (0..1) of
+    the training timesteps, counted from pure noise.
+    """
+
+    embedding: Tensor
+    pooled: Tensor | None = None
+    area: Area | AreaShare | None = None
+    strength: float = 1.0
+    mask: Tensor | None = None
+    mask_strength: float = 1.0
+    mask_bounds: bool = False
+    start_percent: float = 0.0
+    end_percent: float = 1.0
+    concat: ConcatImage | None = None
+    size: SizeConditioning = SizeConditioning()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """An entry placed on one latent [B, C, h, w] for one model.
+
+    It takes part at noise levels from `sigma_start` down to `sigma_end`; no area means everywhere. `mask` is [b, h, w].
+    """
+
+    inputs: NetworkInputs
+    area: Area | None
+    strength: float
+    mask: Tensor | None
+    sigma_start: float
+    sigma_end: float
+
+
+def place(
+    entry: ConditioningEntry, inputs: NetworkInputs, latent_size: tuple[int, int], schedule: NoiseSchedule
+) -> Region:
+    """The entry on a latent of size (h, w), with the inputs that the model's network takes for it."""
+    mask = None if entry.mask is None else _latent_mask(entry.mask, latent_size)
+    return Region(
+        inputs=inputs,
+        area=_area(entry, mask, latent_size),
+        strength=entry.strength,
+        mask=None if mask is None else mask * entry.mask_strength,
+        sigma_start=schedule.percent_to_sigma(entry.start_percent),
+        sigma_end=schedule.percent_to_sigma(entry.end_percent),
+    )
+
+
+def with_opposites(regions: Sequence[Region], others: Sequence[Region]) -> tuple[Region, ...]:
+    """`others`, and for each region with an area one of the same area, if there is none yet.
+
+    A prediction is guided by the difference to its opposite, so both must have seen the same part of the latent. The
+    opposite takes its inputs from the smallest of `others` that contains the area.
+    """
+    result = list(others)
+    for region in regions:
+        opposite = _opposite(region, result)
+        if opposite is not None:
+            result.append(opposite)
+    return tuple(result)
+
+
+def cell_weights(region: Region, area: Area, x: Tensor) -> Tensor:
+    """How much each cell of a region's area, clipped to the latent x [B, C, h, w], counts: [B or 1, 1, area].
+
+    Areas without a mask fade towards their neighbours over 8 cells; nothing fades at the border of the picture.
+    """
+    if region.mask is not None:
+        return repeat_to_batch(area.crop(region.mask).unsqueeze(1).to(x), x.shape[0]) * region.strength
+    weights = x.new_ones(1, 1, area.height, area.width)
+    for offset, dim in ((area.y, 2), (area.x, 3)):
+        length = weights.shape[dim]
+        fade = _fade(length).to(x).reshape((-1, 1) if dim == 2 else (1, -1))
+        if offset > 0:
+            weights *= fade
+        if offset + length < x.shape[dim]:
+            weights *= fade.flip(dim - 2)
+    return weights * region.strength
+
+
+def _opposite(region: Region, others: Iterable[Region]) -> Region | None:
+    if region.area is None:
+        return None
+    area = region.area
+    around = [other for other in others if other.area is None or other.area.contains(area)]
+    if not around:
+        return None
+    smallest = min(around, key=lambda other: other.area.cells if other.area else float("inf"))
+    return None if smallest.area == area else replace(region, inputs=smallest.inputs)
+
+
+def _area(entry: ConditioningEntry, mask: Tensor | None, latent_size: tuple[int, int]) -> Area | None:
+    if mask is not None and entry.mask_bounds:
+        return _bounds(mask)
+    if isinstance(entry.area, AreaShare):
+        return entry.area.cells(*latent_size)
+    return entry.area
+
+
+def _latent_mask(mask: Tensor, latent_size: tuple[int, int]) -> Tensor:
+    height, width = latent_size
+    if mask.shape[-2:] == latent_size:
+        return mask
+    return resize(mask.unsqueeze(1), width, height, "bilinear").squeeze(1)  # (B, h, w)
+
+
+def _bounds(mask: Tensor) -> Area:
+    """The smallest rectangle, at least 8 cells a side, around what is not zero in any mask of [B, h, w]."""
+    rows, columns = torch.where(mask.abs().amax(dim=0) != 0)
+    if len(rows) == 0:
+        return Area(_SMALLEST_BOUNDS, _SMALLEST_BOUNDS, 0, 0)
+    top, left = int(rows.min()), int(columns.min())
+    height = max(_SMALLEST_BOUNDS, int(rows.max()) - top + 1)
+    width = max(_SMALLEST_BOUNDS, int(columns.max()) - left + 1)
+    return Area(height, width, top, left)
+
+
+def _fade(length: int) -> Tensor:
+    """Ones, rising from near zero at the start over 8 cells or a quarter of the length."""
+    rise = min(_FADE, length // 4)
+    fade = torch.ones(length)
+    fade[:rise] = torch.arange(1, rise + 1) / max(rise, 1)
+    return fade

@@ -1,0 +1,84 @@
+"""From a network that predicts noise or velocity to the prediction of the clean latent.
+
+Samplers and guidance speak of sigma and of the denoised latent; a network is told a timestep and sees its input at unit
+variance. This file is the one place where both meet (Karras et al., 2022, section 5 and appendix B.3; preconditioning of
+variance-preserving models with unit data deviation).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import torch
+from torch import Tensor
+
+from nodes.diffusion.config import Prediction
+from nodes.diffusion.schedule import NoiseSchedule
+
+
+class Network(Protocol):
+    """A denoising network: x [B, C, h, w], timesteps [B], context [B, T, D], y [B, P] or None -> [B, 4, h, w]."""
+
+    def __call__(self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor | None) -> Tensor: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NetworkInputs:
+    """What conditions a network besides the noisy latent.
+
+    context [B, T, D]; y [B, P] for families that take a vector; concat [B, c, h, w] for those that take more channels.
+    """
+
+    context: Tensor
+    y: Tensor | None = None
+    concat: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Denoiser:
+    """A network with the schedule it was trained on and what it predicts."""
+
+    network: Network
+    schedule: NoiseSchedule
+    prediction: Prediction = "eps"
+
+    def __call__(self, x: Tensor, sigma: Tensor, inputs: NetworkInputs) -> Tensor:
+        """The clean latent [B, 4, h, w] predicted from x [B, 4, h, w] with noise of deviation `sigma` (no dimensions)."""
+        scaled = x / (sigma**2 + 1.0).sqrt()
+        if inputs.concat is not None:
+            scaled = torch.cat([scaled, inputs.concat], dim=1)
+        timesteps = self.schedule.timestep(sigma).to(x.device).expand(x.shape[0])
+        output = self.network(scaled, timesteps, inputs.context, inputs.y).to(x.dtype)
+        return PREDICTIONS[self.prediction](x, output, sigma)
+
+
+def denoised_from_eps(x: Tensor, eps: Tensor, sigma: Tensor) -> Tensor:
+    """The clean latent, given the noise in x."""
+    return x - eps * sigma
+
+
+def denoised_from_v(x: Tensor, v: Tensor, sigma: Tensor) -> Tensor:
+    """The clean latent, given the velocity at x (Salimans and Ho, 2022, appendix D)."""
+    return x / (sigma**2 + 1.0) - v * sigma / (sigma**2 + 1.0).sqrt()
+
+
+PREDICTIONS: Final[Mapping[Prediction, Callable[[Tensor, Tensor, Tensor], Tensor]]] = {
+    "eps": denoised_from_eps,
+    "v": denoised_from_v,
+}
+
+
+def add_noise(latent: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
+    """The scaled latent with noise of deviation `sigma`."""
+    return noise * sigma + latent
+
+
+def initial_latent(latent: Tensor, noise: Tensor, sigma: Tensor, schedule: NoiseSchedule) -> Tensor:
+    """What sampling starts from. At the schedule's largest sigma nothing of a picture is left in training, and the noise
+    is scaled to the whole variance of a noised latent, sqrt(1 + sigma^2)."""
+    first = float(sigma)
+    is_full = math.isclose(first, schedule.sigma_max, rel_tol=1e-5) or first > schedule.sigma_max
+    return noise * (1.0 + sigma**2).sqrt() + latent if is_full else add_noise(latent, noise, sigma)

@@ -1,0 +1,1 @@
+"""Samplers: short generator functions over one contract, one file per family."""

@@ -1,0 +1,97 @@
+"""The contract of every sampler: what it is given, and what it yields after each step.
+
+A sampler is a generator function `(denoise, x, sigmas, noise, past) -> Iterator[Step]`. It holds nothing between steps
+that is not in the steps it yielded, so whoever iterates can show progress, stop, keep steps, and go on later by
+passing the last ones back as `past`. Sigmas are zero-dimensional float32 tensors on the CPU throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One finished step: it went from `sigma` to `sigma_next` and arrived at `x`, having predicted `denoised`.
+
+    `index` counts from 0 to `total - 1`. `x` and `denoised` are [B, C, h, w] in the network's scaled latent space.
+    """
+
+    index: int
+    total: int
+    sigma: float
+    sigma_next: float
+    x: Tensor
+    denoised: Tensor
+
+
+Past = tuple[Step, ...]
+
+
+class Denoise(Protocol):
+    """The model as samplers see it: a noisy latent [B, C, h, w] and its sigma to a prediction of the clean latent."""
+
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """The guided prediction."""
+
+    def pair(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """The guided and the unconditional prediction, for samplers that step along the latter."""
+
+
+class Noise(Protocol):
+    """Standard normal noise of the latent's shape for going from one sigma to the next."""
+
+    def __call__(self, sigma: Tensor, sigma_next: Tensor) -> Tensor: ...
+
+
+class Sample(Protocol):
+    """A sampler. `past` holds finished steps, oldest first, of which `x` is the last result; empty at the start."""
+
+    def __call__(
+        self, denoise: Denoise, x: Tensor, sigmas: Tensor, noise: Noise, past: Past = ()
+    ) -> Iterator[Step]: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Interval:
+    """One step that is to be taken."""
+
+    index: int
+    total: int
+    sigma: Tensor
+    sigma_next: Tensor
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the step arrives at no noise at all."""
+        return bool(self.sigma_next == 0)
+
+    def arrive(self, x: Tensor, denoised: Tensor) -> Step:
+        return Step(self.index, self.total, float(self.sigma), float(self.sigma_next), x, denoised)
+
+
+def intervals(sigmas: Tensor, past: Past) -> Iterator[Interval]:
+    """The steps over sigmas that are still to be taken after `past`."""
+    sigmas = sigmas.detach().cpu()
+    total = len(sigmas) - 1
+    for index in range(past[-1].index + 1 if past else 0, total):
+        yield Interval(index, total, sigmas[index], sigmas[index + 1])
+
+
+def derivative(x: Tensor, sigma: Tensor, denoised: Tensor) -> Tensor:
+    """dx/dsigma of the probability flow ODE (Karras et al., 2022, equation 3 with s = 1)."""
+    return (x - denoised) / sigma
+
+
+def ancestral_sigmas(sigma: Tensor, sigma_next: Tensor, eta: float = 1.0) -> tuple[Tensor, Tensor]:
+    """How far to go down, and how much noise to add, to arrive at `sigma_next` ancestrally (Song et al., 2021, DDIM).
+
+    Returns (sigma_down, sigma_up) with sigma_down^2 + sigma_up^2 = sigma_next^2; eta 0 adds no noise.
+    """
+    variance = sigma_next**2 * (sigma**2 - sigma_next**2) / sigma**2
+    sigma_up = (eta * variance.sqrt()).minimum(sigma_next)
+    return (sigma_next**2 - sigma_up**2).sqrt(), sigma_up

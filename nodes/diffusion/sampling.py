@@ -1,0 +1,132 @@
+"""One sampling run from end to end: noise, guidance, mask and sampler tied together.
+
+A `Run` is all that decides a picture, as a value. `guided` is its model under guidance, `start` the latent it begins with
+and `sample` the loop; a graph that calls them step by step computes the same numbers as the loop. Everything between
+is in the network's scaled latent space; `scaled_latent` and `plain_latent` are the way in and out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nodes.diffusion.conditioning import ConditioningEntry, Region, place, with_opposites
+from nodes.diffusion.config import ModelConfig
+from nodes.diffusion.denoiser import Denoiser, Network, initial_latent
+from nodes.diffusion.guidance import Guidance
+from nodes.diffusion.inpaint import MaskedDenoise, latent_noise_mask
+from nodes.diffusion.inputs import Canvas, Side, network_inputs
+from nodes.diffusion.noise import seeded_noise
+from nodes.diffusion.samplers.step import Denoise, Past, Step
+from nodes.diffusion.samplers.table import Sampler
+from nodes.diffusion.schedule import noise_schedule
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DiffusionModel:
+    """A network ready to be sampled: what kind it is, and how its predictions are read."""
+
+    config: ModelConfig
+    denoiser: Denoiser
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """What is sampled, from what, how.
+
+    `latent` [B, C, h, w] is scaled; `noise` has its shape (zeros: none is added). `noise_mask` [b, H, W], of any size, is 1
+    where the latent may change. `seed` is for noise that the sampler draws itself. All tensors are on one device, except
+    `sigmas`, on the CPU, which descend.
+    """
+
+    model: DiffusionModel
+    positive: tuple[ConditioningEntry, ...]
+    negative: tuple[ConditioningEntry, ...]
+    cfg: float
+    sampler: Sampler
+    sigmas: Tensor
+    latent: Tensor
+    noise: Tensor
+    noise_mask: Tensor | None = None
+    seed: int = 0
+
+
+def diffusion_model(config: ModelConfig, network: Network) -> DiffusionModel:
+    """A network of this kind with the schedule it was trained on."""
+    return DiffusionModel(config, Denoiser(network, noise_schedule(config.schedule), config.schedule.prediction))
+
+
+def sample(run: Run, past: Past = ()) -> Iterator[Step]:
+    """The steps of a run, each as it is done; those after `past` if some are done already.
+
+    `past` needs the last finished step and `run.sampler.history` steps before it. Nothing is yielded where there is no way
+    to go: the latent stays as it is.
+    """
+    if len(run.sigmas) < 2:
+        return
+    done = past[-1].index + 1 if past else 0
+    noise = run.sampler.noise(run.seed, run.latent, run.sigmas, done * run.sampler.draws)
+    x = past[-1].x if past else start(run)
+    yield from run.sampler.sample(guided(run), x, run.sigmas, noise, past)
+
+
+def start(run: Run) -> Tensor:
+    """The noisy latent that the first step is given."""
+    return initial_latent(run.latent, run.noise, run.sigmas[0], run.model.denoiser.schedule)
+
+
+def guided(run: Run) -> Denoise:
+    """The model under the run's conditioning and mask: one call is one denoising at one sigma."""
+    mask = None if run.noise_mask is None else latent_noise_mask(run.noise_mask, run.latent)
+    guidance = guide(run.model, run.positive, run.negative, run.cfg, Canvas(run.latent, mask))
+    if mask is None:
+        return guidance
+    noise = run.noise
+    if run.sampler.redraws_kept:
+        noise = seeded_noise(run.seed + 1, run.latent).to(run.latent.device)
+    return MaskedDenoise(guidance, run.latent, noise, mask)
+
+
+def guide(
+    model: DiffusionModel,
+    positive: Sequence[ConditioningEntry],
+    negative: Sequence[ConditioningEntry],
+    cfg: float,
+    canvas: Canvas,
+) -> Guidance:
+    """The model's prediction under classifier-free guidance on this canvas."""
+    wanted = _regions(model, positive, canvas, "positive")
+    unwanted = with_opposites(wanted, _regions(model, negative, canvas, "negative"))
+    return Guidance(model.denoiser, with_opposites(unwanted, wanted), unwanted, cfg)
+
+
+def section(sigmas: Tensor, start_at_step: int, end_at_step: int) -> Tensor:
+    """The sigmas of steps `start_at_step` up to `end_at_step` of a schedule; fewer than two when there are none."""
+    return sigmas[start_at_step : end_at_step + 1]
+
+
+def to_the_end(sigmas: Tensor) -> Tensor:
+    """The sigmas with the last one 0: the last step removes whatever noise is left."""
+    return torch.cat([sigmas[:-1], sigmas.new_zeros(min(1, len(sigmas)))])
+
+
+def scaled_latent(config: ModelConfig, latent: Tensor) -> Tensor:
+    """A plain VAE latent as the network knows it."""
+    return latent * config.scale_factor
+
+
+def plain_latent(config: ModelConfig, latent: Tensor) -> Tensor:
+    """The inverse of `scaled_latent`."""
+    return latent / config.scale_factor
+
+
+def _regions(
+    model: DiffusionModel, entries: Sequence[ConditioningEntry], canvas: Canvas, side: Side
+) -> tuple[Region, ...]:
+    return tuple(
+        place(entry, network_inputs(model.config, entry, canvas, side), canvas.size, model.denoiser.schedule)
+        for entry in entries
+    )

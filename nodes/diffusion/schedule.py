@@ -1,0 +1,85 @@
+"""The forward process of training as noise levels, and the way between timesteps and sigmas.
+
+A diffusion model was trained on discrete timesteps; samplers work with sigma, the standard deviation of the noise
+relative to the clean latent (Karras et al., 2022). `NoiseSchedule` is the map between both. How a sampler spaces its
+steps over it is `schedulers.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nodes.diffusion.config import ScheduleConfig
+
+# What the last cumulative alpha of a zero-terminal-SNR schedule is set to, so that its sigma stays finite.
+_TERMINAL_ALPHA = 4.8973451890853435e-08
+_BEYOND_ANY_SIGMA = 999999999.9
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseSchedule:
+    """Sigma at each training timestep: float32, ascending, one-dimensional."""
+
+    sigmas: Tensor
+
+    @property
+    def log_sigmas(self) -> Tensor:
+        return self.sigmas.log()
+
+    @property
+    def sigma_min(self) -> float:
+        return float(self.sigmas[0])
+
+    @property
+    def sigma_max(self) -> float:
+        return float(self.sigmas[-1])
+
+    @property
+    def timesteps(self) -> int:
+        return len(self.sigmas)
+
+    def sigma(self, timestep: Tensor) -> Tensor:
+        """Sigma at timesteps of any shape, which may be fractional: linear between neighbours in log sigma."""
+        t = timestep.float().clamp(0, self.timesteps - 1)
+        low, high, weight = t.floor().long(), t.ceil().long(), t.frac()
+        log_sigmas = self.log_sigmas
+        return ((1 - weight) * log_sigmas[low] + weight * log_sigmas[high]).exp()
+
+    def timestep(self, sigma: Tensor) -> Tensor:
+        """The training timestep nearest in log sigma, as float32 of the same shape: what the network is told."""
+        distances = (sigma.cpu().log().reshape(-1, 1) - self.log_sigmas).abs()  # (N, timesteps)
+        return distances.argmin(dim=1).reshape(sigma.shape).to(sigma.device, torch.float32)
+
+    def percent_to_sigma(self, percent: float) -> float:
+        """Sigma after this share (0..1) of training timesteps; beyond every sigma at 0, zero at 1."""
+        if percent <= 0.0:
+            return _BEYOND_ANY_SIGMA
+        if percent >= 1.0:
+            return 0.0
+        return float(self.sigma(torch.tensor((1.0 - percent) * (self.timesteps - 1))))
+
+
+def noise_schedule(config: ScheduleConfig) -> NoiseSchedule:
+    """The noise schedule that a model was trained with (Ho et al., 2020; scaled linear: Rombach et al., 2022)."""
+    alphas_cumprod = torch.cumprod(1.0 - _betas(config), dim=0)
+    if config.zero_terminal_snr:
+        alphas_cumprod = _rescale_zero_terminal_snr(alphas_cumprod)
+    return NoiseSchedule(((1.0 - alphas_cumprod) / alphas_cumprod).sqrt().float())
+
+
+def _rescale_zero_terminal_snr(alphas_cumprod: Tensor) -> Tensor:
+    """The schedule shifted and scaled to end in (almost) pure noise (Lin et al., 2023, algorithm 1)."""
+    root = alphas_cumprod.sqrt()
+    rescaled: Tensor = ((root - root[-1]) * (root[0] / (root[0] - root[-1]))) ** 2
+    rescaled[-1] = _TERMINAL_ALPHA
+    return rescaled
+
+
+def _betas(config: ScheduleConfig) -> Tensor:
+    if config.betas == "linear":
+        return torch.linspace(config.beta_start, config.beta_end, config.timesteps, dtype=torch.float64)
+    start, end = config.beta_start**0.5, config.beta_end**0.5
+    return torch.linspace(start, end, config.timesteps, dtype=torch.float64) ** 2

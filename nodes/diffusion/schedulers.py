@@ -1,0 +1,165 @@
+"""How a sampler spaces its steps over a model's noise: each scheduler is a function returning sigmas.
+
+Sigmas are one-dimensional float32, descending, and end in 0. They hold `steps + 1` values, except where the method
+itself yields another number (`beta` merges steps that fall on one timestep, `ddim_uniform` counts in whole strides).
+`SCHEDULERS` maps the names people use to functions over a `NoiseSchedule`; the parametrised forms beside them take
+plain numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from nodes.diffusion.schedule import NoiseSchedule
+
+Scheduler = Callable[[NoiseSchedule, int], Tensor]
+
+_WHOLE = 0.9999
+
+
+def simple(schedule: NoiseSchedule, steps: int) -> Tensor:
+    """Every (timesteps / steps)-th training sigma, from the largest down."""
+    stride = schedule.timesteps / steps
+    return _end_in_zero(schedule.sigmas[[-(1 + int(i * stride)) for i in range(steps)]])
+
+
+def ddim_uniform(schedule: NoiseSchedule, steps: int) -> Tensor:
+    """Equal strides of training timesteps, counted up from the second (Song et al., 2021, "DDIM")."""
+    stride = max(schedule.timesteps // steps, 1)
+    return _end_in_zero(schedule.sigmas[1::stride].flip(0))
+
+
+def normal(schedule: NoiseSchedule, steps: int) -> Tensor:
+    """Equal distances in timestep from the largest sigma to the smallest, which is a step of its own."""
+    return _end_in_zero(schedule.sigma(torch.linspace(schedule.timesteps - 1, 0, steps)))
+
+
+def sgm_uniform(schedule: NoiseSchedule, steps: int) -> Tensor:
+    """Equal distances in timestep, the smallest sigma left out (Stability AI's generative-models)."""
+    return _end_in_zero(schedule.sigma(torch.linspace(schedule.timesteps - 1, 0, steps + 1)[:-1]))
+
+
+def karras(schedule: NoiseSchedule, steps: int) -> Tensor:
+    return karras_sigmas(steps, schedule.sigma_min, schedule.sigma_max)
+
+
+def exponential(schedule: NoiseSchedule, steps: int) -> Tensor:
+    return exponential_sigmas(steps, schedule.sigma_min, schedule.sigma_max)
+
+
+def beta(schedule: NoiseSchedule, steps: int) -> Tensor:
+    return beta_sigmas(schedule, steps)
+
+
+def linear_quadratic(schedule: NoiseSchedule, steps: int) -> Tensor:
+    """Tiny linear steps for the first half, then quadratic ones (Genmo's Mochi 1)."""
+    if steps == 1:
+        return torch.tensor([schedule.sigma_max, 0.0])
+    threshold = 0.025
+    linear = steps // 2
+    excess = linear - threshold * steps
+    a = excess / (linear * (steps - linear) ** 2)
+    b = threshold / linear - 2 * excess / (steps - linear) ** 2
+    c = a * linear**2
+    first = [i * threshold / linear for i in range(linear)]
+    second = [a * i**2 + b * i + c for i in range(linear, steps)]
+    return torch.tensor([1.0 - progress for progress in (*first, *second, 1.0)]) * schedule.sigma_max
+
+
+def kl_optimal(schedule: NoiseSchedule, steps: int) -> Tensor:
+    """Equal distances in arctan sigma (Sabour et al., 2024, "Align Your Steps", section 3.1)."""
+    ramp = torch.arange(steps, dtype=torch.float32) / max(steps - 1, 1)
+    low, high = math.atan(schedule.sigma_min), math.atan(schedule.sigma_max)
+    return _end_in_zero((ramp * low + (1 - ramp) * high).tan())
+
+
+def karras_sigmas(steps: int, sigma_min: float, sigma_max: float, rho: float = 7.0) -> Tensor:
+    """Equal distances in sigma ** (1 / rho) (Karras et al., 2022, equation 5)."""
+    low, high = sigma_min ** (1 / rho), sigma_max ** (1 / rho)
+    return _end_in_zero((high + torch.linspace(0, 1, steps) * (low - high)) ** rho)
+
+
+def exponential_sigmas(steps: int, sigma_min: float, sigma_max: float) -> Tensor:
+    """Equal distances in log sigma."""
+    return _end_in_zero(torch.linspace(math.log(sigma_max), math.log(sigma_min), steps).exp())
+
+
+def beta_sigmas(schedule: NoiseSchedule, steps: int, alpha: float = 0.6, beta: float = 0.6) -> Tensor:
+    """Timesteps at the quantiles of a beta distribution (Lee et al., 2024, "Beta Sampling is All You Need").
+
+    Raises ValueError unless alpha and beta are positive. Quantiles that round to the same timestep are one step.
+    """
+    if alpha <= 0 or beta <= 0:
+        raise ValueError(f"a beta distribution needs alpha and beta above 0, not {alpha} and {beta}")
+    last = schedule.timesteps - 1
+    # A quantile rounds to timestep k where its probability lies between the distribution at k - 1/2 and at k + 1/2.
+    bounds = _beta_distribution((torch.arange(last, dtype=torch.float64) + 0.5) / last, alpha, beta)
+    probabilities = 1.0 - torch.arange(steps, dtype=torch.float64) / steps
+    timesteps = torch.searchsorted(bounds, probabilities)
+    return _end_in_zero(schedule.sigmas[torch.unique_consecutive(timesteps)])
+
+
+def partial_sigmas(scheduler: Scheduler, schedule: NoiseSchedule, steps: int, denoise: float) -> Tensor:
+    """Sigmas for redoing the last share `denoise` (0..1) of the way in `steps` steps; empty when it is 0.
+
+    A longer run of `steps / denoise` steps is spaced, and its last `steps` are taken.
+    """
+    if denoise > _WHOLE:
+        return scheduler(schedule, steps)
+    if denoise <= 0.0:
+        return torch.empty(0)
+    return scheduler(schedule, int(steps / denoise))[-(steps + 1) :]
+
+
+def drop_penultimate(scheduler: Scheduler) -> Scheduler:
+    """The scheduler for samplers that jump over the smallest sigma: one step more, then the last but one sigma cut."""
+
+    def dropped(schedule: NoiseSchedule, steps: int) -> Tensor:
+        sigmas = scheduler(schedule, steps + 1)
+        return torch.cat([sigmas[:-2], sigmas[-1:]])
+
+    return dropped
+
+
+def _end_in_zero(sigmas: Tensor) -> Tensor:
+    return torch.cat([sigmas, sigmas.new_zeros(1)])
+
+
+def _beta_distribution(x: Tensor, a: float, b: float) -> Tensor:
+    """The regularised incomplete beta function I_x(a, b), float64 (DLMF 8.17.8 and its symmetry 8.17.4)."""
+    mirrored = x > (a + 1) / (a + b + 2)
+    tail = _beta_series(1.0 - x[mirrored], b, a)
+    result = torch.empty_like(x)
+    result[~mirrored] = _beta_series(x[~mirrored], a, b)
+    result[mirrored] = 1.0 - tail
+    return result
+
+
+def _beta_series(x: Tensor, a: float, b: float) -> Tensor:
+    log_beta = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+    term = torch.ones_like(x)
+    total = term.clone()
+    n = 0
+    while bool((term > 1e-16 * total).any()):
+        term = term * x * ((a + b + n) / (a + 1 + n))
+        total += term
+        n += 1
+    return total * (a * x.log() + b * (1.0 - x).log() - log_beta).exp() / a
+
+
+SCHEDULERS: Final[Mapping[str, Scheduler]] = {
+    "simple": simple,
+    "sgm_uniform": sgm_uniform,
+    "karras": karras,
+    "exponential": exponential,
+    "ddim_uniform": ddim_uniform,
+    "beta": beta,
+    "normal": normal,
+    "linear_quadratic": linear_quadratic,
+    "kl_optimal": kl_optimal,
+}
