@@ -1,0 +1,219 @@
+"""Safetensors files read with distrust: the header first, then only the tensors asked for.
+
+The format is eight bytes of header length, a JSON header, and the tensors' bytes. Nothing in it is believed before it is
+checked against the file's size, and nothing is kept mapped: tensors are read into memory of their own, so replacing the
+file later neither changes a loaded model nor ends the process.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from graph.errors import InputError
+from graph.json import loads
+from nodes.weights.errors import (
+    WeightsEmpty,
+    WeightsError,
+    WeightsHeader,
+    WeightsNotFinite,
+    WeightsNotSafetensors,
+    WeightsPickle,
+    WeightsTruncated,
+    WeightsUnreadable,
+)
+
+MAX_HEADER_BYTES = 100_000_000  # the format's own limit
+_DOWNLOAD_AGAIN = "The download or copy probably stopped early: fetch the file again."
+
+DTYPES: Mapping[str, torch.dtype] = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+
+# First bytes of files that are mistaken for safetensors, and what they are.
+_OTHER_FORMATS: Sequence[tuple[bytes, str]] = (
+    (b"GGUF", "a GGUF file"),
+    (b"version https://git-lfs", "a Git LFS pointer, not the file it points to"),
+    (b"<!DOCTYPE", "a web page"),
+    (b"<html", "a web page"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\x1f\x8b", "a gzip archive"),
+)
+_PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+
+
+@dataclass(frozen=True, slots=True)
+class TensorEntry:
+    """One tensor in the header: its type, its shape and its bytes, counted from the end of the header."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file says it holds; checked against the file's size."""
+
+    path: Path
+    tensors: Mapping[str, TensorEntry]
+    metadata: Mapping[str, str]
+    data_start: int
+
+
+def read_header(path: Path) -> Header:
+    """Read and check the header. Raises a `WeightsError` that says what the file is instead."""
+    try:
+        size = path.stat().st_size
+        with open(path, "rb") as file:
+            text, data_start = _header_text(path, file, size)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    document = _parse(path, text)
+    metadata = _metadata(path, document.pop("__metadata__", {}))
+    tensors = {name: _entry(path, name, value) for name, value in document.items()}
+    _check_extents(path, tensors, size - data_start)
+    return Header(path, tensors, metadata, data_start)
+
+
+def read_tensors(header: Header, names: Sequence[str]) -> dict[str, Tensor]:
+    """Read the named tensors as they are stored, in memory of their own.
+
+    Raises `WeightsTruncated` if the file has shrunk since the header was read, `WeightsNotFinite` for NaN or infinity.
+    """
+    wanted = sorted(names, key=lambda name: header.tensors[name].begin)
+    tensors: dict[str, Tensor] = {}
+    try:
+        with open(header.path, "rb") as file:
+            for name in wanted:
+                tensors[name] = _read_tensor(file, header, name)
+    except OSError as error:
+        raise _unreadable(header.path, error) from error
+    return tensors
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Whether a tensor has neither NaN nor infinity, in one pass."""
+    if not tensor.is_floating_point() or tensor.element_size() == 1 or tensor.numel() == 0:
+        return True
+    low, high = torch.aminmax(tensor)  # NaN wins in both
+    return bool(torch.isfinite(low) & torch.isfinite(high))
+
+
+def _header_text(path: Path, file: BufferedReader, size: int) -> tuple[bytes, int]:
+    start = file.read(64)
+    if not start:
+        raise WeightsEmpty(f"{path.name} is empty (0 bytes)", hint=_DOWNLOAD_AGAIN)
+    length = int.from_bytes(start[:8], "little")
+    if len(start) < 9 or start[8:9] != b"{" or length > MAX_HEADER_BYTES:
+        raise _other_format(path, start)
+    if length > size - 8:
+        raise WeightsTruncated(
+            f"{path.name} is cut off: its header alone needs {length + 8:,} bytes, the file has {size:,}",
+            hint=_DOWNLOAD_AGAIN,
+        )
+    file.seek(8)
+    return file.read(length), 8 + length
+
+
+def _other_format(path: Path, start: bytes) -> WeightsError:
+    if start.startswith(_PICKLE_STARTS):
+        return WeightsPickle(
+            f"pickle refused: {path.name} is a pickled PyTorch file, which can run any code when it is read",
+            hint="Use the .safetensors version of this model, or convert it on a machine you can afford to lose.",
+        )
+    kind = next((kind for magic, kind in _OTHER_FORMATS if start.startswith(magic)), "not a safetensors file")
+    return WeightsNotSafetensors(f"{path.name} is {kind}", hint="Models must be .safetensors files.")
+
+
+def _unreadable(path: Path, error: OSError) -> WeightsUnreadable:
+    reason = error.strerror or type(error).__name__
+    return WeightsUnreadable(f"cannot read {path}: {reason}", hint="Check the name and the permissions.")
+
+
+def _parse(path: Path, text: bytes) -> dict[str, object]:
+    try:
+        document = loads(text, source=f"the header of {path.name}", max_bytes=MAX_HEADER_BYTES)
+    except InputError as error:
+        raise WeightsHeader(str(error.problems[0].message), hint=_DOWNLOAD_AGAIN) from error
+    if not isinstance(document, dict):
+        raise WeightsHeader(f"the header of {path.name} is not a JSON object", hint=_DOWNLOAD_AGAIN)
+    return {**document}
+
+
+def _metadata(path: Path, value: object) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise WeightsHeader(f"{path.name}: __metadata__ must map names to strings")
+    return value
+
+
+def _entry(path: Path, name: str, value: object) -> TensorEntry:
+    match value:
+        case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [int(begin), int(end)]}:
+            if dtype not in DTYPES:
+                raise WeightsHeader(f"{path.name}: tensor {name!r} has the unknown type {dtype!r}")
+            if not all(type(side) is int and side >= 0 for side in shape) or not 0 <= begin <= end:
+                raise WeightsHeader(f"{path.name}: tensor {name!r} has an impossible shape or place")
+            entry = TensorEntry(dtype, tuple(shape), begin, end)
+        case _:
+            raise WeightsHeader(f"{path.name}: tensor {name!r} has no dtype, shape and data_offsets")
+    if math.prod(entry.shape) * DTYPES[dtype].itemsize != end - begin:
+        raise WeightsHeader(f"{path.name}: tensor {name!r}: its shape does not fit its {end - begin:,} bytes")
+    return entry
+
+
+def _check_extents(path: Path, tensors: Mapping[str, TensorEntry], available: int) -> None:
+    """Tensors lie one after another, without overlap, inside the file."""
+    reached = 0
+    for name, entry in sorted(tensors.items(), key=lambda item: (item[1].begin, item[1].end)):
+        if entry.begin < reached:
+            raise WeightsHeader(f"{path.name}: tensor {name!r} overlaps another")
+        reached = entry.end
+    if reached > available:
+        raise WeightsTruncated(
+            f"{path.name} is cut off: {reached:,} bytes of tensors are announced, {max(available, 0):,} are there",
+            hint=_DOWNLOAD_AGAIN,
+        )
+
+
+def _read_tensor(file: BufferedReader, header: Header, name: str) -> Tensor:
+    entry = header.tensors[name]
+    buffer = torch.empty(entry.end - entry.begin, dtype=torch.uint8)
+    file.seek(header.data_start + entry.begin)
+    if _read_into(file, buffer.numpy().data) != len(buffer):
+        raise WeightsTruncated(f"{header.path.name} was cut off while it was read", hint=_DOWNLOAD_AGAIN)
+    tensor = buffer.view(DTYPES[entry.dtype]).view(entry.shape)
+    if not is_finite(tensor):
+        raise WeightsNotFinite(
+            f"{header.path.name}: tensor {name!r} holds NaN or infinity",
+            hint="The file is damaged or was saved from a broken training run: use another copy.",
+        )
+    return tensor
+
+
+def _read_into(file: BufferedReader, view: memoryview) -> int:
+    done = 0
+    while done < len(view):
+        count = file.readinto(view[done:])
+        if not count:
+            break
+        done += count
+    return done

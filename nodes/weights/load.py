@@ -1,0 +1,155 @@
+"""Weights files to modules: built on the meta device, then given their tensors, one part at a time.
+
+`open_checkpoint` reads a header and says what is there; `WeightsRef` names one part of one file and is what travels on
+wires; `load_part` makes the module. Keeping loaded modules is the business of `nodes/memory/residency.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from nodes.diffusion.clip import TextEncoder
+from nodes.diffusion.config import ModelConfig
+from nodes.diffusion.unet import UNet
+from nodes.diffusion.vae import Vae
+from nodes.weights.detect import detect
+from nodes.weights.errors import WeightsMissing
+from nodes.weights.files import Header, read_header, read_tensors
+from nodes.weights.keymaps import EXPECTED_EXTRAS, PLACES, Part, Place, Source
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsRef:
+    """One part of one file. `digest` is that of the file's content, so equal references are equal weights."""
+
+    path: Path
+    digest: str
+    part: Part
+    config: ModelConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a checkpoint file offers."""
+
+    config: ModelConfig
+    parts: frozenset[Part]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPart:
+    """A module in evaluation mode, and the stored tensors of its part that nothing asked for."""
+
+    module: nn.Module
+    unknown: tuple[str, ...]
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Read a file's header and find out what model it holds. Raises a `WeightsError`; reads no weights."""
+    header = read_header(path)
+    config = detect(header)
+    return Checkpoint(config, frozenset(part for part in Part if find_place(header, part) is not None))
+
+
+def find_place(header: Header, part: Part) -> Place | None:
+    """Where in a file a part is, None if it is not in it."""
+    return next(
+        (place for place in PLACES[part] if any(name.startswith(place.prefix) for name in header.tensors)), None
+    )
+
+
+def load_part(ref: WeightsRef, dtype: torch.dtype) -> LoadedPart:
+    """Build the module of a part with its weights converted to `dtype`, on the CPU.
+
+    Raises a `WeightsError`: the file may have changed or gone since the reference was made.
+    """
+    header = read_header(ref.path)
+    place = find_place(header, ref.part)
+    if place is None:
+        raise WeightsMissing(f"{ref.path.name} has no {_TITLES[ref.part]}", hint="Load that part from another file.")
+    module = build(ref.part, ref.config)
+    sources = _sources(header, place, module, ref)
+    module.load_state_dict(_converted(header, place, module, sources, dtype), assign=True)
+    used = {place.prefix + source.key for source in sources.values()}
+    unknown = tuple(
+        name
+        for name in sorted(header.tensors)
+        if name.startswith(place.prefix) and name not in used and not EXPECTED_EXTRAS.search(name)
+    )
+    return LoadedPart(module.eval().requires_grad_(requires_grad=False), unknown)
+
+
+def build(part: Part, config: ModelConfig) -> nn.Module:
+    """The network of a part on the meta device: names and shapes, no memory."""
+    with torch.device("meta"):
+        match part:
+            case Part.UNET:
+                return UNet(config.unet)
+            case Part.VAE:
+                return Vae(config.vae)
+            case Part.TEXT:
+                return TextEncoder(config.text[0])
+            case Part.TEXT_2:
+                return TextEncoder(config.text[1])
+
+
+_TITLES: Mapping[Part, str] = {
+    Part.UNET: "U-Net",
+    Part.VAE: "VAE",
+    Part.TEXT: "text encoder",
+    Part.TEXT_2: "second text encoder",
+}
+
+
+def _sources(header: Header, place: Place, module: nn.Module, ref: WeightsRef) -> dict[str, Source]:
+    """The stored tensor for every parameter. Raises `WeightsMissing` listing what has none."""
+    sources: dict[str, Source] = {}
+    missing: list[str] = []
+    for name in module.state_dict():
+        found = [source for source in place.layout(name) if place.prefix + source.key in header.tensors]
+        if found:
+            sources[name] = found[0]
+        else:
+            missing.append(place.prefix + name)
+    if missing:
+        raise WeightsMissing(
+            f"{ref.path.name}: the {_TITLES[ref.part]} of a {ref.config.family} model lacks {_listed(missing)}",
+            hint="The file is incomplete or is another kind of model: use a complete checkpoint.",
+        )
+    return sources
+
+
+def _converted(
+    header: Header, place: Place, module: nn.Module, sources: Mapping[str, Source], dtype: torch.dtype
+) -> dict[str, Tensor]:
+    # One tensor at a time, so that the stored precision and the wanted one are never both held whole.
+    state: dict[str, Tensor] = {}
+    for name, wanted in module.state_dict().items():
+        source = sources[name]
+        key = place.prefix + source.key
+        tensor = source.read(read_tensors(header, [key])[key])
+        if _without_ones(tensor.shape) != _without_ones(wanted.shape):
+            raise WeightsMissing(
+                f"{header.path.name}: tensor {key!r} has shape {list(tensor.shape)}, "
+                f"the model needs {list(wanted.shape)}",
+                hint="The file is another kind of model than its other tensors say.",
+            )
+        state[name] = tensor.to(dtype).view(wanted.shape)
+    return state
+
+
+def _without_ones(shape: torch.Size) -> list[int]:
+    """A 1x1 convolution and a linear layer hold the same numbers: [C, C, 1, 1] is [C, C]."""
+    return [side for side in shape if side != 1]
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
