@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from graph.context import Preview
+from graph.keys import Recipe
 from graph.result import Report
 
 RunStatus = Literal["done", "failed", "cancelled"]
@@ -95,11 +96,12 @@ class NodeBlocked:
 @dataclass(frozen=True, slots=True)
 class RunFinished:
     """The end. `outcomes` covers every node of the plan and every inner node that took part; `values` the outputs of
-    nodes that were asked for by name."""
+    nodes that were asked for by name; `recipes` what each key was made of, to be remembered for the next plan."""
 
     status: RunStatus
     seconds: float
     outcomes: Mapping[str, Outcome]
+    recipes: Mapping[str, Recipe] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, tuple[object, ...]]] = field(default_factory=dict)
 
 

@@ -86,10 +86,7 @@ def run(
         context = Context(cancel=cancel or CancelToken(), services=services or {}, metadata=metadata or {})
         execution = Execution(plan, implementations, cache, values or Values(), files, context, lanes, previous or {})
         yield from execution.events(keep_values)
-    kept = {name: dict(entry.outputs) for name in plan.targets if (entry := execution.tasks[name].entry)}
-    yield RunFinished(
-        execution.status, time.perf_counter() - started, execution.outcomes(), kept if keep_values else {}
-    )
+    yield execution.finished(time.perf_counter() - started, keep_values)
 
 
 class Execution:
@@ -146,9 +143,13 @@ class Execution:
             while self.out:
                 yield self.out.popleft()
 
-    def outcomes(self) -> dict[str, Outcome]:
+    def finished(self, seconds: float, keep_values: bool) -> RunFinished:
         """How every node ended, those that took no part included."""
-        return {name: self._outcome(task) for name, task in self.tasks.items()}
+        outcomes = {name: self._outcome(task) for name, task in self.tasks.items()}
+        recipes = {name: task.recipe for name, task in self.tasks.items() if task.recipe and (task.ran or task.hit)}
+        targets = {name: self.tasks[name].entry for name in self.plan.targets} if keep_values else {}
+        values = {name: entry.outputs for name, entry in targets.items() if entry is not None}
+        return RunFinished(self.status, seconds, outcomes, recipes, values)
 
     # Demand and waiting
 

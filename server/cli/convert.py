@@ -1,0 +1,64 @@
+"""`latentgraph convert IN OUT --to FORM`: between our documents and ComfyUI's two forms."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from graph.comfyui.export_prompt import export_prompt
+from graph.comfyui.export_ui import export_ui
+from graph.document import Document, to_json
+from graph.errors import InputError, Problem
+from graph.json import Json
+from graph.spec import NodeSpec
+from nodes.catalogue import load_catalogue
+from server.cli.source import read_source
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="latentgraph convert", description=__doc__)
+    parser.add_argument("input", type=Path, metavar="IN", help="any workflow file, or a picture that carries one")
+    parser.add_argument("output", metavar="OUT", help="the file to write, - for standard output")
+    parser.add_argument(
+        "--to", choices=["latentgraph", "comfyui", "comfyui-api"], default="latentgraph", metavar="FORM"
+    )
+    options = parser.parse_args(arguments)
+    catalogue = load_catalogue()
+    source = read_source(options.input, catalogue)
+    for problem in source.problems:
+        print(f"{problem.severity}: {problem}", file=sys.stderr)
+    text = json.dumps(converted(source.document, options.to, catalogue), indent=2, ensure_ascii=False) + "\n"
+    if options.output == "-":
+        sys.stdout.write(text)
+    else:
+        write_whole(Path(options.output), text)
+    return 0
+
+
+def converted(document: Document, form: str, catalogue: Mapping[str, NodeSpec]) -> Json:
+    """The document in another form."""
+    match form:
+        case "comfyui":
+            return export_ui(document, catalogue)
+        case "comfyui-api":
+            return export_prompt(document, catalogue)
+        case _:
+            return to_json(document)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is either the old one or the whole new one. Raises InputError when it cannot be."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError([Problem("cannot_write", f"cannot write {path}: {error.strerror or error}")]) from None

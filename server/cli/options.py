@@ -1,0 +1,69 @@
+"""The options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from server.workspace import Computing, Places
+
+
+def add_places(parser: argparse.ArgumentParser) -> None:
+    """Where models, pictures and results are."""
+    group = parser.add_argument_group("places")
+    group.add_argument("--output", type=Path, metavar="DIR", help="where files are saved (default: ./output)")
+    group.add_argument(
+        "--models", type=Path, metavar="DIR", help="folder with checkpoints/, loras/, ... (default: ./models)"
+    )
+    group.add_argument("--input", type=Path, metavar="DIR", help="folder with input pictures (default: ./input)")
+    group.add_argument(
+        "--cache", type=Path, metavar="DIR", help="folder of cached results (default: ~/.cache/latentgraph)"
+    )
+
+
+def add_computing(parser: argparse.ArgumentParser) -> None:
+    """What to compute on, and how precisely."""
+    group = parser.add_argument_group("computing")
+    group.add_argument(
+        "--device", default="auto", metavar="auto|cpu|cuda[:N]", help="device to compute on (default: auto)"
+    )
+    group.add_argument(
+        "--precision",
+        default="auto",
+        choices=["auto", "fp32", "bf16", "fp16"],
+        help="number format of the networks (default: auto, the fastest that is sound on the device)",
+    )
+
+
+def add_document(parser: argparse.ArgumentParser) -> None:
+    """The workflow and changes to it."""
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help="workflow (ours or ComfyUI's), or a picture that carries one"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NODE.INPUT=VALUE",
+        help="set any input of any node; may be repeated",
+    )
+
+
+def places(options: argparse.Namespace) -> Places:
+    """The places of parsed options; environment variables LATENTGRAPH_{MODELS,INPUT,OUTPUT,CACHE} stand in for flags."""
+    return Places(
+        models=options.models or _from_environment("MODELS"),
+        inputs=options.input or _from_environment("INPUT"),
+        output=options.output or _from_environment("OUTPUT"),
+        cache=options.cache or _from_environment("CACHE"),
+    )
+
+
+def computing(options: argparse.Namespace) -> Computing:
+    return Computing(options.device, options.precision)
+
+
+def _from_environment(name: str) -> Path | None:
+    value = os.environ.get(f"LATENTGRAPH_{name}")
+    return Path(value) if value else None

@@ -1,0 +1,191 @@
+"""A document's parameters as flags, and `--set node.input=value`.
+
+A parameter named `prompt` becomes `--prompt TEXT`; its type, default and help come from the input it is bound to. The
+same declarations make the API's body and the editor's form.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from graph.document import SUBGRAPH, Document, Link, Parameter, with_inputs
+from graph.errors import InputError, Problem, nearest
+from graph.json import Json
+from graph.spec import Choice, FileChoice, Input, Missing, NodeSpec, Number, Text, Toggle
+
+Catalogue = Mapping[str, NodeSpec]
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A parameter, the option it is given by, the input it sets and the value it has."""
+
+    option: str
+    parameter: Parameter
+    port: Input | None
+    value: Json
+
+
+def flags(document: Document, catalogue: Catalogue) -> list[Flag]:
+    """One flag for each parameter."""
+    return [_flag(document, parameter, catalogue) for parameter in document.parameters]
+
+
+def add_flags(parser: argparse.ArgumentParser, found: Sequence[Flag]) -> None:
+    """Offer the flags, in a group of their own. Options the parser already has keep their meaning."""
+    if not found:
+        return
+    group = parser.add_argument_group("parameters of this workflow")
+    taken = {option for action in parser._actions for option in action.option_strings}  # noqa: SLF001 - no public list
+    for flag in found:
+        if flag.option in taken:
+            continue
+        group.add_argument(
+            flag.option,
+            dest=_destination(flag),
+            metavar=_metavar(flag.port),
+            default=argparse.SUPPRESS,
+            help=_help(flag),
+        )
+
+
+def apply_flags(document: Document, found: Sequence[Flag], given: argparse.Namespace) -> Document:
+    """The document with the given flags' values. Raises InputError for a value its input cannot read."""
+    changes: dict[tuple[str, str], Json] = {}
+    problems: list[Problem] = []
+    for flag in found:
+        text = getattr(given, _destination(flag), None)
+        if text is None:
+            continue
+        try:
+            value = read_value(text, flag.port)
+        except ValueError as error:
+            problems.append(Problem("parameter_value", f"{flag.option}: {error}"))
+            continue
+        changes |= {bind: value for bind in flag.parameter.binds if bind[0] in document.nodes}
+    if problems:
+        raise InputError(problems)
+    return with_inputs(document, changes)
+
+
+def apply_settings(document: Document, settings: Sequence[str], catalogue: Catalogue) -> Document:
+    """The document with each `node.input=value` applied. Raises InputError with every fault."""
+    changes: dict[tuple[str, str], Json] = {}
+    problems: list[Problem] = []
+    for setting in settings:
+        try:
+            place, value = _setting(document, setting, catalogue)
+            changes[place] = value
+        except ValueError as error:
+            problems.append(Problem("setting", f"--set {setting}: {error}", hint="Write --set node.input=value."))
+    if problems:
+        raise InputError(problems)
+    return with_inputs(document, changes)
+
+
+def read_value(text: str, port: Input | None) -> Json:
+    """A value from its text, by the field it is for. `random` makes a seed. Raises ValueError."""
+    match port.widget if port else None:
+        case Number(seed=True, maximum=maximum) if text == "random":
+            return secrets.randbelow(int(maximum or 2**64 - 1) + 1)
+        case Number(kind="INT"):
+            return _read(int, text, "a whole number")
+        case Number():
+            return _read(float, text, "a number")
+        case Toggle():
+            known = {
+                "true": True,
+                "yes": True,
+                "1": True,
+                "on": True,
+                "false": False,
+                "no": False,
+                "0": False,
+                "off": False,
+            }
+            if text.lower() not in known:
+                raise ValueError(f"expects true or false, not {text!r}")
+            return known[text.lower()]
+        case _:
+            return text
+
+
+def _read(kind: type[int] | type[float], text: str, word: str) -> Json:
+    try:
+        return kind(text)
+    except ValueError:
+        raise ValueError(f"expects {word}, not {text!r}") from None
+
+
+def _flag(document: Document, parameter: Parameter, catalogue: Catalogue) -> Flag:
+    option = "--" + parameter.name.strip().replace(" ", "-").replace("_", "-")
+    for name, input_name in parameter.binds:
+        node = document.nodes.get(name)
+        if node is None:
+            continue
+        port = _port(document, node.type, input_name, catalogue)
+        value = node.inputs.get(input_name)
+        if value is None and port is not None and not isinstance(port.default, Missing):
+            value = port.default
+        return Flag(option, parameter, port, None if isinstance(value, Link) else value)
+    return Flag(option, parameter, None, None)
+
+
+def _port(document: Document, type_name: str, input_name: str, catalogue: Catalogue) -> Input | None:
+    """The declaration behind an input, through subgraphs to the node that really has it."""
+    for _ in range(len(document.subgraphs) + 1):
+        if not type_name.startswith(SUBGRAPH):
+            spec = catalogue.get(type_name)
+            return spec.input(input_name) if spec else None
+        subgraph = document.subgraphs.get(type_name.removeprefix(SUBGRAPH))
+        binds = [one.binds for one in subgraph.parameters if one.name == input_name] if subgraph else []
+        if subgraph is None or not binds or not binds[0] or binds[0][0][0] not in subgraph.nodes:
+            return None
+        inner, input_name = binds[0][0]
+        type_name = subgraph.nodes[inner].type
+    return None
+
+
+def _setting(document: Document, setting: str, catalogue: Catalogue) -> tuple[tuple[str, str], Json]:
+    place, equals, text = setting.partition("=")
+    node, dot, input_name = place.rpartition(".")
+    if not equals or not dot:
+        raise ValueError("has no value" if not equals else "names no input")
+    if node not in document.nodes:
+        hint = nearest(node, document.nodes)
+        raise ValueError(f"there is no node {node!r}" + (f" ({hint})" if hint else ""))
+    port = _port(document, document.nodes[node].type, input_name, catalogue)
+    if port is None:
+        raise ValueError(f"{document.nodes[node].type} has no input {input_name!r}")
+    return (node, input_name), read_value(text, port)
+
+
+def _destination(flag: Flag) -> str:
+    return f"parameter:{flag.parameter.name}"
+
+
+def _metavar(port: Input | None) -> str:
+    match port.widget if port else None:
+        case Number(kind=kind):
+            return kind
+        case Choice() | FileChoice():
+            return "NAME"
+        case Toggle():
+            return "BOOL"
+        case Text() | None:
+            return "TEXT"
+        case _:
+            return "VALUE"
+
+
+def _help(flag: Flag) -> str:
+    parts = [flag.parameter.help or (flag.port.tooltip if flag.port else None) or ""]
+    if flag.port is not None and isinstance(flag.port.widget, Choice) and len(flag.port.widget.options) <= 12:
+        parts.append(f"one of {', '.join(flag.port.widget.options)}")
+    if flag.value is not None:
+        shown = str(flag.value)
+        parts.append(f"(default: {shown if len(shown) < 60 else shown[:57] + '...'})")
+    return " ".join(part for part in parts if part).replace("%", "%%")

@@ -1,0 +1,158 @@
+"""Commands that only look: `validate`, `nodes`, `models`, `cache`. None imports torch; each answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from graph.bind import bind
+from graph.comfyui.object_info import object_info
+from graph.errors import InputError, Problem, errors_only, nearest
+from graph.flatten import flatten
+from graph.spec import Choice, Input, Missing, NodeSpec, Number, to_json
+from graph.values import Values
+from nodes.catalogue import load_catalogue
+from nodes.folders import standard_folders
+from server.cli.options import add_places, places
+from server.cli.source import read_source
+from server.workspace import Workspace
+
+
+def validate(arguments: Sequence[str]) -> int:
+    """Check a workflow and report every problem. Exit code 0 when it can run, 2 when not."""
+    parser = argparse.ArgumentParser(prog="latentgraph validate", description=validate.__doc__)
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("--json", action="store_true", help="print the problems as JSON")
+    add_places(parser)
+    options = parser.parse_args(arguments)
+    catalogue = load_catalogue()
+    where = places(options)
+    folders = standard_folders(Path.cwd(), models=where.models, inputs=where.inputs, outputs=where.output)
+    nodes = 0
+    try:
+        source = read_source(options.file, catalogue)
+        graph = bind(flatten(source.document, catalogue), catalogue, folders)
+        nodes = len(graph.nodes)
+        problems = list(dict.fromkeys([*source.problems, *graph.problems]))
+    except InputError as error:
+        problems = list(error.problems)
+    wrong = errors_only(problems)
+    if options.json:
+        print(json.dumps({"valid": not wrong, "problems": [asdict(one) for one in problems]}, indent=2))
+    else:
+        _print_problems(problems)
+        print(f"{options.file}: {len(wrong)} errors" if wrong else f"{options.file}: valid, {nodes} nodes")
+    return 2 if wrong else 0
+
+
+def nodes(arguments: Sequence[str]) -> int:
+    """List the node types, or describe one."""
+    parser = argparse.ArgumentParser(prog="latentgraph nodes", description=nodes.__doc__)
+    parser.add_argument("type", nargs="?", metavar="TYPE", help="describe this node")
+    parser.add_argument("--json", action="store_true", help="print the declarations as JSON")
+    parser.add_argument("--comfyui", action="store_true", help="print them in the shape of ComfyUI's object_info")
+    add_places(parser)
+    options = parser.parse_args(arguments)
+    catalogue: Mapping[str, NodeSpec] = load_catalogue()
+    if options.type is not None:
+        if options.type not in catalogue:
+            hint = nearest(options.type, catalogue)
+            raise InputError([Problem("unknown_type", f"there is no node type {options.type!r}", hint=hint)])
+        catalogue = {options.type: catalogue[options.type]}
+    if options.comfyui:
+        where = places(options)
+        folders = standard_folders(Path.cwd(), models=where.models, inputs=where.inputs, outputs=where.output)
+        print(json.dumps({name: object_info(spec, folders) for name, spec in catalogue.items()}, indent=2))
+    elif options.json:
+        print(json.dumps([to_json(spec) for spec in catalogue.values()], indent=2))
+    elif options.type is not None:
+        print("\n".join(_described(catalogue[options.type])))
+    else:
+        print("\n".join(_listed(catalogue.values())))
+    return 0
+
+
+def models(arguments: Sequence[str]) -> int:
+    """List the model files that workflows can name, by folder."""
+    parser = argparse.ArgumentParser(prog="latentgraph models", description=models.__doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_places(parser)
+    options = parser.parse_args(arguments)
+    where = places(options)
+    folders = standard_folders(Path.cwd(), models=where.models, inputs=where.inputs, outputs=where.output)
+    found = {
+        folder: list(folders.names(folder)) for folder in folders.roots if folder not in ("input", "output", "temp")
+    }
+    if options.json:
+        print(json.dumps(found, indent=2))
+        return 0
+    for folder, names in found.items():
+        if names:
+            print(folder, *(f"  {name}" for name in names), sep="\n")
+    return 0
+
+
+def cache(arguments: Sequence[str]) -> int:
+    """Show how much is cached on disk, or clear it."""
+    parser = argparse.ArgumentParser(prog="latentgraph cache", description=cache.__doc__)
+    parser.add_argument("what", choices=["info", "clear"])
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_places(parser)
+    options = parser.parse_args(arguments)
+    with Workspace(places(options)) as workspace:
+        disk = workspace.cache(Values()).tiers[-1]
+        if options.what == "clear":
+            disk.clear()
+        rows = workspace.index.rows("SELECT COUNT(*), COALESCE(SUM(bytes), 0), COALESCE(SUM(seconds), 0) FROM entries")
+        entries, nbytes, seconds = rows[0]
+        folder = str(workspace.cache_folder)
+    if options.json:
+        print(json.dumps({"folder": folder, "entries": entries, "bytes": nbytes, "seconds": seconds}))
+    else:
+        print(f"{folder}: {entries} results, {nbytes:,} bytes, {seconds:.1f} s of computing")
+    return 0
+
+
+def _print_problems(problems: Sequence[Problem]) -> None:
+    for problem in problems:
+        print(f"{problem.severity}: {problem}")
+
+
+def _listed(specs: Iterable[NodeSpec]) -> list[str]:
+    lines: list[str] = []
+    category = None
+    ordered = sorted(specs, key=lambda spec: (spec.category, spec.type))
+    for spec in ordered:
+        if spec.category != category:
+            category = spec.category
+            lines.append(f"{category}")
+        first = spec.description.split("\n")[0]
+        lines.append(f"  {spec.type:<32} {first}")
+    return lines
+
+
+def _described(spec: NodeSpec) -> list[str]:
+    lines = [f"{spec.type} ({spec.display_name}) in {spec.category}", ""]
+    if spec.description:
+        lines += [spec.description, ""]
+    lines += [f"  {_input_line(one)}" for one in spec.inputs]
+    lines += [f"  -> {one.name}: {one.type}{' (list)' if one.is_list else ''}" for one in spec.outputs]
+    return lines
+
+
+def _input_line(one: Input) -> str:
+    parts = [f"{one.name}: {one.type}"]
+    if not isinstance(one.default, Missing):
+        parts.append(f"= {one.default!r}")
+    if isinstance(one.widget, Number) and (one.widget.minimum is not None or one.widget.maximum is not None):
+        parts.append(f"[{one.widget.minimum}..{one.widget.maximum}]")
+    if isinstance(one.widget, Choice):
+        parts.append(f"({', '.join(one.widget.options[:8])}{', ...' if len(one.widget.options) > 8 else ''})")
+    if one.optional:
+        parts.append("optional")
+    if one.tooltip:
+        parts.append(f"- {one.tooltip}")
+    return " ".join(parts)

@@ -1,0 +1,119 @@
+"""Where a run happens on this machine: the folders, the cache, the history. Opened by the command line and by workers.
+
+Opening is cheap and imports no torch: planning needs only the index of the cache. What runs bodies (`services`, the value
+table) is made when something really has to run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from graph.cache.budget import Budget
+from graph.cache.disk import DiskStore
+from graph.cache.history import DiskHistory, History
+from graph.cache.index import Index
+from graph.cache.memory import MemoryStore
+from graph.cache.tiered import Cache
+from graph.files import Digests
+from graph.keys import Environment
+from graph.values import Values
+from nodes.folders import Folders, standard_folders
+
+DISK_CAP: Final = 20 * 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Directories a user may choose; None means the usual place under the working directory (cache: the user's own)."""
+
+    models: Path | None = None
+    inputs: Path | None = None
+    output: Path | None = None
+    cache: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Computing:
+    """How bodies compute: the device and precision as asked for."""
+
+    device: str = "auto"
+    precision: str = "auto"
+
+
+class Workspace:
+    """Folders, cache and history of one process. A context manager: leaving it writes what is queued for the disk."""
+
+    def __init__(self, places: Places) -> None:
+        self.cache_folder = places.cache or default_cache_folder()
+        self.index = Index(self.cache_folder / "index.sqlite")
+        known = {str(identity): str(digest) for identity, digest in self.index.rows("SELECT * FROM digests")}
+        self._digests_saved = set(known)
+        self.folders: Folders = standard_folders(
+            Path.cwd(),
+            models=places.models,
+            inputs=places.inputs,
+            outputs=places.output,
+            temp=self.cache_folder / "temp",
+            digests=Digests(known),
+        )
+        self.budget = Budget(_memory_limit())
+        self.history: History = DiskHistory(self.index)
+        self._disk: DiskStore | None = None
+
+    def environment(self, computing: Computing) -> Environment:
+        return Environment(computing.precision, str(self.folders.root("output").absolute()))
+
+    def cache(self, values: Values) -> Cache:
+        """The tiers. To plan, `values` may know nothing: nothing is loaded then."""
+        self._close_disk()
+        self._disk = DiskStore(self.cache_folder, self.index, values, cap=DISK_CAP)
+        return Cache([MemoryStore(self.budget), self._disk])
+
+    def services(self, computing: Computing) -> Mapping[type, object]:
+        """What node bodies may ask for. Imports torch."""
+        from nodes.services import services
+
+        return services(self.folders, self.budget, device=computing.device, precision=computing.precision)
+
+    def values(self) -> Values:
+        """The value table of the nodes. Imports torch."""
+        from nodes.sockets import VALUE_TYPES
+
+        return Values(VALUE_TYPES)
+
+    def close(self) -> None:
+        self._close_disk()
+        known = self.folders.digests.known
+        new: Iterable[tuple[str, str]] = [
+            (key, value) for key, value in known.items() if key not in self._digests_saved
+        ]
+        self.index.change("INSERT OR REPLACE INTO digests VALUES (?, ?)", new)
+        self.index.close()
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _close_disk(self) -> None:
+        if self._disk is not None:
+            self._disk.close()
+            self._disk = None
+
+
+def default_cache_folder() -> Path:
+    """`$XDG_CACHE_HOME/latentgraph`, or `~/.cache/latentgraph`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "latentgraph"
+
+
+def _memory_limit() -> int:
+    """Half of the machine's memory, for cached values and weights together."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
