@@ -1,0 +1,61 @@
+"""What the machine has: one frozen value, measured once and handed to the policy. Tests make their own."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+_BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})  # x86, x86 with tiles, Arm
+
+
+@dataclass(frozen=True, slots=True)
+class CudaDevice:
+    """One accelerator: its name, its memory in bytes, and whether it computes bfloat16 natively."""
+
+    name: str
+    total_bytes: int
+    bf16: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """CUDA devices by index, whether the CPU has bfloat16 instructions, and the bytes of memory there are."""
+
+    cuda: tuple[CudaDevice, ...] = ()
+    cpu_bf16: bool = False
+    host_bytes: int = 8 * 2**30
+
+
+def probe_hardware() -> Hardware:
+    """Look at this machine. Touches CUDA only if a driver is there."""
+    return Hardware(_cuda_devices(), _cpu_has_bf16(), _host_bytes())
+
+
+def _cuda_devices() -> tuple[CudaDevice, ...]:
+    if not torch.cuda.is_available():
+        return ()
+    found = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
+    return tuple(CudaDevice(one.name, one.total_memory, one.major >= 8) for one in found)
+
+
+def _cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Where the system does not say, no: float32 is never wrong."""
+    try:
+        lines = cpuinfo.read_text(errors="replace").splitlines()
+    except OSError:
+        return False
+    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return not _BF16_FLAGS.isdisjoint(flags.split())
+
+
+def _host_bytes(cgroup_limit: Path = Path("/sys/fs/cgroup/memory.max")) -> int:
+    """Physical memory, or the container's limit where that is less."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        limit = cgroup_limit.read_text().strip()
+    except OSError:
+        return physical
+    return min(physical, int(limit)) if limit.isdigit() else physical

@@ -1,0 +1,181 @@
+"""Which networks are loaded, and for how long: the one owner of modules.
+
+Nodes pass references (`WeightsRef`) around and borrow the module while they compute. A module nobody is using may be
+dropped when the shared byte budget is exceeded, the one that is cheapest to load again for its size first.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import torch
+from torch import nn
+
+from graph.cache.budget import Holder
+from nodes.diffusion.clip import TextEncoder
+from nodes.diffusion.tokenizer import Tokenizer
+from nodes.diffusion.unet import UNet
+from nodes.diffusion.vae import Vae
+from nodes.memory.policy import DevicePolicy, Placement
+from nodes.weights.load import WeightsRef, build, load_part
+from nodes.weights.vocabulary import load_tokenizer
+
+Module = TypeVar("Module", bound=nn.Module)
+Loader = Callable[[WeightsRef, Placement], nn.Module]
+
+
+class Budget(Protocol):
+    """The byte budget shared with cached values: `graph.cache.budget.Budget`."""
+
+    def join(self, holder: Holder) -> None: ...
+
+    def charge(self, nbytes: int) -> None: ...
+
+
+@dataclass(slots=True)
+class _Resident:
+    module: nn.Module
+    nbytes: int
+    seconds: float
+    worth: float
+    users: int
+
+
+class Residency:
+    """Loaded modules by (file content, part, placement). Safe to use from several threads."""
+
+    def __init__(self, policy: DevicePolicy, budget: Budget, load: Loader | None = None) -> None:
+        self.policy = policy
+        self._budget = budget
+        self._load = load if load is not None else load_placed
+        self._residents: dict[Hashable, _Resident] = {}
+        self._tokenizers: dict[str, Tokenizer] = {}
+        self._loading: defaultdict[Hashable, threading.Lock] = defaultdict(threading.Lock)
+        self._clock = 0.0
+        self._lock = threading.Lock()
+        budget.join(self)
+
+    @contextmanager
+    def unet(self, ref: WeightsRef) -> Iterator[UNet]:
+        """Borrow a U-Net. Raises a `WeightsError` if the file cannot be used."""
+        with self._borrow(ref, UNet) as module:
+            yield module
+
+    @contextmanager
+    def vae(self, ref: WeightsRef) -> Iterator[Vae]:
+        """Borrow a VAE. Raises a `WeightsError` if the file cannot be used."""
+        with self._borrow(ref, Vae) as module:
+            yield module
+
+    @contextmanager
+    def text_encoder(self, ref: WeightsRef) -> Iterator[TextEncoder]:
+        """Borrow a text encoder. Raises a `WeightsError` if the file cannot be used."""
+        with self._borrow(ref, TextEncoder) as module:
+            yield module
+
+    def tokenizer(self, ref: WeightsRef) -> Tokenizer:
+        """The tokenizer of a text encoder. Small, and kept."""
+        with self._loading[("tokenizer", ref.digest)]:
+            if ref.digest not in self._tokenizers:
+                self._tokenizers[ref.digest] = load_tokenizer(ref.path)
+            return self._tokenizers[ref.digest]
+
+    def clear(self) -> int:
+        """Drop every module that is not in use; returns the bytes freed."""
+        with self._lock:
+            idle = [key for key, resident in self._residents.items() if resident.users == 0]
+            freed = sum(self._residents.pop(key).nbytes for key in idle)
+        self._budget.charge(-freed)
+        return freed
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all resident weights."""
+        with self._lock:
+            return sum(resident.nbytes for resident in self._residents.values())
+
+    def cheapest(self) -> float | None:
+        """For the budget: seconds of loading per byte of what would be dropped next."""
+        with self._lock:
+            key = self._least()
+            return None if key is None else self._residents[key].worth - self._clock
+
+    def drop_cheapest(self) -> int:
+        """For the budget: drop that, and return the bytes freed."""
+        with self._lock:
+            key = self._least()
+            if key is None:
+                return 0
+            dropped = self._residents.pop(key)
+            self._clock = dropped.worth
+            return dropped.nbytes
+
+    @contextmanager
+    def _borrow(self, ref: WeightsRef, kind: type[Module]) -> Iterator[Module]:
+        placement = self.policy.placement(ref.part, ref.config)
+        resident = self._enter((ref.digest, ref.part, placement), ref, placement)
+        try:
+            if not isinstance(resident.module, kind):
+                raise TypeError(f"{ref.part} of {ref.path.name} is no {kind.__name__}")
+            yield resident.module
+        finally:
+            self._leave(resident)
+
+    def _enter(self, key: Hashable, ref: WeightsRef, placement: Placement) -> _Resident:
+        # One lock for each key: two lanes that want the same module load it once, others do not wait.
+        with self._loading[key]:
+            with self._lock:
+                resident = self._residents.get(key)
+                if resident is not None:
+                    resident.users += 1
+                    resident.worth = self._clock + resident.seconds / max(resident.nbytes, 1)
+                    return resident
+            return self._admit(key, ref, placement)
+
+    def _admit(self, key: Hashable, ref: WeightsRef, placement: Placement) -> _Resident:
+        nbytes = weights_bytes(ref, placement)
+        with ExitStack() as undo:
+            # Room is made before loading, so that the old and the new are never both held; in no lock of ours, since
+            # the budget calls back to have something dropped.
+            self._budget.charge(nbytes)
+            undo.callback(self._budget.charge, -nbytes)
+            started = time.perf_counter()
+            module = self._load(ref, placement)
+            seconds = time.perf_counter() - started
+            undo.pop_all()
+        with self._lock:
+            worth = self._clock + seconds / max(nbytes, 1)
+            self._residents[key] = _Resident(module, nbytes, seconds, worth, users=1)
+            return self._residents[key]
+
+    def _leave(self, resident: _Resident) -> None:
+        with self._lock:
+            resident.users -= 1
+        # What was in use while the budget was exceeded can be dropped now.
+        self._budget.charge(0)
+
+    def _least(self) -> Hashable | None:
+        idle = [(resident.worth, key) for key, resident in self._residents.items() if resident.users == 0]
+        return min(idle, key=lambda pair: pair[0])[1] if idle else None
+
+
+def load_placed(ref: WeightsRef, placement: Placement) -> nn.Module:
+    """Load a part from its file and put it where the policy wants it."""
+    module = load_part(ref, placement.dtype).module
+    if placement.channels_last:
+        for parameter in module.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return module.to(placement.device)
+
+
+def weights_bytes(ref: WeightsRef, placement: Placement) -> int:
+    """Bytes that the weights of a part take once loaded."""
+    parameters = build(ref.part, ref.config).parameters()
+    return sum(parameter.numel() for parameter in parameters) * placement.dtype.itemsize
