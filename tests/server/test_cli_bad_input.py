@@ -1,0 +1,157 @@
+"""What bad input gets: exit code 2, a stable code, a place, and never a traceback."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.server.cli import WORKFLOWS, CommandLine
+
+
+def graph(**nodes: object) -> dict[str, object]:
+    return {"format": "latentgraph/1", "nodes": nodes}
+
+
+EMPTY = {"type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}}
+PREVIEW = {"type": "PreviewAny", "inputs": {"source": {"from": ["a", "STRING"]}}}
+TEXT = {"type": "PrimitiveString", "inputs": {"value": "x"}}
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A document, and the code and place of the problem it must give."""
+
+    name: str
+    content: str | bytes | dict[str, object]
+    code: str
+    place: str = ""
+
+
+WRONG = [
+    Wrong("empty file", "", "json_syntax"),
+    Wrong("not JSON", "{]", "json_syntax", "line 1"),
+    Wrong("not UTF-8", b'{"format": "\xff\xfe"}', "json_encoding"),
+    Wrong("duplicate key", '{"format": "latentgraph/1", "nodes": {}, "nodes": {}}', "json_duplicate_key", "nodes"),
+    Wrong("NaN", '{"format": "latentgraph/1", "nodes": NaN}', "json_number"),
+    Wrong("a number of 10,000 digits", '{"format": "latentgraph/1", "nodes": ' + "9" * 10_000 + "}", "json_number"),
+    Wrong("10 MB of nesting", "[" * 10_000_000, "json_too_deep"),
+    Wrong("nested objects", '{"a":' * 5_000 + "1" + "}" * 5_000, "json_too_deep"),
+    Wrong("unknown format", {"format": "latentgraph/99", "nodes": {}}, "document_format", "$.format"),
+    Wrong("a node that is no object", graph(a=3), "document_structure", "$.nodes.a"),
+    Wrong("an input of two keys", graph(a={"type": "X", "inputs": {"b": {"from": ["a", "b"], "value": 1}}}),
+          "document_structure", "$.nodes.a.inputs.b"),
+    Wrong("nothing to run", graph(a=TEXT), "nothing_to_run"),
+    Wrong("unknown type", graph(a={"type": "KSamplr"}, b=PREVIEW), "unknown_type", "$.nodes.a.type"),
+    Wrong("cycle", graph(
+        a={"type": "StringConcatenate", "inputs": {"string_a": {"from": ["a", "STRING"]}, "string_b": "", "delimiter": ""}},
+        b=PREVIEW), "cycle"),
+    Wrong("unknown node", graph(b=PREVIEW), "unknown_node", "$.nodes.b.inputs.source"),
+    Wrong("unknown output", graph(a=TEXT, b={"type": "PreviewAny", "inputs": {"source": {"from": ["a", "STRNG"]}}}),
+          "unknown_output", "$.nodes.b.inputs.source"),
+    Wrong("wrong socket", graph(a=TEXT, b={"type": "SaveImage", "inputs": {"images": {"from": ["a", "STRING"]}}}),
+          "type_mismatch", "$.nodes.b.inputs.images"),
+    Wrong("missing input", graph(b={"type": "SaveImage"}), "missing_input", "$.nodes.b"),
+    Wrong("too big", graph(a={"type": "EmptyLatentImage", "inputs": {"width": 10**9}},
+                           b={"type": "PreviewAny", "inputs": {"source": {"from": ["a", "LATENT"]}}}),
+          "too_big", "$.nodes.a.inputs.width"),
+    Wrong("wrong type of value", graph(a={"type": "EmptyLatentImage", "inputs": {"width": "wide"}},
+                                       b={"type": "PreviewAny", "inputs": {"source": {"from": ["a", "LATENT"]}}}),
+          "wrong_type", "$.nodes.a.inputs.width"),
+    Wrong("missing file", graph(a={"type": "LoadImage", "inputs": {"image": "no such.png"}},
+                                b={"type": "PreviewImage", "inputs": {"images": {"from": ["a", "IMAGE"]}}}),
+          "file_not_found", "$.nodes.a.inputs.image"),
+    Wrong("a file outside its folder", graph(a={"type": "LoadImage", "inputs": {"image": "../../etc/passwd"}},
+                                             b={"type": "PreviewImage", "inputs": {"images": {"from": ["a", "IMAGE"]}}}),
+          "file_not_found", "$.nodes.a.inputs.image"),
+    Wrong("unknown subgraph", graph(a={"type": "subgraph:nope"}, b={**PREVIEW, "inputs": {"source": {"from": ["a", "X"]}}}),
+          "unknown_subgraph"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name)
+@pytest.mark.parametrize("command", ["run", "plan", "validate"])
+def test_a_wrong_document_is_refused_with_its_place(latentgraph: CommandLine, wrong: Wrong, command: str) -> None:
+    if command == "validate" and wrong.code in ("nothing_to_run", "cycle"):
+        pytest.skip("these are properties of a run, not of a document")
+    file = latentgraph.write("wrong.json", wrong.content)
+    done = latentgraph(command, str(file), "--json", *latentgraph.places[:2])
+    assert done.code == 2
+    assert "Traceback" not in done.err
+    problems = done.json["problems"]
+    assert wrong.code in [problem["code"] for problem in problems]
+    assert wrong.place in json.dumps(problems)
+
+
+def test_every_problem_is_reported_not_only_the_first(latentgraph: CommandLine) -> None:
+    file = latentgraph.write("wrong.json", graph(
+        a={"type": "EmptyLatentImage", "inputs": {"width": 1, "height": "tall"}},
+        b={"type": "PreviewAny", "inputs": {"source": {"from": ["a", "LATNT"]}}},
+    ))  # fmt: skip
+    codes = {problem["code"] for problem in latentgraph.run(file).json["problems"]}
+    assert codes == {"too_small", "wrong_type", "unknown_output"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nonsense"], "there is no command"),
+        (["rum"], "Did you mean 'run'?"),
+        (["run", "no such file.json"], "cannot read"),
+        (["nodes", "KSamplr"], "Did you mean 'KSampler'?"),
+        (["run"], "FILE"),
+        (["run", str(WORKFLOWS / "text_to_image.json"), "--set", "sampler"], "has no value"),
+        (["run", str(WORKFLOWS / "text_to_image.json"), "--set", "nowhere.steps=3"], "there is no node"),
+        (["run", str(WORKFLOWS / "text_to_image.json"), "--set", "sampler.stepps=3"], "has no input"),
+        (["run", str(WORKFLOWS / "text_to_image.json"), "--steps", "many"], "expects a whole number"),
+        (["run", str(WORKFLOWS / "text_to_image.json"), "--precision", "fp7"], "invalid choice"),
+        (["run", str(WORKFLOWS / "text_to_image.json"), "--no-such-parameter", "1"], "unrecognized arguments"),
+    ],
+)
+def test_a_wrong_command_line_is_refused(latentgraph: CommandLine, arguments: list[str], said: str) -> None:
+    done = latentgraph(*arguments)
+    assert done.code == 2
+    assert said in done.err
+    assert "Traceback" not in done.err
+
+
+class Exploit:
+    """A pickle of this would run a command when read."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (Path("/tmp/latentgraph-was-here"),))  # noqa: S108
+
+
+def wrong_checkpoint(kind: str) -> bytes:
+    header = json.dumps({"w": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}).encode()
+    return {
+        "empty": b"",
+        "pickle": pickle.dumps(Exploit()),
+        "truncated header": struct.pack("<Q", len(header)) + header[:10],
+        "truncated data": struct.pack("<Q", len(header)) + header + b"\0" * 3,
+        "a header of 2^63 bytes": struct.pack("<Q", 2**63) + b"{}",
+        "no known model": struct.pack("<Q", len(header)) + header + b"\0" * 16,
+        "text": b"<!DOCTYPE html>",
+    }[kind]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["empty", "pickle", "truncated header", "truncated data", "a header of 2^63 bytes", "no known model", "text"],
+)
+def test_a_wrong_model_file_fails_its_loader_by_name(latentgraph: CommandLine, kind: str) -> None:
+    latentgraph.write("models/checkpoints/bad.safetensors", wrong_checkpoint(kind))
+    done = latentgraph.run(WORKFLOWS / "text_to_image.json", "--set", "checkpoint.ckpt_name=bad.safetensors")
+    assert done.code == 1
+    assert "Traceback" not in done.err
+    assert not Path("/tmp/latentgraph-was-here").exists()  # noqa: S108
+    node = done.json["nodes"]["checkpoint"]
+    assert node["status"] == "failed"
+    assert node["code"].startswith("weights_")
+    assert done.json["nodes"]["sampler"]["status"] == "skipped"
+    assert done.json["files"] == []
