@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from nodes.folders import Folders
 from nodes.memory.policy import DevicePolicy, choose_policy
-from nodes.memory.probe import probe
+from nodes.memory.probe import probe_hardware
 from nodes.memory.residency import Budget, Residency
 
 
 def services(folders: Folders, budget: Budget, *, device: str, precision: str) -> Mapping[type, object]:
     """Services by type, for `graph.run.run`. Raises `PolicyError` for a device or precision that is not here."""
-    policy = choose_policy(device, precision, probe())
+    policy = choose_policy(device, precision, probe_hardware())
     return {Folders: folders, DevicePolicy: policy, Residency: Residency(policy, budget)}
