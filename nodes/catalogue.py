@@ -29,8 +29,21 @@ GROUP: Final = "latentgraph.nodes"
 FILE: Final = Path(__file__).with_name("catalogue.json")
 
 BUILTIN: Final = (
+    "nodes.builtin.loaders",
+    "nodes.builtin.clip",
+    "nodes.builtin.conditioning",
+    "nodes.builtin.sampling",
+    "nodes.builtin.vae",
+    "nodes.builtin.latent",
+    "nodes.builtin.image",
+    "nodes.builtin.image_files",
+    "nodes.builtin.mask",
+    "nodes.builtin.custom_sampling",
+    "nodes.builtin.steps",
+    "nodes.builtin.latent_files",
     "nodes.builtin.primitive",
-    "nodes.builtin.text",
+    "nodes.builtin.strings",
+    "nodes.builtin.preview_any",
 )
 """The modules of the builtin nodes, in the order in which an editor lists them."""
 

@@ -16,6 +16,7 @@ from typing import Final
 
 from graph.errors import GraphError
 from graph.files import Digests
+from nodes.weights.embedded import embedded_checkpoints
 
 MODEL_SUFFIXES: Final = (".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".bin", ".pth", ".pkl")
 IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".ppm")
@@ -53,9 +54,6 @@ OUTPUT_MODELS: Final[Mapping[str, str]] = {
 """Folder name to the subdirectory of `output/` where saved models of that kind are found again."""
 
 LEGACY_NAMES: Final[Mapping[str, str]] = {"unet": "diffusion_models", "clip": "text_encoders"}
-
-EMBEDDED: Final = Path(__file__).parent / "weights" / "embedded"
-EMBEDDED_CHECKPOINT: Final = "tiny-sd-128.safetensors"
 
 _SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(MODEL_FOLDERS, MODEL_SUFFIXES),
@@ -115,6 +113,14 @@ class Folders:
         """A digest of the file's content. Raises OSError when it cannot be read."""
         return self.digests.digest(path)
 
+    def with_content(self, digest: str) -> Path | None:
+        """A file known to have this content and unchanged since, wherever it is."""
+        for identity, known in list(self.digests.known.items()):
+            path = Path(identity.split("|")[0])
+            if known == digest and os.path.isfile(path) and self.digest(path) == digest:
+                return path
+        return None
+
     def root(self, folder: str) -> Path:
         """Where new files of a folder go. Raises `FolderError` for an unknown folder."""
         roots = self.roots.get(LEGACY_NAMES.get(folder, folder))
@@ -173,7 +179,7 @@ def standard_folders(
         for extra in read_extra_paths(file):
             known = roots.setdefault(extra.folder, [])
             known.insert(0 if extra.first else len(known), extra.path)
-    roots["checkpoints"].append(EMBEDDED)
+    roots["checkpoints"] += dict.fromkeys(path.parent for path in embedded_checkpoints().values())
     roots |= {"input": [inputs], "output": [outputs], "temp": [temp], "latents": [inputs]}
     return Folders({kind: tuple(paths) for kind, paths in roots.items()}, digests or Digests())
 

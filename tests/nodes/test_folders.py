@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from graph.files import Files
-from nodes.folders import EMBEDDED, FolderError, Folders, is_inside, read_extra_paths, standard_folders
+from nodes.folders import FolderError, Folders, is_inside, read_extra_paths, standard_folders
+from nodes.weights.embedded import EMBEDDED_CHECKPOINT, embedded_checkpoints
 
 
 def write(path: Path, text: str = "x") -> Path:
@@ -58,15 +59,15 @@ def test_names_are_recursive_sorted_and_only_of_the_folders_kind(
 
 
 def test_the_embedded_checkpoint_needs_no_set_up(tmp_path: Path) -> None:
-    embedded = next(path for path in EMBEDDED.iterdir() if path.suffix == ".safetensors")
     folders = standard_folders(tmp_path / "nothing here")
-    assert embedded.name in folders.names("checkpoints")
-    assert folders.find("checkpoints", embedded.name) == embedded
+    assert folders.names("checkpoints") == sorted(embedded_checkpoints())
+    for name, path in embedded_checkpoints().items():
+        assert folders.find("checkpoints", name) == path
 
 
 def test_checkpoints_of_the_user_come_before_the_embedded_one(folders: Folders, tmp_path: Path) -> None:
-    own = write(tmp_path / "models/checkpoints/tiny-sd-128.safetensors")
-    assert folders.find("checkpoints", "tiny-sd-128.safetensors") == own
+    own = write(tmp_path / "models/checkpoints" / EMBEDDED_CHECKPOINT)
+    assert folders.find("checkpoints", EMBEDDED_CHECKPOINT) == own
 
 
 @pytest.mark.parametrize(
@@ -126,6 +127,16 @@ def test_each_folder_may_be_elsewhere(tmp_path: Path) -> None:
     assert folders.names("input") == ["a.png"]
     assert folders.place("output", "sub/x.png") == tmp_path / "o/sub/x.png"
     assert folders.root("temp") == tmp_path / "t"
+
+
+def test_a_file_is_found_by_its_content_wherever_it_is_now(folders: Folders, tmp_path: Path) -> None:
+    one, other = write(tmp_path / "one", "same"), write(tmp_path / "other", "same")
+    digest = folders.digest(one)
+    folders.digest(other)
+    one.unlink()
+    assert folders.with_content(digest) == other
+    other.write_text("something else")
+    assert folders.with_content(digest) is None
 
 
 def test_an_unknown_folder_has_no_root(folders: Folders) -> None:

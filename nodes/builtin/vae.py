@@ -1,0 +1,104 @@
+"""Pictures to latents and back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from graph.context import Context
+from graph.declare import Range, node
+from nodes.diffusion.conditioning import ConcatImage
+from nodes.diffusion.inpaint import grey_out, grow_noise_mask, inpaint_picture
+from nodes.diffusion.vae import decode_image, encode_image
+from nodes.errors import UnsuitableInput
+from nodes.models import Models
+from nodes.sockets import Conditioning, Image, Latent, Mask, Vae
+
+
+@node("VAEDecode", display_name="VAE Decode", category="latent", returns="IMAGE", lane="device")
+def vae_decode(*, samples: Latent, vae: Vae, context: Context) -> Image:
+    """Decode latents to pictures."""
+    channels = vae.config.vae.embed_dim
+    if samples.samples.shape[1] != channels:
+        raise UnsuitableInput(f"this VAE decodes latents of {channels} channels, not {samples.samples.shape[1]}")
+    models = Models.of(context)
+    device = models.device(vae.weights)
+    decoded = []
+    with models.vae(vae.weights) as module, torch.inference_mode():
+        for latent in samples.samples.unbind():  # one by one: a batch needs no more memory than a single picture
+            context.cancel.check()
+            decoded.append(decode_image(module, latent[None].to(device)).cpu())
+    return Image(torch.cat(decoded))
+
+
+@node("VAEEncode", display_name="VAE Encode", category="latent", returns="LATENT", lane="device")
+def vae_encode(*, pixels: Image, vae: Vae, context: Context) -> Latent:
+    """Encode pictures to latents. Sides are cropped to multiples of 8 around the centre."""
+    return Latent(_encode(pixels.pixels, vae, context))
+
+
+@node(
+    "VAEEncodeForInpaint",
+    display_name="VAE Encode (for Inpainting)",
+    category="latent/inpaint",
+    returns="LATENT",
+    lane="device",
+)
+def vae_encode_for_inpaint(
+    *, pixels: Image, vae: Vae, mask: Mask, grow_mask_by: Annotated[int, Range(0, 64, 1)] = 6, context: Context
+) -> Latent:
+    """Encode pictures with what is masked greyed out, to be painted anew from noise (denoise 1).
+
+    The mask is grown by some pixels, so that the seam is painted too.
+    """
+    image, fitted = inpaint_picture(pixels.pixels, mask.values, vae.config.vae.downscale)
+    noise_mask = grow_noise_mask(fitted, grow_mask_by)
+    return Latent(_encode(grey_out(image, fitted), vae, context), noise_mask.squeeze(1))
+
+
+@node(
+    "InpaintModelConditioning",
+    category="conditioning/inpaint",
+    returns=("positive", "negative", "latent"),
+    lane="device",
+)
+def inpaint_model_conditioning(
+    *,
+    positive: Conditioning,
+    negative: Conditioning,
+    vae: Vae,
+    pixels: Image,
+    mask: Mask,
+    noise_mask: bool = True,
+    context: Context,
+) -> tuple[Conditioning, Conditioning, Latent]:
+    """Show a picture, with what is masked greyed out, to an inpainting model. The latent is that of the whole picture."""
+    image, fitted = inpaint_picture(pixels.pixels, mask.values, vae.config.vae.downscale)
+    cut = fitted.squeeze(1)
+    shown = ConcatImage(_encode(grey_out(image, fitted), vae, context), cut)
+    latent = Latent(_encode(image, vae, context), cut if noise_mask else None)
+    return _showing(positive, shown), _showing(negative, shown), latent
+
+
+def _encode(pixels: Tensor, vae: Vae, context: Context) -> Tensor:
+    """[B, H, W, C] -> [B, 4, h, w] float32 on the CPU."""
+    models = Models.of(context)
+    device = models.device(vae.weights)
+    encoded = []
+    with models.vae(vae.weights) as module, torch.inference_mode():
+        for image in _coloured(pixels).unbind():
+            context.cancel.check()
+            encoded.append(encode_image(module, image[None].to(device)).cpu())
+    return torch.cat(encoded)
+
+
+def _coloured(pixels: Tensor) -> Tensor:
+    """Grey pictures in three channels, others as they are."""
+    return pixels.expand(-1, -1, -1, 3) if pixels.shape[3] == 1 else pixels
+
+
+def _showing(conditioning: Conditioning, shown: ConcatImage) -> Conditioning:
+    return Conditioning(tuple(replace(entry, concat=shown) for entry in conditioning.entries))

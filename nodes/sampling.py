@@ -1,0 +1,161 @@
+"""Sampling as nodes do it: from the values on wires to a run of `nodes/diffusion/sampling.py`, and back.
+
+Borrows the network, moves what it needs to its device, watches the steps (progress, preview, cancel) and refuses what
+cannot work with a message instead of a shape error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from graph.context import Context
+from nodes.diffusion.conditioning import ConditioningEntry
+from nodes.diffusion.config import ModelConfig
+from nodes.diffusion.noise import seeded_noise
+from nodes.diffusion.resize import resize
+from nodes.diffusion.samplers.step import Step
+from nodes.diffusion.samplers.table import SAMPLERS
+from nodes.diffusion.sampling import Run, diffusion_model, plain_latent, sample, scaled_latent
+from nodes.diffusion.unet import UNet
+from nodes.errors import UnsuitableInput
+from nodes.models import Models
+from nodes.pictures import encode_jpeg
+from nodes.sockets import Conditioning, Guider, Latent, Noise, Sampler, Sigmas
+
+PREVIEW_SIDE = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Everything that decides what sampling returns. `seed` is for noise that the sampler draws on its way."""
+
+    guider: Guider
+    sampler: Sampler
+    sigmas: Sigmas
+    latent: Latent
+    noise: Noise
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """Where sampling arrived, and the last prediction of the clean latent: the same unless it stopped on the way."""
+
+    output: Latent
+    denoised: Latent
+
+
+def sampled(request: Request, context: Context) -> Sampled:
+    """Run all steps. Reports progress after each, and raises `Cancelled` between two when the run was cancelled."""
+    guider, latent = request.guider, request.latent
+    expect_fitting(guider.model.config, guider.positive, guider.negative, latent.samples)
+    models = Models.of(context)
+    device = models.device(guider.model.weights)
+    last: Step | None = None
+    context.progress(0, max(1, len(request.sigmas.values) - 1))
+    with models.unet(guider.model.weights) as network, torch.inference_mode():
+        for last in sample(_run(request, network, device)):
+            context.progress(last.index + 1, last.total, partial(preview, guider.model.config, last.denoised))
+    if last is None:
+        return Sampled(latent, latent)
+    config = guider.model.config
+    return Sampled(
+        replace(latent, samples=finished(plain_latent(config, last.x))),
+        replace(latent, samples=finished(plain_latent(config, last.denoised))),
+    )
+
+
+def starting_noise(noise: Noise, latent: Latent) -> Tensor:
+    """The noise for a latent, in its shape, on the CPU."""
+    if noise.seed is None:
+        return torch.zeros_like(latent.samples)
+    return seeded_noise(noise.seed, latent.samples, latent.batch_index)
+
+
+def expect_fitting(config: ModelConfig, positive: Conditioning, negative: Conditioning, samples: Tensor) -> None:
+    """Raises `UnsuitableInput` where conditioning or latent belong to another family than the model."""
+    wanted = config.unet.context_dim
+    for side in (positive, negative):
+        for entry in side.entries:
+            if entry.embedding.shape[2] != wanted:
+                raise UnsuitableInput(
+                    f"a {config.family} model is guided by embeddings of width {wanted}, not {entry.embedding.shape[2]}",
+                    hint="Encode the prompt with the CLIP of the same checkpoint.",
+                )
+    if samples.shape[1] != config.unet.out_channels:
+        raise UnsuitableInput(
+            f"a {config.family} model works on latents of {config.unet.out_channels} channels, not {samples.shape[1]}"
+        )
+
+
+def on_device(conditioning: Conditioning, device: torch.device) -> tuple[ConditioningEntry, ...]:
+    """The entries with all their tensors on one device."""
+    return tuple(_entry_on(entry, device) for entry in conditioning.entries)
+
+
+def finished(samples: Tensor) -> Tensor:
+    """A result as it leaves a node: on the CPU, ordinary memory. Raises `UnsuitableInput` (`not_finite`) for NaN."""
+    samples = samples.cpu().clone()
+    if not bool(torch.isfinite(samples).all()):
+        raise UnsuitableInput(
+            "sampling ended in NaN or infinity",
+            code="not_finite",
+            hint="Try a lower cfg, another sampler, or --precision fp32.",
+        )
+    return samples
+
+
+def preview(config: ModelConfig, denoised: Tensor) -> bytes:
+    """The first of scaled latents [B, C, h, w] as a rough picture: a linear map to colours, then a JPEG.
+
+    Without colours for the family, the brightness of the first channel.
+    """
+    latent = denoised[:1].float().cpu()
+    if config.preview_rgb is None:
+        colours = latent[:, :1] / latent[:, :1].abs().amax().clamp(min=1e-6)
+    else:
+        colours = torch.einsum("bchw,cr->brhw", latent, torch.tensor(config.preview_rgb))
+    height, width = (side * config.vae.downscale for side in latent.shape[2:])
+    scale = min(1.0, PREVIEW_SIDE / max(height, width))
+    enlarged = resize(colours, max(1, round(width * scale)), max(1, round(height * scale)), "bilinear")
+    picture = (enlarged[0].movedim(0, -1) + 1.0) / 2.0  # (H, W, 1 or 3)
+    return encode_jpeg(picture.expand(-1, -1, 3), largest_side=PREVIEW_SIDE)
+
+
+def _run(request: Request, network: UNet, device: torch.device) -> Run:
+    guider, latent = request.guider, request.latent
+    config = guider.model.config
+    mask = latent.noise_mask
+    return Run(
+        model=diffusion_model(config, network),
+        positive=on_device(guider.positive, device),
+        negative=on_device(guider.negative, device),
+        cfg=guider.cfg,
+        sampler=SAMPLERS[request.sampler.name],
+        sigmas=request.sigmas.values,
+        latent=scaled_latent(config, latent.samples.to(device)),
+        noise=starting_noise(request.noise, latent).to(device),
+        noise_mask=None if mask is None else mask.to(device),
+        seed=request.seed,
+    )
+
+
+def _entry_on(entry: ConditioningEntry, device: torch.device) -> ConditioningEntry:
+    concat = entry.concat
+    if concat is not None:
+        concat = replace(concat, latent=concat.latent.to(device), mask=_moved(concat.mask, device))
+    return replace(
+        entry,
+        embedding=entry.embedding.to(device),
+        pooled=_moved(entry.pooled, device),
+        mask=_moved(entry.mask, device),
+        concat=concat,
+    )
+
+
+def _moved(tensor: Tensor | None, device: torch.device) -> Tensor | None:
+    return None if tensor is None else tensor.to(device)

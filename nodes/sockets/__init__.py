@@ -1,0 +1,24 @@
+"""The values on wires: what each socket carries (`tensors.py`, `handles.py`), and how the engine keeps and shows it
+(`table.py`, `encoding.py`)."""
+
+from __future__ import annotations
+
+from nodes.sockets.handles import Clip, Conditioning, Guider, Model, Noise, Sampler, Vae
+from nodes.sockets.table import VALUE_TYPES
+from nodes.sockets.tensors import Image, Latent, Mask, ScaledLatent, Sigmas
+
+__all__ = [
+    "VALUE_TYPES",
+    "Clip",
+    "Conditioning",
+    "Guider",
+    "Image",
+    "Latent",
+    "Mask",
+    "Model",
+    "Noise",
+    "Sampler",
+    "ScaledLatent",
+    "Sigmas",
+    "Vae",
+]

@@ -1,0 +1,278 @@
+"""Values at rest: every value as JSON beside raw tensors, and back.
+
+An encoder and its decoder stand together. Decoders raise ValueError for anything their encoder never wrote, and for a
+weights file that is no longer the one that was meant: to the cache both are a miss.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import torch
+from torch import Tensor
+
+from graph.errors import GraphError
+from graph.json import Json, JsonObject
+from graph.values import Encoded, RawTensor
+from nodes.diffusion.conditioning import Area, AreaShare, ConcatImage, ConditioningEntry, SizeConditioning
+from nodes.sockets.handles import Clip, Conditioning, Guider, Model, Noise, Sampler, Vae
+from nodes.sockets.tensors import Image, Latent, Mask, ScaledLatent, Sigmas
+from nodes.weights.files import DTYPES
+from nodes.weights.keymaps import Part
+from nodes.weights.load import WeightsRef
+from nodes.weights.metadata import read_config, write_config
+
+T = TypeVar("T")
+
+_DTYPE_NAMES: Final = {dtype: name for name, dtype in DTYPES.items()}
+
+
+def encode_tensor(tensor: Tensor) -> RawTensor:
+    """Row-major bytes, whatever the layout and the device."""
+    plain = tensor.detach().cpu().contiguous()
+    data = plain.reshape(-1).view(torch.uint8).numpy().tobytes() if plain.numel() else b""
+    return RawTensor(_DTYPE_NAMES[tensor.dtype], tuple(tensor.shape), data)
+
+
+def decode_tensor(raw: RawTensor) -> Tensor:
+    """The inverse of `encode_tensor`. Raises ValueError if type, shape and bytes do not fit each other."""
+    dtype = DTYPES.get(raw.dtype)
+    if dtype is None or len(raw.data) != math.prod(raw.shape) * dtype.itemsize:
+        raise ValueError(f"{len(raw.data)} bytes are no {raw.dtype} tensor of shape {list(raw.shape)}")
+    if not raw.data:
+        return torch.empty(raw.shape, dtype=dtype)
+    return torch.frombuffer(bytearray(raw.data), dtype=dtype).reshape(raw.shape)
+
+
+def pack(data: Json = None, **tensors: Tensor | None) -> Encoded:
+    """JSON with those tensors that are there."""
+    present = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+    return Encoded(data, {name: encode_tensor(tensor) for name, tensor in present.items()})
+
+
+def checked(decode: Callable[[Encoded], T]) -> Callable[[Encoded], T]:
+    """A decoder that says ValueError to whatever was never encoded."""
+
+    def decoded(encoded: Encoded) -> T:
+        try:
+            return decode(encoded)
+        except (KeyError, TypeError, AttributeError, IndexError, GraphError) as error:
+            raise ValueError(f"not a value that was encoded here: {error!r}") from error
+
+    return decoded
+
+
+def encode_image(image: Image) -> Encoded:
+    return pack(pixels=image.pixels)
+
+
+def decode_image(encoded: Encoded) -> Image:
+    return Image(decode_tensor(encoded.tensors["pixels"]))
+
+
+def encode_mask(mask: Mask) -> Encoded:
+    return pack(values=mask.values)
+
+
+def decode_mask(encoded: Encoded) -> Mask:
+    return Mask(decode_tensor(encoded.tensors["values"]))
+
+
+def encode_sigmas(sigmas: Sigmas) -> Encoded:
+    return pack(values=sigmas.values)
+
+
+def decode_sigmas(encoded: Encoded) -> Sigmas:
+    return Sigmas(decode_tensor(encoded.tensors["values"]))
+
+
+def encode_scaled_latent(latent: ScaledLatent) -> Encoded:
+    return pack(samples=latent.samples)
+
+
+def decode_scaled_latent(encoded: Encoded) -> ScaledLatent:
+    return ScaledLatent(decode_tensor(encoded.tensors["samples"]))
+
+
+def encode_latent(latent: Latent) -> Encoded:
+    index = None if latent.batch_index is None else list[Json](latent.batch_index)
+    return pack({"batch_index": index}, samples=latent.samples, noise_mask=latent.noise_mask)
+
+
+def decode_latent(encoded: Encoded) -> Latent:
+    index = _object(encoded.data)["batch_index"]
+    return Latent(
+        decode_tensor(encoded.tensors["samples"]),
+        _optional(encoded, "noise_mask"),
+        None if index is None else tuple(int(place) for place in index),
+    )
+
+
+def encode_model(model: Model) -> Encoded:
+    return pack(_weights(model.weights))
+
+
+def decode_model(encoded: Encoded) -> Model:
+    return Model(_weights_ref(encoded.data))
+
+
+def encode_vae(vae: Vae) -> Encoded:
+    return pack(_weights(vae.weights))
+
+
+def decode_vae(encoded: Encoded) -> Vae:
+    return Vae(_weights_ref(encoded.data))
+
+
+def encode_clip(clip: Clip) -> Encoded:
+    return pack({"towers": [_weights(tower) for tower in clip.towers], "layer": clip.layer})
+
+
+def decode_clip(encoded: Encoded) -> Clip:
+    data = _object(encoded.data)
+    return Clip(tuple(_weights_ref(tower) for tower in data["towers"]), data["layer"])
+
+
+def encode_noise(noise: Noise) -> Encoded:
+    return pack({"seed": noise.seed})
+
+
+def decode_noise(encoded: Encoded) -> Noise:
+    return Noise(_object(encoded.data)["seed"])
+
+
+def encode_sampler(sampler: Sampler) -> Encoded:
+    return pack({"name": sampler.name})
+
+
+def decode_sampler(encoded: Encoded) -> Sampler:
+    return Sampler(_object(encoded.data)["name"])
+
+
+def encode_conditioning(conditioning: Conditioning) -> Encoded:
+    entries: list[Json] = []
+    tensors: dict[str, RawTensor] = {}
+    for index, entry in enumerate(conditioning.entries):
+        encoded = _encode_entry(entry)
+        entries.append(encoded.data)
+        tensors |= {f"{index}.{name}": tensor for name, tensor in encoded.tensors.items()}
+    return Encoded(entries, tensors)
+
+
+def decode_conditioning(encoded: Encoded) -> Conditioning:
+    if not isinstance(encoded.data, list):
+        raise TypeError("not a list of entries")
+    parts = (Encoded(data, _under(encoded, f"{index}.")) for index, data in enumerate(encoded.data))
+    return Conditioning(tuple(map(_decode_entry, parts)))
+
+
+def encode_guider(guider: Guider) -> Encoded:
+    positive, negative = encode_conditioning(guider.positive), encode_conditioning(guider.negative)
+    tensors = {f"positive.{name}": tensor for name, tensor in positive.tensors.items()}
+    tensors |= {f"negative.{name}": tensor for name, tensor in negative.tensors.items()}
+    data: JsonObject = {"model": encode_model(guider.model).data, "cfg": guider.cfg}
+    return Encoded(data | {"positive": positive.data, "negative": negative.data}, tensors)
+
+
+def decode_guider(encoded: Encoded) -> Guider:
+    data = _object(encoded.data)
+    return Guider(
+        decode_model(Encoded(data["model"])),
+        decode_conditioning(Encoded(data["positive"], _under(encoded, "positive."))),
+        decode_conditioning(Encoded(data["negative"], _under(encoded, "negative."))),
+        float(data["cfg"]),
+    )
+
+
+def _encode_entry(entry: ConditioningEntry) -> Encoded:
+    area, size, concat = entry.area, entry.size, entry.concat
+    data: JsonObject = {
+        "area": None if area is None else [area.height, area.width, area.y, area.x],
+        "area_in": "cells" if isinstance(area, Area) else "shares",
+        "strength": entry.strength,
+        "mask_strength": entry.mask_strength,
+        "mask_bounds": entry.mask_bounds,
+        "start_percent": entry.start_percent,
+        "end_percent": entry.end_percent,
+        "size": {name: getattr(size, name) for name in SizeConditioning.__slots__},
+    }
+    return pack(
+        data,
+        embedding=entry.embedding,
+        pooled=entry.pooled,
+        mask=entry.mask,
+        concat=None if concat is None else concat.latent,
+        concat_mask=None if concat is None else concat.mask,
+    )
+
+
+def _decode_entry(encoded: Encoded) -> ConditioningEntry:
+    data = _object(encoded.data)
+    concat = _optional(encoded, "concat")
+    shape = Area if data["area_in"] == "cells" else AreaShare
+    return ConditioningEntry(
+        embedding=decode_tensor(encoded.tensors["embedding"]),
+        pooled=_optional(encoded, "pooled"),
+        area=None if data["area"] is None else shape(*data["area"]),
+        strength=data["strength"],
+        mask=_optional(encoded, "mask"),
+        mask_strength=data["mask_strength"],
+        mask_bounds=data["mask_bounds"],
+        start_percent=data["start_percent"],
+        end_percent=data["end_percent"],
+        concat=None if concat is None else ConcatImage(concat, _optional(encoded, "concat_mask")),
+        size=SizeConditioning(**data["size"]),
+    )
+
+
+def _weights(ref: WeightsRef) -> JsonObject:
+    """A reference with what tells whether the path still leads to the same file."""
+    return {
+        "path": str(ref.path),
+        "digest": ref.digest,
+        "part": str(ref.part),
+        "family": ref.config.family,
+        "config": write_config(ref.config),
+        "file": _identity(ref.path),
+    }
+
+
+def _weights_ref(data: Json) -> WeightsRef:
+    known = _object(data)
+    path = Path(known["path"])
+    identity = _identity(path)
+    if identity is None or identity != known["file"]:
+        raise ValueError(f"{path} is not the file it was")
+    config = read_config({"config": known["config"]}, path.name)
+    if config is None:
+        raise ValueError("no configuration")
+    return WeightsRef(path, known["digest"], Part(known["part"]), replace(config, family=known["family"]))
+
+
+def _identity(path: Path) -> list[Json] | None:
+    """Size, modification time and inode of a file; None if it is gone."""
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ino]
+
+
+def _object(data: Json) -> Mapping[str, Any]:
+    if not isinstance(data, dict):
+        raise TypeError(f"not an object: {data!r}")
+    return data
+
+
+def _optional(encoded: Encoded, name: str) -> Tensor | None:
+    raw = encoded.tensors.get(name)
+    return None if raw is None else decode_tensor(raw)
+
+
+def _under(encoded: Encoded, prefix: str) -> dict[str, RawTensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in encoded.tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,119 @@
+"""Values that name things instead of holding them: models, prompts, samplers, sources of noise.
+
+A model on a wire is a reference to a part of a file and the options chosen for it; the module itself is made, and kept,
+by `nodes/memory` when a node needs it. So these values are small, cheap to cache and the same in every process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from nodes.diffusion.conditioning import ConditioningEntry
+from nodes.diffusion.config import ModelConfig
+from nodes.diffusion.samplers.table import SAMPLERS
+from nodes.weights.keymaps import Part
+from nodes.weights.load import WeightsRef
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A diffusion model: the U-Net of a file."""
+
+    socket_type: ClassVar[str] = "MODEL"
+    weights: WeightsRef
+
+    def __post_init__(self) -> None:
+        _expect_parts("a MODEL", (self.weights,), ((Part.UNET,),))
+
+    @property
+    def config(self) -> ModelConfig:
+        return self.weights.config
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """The text encoders of a model, one or (SDXL) two.
+
+    `layer` is the layer whose output is taken, counted from the end; None is the family's own choice.
+    """
+
+    socket_type: ClassVar[str] = "CLIP"
+    towers: tuple[WeightsRef, ...]
+    layer: int | None = None
+
+    def __post_init__(self) -> None:
+        _expect_parts("a CLIP", self.towers, ((Part.TEXT,), (Part.TEXT, Part.TEXT_2), (Part.TEXT_2,)))
+        if self.layer is not None and self.layer >= 0:
+            raise ValueError(f"the layer of a CLIP is counted from the end: -1, -2, ..., not {self.layer}")
+
+
+@dataclass(frozen=True, slots=True)
+class Vae:
+    """The autoencoder between pictures and latents."""
+
+    socket_type: ClassVar[str] = "VAE"
+    weights: WeightsRef
+
+    def __post_init__(self) -> None:
+        _expect_parts("a VAE", (self.weights,), ((Part.VAE,),))
+
+    @property
+    def config(self) -> ModelConfig:
+        return self.weights.config
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Conditioning:
+    """What a prompt became, and where and when it counts: one or more entries, all of which take part."""
+
+    socket_type: ClassVar[str] = "CONDITIONING"
+    entries: tuple[ConditioningEntry, ...]
+
+    def __post_init__(self) -> None:
+        if not self.entries:
+            raise ValueError("CONDITIONING has at least one entry")
+        for entry in self.entries:
+            if entry.embedding.ndim != 3:
+                raise ValueError(f"the embedding of CONDITIONING is [B, T, D], not {list(entry.embedding.shape)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """A source of starting noise: the seed, or None for no noise at all."""
+
+    socket_type: ClassVar[str] = "NOISE"
+    seed: int | None
+
+    def __post_init__(self) -> None:
+        if self.seed is not None and not 0 <= self.seed < 2**64:
+            raise ValueError(f"a seed is 0 to 2**64 - 1, not {self.seed}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """A sampling method, by name."""
+
+    socket_type: ClassVar[str] = "SAMPLER"
+    name: str
+
+    def __post_init__(self) -> None:
+        if self.name not in SAMPLERS:
+            raise ValueError(f"there is no sampler {self.name!r}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guider:
+    """A model with what it is guided by. At a cfg of 1 the negative side has no say."""
+
+    socket_type: ClassVar[str] = "GUIDER"
+    model: Model
+    positive: Conditioning
+    negative: Conditioning
+    cfg: float
+
+
+def _expect_parts(what: str, refs: tuple[WeightsRef, ...], allowed: tuple[tuple[Part, ...], ...]) -> None:
+    parts = tuple(ref.part for ref in refs)
+    if parts not in allowed:
+        raise ValueError(f"{what} is made of {' or '.join(map(str, allowed))}, not {parts}")

@@ -1,0 +1,155 @@
+"""`VALUE_TYPES`: for each kind of value its size in memory, its form at rest, and one line for error messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
+
+import torch
+from torch import Tensor
+
+from graph.values import Encoded, ValueType, value_type
+from nodes.sockets import encoding
+from nodes.sockets.handles import Clip, Conditioning, Guider, Model, Noise, Sampler, Vae
+from nodes.sockets.tensors import Image, Latent, Mask, ScaledLatent, Sigmas
+from nodes.weights.load import WeightsRef
+
+T = TypeVar("T")
+
+_HANDLE_BYTES = 1024
+
+
+def describe_tensor(tensor: Tensor) -> str:
+    """`[1,4,16,16] float32 -1.20..3.41`, with the device if it is not the CPU, and with NaN and infinities named."""
+    kind = f"{str(list(tensor.shape)).replace(' ', '')} {str(tensor.dtype).removeprefix('torch.')}"
+    if tensor.device.type != "cpu":
+        kind += f" {tensor.device}"
+    if not tensor.numel():
+        return kind
+    values = tensor.detach().float()
+    broken = [name for name, test in (("NaN", torch.isnan), ("infinity", torch.isinf)) if bool(test(values).any())]
+    if broken:
+        return f"{kind} with {' and '.join(broken)}"
+    return f"{kind} {float(values.min()):.4g}..{float(values.max()):.4g}"
+
+
+def _nbytes(tensors: Iterable[Tensor | None]) -> int:
+    return sum(tensor.nbytes for tensor in tensors if tensor is not None)
+
+
+def _conditioning_tensors(conditioning: Conditioning) -> Iterable[Tensor | None]:
+    for entry in conditioning.entries:
+        yield from (entry.embedding, entry.pooled, entry.mask)
+        if entry.concat is not None:
+            yield from (entry.concat.latent, entry.concat.mask)
+
+
+def _describe_latent(latent: Latent) -> str:
+    mask = "" if latent.noise_mask is None else f", noise mask {describe_tensor(latent.noise_mask)}"
+    return f"LATENT {describe_tensor(latent.samples)}{mask}"
+
+
+def _describe_conditioning(conditioning: Conditioning) -> str:
+    entries = ", ".join(describe_tensor(entry.embedding) for entry in conditioning.entries)
+    return f"CONDITIONING {entries}"
+
+
+def _describe_weights(kind: str, ref: WeightsRef) -> str:
+    return f"{kind} {ref.config.family} from {ref.path.name}"
+
+
+def _type(
+    kind: type[T],
+    encode: Callable[[T], Encoded],
+    decode: Callable[[Encoded], T],
+    *,
+    nbytes: Callable[[T], int] = lambda _: _HANDLE_BYTES,
+    describe: Callable[[T], str],
+) -> ValueType[object]:
+    name = str(getattr(kind, "socket_type"))  # noqa: B009 - every socket class has one
+    return value_type(kind, name=name, nbytes=nbytes, encode=encode, decode=encoding.checked(decode), describe=describe)
+
+
+VALUE_TYPES: Final[tuple[ValueType[object], ...]] = (
+    _type(
+        Image,
+        encoding.encode_image,
+        encoding.decode_image,
+        nbytes=lambda image: image.pixels.nbytes,
+        describe=lambda image: f"IMAGE {describe_tensor(image.pixels)}",
+    ),
+    _type(
+        Mask,
+        encoding.encode_mask,
+        encoding.decode_mask,
+        nbytes=lambda mask: mask.values.nbytes,
+        describe=lambda mask: f"MASK {describe_tensor(mask.values)}",
+    ),
+    _type(
+        Latent,
+        encoding.encode_latent,
+        encoding.decode_latent,
+        nbytes=lambda latent: _nbytes((latent.samples, latent.noise_mask)),
+        describe=_describe_latent,
+    ),
+    _type(
+        ScaledLatent,
+        encoding.encode_scaled_latent,
+        encoding.decode_scaled_latent,
+        nbytes=lambda latent: latent.samples.nbytes,
+        describe=lambda latent: f"SCALED_LATENT {describe_tensor(latent.samples)}",
+    ),
+    _type(
+        Conditioning,
+        encoding.encode_conditioning,
+        encoding.decode_conditioning,
+        nbytes=lambda conditioning: _nbytes(_conditioning_tensors(conditioning)),
+        describe=_describe_conditioning,
+    ),
+    _type(
+        Sigmas,
+        encoding.encode_sigmas,
+        encoding.decode_sigmas,
+        nbytes=lambda sigmas: sigmas.values.nbytes,
+        describe=lambda sigmas: f"SIGMAS {describe_tensor(sigmas.values)}",
+    ),
+    _type(
+        Model,
+        encoding.encode_model,
+        encoding.decode_model,
+        describe=lambda model: _describe_weights("MODEL", model.weights),
+    ),
+    _type(
+        Clip,
+        encoding.encode_clip,
+        encoding.decode_clip,
+        describe=lambda clip: _describe_weights("CLIP", clip.towers[0]),
+    ),
+    _type(
+        Vae,
+        encoding.encode_vae,
+        encoding.decode_vae,
+        describe=lambda vae: _describe_weights("VAE", vae.weights),
+    ),
+    _type(
+        Noise,
+        encoding.encode_noise,
+        encoding.decode_noise,
+        describe=lambda noise: "NOISE none" if noise.seed is None else f"NOISE seed {noise.seed}",
+    ),
+    _type(
+        Sampler,
+        encoding.encode_sampler,
+        encoding.decode_sampler,
+        describe=lambda sampler: f"SAMPLER {sampler.name}",
+    ),
+    _type(
+        Guider,
+        encoding.encode_guider,
+        encoding.decode_guider,
+        nbytes=lambda guider: _nbytes(
+            (*_conditioning_tensors(guider.positive), *_conditioning_tensors(guider.negative))
+        ),
+        describe=lambda guider: f"GUIDER {guider.model.config.family} cfg {guider.cfg}",
+    ),
+)
