@@ -7,6 +7,7 @@ each of these is a `Problem` with a place, so that what is read is exactly what 
 from __future__ import annotations
 
 import json
+import math
 from typing import TypeAlias
 
 from graph.errors import InputError, Problem
@@ -23,9 +24,10 @@ def loads(text: str | bytes, *, source: str = "document", max_bytes: int = MAX_B
     if len(text) > max_bytes:
         raise _refused("json_too_large", f"{source} has {len(text):,} bytes; at most {max_bytes:,} are read", "")
     value: Json = None
+    decoded = ""
     try:
         decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text.removeprefix("\ufeff")
-        value = json.loads(decoded, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+        value = json.loads(decoded, object_pairs_hook=_unique_keys, parse_float=_finite, parse_constant=_refuse)
         too_deep = _deeper_than(value, MAX_DEPTH)
     except UnicodeDecodeError as error:
         raise _refused(
@@ -44,6 +46,10 @@ def loads(text: str | bytes, *, source: str = "document", max_bytes: int = MAX_B
         too_deep = True
     except ValueError as error:  # NaN, Infinity, integers of thousands of digits
         raise _refused("json_number", f"{source} holds a number that JSON does not have: {error}", "") from None
+    if not too_deep and _has_lone_surrogate(decoded, value):
+        raise _refused(
+            "json_encoding", f"{source} holds half a character (a lone surrogate)", "Write the whole character."
+        )
     if too_deep:
         raise _refused("json_too_deep", f"{source} is nested deeper than {MAX_DEPTH} levels", "")
     return value
@@ -72,8 +78,26 @@ def _unique_keys(pairs: list[tuple[str, Json]]) -> JsonObject:
     return result
 
 
-def _refuse_constant(name: str) -> Json:
+def _refuse(name: str) -> Json:
     raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(text if len(text) < 40 else f"{text[:37]}...")
+    return value
+
+
+def _has_lone_surrogate(text: str, value: Json) -> bool:
+    """Half a character, written as an escape: it could be read but never be written again."""
+    if "\\ud" not in text and "\\uD" not in text:
+        return False
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _deeper_than(value: Json, limit: int) -> bool:
