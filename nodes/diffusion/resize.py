@@ -1,8 +1,9 @@
 """Scaling of pictures, masks and latents: [B, C, H, W] of any channels to another width and height.
 
 `resize` scales by one of `METHODS`; `resize_cropped` cuts the centre to the wanted proportions first. Lanczos works on
-8 bits with the rounding of Pillow's fixed-point resampling, because that is what pictures made elsewhere went through;
-bislerp turns the channel vectors of latents instead of mixing them.
+8 bits with the rounding of Pillow's fixed-point resampling, because that is what pictures made elsewhere went
+through, across before down (as Pillow before version 13 always did). Bislerp turns the channel vectors of latents
+instead of mixing them.
 """
 
 from __future__ import annotations

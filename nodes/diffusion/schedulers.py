@@ -101,6 +101,7 @@ def beta_sigmas(schedule: NoiseSchedule, steps: int, alpha: float = 0.6, beta: f
     bounds = _beta_distribution((torch.arange(last, dtype=torch.float64) + 0.5) / last, alpha, beta)
     probabilities = 1.0 - torch.arange(steps, dtype=torch.float64) / steps
     timesteps = torch.searchsorted(bounds, probabilities)
+    timesteps[0] = last  # where all is reached, whatever the rounding of bounds near 1
     return _end_in_zero(schedule.sigmas[torch.unique_consecutive(timesteps)])
 
 
