@@ -102,4 +102,4 @@ PLACES: Mapping[Part, Sequence[Place]] = {
 }
 
 # Stored beside the parameters of a part, and not needed: no surprise to report.
-EXPECTED_EXTRAS = re.compile(r"position_ids$|logit_scale$|^loss\.|^model_ema\.")
+EXPECTED_EXTRAS = re.compile(r"position_ids$|logit_scale$|^loss\.")

@@ -77,12 +77,7 @@ def load_part(ref: WeightsRef, dtype: torch.dtype) -> LoadedPart:
     module = build(ref.part, ref.config)
     sources = _sources(header, place, module, ref)
     module.load_state_dict(_converted(header, place, module, sources, dtype), assign=True)
-    used = {place.prefix + source.key for source in sources.values()}
-    unknown = tuple(
-        name
-        for name in sorted(header.tensors)
-        if name.startswith(place.prefix) and name not in used and not EXPECTED_EXTRAS.search(name)
-    )
+    unknown = _unasked(header, place, {source.key for source in sources.values()})
     return LoadedPart(module.eval().requires_grad_(requires_grad=False), unknown)
 
 
@@ -124,6 +119,12 @@ def _sources(header: Header, place: Place, module: nn.Module, ref: WeightsRef) -
             hint="The file is incomplete or is another kind of model: use a complete checkpoint.",
         )
     return sources
+
+
+def _unasked(header: Header, place: Place, used: set[str]) -> tuple[str, ...]:
+    """Stored tensors of a part that no parameter came from, but for those that are always there."""
+    keys = [name.removeprefix(place.prefix) for name in header.tensors if name.startswith(place.prefix)]
+    return tuple(sorted(place.prefix + key for key in keys if key not in used and not EXPECTED_EXTRAS.search(key)))
 
 
 def _converted(
