@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -30,6 +31,10 @@ def blurred(picture: Tensor) -> Tensor:
     return image.blur(picture, 5, 2.0)
 
 
+def blended(mode: str, picture: Tensor, mask: Tensor) -> Tensor:
+    return image.blend(picture, blurred(picture), 0.6, mode)
+
+
 Operation = Callable[[Tensor, Tensor], Tensor]
 
 GOLDEN: Final[dict[str, Operation]] = {
@@ -46,10 +51,7 @@ GOLDEN: Final[dict[str, Operation]] = {
     "crop": lambda picture, _: image.crop(picture, 20, 12, 50, 36),
     "batch.0": lambda picture, _: shrunk_pair(picture)[:1],
     "batch.1": lambda picture, _: shrunk_pair(picture)[1:],
-    **{
-        f"blend_{mode}": lambda picture, _, mode=mode: image.blend(picture, blurred(picture), 0.6, mode)
-        for mode in image.BLEND_MODES
-    },
+    **{f"blend_{mode}": partial(blended, mode) for mode in image.BLEND_MODES},
 }
 
 
