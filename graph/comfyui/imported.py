@@ -7,8 +7,10 @@ from typing import Final
 
 from graph.document import Document
 from graph.errors import Problem, Severity
+from graph.json import Json
 
 MOST_PROBLEMS: Final = 200
+_LONG: Final = 10**40
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,11 @@ class Findings:
             self.problems.append(Problem(code, message, node, input_name, path, hint or None, severity))
 
 
-def quoted(value: object) -> str:
+def quoted(value: Json) -> str:
     """A value from the file, short enough for a message."""
-    text = repr(value) if not isinstance(value, int) or abs(value) < 10**40 else "a huge number"
+    if isinstance(value, list | dict):
+        return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
+    if isinstance(value, int) and abs(value) > _LONG:
+        return "a huge number"
+    text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -6,7 +6,6 @@ objects keyed "0" and "1". The importers say what is wrong; these functions only
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 from graph.json import Json, JsonObject
@@ -34,13 +33,10 @@ def as_text(value: Json) -> str | None:
 
 def as_integer(value: Json) -> int | None:
     """A whole number, also written as 3.0 or "3", within what every JSON reader keeps exactly."""
-    if isinstance(value, str) and value.isdecimal() and len(value) < 16:
-        return int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    if not math.isfinite(value) or value != int(value) or abs(value) > _LARGEST:
-        return None
-    return int(value)
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdecimal() and len(value) < 16 else None
+    number = as_number(value)
+    return int(number) if number is not None and number == int(number) else None
 
 
 def as_identity(value: Json) -> str | None:
@@ -58,10 +54,10 @@ def as_slot(value: Json) -> int | None:
 
 
 def as_number(value: Json) -> int | float | None:
-    """A finite number that is no id and no truth value; huge ones are refused."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    """A number that is finite, no truth value, and not huge."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value if abs(value) <= _LARGEST else None
+    return value if -_LARGEST <= value <= _LARGEST else None  # also refuses infinities and NaN
 
 
 def as_numbers(value: Json, count: int) -> list[Json] | None:

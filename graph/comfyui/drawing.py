@@ -1,0 +1,189 @@
+"""One graph of a document drawn as a canvas: ids, and links from slot to slot.
+
+Used for the document itself and for each of its subgraphs, whose boundary is drawn as links from and to pseudo nodes.
+The nodes themselves are written by `drawn_nodes.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from graph.comfyui.boundary import subgraph_of
+from graph.comfyui.canvas import INPUT_NODE, OUTPUT_NODE
+from graph.comfyui.decoration import entries
+from graph.comfyui.shapes import as_identity, as_list, as_object, as_text
+from graph.comfyui.sockets import Known, Socket, input_sockets, output_slot, output_sockets, parameter_socket
+from graph.document import Link, Node, Subgraph
+from graph.document import links as links_of
+from graph.flatten import REROUTE
+from graph.json import Json, JsonObject
+from graph.ports import ANY
+
+_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,14}")
+_UNUSABLE: Final = re.compile(r"-[0-9]+|.*:.*", re.DOTALL)
+"""Negative numbers are ComfyUI's pseudo nodes; a colon is its path into a subgraph."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnLink:
+    """A link by position. `origin` and `target` are ids as the canvas writes them."""
+
+    id: int
+    origin: Json
+    origin_slot: int
+    target: Json
+    target_slot: int
+    type: str
+    reroute: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A graph with its canvas ids and links. `inputs` are the drawn inputs of each node; `notes` and `primitives` are
+    the entries of `ui` with their ids."""
+
+    nodes: Mapping[str, Node]
+    ids: Mapping[str, Json]
+    inputs: Mapping[str, Sequence[Socket]]
+    links: Sequence[DrawnLink]
+    notes: Sequence[tuple[Json, JsonObject]]
+    primitives: Sequence[tuple[Json, JsonObject]]
+
+    @property
+    def last_id(self) -> int:
+        """The highest number among the ids."""
+        everything = [*self.ids.values(), *(one for one, _ in (*self.notes, *self.primitives))]
+        return max((one for one in everything if isinstance(one, int)), default=0)
+
+
+def draw(nodes: Mapping[str, Node], ui: JsonObject, known: Known, boundary: Subgraph | None = None) -> Drawing:
+    """Give everything an id and every link its slots. `boundary` is the subgraph whose inside this is."""
+    notes, primitives = entries(ui, "notes"), entries(ui, "primitives")
+    beside = [as_identity(one.get("id")) for one in (*notes, *primitives)]
+    given = canvas_ids([*nodes, *beside])
+    ids = dict(zip(nodes, given, strict=False))
+    numbered = list(zip([*notes, *primitives], given[len(nodes) :], strict=True))
+    notes_drawn = [(identity, one) for one, identity in numbered[: len(notes)]]
+    primitives_drawn = [(identity, one) for one, identity in numbered[len(notes) :]]
+    feeds = _feeds(nodes, ids, primitives_drawn, known, boundary)
+    linked: dict[str, list[str]] = {}
+    for name, key in feeds:
+        linked.setdefault(name, []).append(key)
+    inputs = {name: input_sockets(node, linked.get(name, ()), known) for name, node in nodes.items()}
+    links = _links(nodes, ids, inputs, feeds)
+    if boundary is not None:
+        links += _outward(boundary, ids, len(links), known)
+    return Drawing(nodes, ids, inputs, links, notes_drawn, primitives_drawn)
+
+
+def canvas_ids(wanted: Sequence[str | None]) -> list[Json]:
+    """A distinct id for each: a number where the name is one, the name where it may be one, else a new number."""
+    numbers = [int(one) for one in wanted if one is not None and _NUMBER.fullmatch(one)]
+    free = max(numbers, default=0)
+    given: list[Json] = []
+    taken: set[str] = set()
+    for one in wanted:
+        if one is None or one in taken or _UNUSABLE.fullmatch(one):
+            free += 1
+            given.append(free)
+            continue
+        taken.add(one)
+        given.append(int(one) if _NUMBER.fullmatch(one) else one)
+    return given
+
+
+@dataclass(frozen=True, slots=True)
+class _Feed:
+    """What an input is linked to, on the canvas."""
+
+    origin: Json
+    slot: int
+    type: str
+
+
+_Feeds = dict[tuple[str, str], _Feed]
+
+
+def _feeds(
+    nodes: Mapping[str, Node],
+    ids: Mapping[str, Json],
+    primitives: Sequence[tuple[Json, JsonObject]],
+    known: Known,
+    boundary: Subgraph | None,
+) -> _Feeds:
+    feeds: _Feeds = {}
+    for name, key, link in links_of(nodes):
+        found = _origin(link, nodes, known)
+        if found is not None:
+            feeds[name, key] = _Feed(ids[link.node], *found)
+    for identity, one in primitives:
+        for name, key in primitive_binds(one, nodes):
+            if not isinstance(nodes[name].inputs[key], Link):
+                feeds[name, key] = _Feed(identity, 0, as_text(one.get("type")) or ANY)
+    for slot, parameter in enumerate(boundary.parameters if boundary else ()):
+        kind = parameter_socket(boundary, parameter.name, known).type if boundary else ANY
+        for name, key in parameter.binds:
+            if name in nodes:
+                feeds[name, key] = _Feed(int(INPUT_NODE), slot, kind)
+    return feeds
+
+
+def _origin(link: Link, nodes: Mapping[str, Node], known: Known) -> tuple[int, str] | None:
+    """Position and type of the output that a link comes from; None if there is no such output."""
+    node = nodes.get(link.node)
+    slot = output_slot(node, link.output, known) if node else None
+    if node is None or slot is None:
+        return None
+    if node.type == REROUTE:
+        return 0, ANY
+    spec, inner = known.catalogue.get(node.type), subgraph_of(node, known.subgraphs)
+    if spec is None and inner is None:
+        return slot, ANY
+    sockets = output_sockets(node, 0, known)
+    return slot, sockets[slot].type if slot < len(sockets) else ANY
+
+
+def primitive_binds(entry: JsonObject, nodes: Mapping[str, Node]) -> Iterator[tuple[str, str]]:
+    """The inputs that a drawn primitive still sets: those that exist and hold the value of the first."""
+    first: Json = None
+    for bind in as_list(entry.get("binds")):
+        name, key = (as_text(one) or "" for one in bind) if isinstance(bind, list) and len(bind) == 2 else ("", "")
+        node = nodes.get(name)
+        value = node.inputs.get(key) if node else None
+        if value is None or isinstance(value, Link):
+            continue
+        first = value if first is None else first
+        if value == first:
+            yield name, key
+
+
+def _links(
+    nodes: Mapping[str, Node],
+    ids: Mapping[str, Json],
+    inputs: Mapping[str, Sequence[Socket]],
+    feeds: _Feeds,
+) -> list[DrawnLink]:
+    links: list[DrawnLink] = []
+    for name, sockets in inputs.items():
+        via = as_object(nodes[name].ui.get("via")) or {}
+        for position, socket in enumerate(sockets):
+            feed = feeds.get((name, socket.name))
+            if feed is not None:
+                reroute = as_identity(via.get(socket.name))
+                kind = feed.type if feed.type != ANY else socket.type
+                links.append(DrawnLink(len(links) + 1, feed.origin, feed.slot, ids[name], position, kind, reroute))
+    return links
+
+
+def _outward(subgraph: Subgraph, ids: Mapping[str, Json], last: int, known: Known) -> list[DrawnLink]:
+    """The links from inside a subgraph to its outputs."""
+    links: list[DrawnLink] = []
+    for position, one in enumerate(subgraph.outputs):
+        found = _origin(one.source, subgraph.nodes, known)
+        if found is not None:
+            number = last + len(links) + 1
+            links.append(DrawnLink(number, ids[one.source.node], found[0], int(OUTPUT_NODE), position, found[1]))
+    return links
