@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := graph nodes server tests bench
 
-.PHONY: help setup demo test check format bench clean generated
+.PHONY: help setup demo test check format bench serve clean generated
 
 help:
 	@echo "make demo    a prompt becomes a picture, then one word changes"
 	@echo "make test    all checks and tests"
 	@echo "make check   lint, format, types, import contracts"
 	@echo "make bench   timings, as a table and as JSON"
+	@echo "make serve   the service on this machine"
 	@echo "make format  put the sources in form"
 
 setup: $(STAMP)
@@ -37,6 +38,9 @@ test: check
 
 bench: setup
 	$(BIN)/python -m bench
+
+serve: setup
+	$(BIN)/python -m server serve
 
 # Files that are generated from the sources and committed; tests say when one is stale.
 generated: setup

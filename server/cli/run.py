@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from graph.comfyui.metadata import chunks
+
 from graph.context import CancelToken
 from graph.errors import Problem
 from graph.events import Event, NodeFailed, Outcome, RunFinished

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from graph.comfyui.metadata import read_picture
-from graph.comfyui.prompt import import_prompt
 from graph.comfyui.recognise import recognise
+
+from graph.comfyui.prompt import import_prompt
 from graph.comfyui.ui import import_ui
 from graph.document import Document, parse
 from graph.errors import InputError, Problem

@@ -1,0 +1,1 @@
+"""The HTTP process: it answers from data and imports no torch."""

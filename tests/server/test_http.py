@@ -1,0 +1,120 @@
+"""The service: what it answers, in which shape it refuses, and whom it does not talk to at all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.server.cli import WORKFLOWS, CommandLine
+from tests.server.service import Answer, Service, running
+
+FILE = WORKFLOWS / "text_to_image.json"
+
+
+def ask(folder: Path, method: str, path: str, body: str | bytes = b"", headers: dict[str, str] | None = None) -> Answer:
+    """One question to a fresh service."""
+
+    async def once() -> Answer:
+        async with running(folder) as service:
+            if method == "GET":
+                return await service.get(path, headers)
+            return await service.post(path, body, headers)
+
+    return asyncio.run(once())
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/api/v1/nodes", "/api/v1/nodes/KSampler", "/api/v1/models",
+                                  "/object_info", "/api/object_info", "/object_info/KSampler", "/models", "/models/checkpoints"])  # fmt: skip
+def test_what_can_be_read(tmp_path: Path, path: str) -> None:
+    answer = ask(tmp_path, "GET", path)
+    assert (answer.status, answer.kind) == (200, "application/json")
+    assert answer.json
+
+
+def test_the_embedded_checkpoint_is_offered(tmp_path: Path) -> None:
+    info = ask(tmp_path, "GET", "/object_info/CheckpointLoaderSimple").json["CheckpointLoaderSimple"]
+    assert "tiny-sd-128.safetensors" in info["input"]["required"]["ckpt_name"][0]
+
+
+def test_the_plan_is_that_of_the_command_line(latentgraph: CommandLine) -> None:
+    first = ask(latentgraph.folder, "POST", "/api/v1/plan", FILE.read_text()).json
+    assert (first["cached"], first["run"] + first["depends"]) == (0, len(first["nodes"]))
+    latentgraph.run(FILE)
+    again = ask(latentgraph.folder, "POST", f"/api/v1/plan?scope={FILE}", FILE.read_text()).json
+    assert again["run"] == 0
+    document = json.loads(FILE.read_text())
+    document["nodes"]["sampler"]["inputs"]["seed"] = 4321
+    changed = ask(latentgraph.folder, "POST", f"/api/v1/plan?scope={FILE}", json.dumps({"workflow": document})).json
+    assert "`seed` changed" in changed["nodes"]["sampler"]["reason"]
+
+
+def test_validate_reports_every_problem(tmp_path: Path) -> None:
+    document = json.loads(FILE.read_text())
+    document["nodes"]["sampler"]["inputs"] |= {"steps": 0, "cfg": "high"}
+    answer = ask(tmp_path, "POST", "/api/v1/validate", json.dumps(document))
+    assert answer.json["valid"] is False
+    assert {problem["code"] for problem in answer.json["problems"]} == {"too_small", "wrong_type"}
+
+
+@pytest.mark.parametrize("form", ["latentgraph", "comfyui", "comfyui-api"])
+def test_convert_gives_the_other_forms(tmp_path: Path, form: str) -> None:
+    answer = ask(tmp_path, "POST", f"/api/v1/convert/{form}", FILE.read_text())
+    assert answer.status == 200
+    assert ask(tmp_path, "POST", "/api/v1/validate", json.dumps(answer.json["document"])).json["valid"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code"),
+    [
+        ("/api/v1/plan", b"", 422, "input_wrong"),
+        ("/api/v1/plan", b"[" * 200_000, 422, "input_wrong"),
+        ("/api/v1/plan", b"123", 422, "input_wrong"),
+        ("/api/v1/plan", b'{"format": "latentgraph/1", "nodes": {"a": null}}', 422, "input_wrong"),
+        ("/api/v1/plan", b'{"1": {"class_type": [], "inputs": 3}}', 422, "input_wrong"),
+        ("/api/v1/validate", b"\xff\xfe", 422, "input_wrong"),
+        ("/api/v1/convert/xml", b"{}", 404, "unknown_form"),
+        ("/api/v1/nothing", b"{}", 404, "http_404"),
+        ("/health/live", b"{}", 405, "http_405"),
+    ],
+)
+def test_bad_input_is_a_problem_document(tmp_path: Path, path: str, body: bytes, status: int, code: str) -> None:
+    answer = ask(tmp_path, "POST", path, body)
+    assert (answer.status, answer.kind, answer.json["code"]) == (status, "application/problem+json", code)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ({"Host": "evil.example"}, 421, "host"),
+        ({"Host": "127.0.0.1:1"}, 421, "host"),
+        ({"Host": "user@127.0.0.1"}, 421, "host"),
+        ({"Origin": "null"}, 403, "origin"),
+        ({"Origin": "https://evil.example"}, 403, "origin"),
+        ({"Sec-Fetch-Site": "cross-site"}, 403, "fetch_site"),
+        ({"Sec-Fetch-Site": "same-site"}, 403, "fetch_site"),
+        ({"Sec-Fetch-Site": "same-origin", "Content-Type": "text/plain"}, 415, "content_type"),
+        ({"Content-Encoding": "gzip"}, 415, "content_encoding"),
+    ],
+)
+def test_foreign_pages_are_refused(tmp_path: Path, headers: dict[str, str], status: int, code: str) -> None:
+    answer = ask(tmp_path, "POST", "/api/v1/validate", FILE.read_bytes(), headers)
+    assert (answer.status, answer.json["code"]) == (status, code)
+
+
+def test_our_own_page_and_programs_are_served(tmp_path: Path) -> None:
+    async def both() -> list[int]:
+        async with running(tmp_path) as service:
+            return [await own(service), await program(service)]
+
+    async def own(service: Service) -> int:
+        origin = f"http://localhost:{service.port}"
+        headers = {"Origin": origin, "Sec-Fetch-Site": "same-origin", "Content-Type": "application/json"}
+        return (await service.post("/api/v1/validate", FILE.read_bytes(), headers)).status
+
+    async def program(service: Service) -> int:
+        return (await service.post("/api/v1/validate", FILE.read_bytes(), {"Content-Type": "text/plain"})).status
+
+    assert asyncio.run(both()) == [200, 200]
