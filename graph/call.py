@@ -1,8 +1,8 @@
 """Calling a node's function: the node boundary.
 
 Every wire carries a list of items. A node runs once per index up to its longest input, shorter ones repeating their last
-item; a node that takes lists runs once. This is one of the few places that catch every exception: whatever a body raises
-becomes a `Failure` that shows the node's inputs.
+item (so not at all if one is empty); a node that takes lists runs once. Inputs that are not given are None. This is one of
+the few places that catch every exception: whatever a body raises becomes a `Failure` that shows the node's inputs.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import TypeAlias, cast
 
 from graph.context import Context
 from graph.declare import Implementation
-from graph.errors import Cancelled, GraphError
+from graph.errors import Cancelled, GraphError, nearest
 from graph.events import Failure
 from graph.result import Blocked, Expansion, Report
+from graph.spec import NodeSpec
 from graph.values import Values
 
 Items: TypeAlias = "Sequence[object]"
@@ -39,14 +40,35 @@ Result: TypeAlias = "list[Returned] | Failure | Cancelled"
 
 def calls(implementation: Implementation, inputs: Mapping[str, Items]) -> list[dict[str, object]]:
     """The arguments of each call."""
+    absent = [port.name for port in implementation.spec.inputs if port.name not in inputs]
+    nothing: dict[str, object] = dict.fromkeys(absent)
     if implementation.spec.takes_lists:
-        return [{name: list(items) for name, items in inputs.items()}]
-    longest = max((len(items) for items in inputs.values()), default=1)
-    if longest == 1:
-        return [{name: items[0] if items else None for name, items in inputs.items()}]
-    if any(not items for items in inputs.values()):
+        return [{**nothing, **{name: list(items) for name, items in inputs.items()}}]
+    lengths = [len(items) for items in inputs.values()]
+    if 0 in lengths:
         return []
-    return [{name: items[min(index, len(items) - 1)] for name, items in inputs.items()} for index in range(longest)]
+    return [
+        {**nothing, **{name: items[min(index, len(items) - 1)] for name, items in inputs.items()}}
+        for index in range(max(lengths, default=1))
+    ]
+
+
+def needed(implementation: Implementation, arguments: list[dict[str, object]], values: Values) -> set[str] | Failure:
+    """The inputs that the node's `needs` names, over all calls that no blocker stops."""
+    assert implementation.needs is not None
+    names: set[str] = set()
+    current: dict[str, object] = {}
+    try:
+        for current in arguments:
+            if _blocked(implementation, current) is None:
+                names.update(implementation.needs(**current))
+    except Exception as error:  # noqa: BLE001 - the node boundary
+        return failure(error, current, values)
+    unknown = sorted(names - implementation.spec.inputs_by_name.keys())
+    if unknown:
+        message = f"{implementation.spec.type} asks for its input {unknown[0]!r}, which does not exist"
+        return Failure("unknown_input", message, nearest(unknown[0], implementation.spec.inputs_by_name))
+    return names
 
 
 def invoke(
@@ -67,7 +89,7 @@ def invoke(
             )
     except Cancelled as cancelled:
         return cancelled
-    except Exception as error:  # noqa: BLE001 - the node boundary
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the node boundary; some libraries call sys.exit
         return failure(error, current, values)
     return returned
 
@@ -82,14 +104,31 @@ async def invoke_async(
         blocked = _blocked(implementation, current)
         if blocked is not None:
             return blocked
-        return _sorted_out(implementation, await function(**_with_context(implementation, current, context)))
+        try:
+            return _sorted_out(implementation, await function(**_with_context(implementation, current, context)))
+        except Cancelled:
+            raise asyncio.CancelledError from None
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the node boundary; SystemExit would end the event loop
+            raise _CallError(failure(error, current, values)) from None
 
     try:
-        return await asyncio.gather(*(one(current) for current in arguments))
-    except (Cancelled, asyncio.CancelledError):
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(current)) for current in arguments]
+    except asyncio.CancelledError:
         return Cancelled()
-    except Exception as error:  # noqa: BLE001 - the node boundary
-        return failure(error, arguments[0] if arguments else {}, values)
+    except BaseExceptionGroup as errors:
+        return next(error.failure for error in errors.exceptions if isinstance(error, _CallError))
+    if any(task.cancelled() for task in tasks):
+        return Cancelled()
+    return [task.result() for task in tasks]
+
+
+class _CallError(Exception):
+    """One of several calls failed: the others are cancelled."""
+
+    def __init__(self, failed: Failure) -> None:
+        super().__init__(failed.message)
+        self.failure = failed
 
 
 def failure(error: BaseException, inputs: Mapping[str, object], values: Values) -> Failure:
@@ -106,6 +145,25 @@ def failure(error: BaseException, inputs: Mapping[str, object], values: Values) 
     message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     trace = "".join(traceback.format_exception(error))
     return Failure("node_error", message, None, shown, trace, type(error).__name__)
+
+
+def collect(spec: NodeSpec, returned: Sequence[Returned]) -> dict[str, list[object]]:
+    """The items of each output over all calls: lists are joined, single values follow each other."""
+    outputs: dict[str, list[object]] = {port.name: [] for port in spec.outputs}
+    for one in returned:
+        for port, value in zip(spec.outputs, one.outputs, strict=True):
+            if port.is_list and isinstance(value, list | tuple):
+                outputs[port.name].extend(value)
+            else:
+                outputs[port.name].append(value)
+    return outputs
+
+
+def reports(returned: Sequence[Returned]) -> Report | None:
+    """What all calls report together."""
+    return (
+        sum((one.report for one in returned if one.report), Report()) if any(one.report for one in returned) else None
+    )
 
 
 def _with_context(implementation: Implementation, arguments: dict[str, object], context: Context) -> dict[str, object]:

@@ -53,6 +53,16 @@ class Lanes:
         for pool in self._pools.values():
             pool.shutdown(wait=True, cancel_futures=True)
         if self._loop is not None and self._thread is not None:
+            asyncio.run_coroutine_threadsafe(_finish_all(), self._loop).result()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
+
+
+async def _finish_all() -> None:
+    """Cancel what still runs on the loop and wait until it has cleaned up after itself."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_default_executor()

@@ -168,7 +168,7 @@ def _unavailable(graph: BoundGraph, order: list[str]) -> dict[str, str]:
             continue
         for link in graph.nodes[name].links.values():
             if link.node in reasons:
-                reasons[name] = f"needs `{link.node}`: {reasons[link.node]}"
+                reasons[name] = reasons[link.node]
                 break
     return reasons
 
@@ -215,6 +215,8 @@ class _Keyed:
     def _fingerprint(self, bound: BoundNode, port: str, link: Link) -> str | None:
         source = self.graph.nodes[link.node]
         made = self.recipes.get(link.node)
+        if self.files is not None and names_file(bound, port):
+            return None  # which file it is will be known when the name is
         if not keyed_by_value(bound, port, source, link):
             return source_fingerprint(made.key, link.output, None) if made else None
         hit = self.hits.get(link.node)
@@ -226,21 +228,38 @@ def keyed_by_value(bound: BoundNode, port: str, source: BoundNode, link: Link) -
     return by_content(source.spec.outputs_by_name[link.output].type) and not bound.spec.inputs_by_name[port].lazy
 
 
-def file_digests(name: str, bound: BoundNode, files: Files | None) -> dict[str, str]:
-    """Content digests of the files a node names. Raises InputError for one that cannot be read."""
+def names_file(bound: BoundNode, port: str) -> bool:
+    """Whether this input names a file, whose content counts."""
+    return isinstance(bound.spec.inputs_by_name[port].widget, FileChoice)
+
+
+def file_digests(
+    name: str, bound: BoundNode, files: Files | None, linked: Mapping[str, Sequence[object]] | None = None
+) -> dict[str, str]:
+    """Content digests of the files a node names, in literals or (`linked`: the values by input) through links. Raises
+    InputError for one that cannot be read."""
     digests: dict[str, str] = {}
     for port in bound.spec.inputs:
         widget = port.widget
-        value = bound.literals.get(port.name)
-        if files is None or not isinstance(widget, FileChoice) or not isinstance(value, str) or value in widget.extra:
+        if files is None or not isinstance(widget, FileChoice):
             continue
-        path = files.find(widget.folder, value)
-        try:
-            digests[port.name] = files.digest(path) if path else "missing"
-        except OSError as error:
-            message = f"cannot read {value!r}: {error.strerror or error}"
-            raise InputError([Problem("file_unreadable", message, node=name, input=port.name)]) from None
+        named = linked[port.name] if linked and port.name in linked else [bound.literals.get(port.name)]
+        found = [_digest(name, port.name, widget, one, files) for one in named if isinstance(one, str)]
+        known = [digest for digest in found if digest]
+        if known:
+            digests[port.name] = ",".join(known)
     return digests
+
+
+def _digest(node: str, port: str, widget: FileChoice, name: str, files: Files) -> str | None:
+    if name in widget.extra:
+        return None
+    path = files.find(widget.folder, name)
+    try:
+        return files.digest(path) if path else "missing"
+    except OSError as error:
+        message = f"cannot read {name!r}: {error.strerror or error}"
+        raise InputError([Problem("file_unreadable", message, node=node, input=port)]) from None
 
 
 def still_there(report: Report, files: Files | None) -> bool:

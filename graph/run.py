@@ -2,7 +2,7 @@
 
     for event in run(plan, implementations, cache=cache): ...
 
-The scheduler is one loop in the caller's thread; bodies run on lanes (`lanes.py`) and answer through an inbox. Each node
+The scheduler is one loop in the caller's thread; bodies run on lanes and answer through an inbox (`bodies.py`). Each node
 is a `Task` (`task.py`) that is asked for one of three things, and does no more than that needs:
 
     IDENTITY   its key, for consumers that must compute theirs (small values upstream must be known first)
@@ -13,53 +13,50 @@ is a `Task` (`task.py`) that is asked for one of three things, and does no more 
                         -> (miss) gather inputs -> lazy inputs -> call -> settle [-> expand -> settle]
 
 So a node whose key hits is never entered, its inputs are never loaded, and a node below a small value that came out
-unchanged is found in the cache the moment that value is known.
+unchanged is found in the cache the moment that value is known. Nodes of one key run once. A value is let go when the last
+that holds it has ended; should it be wanted again, it comes from the cache or is computed anew.
 """
 
 from __future__ import annotations
 
-import queue
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
 from dataclasses import replace
-from functools import partial
 
 from graph.bind import BoundGraph
+from graph.bodies import Answer, Bodies
 from graph.cache.entry import Entry
 from graph.cache.tiered import Cache
-from graph.call import Result, Returned, calls, failure, invoke, invoke_async
-from graph.context import CancelToken, Context, Preview
+from graph.call import Result, Returned, calls, collect, failure, needed, reports
+from graph.context import CancelToken, Context
 from graph.declare import Implementation
+from graph.demand import Demand
 from graph.document import Link
-from graph.errors import Cancelled, GraphError, InputError
+from graph.errors import Cancelled, InputError
 from graph.events import (
     Event,
     Failure,
     NodeBlocked,
     NodeFailed,
     NodeFinished,
-    NodeProgress,
     NodeStarted,
     Outcome,
     RunFinished,
     RunStarted,
     RunStatus,
 )
-from graph.expand import expand, splice
+from graph.expand import expand, handed_on, links_of, splice
 from graph.explain import why
 from graph.files import Files
 from graph.json import JsonObject
 from graph.keys import Recipe, recipe, source_fingerprint
 from graph.lanes import Lanes
-from graph.plan import Plan, file_digests, keyed_by_value, still_there
+from graph.plan import Plan, file_digests, keyed_by_value, names_file, still_there
 from graph.ports import by_content
-from graph.result import Blocked, Report
-from graph.task import IDENTITY, KNOWN, VALUE, Level, Task
+from graph.result import Report
+from graph.task import CANCELLED, IDENTITY, KNOWN, VALUE, Inside, Level, Task
 from graph.values import Values
-
-_Message = tuple[str, object]
 
 
 def run(
@@ -78,19 +75,26 @@ def run(
     """Execute `plan` and yield events, `RunStarted` first and `RunFinished` last.
 
     `services` and `metadata` reach node bodies through their `Context`. After a failure independent branches still
-    finish; after a cancel nothing new starts. With `keep_values` the last event carries the targets' outputs.
+    finish; after a cancel nothing new starts, and to close the iterator is to cancel. With `keep_values` the last event
+    carries the targets' outputs.
     """
     started = time.perf_counter()
     yield RunStarted(len(plan.steps), tuple(plan.having("cached")))
+    values = values or Values()
+    context = Context(cancel=cancel or CancelToken(), services=services or {}, metadata=metadata or {})
     with Lanes() as lanes:
-        context = Context(cancel=cancel or CancelToken(), services=services or {}, metadata=metadata or {})
-        execution = Execution(plan, implementations, cache, values or Values(), files, context, lanes, previous or {})
-        yield from execution.events(keep_values)
+        bodies = Bodies(lanes, context, values)
+        execution = Execution(plan, implementations, cache, values, files, context.cancel, bodies, previous or {})
+        try:
+            yield from execution.events(keep_values)
+        finally:
+            if bodies.running:  # left early: the lanes wait for what still runs
+                context.cancel.cancel()
     yield execution.finished(time.perf_counter() - started, keep_values)
 
 
 class Execution:
-    """The state of one run. Only `events` is called from outside."""
+    """The state of one run. Only `events` and `finished` are called from outside."""
 
     def __init__(
         self,
@@ -99,100 +103,75 @@ class Execution:
         cache: Cache,
         values: Values,
         files: Files | None,
-        context: Context,
-        lanes: Lanes,
+        cancel: CancelToken,
+        bodies: Bodies,
         previous: Mapping[str, Recipe],
     ) -> None:
         self.plan, self.implementations = plan, implementations
+        self.catalogue = {name: one.spec for name, one in implementations.items()}
         self.cache, self.values, self.files = cache, values, files
-        self.context, self.lanes, self.previous = context, lanes, previous
+        self.cancel, self.bodies, self.previous = cancel, bodies, previous
         self.graph: BoundGraph = plan.graph
         self.tasks: dict[str, Task] = {}
-        self.work: deque[Task] = deque()
-        self.inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
+        self.inside: dict[str, Inside] = {}
+        self.twins: dict[str, Task] = {}
+        self.announced = frozenset(plan.having("cached"))
+        self.demand = Demand(self.tasks)
         self.out: deque[Event] = deque()
-        self.in_flight = 0
-        self.failed = False
         for name, step in plan.steps.items():
             task = Task(name, name, self.graph.nodes[name], step.recipe)
             task.hit = step.hit
             if step.status == "unavailable":
                 task.skipped, task.ended = str(step.reason), True
             self.tasks[name] = task
-        self._count_uses(self.tasks)
+        for name, step in plan.steps.items():
+            if step.status in ("run", "depends"):
+                self.demand.hold(self.tasks[name])
 
     @property
     def status(self) -> RunStatus:
-        if self.context.cancel.cancelled:
+        asked = [self.tasks[name] for name in self.plan.targets]
+        if self.cancel.cancelled and not all(task.ended and task.skipped != CANCELLED for task in asked):
             return "cancelled"
-        return "failed" if self.failed else "done"
+        return "failed" if any(task.failure for task in self.tasks.values()) else "done"
 
     def events(self, keep_values: bool) -> Iterator[Event]:
         """Drive the run to its end."""
         for name in self.plan.targets:
-            self._demand(self.tasks[name], VALUE if keep_values else KNOWN)
-            self.tasks[name].uses += 1
+            task = self.tasks[name]
+            task.uses += keep_values
+            self.demand.ask(task, VALUE if keep_values else KNOWN)
         while True:
-            while self.work and not self.context.cancel.cancelled:
-                self._advance(self.work.popleft())
+            while self.demand.work and not self.cancel.cancelled:
+                self._advance(self.demand.work.popleft())
                 while self.out:
                     yield self.out.popleft()
-            if self.in_flight == 0:
+            if not self.bodies.running:
                 break
-            self._receive(*self.inbox.get())
+            message = self.bodies.next()
+            if isinstance(message, Answer):
+                self._settle(message.task, message.result, message.seconds)
+            else:
+                self.out.append(message)
             while self.out:
                 yield self.out.popleft()
 
     def finished(self, seconds: float, keep_values: bool) -> RunFinished:
         """How every node ended, those that took no part included."""
-        outcomes = {name: self._outcome(task) for name, task in self.tasks.items()}
-        recipes = {name: task.recipe for name, task in self.tasks.items() if task.recipe and (task.ran or task.hit)}
+        outcomes = {name: task.outcome or self._outcome(task) for name, task in self.tasks.items()}
+        known = ((name, self.tasks[name]) for name in self.plan.steps)
+        recipes = {name: task.recipe for name, task in known if task.recipe and (task.ran or task.hit)}
         targets = {name: self.tasks[name].entry for name in self.plan.targets} if keep_values else {}
         values = {name: entry.outputs for name, entry in targets.items() if entry is not None}
         return RunFinished(self.status, seconds, outcomes, recipes, values)
 
-    # Demand and waiting
-
-    def _demand(self, task: Task, level: Level) -> None:
-        if level > task.level:
-            task.level = level
-            if not task.busy:
-                self.work.append(task)
-
-    def _wait(self, task: Task, sources: list[Task], level: Level) -> bool:
-        """Have `task` wait for those sources that are not yet at `level`. False when there is nothing to wait for."""
-        missing = [source for source in sources if not source.reached(level)]
-        for source in missing:
-            source.waiters.append((level, task))
-            self._demand(source, level)
-        task.missing += len(missing)
-        return bool(missing)
-
-    def _wake(self, task: Task) -> None:
-        """Tell those waiting for what `task` has reached."""
-        if not task.waiters:
-            return
-        still: list[tuple[Level, Task]] = []
-        for level, waiter in task.waiters:
-            if not task.reached(level):
-                still.append((level, waiter))
-                continue
-            waiter.missing -= 1
-            if waiter.missing == 0:
-                self.work.append(waiter)
-        task.waiters = still
-
     # One node, as far as it gets
 
     def _advance(self, task: Task) -> None:
-        if task.busy or task.missing or task.ended and task.reached(task.level):
+        if task.busy or task.missing or task.reached(task.level):
             return
         try:
-            if not self._identify(task):
-                return
-            if task.hit is not None and not self._answer(task):
-                return
-            if task.level >= KNOWN and not task.ended:
+            if self._identify(task) and task.level > IDENTITY and not self._answer(task):
                 self._compute(task)
         except InputError as error:  # a file became unreadable after planning
             self._fail(task, failure(error, {}, self.values))
@@ -201,271 +180,245 @@ class Execution:
         """Make the key, once the sources it depends on are identified or known. True when there is one."""
         if task.recipe is not None:
             return True
+        levels = {port: self._level(task, port, link) for port, link in task.bound.links.items()}
+        sources = {port: self.tasks[link.node] for port, link in task.bound.links.items()}
+        if any([self.demand.wait(task, [sources[port]], level) for port, level in levels.items()]):
+            return False
         fingerprints: dict[str, str] = {}
-        for level in (KNOWN, IDENTITY):
-            links = {port: link for port, link in task.bound.links.items() if self._level(task, port, link) == level}
-            sources = [self.tasks[link.node] for link in links.values()]
-            if self._wait(task, sources, level):
-                return False
-            for (port, link), source in zip(links.items(), sources, strict=True):
-                if source.recipe is None or (level == KNOWN and source.broken):
-                    self._skip(task, f"`{source.display}` {source.word}")
-                    return False
-                content = source.content(link.output) if level == KNOWN else None
-                fingerprints[port] = source_fingerprint(source.recipe.key, link.output, content)
-        ordered = {port: fingerprints[port] for port in task.bound.links}
-        digests = file_digests(task.name, task.bound, self.files)
-        task.recipe = recipe(task.bound, digests, ordered, self.plan.environment)
-        hit = self.cache.find(task.recipe.key)
-        if hit is not None and (hit.report is None or still_there(hit.report, self.files)):
-            task.hit = hit
-        self._wake(task)
+        for port, source in sources.items():
+            if source.broken and (source.recipe is None or levels[port] > IDENTITY):
+                return not self._breaks(task, [source])
+            output = task.bound.links[port].output
+            content = source.content.get(output) if levels[port] > IDENTITY else None
+            fingerprints[port] = source_fingerprint(source.key, output, content)
+        linked = {port: self._items(task.bound.links[port]) for port, level in levels.items() if level == VALUE}
+        digests = file_digests(task.name, task.bound, self.files, linked)
+        task.recipe = recipe(task.bound, digests, fingerprints, self.plan.environment)
+        task.hit = self.cache.find(task.key)
+        self.demand.wake(task)
         return True
 
     def _level(self, task: Task, port: str, link: Link) -> Level:
+        """How well a source must be known before the key can be made."""
+        if self.files is not None and names_file(task.bound, port):
+            return VALUE
         return KNOWN if keyed_by_value(task.bound, port, self.tasks[link.node].bound, link) else IDENTITY
 
     def _answer(self, task: Task) -> bool:
-        """Answer from the cache. True when the hit turned out to be none and the node must be computed."""
-        assert task.hit is not None
-        if task.level >= VALUE and task.entry is None:
-            found = self.cache.get(task.key)
-            if found is None:
-                task.hit = None
-                return True
-            task.entry, task.tier = found
-        if not task.ended and task.level >= KNOWN:
-            task.tier = task.tier or task.hit.tier
-            task.ended = True
-            self._release_sources(task)
-            if self.plan.steps.get(task.name) is None or self.plan.steps[task.name].status != "cached":
-                self.out.append(NodeFinished(task.name, task.display, self._outcome(task)))
-        self._wake(task)
-        return False
+        """Answer from the cache, as far as is asked. False when the node must be computed."""
+        if task.ended:  # known, but its value was never loaded, or was let go
+            return self._load(task)
+        hit = task.hit
+        if hit is None:
+            return False
+        if hit.report is not None and not still_there(hit.report, self.files):
+            task.hit = None
+            return False
+        if task.level == VALUE and not self._load(task):
+            return False
+        task.tier = task.tier or hit.tier
+        task.content, task.report = hit.content, hit.report
+        self._end(task, Outcome("cached", "", task.tier, 0.0, hit.report))
+        return True
+
+    def _load(self, task: Task) -> bool:
+        found = self.cache.get(task.key)
+        if found is None:
+            task.hit, task.ended = None, False
+            return False
+        task.entry, task.tier = found
+        self.demand.wake(task)
+        return True
 
     def _compute(self, task: Task) -> None:
         implementation = self.implementations.get(task.bound.spec.type)
         if implementation is None:
             message = f"the node type {task.bound.spec.type!r} is known but cannot be run here"
             self._fail(task, Failure("not_installed", message, "Install the plugin that provides it."))
-            return
-        if task.parts is not None:
-            self._settle_expansion(task)
-            return
-        ports = [
-            port for port in task.bound.links if not task.bound.spec.inputs_by_name[port].lazy or port in task.asked
-        ]
-        sources = [self.tasks[task.bound.links[port].node] for port in ports]
-        if self._wait(task, sources, VALUE):
-            return
-        broken = next((source for source in sources if source.broken), None)
-        if broken is not None:
-            self._skip(task, f"`{broken.display}` {broken.word}")
-            return
-        inputs = self._inputs(task, ports)
-        if implementation.needs is not None and self._asks_for_more(task, implementation, inputs):
-            self._compute(task)
-            return
-        self._call(task, implementation, inputs)
+        elif task.parts:
+            self._join(task)
+        elif task.returned:
+            self._expand(task)
+        elif not self._left_to_twin(task):
+            self.demand.hold(task)
+            self._gather(task, implementation)
 
-    def _inputs(self, task: Task, ports: list[str]) -> dict[str, tuple[object, ...]]:
-        inputs: dict[str, tuple[object, ...]] = {}
-        literals, links = task.bound.literals, task.bound.links
-        for port in task.bound.spec.inputs:
-            if port.name in literals:
-                inputs[port.name] = (literals[port.name],)
-            elif port.name in ports:
-                link = links[port.name]
-                entry = self.tasks[link.node].entry
-                assert entry is not None
-                items = entry.outputs[link.output]
-                inputs[port.name] = tuple(map(_as_float, items)) if port.type == "FLOAT" else items
-            else:
-                inputs[port.name] = (None,)
+    def _left_to_twin(self, task: Task) -> bool:
+        """Whether another node of the same key answers for this one."""
+        twin = self.twins.get(task.key)
+        if twin is None or twin is task:
+            return False
+        if twin.busy:
+            return self.demand.wait(task, [twin], KNOWN)
+        task.hit = self.cache.find(task.key) if twin.ran else None
+        return task.hit is not None and self._answer(task)
+
+    def _gather(self, task: Task, implementation: Implementation) -> None:
+        """Have the inputs' values, the lazy ones that are asked for included, then call."""
+        while True:
+            inputs = self._inputs(task, implementation)
+            if inputs is None:
+                return
+            arguments = calls(implementation, inputs)
+            wanted = needed(implementation, arguments, self.values) if implementation.needs is not None else set()
+            if isinstance(wanted, Failure):
+                self._fail(task, wanted)
+                return
+            new = (wanted & task.bound.links.keys()) - inputs.keys()
+            if not new:
+                break
+            task.asked |= new
+        self.twins[task.key] = task
+        if implementation.spec.lane != "inline" or implementation.spec.asynchronous or implementation.context:
+            self.bodies.start(task, implementation, arguments)
+            return
+        self.out.append(NodeStarted(task.name, task.display, implementation.spec.type))
+        answer = self.bodies.here(task, implementation, arguments)
+        self._settle(task, answer.result, answer.seconds)
+
+    def _inputs(self, task: Task, implementation: Implementation) -> dict[str, tuple[object, ...]] | None:
+        """The items of every input that is given. None when some must be waited for, or will never come."""
+        bound = task.bound
+        links = bound.links
+        if implementation.needs is not None:
+            by_name = bound.spec.inputs_by_name
+            links = {port: link for port, link in links.items() if not by_name[port].lazy or port in task.asked}
+        sources = [self.tasks[link.node] for link in links.values()]
+        if self.demand.wait(task, sources, VALUE) or self._breaks(task, sources):
+            return None
+        inputs: dict[str, tuple[object, ...]] = {name: (value,) for name, value in bound.literals.items()}
+        for port, link in links.items():
+            items = self._items(link)
+            inputs[port] = tuple(map(_as_float, items)) if bound.spec.inputs_by_name[port].type == "FLOAT" else items
         return inputs
 
-    def _asks_for_more(
-        self, task: Task, implementation: Implementation, inputs: Mapping[str, tuple[object, ...]]
-    ) -> bool:
-        """Ask the node which lazy inputs it wants now; True when it named new ones."""
-        assert implementation.needs is not None
-        wanted: set[str] = set()
+    def _items(self, link: Link) -> tuple[object, ...]:
+        entry = self.tasks[link.node].entry
+        assert entry is not None
+        return entry.outputs[link.output]
+
+    # Expansion
+
+    def _expand(self, task: Task) -> None:
+        task.asked.update(handed_on(task))
+        sources = [self.tasks[task.bound.links[port].node] for port in sorted(task.asked)]
+        if self.demand.wait(task, sources, VALUE) or self._breaks(task, sources):
+            return
         try:
-            for arguments in calls(implementation, inputs):
-                wanted.update(implementation.needs(**arguments))
-        except GraphError as error:
-            self._fail(task, failure(error, {}, self.values))
-            return False
-        new = {name for name in wanted if name in task.bound.links} - task.asked
-        new = {name for name in new if task.bound.spec.inputs_by_name[name].lazy}
-        task.asked |= new
-        return bool(new)
-
-    def _call(self, task: Task, implementation: Implementation, inputs: Mapping[str, tuple[object, ...]]) -> None:
-        if task.ended:
-            return
-        spec = implementation.spec
-        arguments = calls(implementation, inputs)
-        self.out.append(NodeStarted(task.name, task.display, spec.type))
-        task.started = time.perf_counter()
-        if spec.lane == "inline" and not spec.asynchronous and implementation.context is None:
-            self._settle(task, invoke(implementation, arguments, self.context, self.values))
-            return
-        context = replace(self.context, node=task.name, sink=partial(self._progress, task))
-        task.busy = True
-        self.in_flight += 1
-        if spec.asynchronous:
-            future = self.lanes.submit_async(invoke_async(implementation, arguments, context, self.values))
-            self.context.cancel.on_cancel(partial(_cancel, future))
-        else:
-            future = self.lanes.submit(
-                spec.lane if spec.lane != "inline" else "cpu",
-                partial(invoke, implementation, arguments, context, self.values),
-            )
-        future.add_done_callback(
-            lambda done: self.inbox.put((task.name, Cancelled() if done.cancelled() else done.result()))
-        )
-
-    def _progress(self, task: Task, value: int, maximum: int, preview: Preview | None) -> None:
-        self.inbox.put((task.name, NodeProgress(task.name, task.display, value, maximum, preview)))
-
-    def _receive(self, name: str, message: object) -> None:
-        if isinstance(message, NodeProgress):
-            self.out.append(message)
-            return
-        task = self.tasks[name]
-        task.busy = False
-        self.in_flight -= 1
-        assert isinstance(message, list | Failure | Cancelled)
-        self._settle(task, message)
-
-    # Endings
-
-    def _settle(self, task: Task, result: Result) -> None:
-        task.seconds += time.perf_counter() - task.started
-        if isinstance(result, Cancelled):
-            self._skip(task, "cancelled")
-        elif isinstance(result, Failure):
-            self._fail(task, result)
-        else:
-            for message in {one.blocked for one in result if one.blocked}:
-                self.out.append(NodeBlocked(task.name, task.display, message))
-            if any(one.expansion for one in result):
-                self._expand(task, result)
-            else:
-                self._finish(task, result)
-
-    def _expand(self, task: Task, result: list[Returned]) -> None:
-        try:
-            expanded = expand(task, result, self.tasks, self.implementations, self.files)
-        except GraphError as error:
+            expanded = expand(task, self.tasks, self.catalogue, self.files)
+        except Exception as error:  # noqa: BLE001 - the node boundary: an expansion is what a body made
             self._fail(task, failure(error, {}, self.values))
             return
         self.tasks |= expanded.tasks
-        self._count_uses(expanded.tasks)
-        task.parts = expanded.parts
-        for link in expanded.links:
+        inside = self.inside.setdefault(task.display, Inside())
+        for inner in expanded.tasks.values():
+            self.demand.hold(inner)
+            if inner.bound.spec.effect:
+                inside.effects.append(inner)
+                self.demand.ask(inner, KNOWN)
+        task.returned, task.parts = [], expanded.parts
+        for link in links_of(task.parts):
             self.tasks[link.node].uses += 1
-        for name in expanded.effects:
-            self._demand(self.tasks[name], KNOWN)
-        self._settle_expansion(task)
+        self.demand.let_go_of_sources(task)  # before a loop's next round, not after its last
+        self._join(task)
 
-    def _settle_expansion(self, task: Task) -> None:
-        assert task.parts is not None
-        sources = [self.tasks[link.node] for part in task.parts for link in part.links()]
-        if self._wait(task, sources, VALUE):
+    def _join(self, task: Task) -> None:
+        """End an expanded node, once its outputs have values and (for a node of the document) its effects are done."""
+        sources = [self.tasks[link.node] for link in links_of(task.parts)]
+        effects = [] if task.inner else self.inside[task.display].effects
+        if any([self.demand.wait(task, sources, VALUE), self.demand.wait(task, effects, KNOWN)]):
             return
-        broken = next((source for source in sources if source.broken), None)
-        if broken is not None:
-            self._skip(task, f"`{broken.name}` {broken.word}")
+        if self._breaks(task, [*sources, *effects]):
             return
-        self._finish(task, splice(task.parts, self.tasks, task.bound.spec))
+        parts, task.parts = task.parts, []
+        returned = [one for one in parts if isinstance(one, Returned)]
+        entry = self._entry(task, splice(parts, self.tasks, task.bound.spec), reports(returned))
+        if not task.inner:
+            self.cache.put(task.key, self._with_inside(task, entry))
+        self._finish(task, entry)
         for source in sources:
-            self._release(source)
+            self.demand.release(source)
 
-    def _finish(self, task: Task, result: list[Returned]) -> None:
-        outputs = self._outputs(task, result)
-        report = sum((one.report for one in result if one.report), Report())
-        nbytes = sum(self.values.nbytes(item) for items in outputs.values() for item in items)
+    def _with_inside(self, task: Task, entry: Entry) -> Entry:
+        """What is kept of an expanded node: what it cost in all, and what it wrote in all. (Expanded nodes inside are not
+        kept themselves: they only stand for others that are.)"""
+        inside = self.inside[task.display]
+        written = [one.report for one in inside.effects if one.report]
+        report = sum(written, entry.report or Report()) if written else entry.report
+        return replace(entry, report=report, seconds=task.seconds + inside.seconds)
+
+    # Endings
+
+    def _settle(self, task: Task, result: Result, seconds: float) -> None:
+        task.seconds += seconds
+        if isinstance(result, Cancelled):
+            self._skip(task, CANCELLED)
+            return
+        if isinstance(result, Failure):
+            self._fail(task, result)
+            return
+        for message in dict.fromkeys(one.blocked for one in result if one.blocked):
+            self.out.append(NodeBlocked(task.name, task.display, message))
+        if task.inner:
+            self.inside[task.display].seconds += seconds
+        if any(one.expansion for one in result):
+            task.returned = result
+            self._expand(task)
+            return
+        entry = self._entry(task, collect(task.bound.spec, result), reports(result))
+        self.cache.put(task.key, entry)
+        self._finish(task, entry)
+
+    def _entry(self, task: Task, collected: Mapping[str, list[object]], report: Report | None) -> Entry:
+        outputs = {name: tuple(items) for name, items in collected.items()}
         content = {
-            port.name: self._content(outputs[port.name])
+            port.name: self.values.digest_items(outputs[port.name])
             for port in task.bound.spec.outputs
             if by_content(port.type) and all(map(self.values.encodable, outputs[port.name]))
         }
-        written = report if report.files or report.text else None
-        task.entry = Entry(outputs, content, written, task.seconds, nbytes)
-        self.cache.put(task.key, task.entry)
-        task.ended = task.ran = True
-        self.out.append(NodeFinished(task.name, task.display, self._outcome(task)))
-        self._end(task)
+        nbytes = sum(self.values.nbytes(item) for items in outputs.values() for item in items)
+        return Entry(outputs, content, report, task.seconds, nbytes)
 
-    def _outputs(self, task: Task, result: list[Returned]) -> dict[str, tuple[object, ...]]:
-        outputs: dict[str, tuple[object, ...]] = {}
-        for position, port in enumerate(task.bound.spec.outputs):
-            items: list[object] = []
-            for one in result:
-                value = one.outputs[position]
-                if port.is_list and not isinstance(value, Blocked) and isinstance(value, list | tuple):
-                    items.extend(value)
-                else:
-                    items.append(value)
-            outputs[port.name] = tuple(items)
-        return outputs
-
-    def _content(self, items: tuple[object, ...]) -> str:
-        digests = [self.values.digest(item) for item in items]
-        return digests[0] if len(digests) == 1 else self.values.digest(",".join(["list", *digests]))
+    def _finish(self, task: Task, entry: Entry) -> None:
+        task.entry, task.content, task.report = entry, entry.content, entry.report
+        task.ran = True
+        assert task.recipe is not None
+        reason = str(why(task.recipe, self.previous.get(task.name)))
+        self._end(task, Outcome("ran", reason, None, task.seconds, entry.report))
 
     def _fail(self, task: Task, failed: Failure) -> None:
-        self.failed = True
         task.failure = failed
-        task.ended = True
-        self.out.append(NodeFailed(task.name, task.display, failed))
-        self._end(task)
+        self._end(task, Outcome("failed", failed.message, None, task.seconds, None, failed))
 
     def _skip(self, task: Task, reason: str) -> None:
         task.skipped = reason
-        task.ended = True
-        self._end(task)
+        self._end(task, Outcome("skipped", reason))
 
-    def _end(self, task: Task) -> None:
-        self._wake(task)
-        self._release_sources(task)
+    def _breaks(self, task: Task, sources: list[Task]) -> bool:
+        """Skip `task` if one of its sources failed or was itself skipped."""
+        broken = next((source for source in sources if source.broken), None)
+        if broken is not None:
+            self._skip(task, broken.skipped or f"`{broken.name}` failed")
+        return broken is not None
+
+    def _end(self, task: Task, outcome: Outcome) -> None:
+        task.ended, task.outcome = True, outcome
+        if task.failure is not None:
+            self.out.append(NodeFailed(task.name, task.display, task.failure))
+        elif outcome.status == "ran" or (outcome.status == "cached" and task.name not in self.announced):
+            self.out.append(NodeFinished(task.name, task.display, outcome))
+        self.demand.wake(task)
+        self.demand.let_go_of_sources(task)
         if task.uses == 0:
-            task.entry = None
-
-    # Memory: a value is let go when its last consumer has ended; the cache keeps what its budget allows
-
-    def _count_uses(self, tasks: Mapping[str, Task]) -> None:
-        for task in tasks.values():
-            for link in task.bound.links.values():
-                self.tasks[link.node].uses += 1
-
-    def _release_sources(self, task: Task) -> None:
-        for link in task.bound.links.values():
-            self._release(self.tasks[link.node])
-
-    def _release(self, source: Task) -> None:
-        source.uses -= 1
-        if source.uses == 0 and source.ended and source.key_is_kept:
-            source.entry = None
+            self.demand.let_go(task)
 
     def _outcome(self, task: Task) -> Outcome:
-        report = task.entry.report if task.entry else task.hit.report if task.hit else None
-        if task.failure is not None:
-            return Outcome("failed", task.failure.message, None, task.seconds, None, task.failure)
-        if task.ran:
-            reason = str(why(task.recipe, self.previous.get(task.name))) if task.recipe else ""
-            return Outcome("ran", reason, None, task.seconds, task.report or report)
+        """How a node ended that took no part."""
         if task.hit is not None:
-            return Outcome("cached", "", task.tier or task.hit.tier, 0.0, report)
-        if self.context.cancel.cancelled:
-            return Outcome("skipped", "cancelled")
+            return Outcome("cached", "", task.hit.tier, 0.0, task.hit.report)
+        if self.cancel.cancelled:
+            return Outcome("skipped", CANCELLED)
         return Outcome("skipped", task.skipped or "nothing that ran needed it")
-
-
-def _cancel(future: Future[Result]) -> None:
-    future.cancel()
 
 
 def _as_float(item: object) -> object:

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
 
 from graph.bind import BoundNode
 from graph.cache.entry import Entry, Hit
-from graph.document import Link
-from graph.events import Failure
+from graph.call import Returned
+from graph.document import InputValue
+from graph.events import Failure, Outcome
 from graph.keys import VOLATILE, Recipe
+from graph.ports import by_content
 from graph.result import Report
 
 Level: TypeAlias = Literal[0, 1, 2, 3]
-NOTHING: Level = 0
-IDENTITY: Level = 1
-KNOWN: Level = 2
-VALUE: Level = 3
+NOTHING: Final = 0
+IDENTITY: Final = 1
+KNOWN: Final = 2
+VALUE: Final = 3
+
+CANCELLED: Final = "cancelled"
+
+Part: TypeAlias = "Returned | tuple[InputValue, ...]"
+"""What one call of an expanding node contributes: what it returned, or for each output the link or literal it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What one call of an expanding node contributes: finished outputs, or links to where they come from."""
+@dataclass(slots=True)
+class Inside:
+    """What was found inside the expansions of one node of the document, at any depth: nodes with effects, and the time
+    that all of it took."""
 
-    outputs: tuple[object, ...]
-    sources: tuple[Link, ...]
-
-    def links(self) -> Iterator[Link]:
-        return iter(self.sources)
+    effects: list[Task] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 class Task:
@@ -38,21 +43,24 @@ class Task:
         "asked",
         "bound",
         "busy",
+        "content",
         "display",
         "ended",
         "entry",
         "failure",
         "hit",
+        "holding",
         "level",
         "missing",
         "name",
+        "outcome",
         "parts",
         "ran",
         "recipe",
         "report",
+        "returned",
         "seconds",
         "skipped",
-        "started",
         "tier",
         "uses",
         "waiters",
@@ -63,17 +71,20 @@ class Task:
         self.level: Level = NOTHING
         self.missing = 0
         self.uses = 0
-        self.busy = self.ended = self.ran = False
+        self.busy = self.ended = self.ran = self.holding = False
         self.asked: set[str] = set()
         self.waiters: list[tuple[Level, Task]] = []
         self.hit: Hit | None = None
         self.entry: Entry | None = None
+        self.content: Mapping[str, str] = {}
         self.report: Report | None = None
         self.tier: str | None = None
         self.failure: Failure | None = None
         self.skipped = ""
-        self.parts: list[Part] | None = None
-        self.started = self.seconds = 0.0
+        self.returned: list[Returned] = []
+        self.parts: list[Part] = []
+        self.seconds = 0.0
+        self.outcome: Outcome | None = None
 
     @property
     def key(self) -> str:
@@ -81,28 +92,25 @@ class Task:
         return self.recipe.key
 
     @property
-    def key_is_kept(self) -> bool:
-        """Whether the cache was offered the result, so that it can be let go here."""
-        return self.recipe is not None and not self.recipe.key.startswith(VOLATILE)
+    def inner(self) -> bool:
+        """Whether an expansion made it."""
+        return self.name != self.display
 
     @property
     def broken(self) -> bool:
         return self.failure is not None or bool(self.skipped)
 
-    @property
-    def word(self) -> str:
-        """Why a consumer cannot go on."""
-        return "failed" if self.failure else f"was skipped: {self.skipped}" if self.skipped else "has no result"
-
     def reached(self, level: Level) -> bool:
-        if self.broken:
+        if self.failure is not None or self.skipped:
             return True
         if level == IDENTITY:
             return self.recipe is not None
         return self.ended if level == KNOWN else self.entry is not None
 
-    def content(self, output: str) -> str | None:
-        """The digest of an output that is keyed by value, when it has one."""
-        if self.entry is not None:
-            return self.entry.content.get(output)
-        return self.hit.content.get(output) if self.hit else None
+    @property
+    def repeatable(self) -> bool:
+        """Whether its value, once let go, can be had again. A volatile one would come out different, which matters to
+        those that are keyed by it."""
+        if not self.key.startswith(VOLATILE):
+            return True
+        return not any(by_content(port.type) for port in self.bound.spec.outputs)

@@ -8,7 +8,8 @@ only and counts as nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar, cast
 
@@ -81,6 +82,8 @@ class Values:
 
     def digest(self, value: object) -> str:
         """A digest of the value itself, for outputs whose consumers are keyed by content."""
+        if isinstance(value, float) and not math.isfinite(value):
+            return hashlib.blake2b(canonical(["float", repr(value)]), digest_size=16).hexdigest()
         if isinstance(value, str | int | float | bool) or value is None:
             return hashlib.blake2b(canonical([type(value).__name__, value]), digest_size=16).hexdigest()
         name, encoded = self.encode(value)
@@ -89,6 +92,11 @@ class Values:
             hasher.update(canonical([key, tensor.dtype, list(tensor.shape)]))
             hasher.update(tensor.data)
         return hasher.hexdigest()
+
+    def digest_items(self, items: Sequence[object]) -> str:
+        """A digest of all items on a wire."""
+        digests = [self.digest(item) for item in items]
+        return digests[0] if len(digests) == 1 else self.digest(",".join(["list", *digests]))
 
 
 def value_type(
@@ -120,6 +128,14 @@ def _plain(kind: type[T], name: str) -> ValueType[object]:
     )
 
 
+def _decode_float(encoded: Encoded) -> float:
+    if isinstance(encoded.data, float):
+        return encoded.data
+    if encoded.data in ("nan", "inf", "-inf"):
+        return float(encoded.data)
+    raise ValueError(f"not a float: {encoded.data!r}")
+
+
 def _decode_blocked(encoded: Encoded) -> Blocked:
     if not (encoded.data is None or isinstance(encoded.data, str)):
         raise ValueError("not a blocker")
@@ -128,7 +144,14 @@ def _decode_blocked(encoded: Encoded) -> Blocked:
 
 _PLAIN: tuple[ValueType[object], ...] = (
     _plain(int, "int"),
-    _plain(float, "float"),
+    value_type(
+        float,
+        name="float",
+        nbytes=lambda _: 32,
+        encode=lambda value: Encoded(value if math.isfinite(value) else repr(value)),
+        decode=_decode_float,
+        describe=repr,
+    ),
     _plain(str, "str"),
     _plain(bool, "bool"),
     value_type(
