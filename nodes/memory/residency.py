@@ -50,14 +50,22 @@ class _Resident:
 class Residency:
     """Loaded modules by (file content, part, placement). Safe to use from several threads."""
 
-    def __init__(self, policy: DevicePolicy, budget: Budget, load: Loader | None = None) -> None:
+    def __init__(
+        self,
+        policy: DevicePolicy,
+        budget: Budget,
+        load: Loader | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """`load` and `clock` (seconds) are for tests; without them weights come from files, in real time."""
         self.policy = policy
         self._budget = budget
         self._load = load if load is not None else load_placed
+        self._now = clock
         self._residents: dict[Hashable, _Resident] = {}
         self._tokenizers: dict[str, Tokenizer] = {}
         self._loading: defaultdict[Hashable, threading.Lock] = defaultdict(threading.Lock)
-        self._clock = 0.0
+        self._age = 0.0
         self._lock = threading.Lock()
         budget.join(self)
 
@@ -104,7 +112,7 @@ class Residency:
         """For the budget: seconds of loading per byte of what would be dropped next."""
         with self._lock:
             key = self._least()
-            return None if key is None else self._residents[key].worth - self._clock
+            return None if key is None else self._residents[key].worth - self._age
 
     def drop_cheapest(self) -> int:
         """For the budget: drop that, and return the bytes freed."""
@@ -113,7 +121,7 @@ class Residency:
             if key is None:
                 return 0
             dropped = self._residents.pop(key)
-            self._clock = dropped.worth
+            self._age = dropped.worth
             return dropped.nbytes
 
     @contextmanager
@@ -131,10 +139,11 @@ class Residency:
         # One lock for each key: two lanes that want the same module load it once, others do not wait.
         with self._loading[key]:
             with self._lock:
-                resident = self._residents.get(key)
+                resident = self._residents.pop(key, None)
                 if resident is not None:
+                    self._residents[key] = resident  # last: of two that cost the same, the one used longer ago goes
                     resident.users += 1
-                    resident.worth = self._clock + resident.seconds / max(resident.nbytes, 1)
+                    resident.worth = self._age + resident.seconds / max(resident.nbytes, 1)
                     return resident
             return self._admit(key, ref, placement)
 
@@ -145,12 +154,12 @@ class Residency:
             # the budget calls back to have something dropped.
             self._budget.charge(nbytes)
             undo.callback(self._budget.charge, -nbytes)
-            started = time.perf_counter()
+            started = self._now()
             module = self._load(ref, placement)
-            seconds = time.perf_counter() - started
+            seconds = self._now() - started
             undo.pop_all()
         with self._lock:
-            worth = self._clock + seconds / max(nbytes, 1)
+            worth = self._age + seconds / max(nbytes, 1)
             self._residents[key] = _Resident(module, nbytes, seconds, worth, users=1)
             return self._residents[key]
 

@@ -1,0 +1,103 @@
+"""Which device and precision is chosen, as tables over hardware."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from nodes.diffusion.config import SD15, SDXL, ModelConfig
+from nodes.memory.policy import PolicyError, choose_policy
+from nodes.memory.probe import CudaDevice, Hardware, _cpu_has_bf16, _host_bytes, probe_hardware
+from nodes.weights.keymaps import Part
+from tests.nodes.tiny import MODEL
+
+PLAIN = Hardware()
+FAST_CPU = Hardware(cpu_bf16=True)
+AMPERE = Hardware(cuda=(CudaDevice("A", 24 * 2**30, bf16=True), CudaDevice("B", 8 * 2**30, bf16=True)))
+TURING = Hardware(cuda=(CudaDevice("T", 16 * 2**30, bf16=False),))
+
+FP32, FP16, BF16 = torch.float32, torch.float16, torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("hardware", "device", "precision", "model", "chosen"),
+    [
+        (PLAIN, "auto", "auto", SD15, ("cpu", FP32, FP32, FP32)),
+        (FAST_CPU, "auto", "auto", SD15, ("cpu", BF16, FP32, FP32)),
+        (FAST_CPU, "auto", "auto", SDXL, ("cpu", BF16, FP32, FP32)),
+        (FAST_CPU, "auto", "auto", MODEL, ("cpu", FP32, FP32, FP32)),
+        (FAST_CPU, "cpu", "fp32", SD15, ("cpu", FP32, FP32, FP32)),
+        (PLAIN, "cpu", "bf16", MODEL, ("cpu", BF16, BF16, FP32)),
+        (PLAIN, "cpu", "fp16", SD15, ("cpu", FP16, FP16, FP32)),
+        (AMPERE, "auto", "auto", SD15, ("cuda:0", FP16, FP32, BF16)),
+        (AMPERE, "cpu", "auto", SD15, ("cpu", FP32, FP32, FP32)),
+        (AMPERE, "cuda", "bf16", SD15, ("cuda:0", BF16, BF16, BF16)),
+        (AMPERE, "cuda:1", "fp32", SD15, ("cuda:1", FP32, FP32, FP32)),
+        (TURING, "cuda:0", "auto", SD15, ("cuda:0", FP16, FP32, FP32)),
+        (TURING, "auto", "fp16", MODEL, ("cuda:0", FP16, FP16, FP32)),
+    ],
+)
+def test_choice(
+    hardware: Hardware,
+    device: str,
+    precision: str,
+    model: ModelConfig,
+    chosen: tuple[str, torch.dtype, torch.dtype, torch.dtype],
+) -> None:
+    policy = choose_policy(device, precision, hardware)
+    places = [policy.placement(part, model) for part in (Part.UNET, Part.TEXT, Part.VAE)]
+    assert (policy.device, *(place.dtype for place in places)) == chosen
+    assert {place.device for place in places} == {chosen[0]}
+    assert [place.channels_last for place in places] == [place.dtype is not FP32 for place in places]
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "code"),
+    [
+        ("gpu", "auto", "device_unknown"),
+        ("cuda:x", "auto", "device_unknown"),
+        ("", "auto", "device_unknown"),
+        ("cuda", "auto", "device_unavailable"),
+        ("cuda:3", "auto", "device_unavailable"),
+        ("cpu", "fp8", "precision_unknown"),
+    ],
+)
+def test_what_is_not_there_is_refused(device: str, precision: str, code: str) -> None:
+    with pytest.raises(PolicyError) as raised:
+        choose_policy(device, precision, PLAIN)
+    assert raised.value.code == code
+    assert raised.value.hint
+
+
+def test_the_choice_is_the_same_every_time() -> None:
+    assert choose_policy("auto", "auto", FAST_CPU) == choose_policy("auto", "auto", FAST_CPU)
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "expected"),
+    [
+        ("flags\t\t: fpu avx512f avx512_bf16 sse\n", True),
+        ("flags\t\t: fpu amx_bf16\n", True),
+        ("Features\t: fp asimd bf16\n", True),
+        ("flags\t\t: fpu avx512f avx512bw\n", False),
+        ("model name: avx512_bf16\n", False),
+        ("", False),
+    ],
+)
+def test_bfloat16_is_believed_only_from_the_flags(cpuinfo: str, expected: bool, tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text(cpuinfo)
+    assert _cpu_has_bf16(tmp_path / "cpuinfo") is expected
+    assert _cpu_has_bf16(tmp_path / "absent") is False
+
+
+@pytest.mark.parametrize(("limit", "bound"), [("1048576\n", 2**20), ("max\n", None)])
+def test_memory_is_what_the_container_may_use(limit: str, bound: int | None, tmp_path: Path) -> None:
+    physical = _host_bytes(tmp_path / "absent")
+    (tmp_path / "memory.max").write_text(limit)
+    assert _host_bytes(tmp_path / "memory.max") == (physical if bound is None else bound)
+
+
+def test_this_machine_can_be_probed() -> None:
+    assert probe_hardware().host_bytes > 2**20
