@@ -17,6 +17,11 @@ Activation = Literal["quick_gelu", "gelu"]
 Rgb = tuple[float, float, float]
 
 
+def _check_divides(what: str, divisor: int, channels: int) -> None:
+    if divisor < 1 or channels < 1 or channels % divisor != 0:
+        raise ValueError(f"{what} is {divisor}, which does not divide {channels} channels")
+
+
 @dataclass(frozen=True, slots=True)
 class UNetConfig:
     """The LDM U-Net. `transformer_depth` counts transformer blocks at each level (0: no attention there).
@@ -44,6 +49,11 @@ class UNetConfig:
             raise ValueError("transformer_depth and channel_mult must have one entry for each level")
         if (self.num_heads is None) == (self.num_head_channels is None):
             raise ValueError("give exactly one of num_heads and num_head_channels")
+        for mult, depth in zip(self.channel_mult, self.transformer_depth, strict=True):
+            width = mult * self.model_channels
+            _check_divides("norm_num_groups", self.norm_num_groups, width)
+            if depth > 0:
+                _check_divides("the number of heads", self.heads(width), width)
 
     @property
     def downscale(self) -> int:
@@ -69,6 +79,10 @@ class VaeConfig:
     z_channels: int = 4
     embed_dim: int = 4
     norm_num_groups: int = 32
+
+    def __post_init__(self) -> None:
+        for mult in self.ch_mult:
+            _check_divides("norm_num_groups", self.norm_num_groups, mult * self.ch)
 
     @property
     def downscale(self) -> int:
@@ -99,6 +113,9 @@ class TextConfig:
     projection_dim: int | None = None
     layer: int = -1
     norm_hidden: bool = True
+
+    def __post_init__(self) -> None:
+        _check_divides("num_attention_heads", self.num_attention_heads, self.hidden_size)
 
 
 @dataclass(frozen=True, slots=True)
