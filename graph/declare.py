@@ -218,6 +218,8 @@ def _input(name: str, annotation: object, default: Any, place: str) -> tuple[Inp
     annotation, optional = _without_none(annotation)
     if optional and default is not None and not isinstance(default, Missing):
         raise DeclarationError(f"{place}: an input that may be None has no other default than None")
+    if default is None and not optional:
+        raise DeclarationError(f"{place}: a default of None is for an input that may be None (`X | None`)")
     is_list = get_origin(annotation) is list
     if is_list:
         (annotation,) = get_args(annotation)

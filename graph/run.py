@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 
 from graph.bind import BoundGraph
@@ -71,7 +71,7 @@ def run(
     cancel: CancelToken | None = None,
     previous: Mapping[str, Recipe] | None = None,
     keep_values: bool = False,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Execute `plan` and yield events, `RunStarted` first and `RunFinished` last.
 
     `services` and `metadata` reach node bodies through their `Context`. After a failure independent branches still

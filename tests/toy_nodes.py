@@ -139,6 +139,12 @@ def odd(*, value: int) -> bool:
     return value % 2 == 1
 
 
+@node("Nap", category="toy", returns="out", lane="inline")
+def nap(*, index: int) -> float:
+    """How long each of a list shall sleep: the first for long, the others not at all."""
+    return 60.0 if index == 0 else 0.0
+
+
 @node("Divide", category="toy", returns=("quotient", "remainder"), lane="inline")
 def divide(*, a: int, b: int = 2) -> tuple[int, int]:
     """Two outputs."""
@@ -282,7 +288,9 @@ def _switch_needs(*, on: bool, yes: object, no: object) -> list[str]:
 
 
 @node("Switch", category="toy", returns="out", lane="inline", needs=_switch_needs)
-def switch(*, on: bool = True, yes: Annotated[object, Lazy()] = None, no: Annotated[object, Lazy()] = None) -> object:
+def switch(
+    *, on: bool = True, yes: Annotated[object | None, Lazy()] = None, no: Annotated[object | None, Lazy()] = None
+) -> object:
     """Evaluates only the branch it passes on."""
     return yes if on else no
 
@@ -309,7 +317,7 @@ def _broken_needs(*, on: int, value: object) -> list[str]:
 
 
 @node("BrokenNeeds", category="toy", returns="out", needs=_broken_needs)
-def broken_needs(*, on: int = 0, value: Annotated[object, Lazy()] = None) -> int:
+def broken_needs(*, on: int = 0, value: Annotated[object | None, Lazy()] = None) -> int:
     """Names an input that does not exist (1), or fails while asking (2)."""
     return 0
 
@@ -358,6 +366,12 @@ def countdown(*, rounds: int = 10, value: int = 0) -> int | Expansion:
     )
 
 
+@node("ExpandsIntoBoom", category="toy", returns="out", lane="inline")
+def expands_into_boom(*, value: int = 0) -> int | Expansion:
+    """Comes to grief inside."""
+    return Expansion({"bad": ExpansionNode("Boom", {"value": Outer("value")})}, {"out": Inner("bad", "out")})
+
+
 @node("BlendLoop", category="toy", returns="out", lane="inline")
 def blend_loop(*, tile: Tile, rounds: int = 3) -> Tile | Expansion:
     """A loop that carries an opaque value."""
@@ -396,13 +410,13 @@ def _nothing_needed(*, value: object) -> list[str]:
 
 
 @node("Postpone", category="toy", returns="out", lane="inline", needs=_nothing_needed)
-def postpone(*, value: Annotated[object, Lazy()] = None) -> object | Expansion:
+def postpone(*, value: Annotated[object | None, Lazy()] = None) -> object | Expansion:
     """Hands a lazy input on, unevaluated, to what it expands into."""
     return Expansion({"inner": ExpansionNode("Pass", {"value": Outer("value")})}, {"out": Inner("inner", "out")})
 
 
 @node("PostponeEach", category="toy", returns="out", lane="inline", needs=lambda **_: [])
-def postpone_each(*, index: int, value: Annotated[object, Lazy()] = None) -> object | Expansion:
+def postpone_each(*, index: int, value: Annotated[object | None, Lazy()] = None) -> object | Expansion:
     """The same, beside an input that may be a list."""
     return Expansion({"value": ExpansionNode("Pass", {"value": Outer("value")})}, {"out": Inner("value", "out")})
 
@@ -468,6 +482,13 @@ def slow(*, value: int = 0, steps: int = 3, context: Context) -> int:
         if isinstance(bell, Bell):
             bell.begun.set()
             bell.go_on.wait(60)
+    return value
+
+
+@node("HoldDevice", category="toy", returns="out", lane="device")
+def hold_device(*, value: int = 0, context: Context) -> int:
+    """Keeps the device until the test lets it go."""
+    context.service(Bell).go_on.wait(60)
     return value
 
 

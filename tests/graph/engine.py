@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from graph.cache.memory import MemoryStore
 from graph.cache.tiered import Cache
 from graph.context import CancelToken
 from graph.declare import Implementation
-from graph.document import Document, InputValue, Link, Mode, Node
+from graph.document import Document, InputValue, Link, Node
 from graph.events import Event, NodeStatus, Outcome, RunFinished
 from graph.files import Digests
 from graph.flatten import flatten
@@ -27,9 +27,17 @@ from graph.values import Values
 from tests.toy_nodes import OutputFolder, toy_values, toys
 
 
-def made(type: str, /, *, mode: Mode = "on", **inputs: InputValue) -> Node:
+def made(type: str, /, **inputs: InputValue) -> Node:
     """A node of a document."""
-    return Node(type, inputs, mode)
+    return Node(type, inputs)
+
+
+def muted(node: Node) -> Node:
+    return replace(node, mode="mute")
+
+
+def bypassed(node: Node) -> Node:
+    return replace(node, mode="bypass")
 
 
 def of(node: str, output: str = "out") -> Link:
@@ -76,14 +84,14 @@ class Folder:
 
 @dataclass
 class Calls:
-    """How often each body was entered, and with what."""
+    """How often each body was entered."""
 
-    entered: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+    entered: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def note(self, type: str, arguments: dict[str, object]) -> None:
+    def note(self, type: str) -> None:
         with self.lock:
-            self.entered.append((type, arguments))
+            self.entered.append(type)
 
     def counted(self, implementation: Implementation) -> Implementation:
         """The same node, noting every call."""
@@ -91,11 +99,11 @@ class Calls:
         kind = implementation.spec.type
 
         async def async_body(**arguments: object) -> object:
-            self.note(kind, arguments)
+            self.note(kind)
             return await function(**arguments)  # type: ignore[misc]
 
         def body(**arguments: object) -> object:
-            self.note(kind, arguments)
+            self.note(kind)
             return function(**arguments)
 
         return replace(implementation, function=async_body if inspect.iscoroutinefunction(function) else body)
@@ -178,7 +186,9 @@ class Engine:
             environment=self.environment,
         )
 
-    def start(self, planned: Plan, cancel: CancelToken | None = None, *, keep_values: bool = True) -> Iterator[Event]:
+    def start(
+        self, planned: Plan, cancel: CancelToken | None = None, *, keep_values: bool = True
+    ) -> Generator[Event, None, None]:
         return run(
             planned,
             self.implementations,
@@ -197,6 +207,6 @@ class Engine:
     def carry_out(self, planned: Plan, cancel: CancelToken | None = None, *, keep_values: bool = True) -> Ran:
         before = len(self.calls.entered)
         ran = Ran(planned, tuple(self.start(planned, cancel, keep_values=keep_values)), Counter())
-        ran.calls.update(kind for kind, _ in self.calls.entered[before:])
+        ran.calls.update(self.calls.entered[before:])
         self.history |= ran.finished.recipes
         return ran
