@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, cast
 
 from graph.errors import Cancelled
-from graph.json import JsonObject
 
 Service = TypeVar("Service")
 Preview = Callable[[], bytes]
@@ -70,7 +69,7 @@ class Context:
     cancel: CancelToken = field(default_factory=CancelToken)
     sink: ProgressSink = _ignore_progress
     services: Mapping[type, object] = field(default_factory=dict)
-    metadata: Mapping[str, JsonObject] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     def progress(self, value: int, maximum: int, preview: Preview | None = None) -> None:
         """Report `value` of `maximum` done; raises `Cancelled` when the run was cancelled."""

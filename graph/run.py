@@ -49,7 +49,6 @@ from graph.events import (
 from graph.expand import expand, handed_on, links_of, splice
 from graph.explain import why
 from graph.files import Files
-from graph.json import JsonObject
 from graph.keys import Recipe, recipe, source_fingerprint
 from graph.lanes import Lanes
 from graph.plan import Plan, file_digests, keyed_by_value, names_file, still_there
@@ -67,7 +66,7 @@ def run(
     values: Values | None = None,
     files: Files | None = None,
     services: Mapping[type, object] | None = None,
-    metadata: Mapping[str, JsonObject] | None = None,
+    metadata: Mapping[str, str] | None = None,
     cancel: CancelToken | None = None,
     previous: Mapping[str, Recipe] | None = None,
     keep_values: bool = False,

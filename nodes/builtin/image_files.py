@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -73,9 +72,8 @@ def _save(images: Image, folder: str, prefix: str, context: Context, *, compress
     width, height = images.size
     stem = fill_prefix(prefix, width=width, height=height, now=datetime.now())
     series = Numbered(context.service(Folders), folder, stem, ".png")
-    texts = {name: json.dumps(data) for name, data in context.metadata.items()}
     saved = []
     for number, pixels in enumerate(images.pixels):
         context.cancel.check()
-        saved.append(series.save(encode_png(pixels, texts, compression=compression), batch_number=number))
+        saved.append(series.save(encode_png(pixels, context.metadata, compression=compression), batch_number=number))
     return Report(files=tuple(saved))

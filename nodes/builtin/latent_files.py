@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Annotated
 
@@ -29,7 +28,7 @@ def save_latent(*, samples: Latent, filename_prefix: str = "latents/ComfyUI", co
     """Save a latent into the output folder, with the workflow inside."""
     height, width = (CELL * side for side in samples.samples.shape[2:])
     stem = fill_prefix(filename_prefix, width=width, height=height, now=datetime.now())
-    texts = {name: json.dumps(data) for name, data in context.metadata.items()}
+    texts = dict(context.metadata)
     data = save({_TENSOR: samples.samples.contiguous(), _VERSION: torch.tensor([])}, texts or None)
     series = Numbered(context.service(Folders), "output", stem, ".latent")
     return Report(files=(series.save(data),))

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from graph.comfyui.metadata import chunks
-
+from graph.comfyui.metadata import embedded_texts
 from graph.context import CancelToken
 from graph.errors import Problem
 from graph.events import Event, NodeFailed, Outcome, RunFinished
@@ -103,7 +102,7 @@ def _run(
             values=values,
             files=workspace.folders,
             services=workspace.services(how),
-            metadata=chunks(wanted.document, catalogue),
+            metadata=embedded_texts(wanted.document, catalogue),
             cancel=cancel,
             previous=prepared.previous,
         )

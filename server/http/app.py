@@ -15,7 +15,9 @@ from aiohttp import web
 
 from graph.bind import bind
 from graph.cache.entry import View
+from graph.comfyui.imported import Imported
 from graph.comfyui.object_info import object_info
+from graph.comfyui.read import import_workflow
 from graph.errors import errors_only
 from graph.flatten import flatten
 from graph.json import Json, JsonObject, loads
@@ -23,7 +25,6 @@ from graph.spec import NodeSpec, to_json
 from server.cli.convert import converted
 from server.cli.plan import summary
 from server.cli.prepare import Request, prepare
-from server.cli.source import Source, interpret
 from server.http.problems import ProblemError, problems
 from server.http.security import Doorkeeper, guard
 from server.workspace import Computing, Workspace
@@ -149,8 +150,8 @@ async def comfyui_models(request: web.Request) -> web.Response:
 _NO_MODELS: Final = ("input", "output", "temp", "latents")
 
 
-async def _source(request: web.Request) -> Source:
+async def _source(request: web.Request) -> Imported:
     data: Json = loads(await request.read(), source="the body", max_bytes=MAX_BODY)
     if isinstance(data, dict) and data.keys() == {"workflow"}:
         data = cast("JsonObject", data["workflow"])
-    return interpret(data, request.app[CATALOGUE])
+    return import_workflow(data, request.app[CATALOGUE])
