@@ -55,7 +55,7 @@ class Recipe:
 
     @staticmethod
     def from_json(data: Json) -> Recipe:
-        """The inverse of `to_json`. Raises ValueError or TypeError for anything else."""
+        """The inverse of `to_json`. Raises AttributeError, TypeError or ValueError for anything else."""
         if not isinstance(data, list):
             raise TypeError("a recipe is a list")
         kind, version, literals, files, sources, place, key = data

@@ -48,6 +48,10 @@ class ValueType(Generic[T]):
     describe: Callable[[T], str]
 
 
+class UnknownTypeError(Exception):
+    """A value at rest is of a type that this table does not have. Another process may have it."""
+
+
 class Values:
     """The table of value types. Lookup is by exact class."""
 
@@ -74,10 +78,11 @@ class Values:
         return found.name, found.encode(value)
 
     def decode(self, name: str, encoded: Encoded) -> object:
-        """The inverse of `encode`. Raises ValueError for an unknown name or bytes that do not fit."""
+        """The inverse of `encode`. Raises UnknownTypeError for a name that is not in the table, ValueError for bytes that
+        do not fit."""
         found = self._by_name.get(name)
         if found is None:
-            raise ValueError(f"unknown value type {name!r}")
+            raise UnknownTypeError(name)
         return found.decode(encoded)
 
     def digest(self, value: object) -> str:

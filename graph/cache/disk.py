@@ -12,20 +12,29 @@ import hashlib
 import json
 import os
 import queue
+import shutil
 import sqlite3
 import threading
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from graph.cache import blob
 from graph.cache.entry import Entry, Hit
 from graph.cache.index import Index
 from graph.json import JsonObject, canonical
-from graph.values import Values
+from graph.values import UnknownTypeError, Values
 
-SMALLEST_ROW = 512
-_BATCH = 256
+SMALLEST_ROW: Final = 512
+_BATCH: Final = 256
+_BATCH_BYTES: Final = 32 * 2**20
+_ABANDONED: Final = 3600.0
+"""Seconds after which a blob that the index does not know is taken to be left over from a process that was killed."""
+
+_NOT_WHAT_WAS_WRITTEN: Final = (AttributeError, KeyError, TypeError, ValueError)
+_INSERT: Final = "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,63 +53,59 @@ class DiskStore:
 
     def __init__(self, folder: Path, index: Index, values: Values, *, cap: int) -> None:
         self.folder = folder / "blobs"
-        self.folder.mkdir(parents=True, exist_ok=True)
         self.cap = cap
         self.faults = 0
         self._index = index
         self._values = values
-        self._queue: queue.SimpleQueue[tuple[str, Entry] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[str, Entry | None] | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
         self._idle = threading.Event()
         self._idle.set()
         self._lock = threading.Lock()
         self._pending = 0
-        rows = index.rows("SELECT COALESCE(SUM(bytes), 0) FROM entries")
-        self._used = cast("int", rows[0][0])
-        self._clock = 0.0
+        self._swept = False
 
     def find(self, key: str) -> Hit | None:
-        rows = self._index.rows("SELECT meta, seconds FROM entries WHERE key = ?", (key,))
-        if not rows:
+        try:
+            rows = self._index.rows("SELECT meta, seconds FROM entries WHERE key = ?", (key,))
+            if not rows:
+                return None
+            meta, seconds = cast("tuple[str, float]", rows[0])
+            return blob.read_hit(self.name, json.loads(meta), seconds)
+        except (sqlite3.Error, *_NOT_WHAT_WAS_WRITTEN):
+            self.faults += 1
             return None
-        meta, seconds = rows[0]
-        return blob.read_hit(self.name, json.loads(cast("str", meta)), cast("float", seconds))
 
     def get(self, key: str) -> Entry | None:
-        rows = self._index.rows("SELECT meta, blob, seconds FROM entries WHERE key = ?", (key,))
-        if not rows:
-            return None
-        meta, checksum, seconds = cast("tuple[str, str | None, float]", rows[0])
         try:
-            data = self._path(key).read_bytes() if checksum else b""
-            if checksum and _checksum(data) != checksum:
-                raise ValueError("checksum")
-            entry = blob.decode(json.loads(meta), blob.unpack(data) if checksum else {}, seconds, self._values)
-        except (OSError, KeyError, TypeError, ValueError):
+            rows = self._index.rows("SELECT meta, blob, seconds FROM entries WHERE key = ?", (key,))
+            if not rows:
+                return None
+            entry = self._read(key, *cast("tuple[str, str | None, float]", rows[0]))
+        except UnknownTypeError:
+            return None
+        except (sqlite3.Error, OSError, *_NOT_WHAT_WAS_WRITTEN):
             self.faults += 1
             self.drop(key)
             return None
-        worth = self._clock + seconds / max(entry.nbytes, 1)
-        self._index.change("UPDATE entries SET worth = ? WHERE key = ?", [(worth, key)])
+        self._enqueue(key, None)
         return entry
 
     def put(self, key: str, entry: Entry) -> bool:
         """Queue the entry for writing. It is findable once written; until then the memory tier has it."""
-        with self._lock:
-            self._pending += 1
-            self._idle.clear()
-            if self._writer is None:
-                self._writer = threading.Thread(target=self._write_all, name="cache-writer", daemon=True)
-                self._writer.start()
-        self._queue.put((key, entry))
+        self._enqueue(key, entry)
         return True
 
     def drop(self, key: str) -> None:
-        self._remove([key])
+        with self._counting_faults():
+            self._remove([key])
 
     def clear(self) -> None:
+        """Remove everything, left-over files included."""
         self.flush()
-        self._remove([cast("str", row[0]) for row in self._index.rows("SELECT key FROM entries")])
+        with self._counting_faults():
+            self._index.change("DELETE FROM entries", [()])
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def flush(self) -> None:
         """Wait until everything put is on disk."""
@@ -115,13 +120,31 @@ class DiskStore:
 
     @property
     def nbytes(self) -> int:
-        return self._used
+        return cast("int", self._index.rows("SELECT COALESCE(SUM(bytes), 0) FROM entries")[0][0])
 
     def __len__(self) -> int:
         return cast("int", self._index.rows("SELECT COUNT(*) FROM entries")[0][0])
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.safetensors"
+
+    def _read(self, key: str, meta: str, checksum: str | None, seconds: float) -> Entry:
+        data = self._path(key).read_bytes() if checksum else b""
+        if checksum and _checksum(data) != checksum:
+            raise ValueError("checksum")
+        return blob.decode(json.loads(meta), blob.unpack(data) if checksum else {}, seconds, self._values)
+
+    # The writer's thread
+
+    def _enqueue(self, key: str, entry: Entry | None) -> None:
+        """Have the writer store an entry, or (None) note that the key was used."""
+        with self._lock:
+            self._pending += 1
+            self._idle.clear()
+            if self._writer is None:
+                self._writer = threading.Thread(target=self._write_all, name="cache-writer", daemon=True)
+                self._writer.start()
+        self._queue.put((key, entry))
 
     def _write_all(self) -> None:
         while (item := self._queue.get()) is not None:
@@ -142,20 +165,26 @@ class DiskStore:
             if stop:
                 return
 
-    def _write(self, batch: list[tuple[str, Entry]]) -> None:
+    def _write(self, batch: list[tuple[str, Entry | None]]) -> None:
         rows: list[_Row] = []
         for key, entry in batch:
+            if entry is None:
+                continue
             try:
                 row = self._write_blob(key, entry)
-            except OSError:
+            except Exception:  # noqa: BLE001 - the writer's loop: an entry that cannot be stored is only a later miss
                 self.faults += 1
                 continue
             if row is not None:
                 rows.append(row)
-        try:
-            self._enter(rows)
-        except sqlite3.Error:
-            self.faults += len(rows)
+            if sum(row.bytes for row in rows) > _BATCH_BYTES:
+                self._enter(rows)
+                rows = []
+        self._enter(rows)
+        with self._counting_faults():
+            clock = self._clock()
+            used = [(clock, key) for key, entry in batch if entry is None]
+            self._index.change("UPDATE entries SET worth = ? + seconds / bytes WHERE key = ?", used)
 
     def _write_blob(self, key: str, entry: Entry) -> _Row | None:
         encoded = blob.encode(entry, self._values)
@@ -168,8 +197,8 @@ class DiskStore:
         if len(data) > self.cap:
             return None
         path = self._path(key)
-        path.parent.mkdir(exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}.part")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
         try:
             temporary.write_bytes(data)
             os.replace(temporary, path)
@@ -179,46 +208,61 @@ class DiskStore:
         return _Row(key, meta, _checksum(data), SMALLEST_ROW + len(data), entry.seconds)
 
     def _enter(self, rows: list[_Row]) -> None:
-        keys = [(row.key,) for row in rows]
-        replaced = sum(
-            cast("int", found[0])
-            for key in keys
-            for found in self._index.rows("SELECT bytes FROM entries WHERE key = ?", key)
-        )
-        self._index.change(
-            "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    row.key,
-                    json.dumps(row.meta, separators=(",", ":")),
-                    row.checksum,
-                    row.bytes,
-                    row.seconds,
-                    self._clock + row.seconds / row.bytes,
-                )
+        if not rows:
+            return
+        with self._counting_faults(len(rows)):
+            clock = self._clock()
+            entered = [
+                (row.key, json.dumps(row.meta), row.checksum, row.bytes, row.seconds, clock + row.seconds / row.bytes)
                 for row in rows
-            ],
-        )
-        self._used += sum(row.bytes for row in rows) - replaced
-        while self._used > self.cap and self._evict():
-            pass
+            ]
+            self._index.change(_INSERT, entered)
+            while self.nbytes > self.cap and self._evict():
+                pass
+
+    def _clock(self) -> float:
+        """The worth of what went last. It is kept in the index, so every process that shares the folder goes by it."""
+        rows = self._index.rows("SELECT worth FROM clock")
+        return cast("float", rows[0][0]) if rows else 0.0
 
     def _evict(self) -> bool:
-        worst = self._index.rows("SELECT key, worth FROM entries ORDER BY worth LIMIT 16")
-        if not worst:
-            return False
-        self._clock = cast("float", worst[-1][1])
-        self._remove([cast("str", key) for key, _ in worst])
-        return True
+        if not self._swept:
+            self._swept = True
+            self._sweep()
+        excess = self.nbytes - self.cap
+        keys: list[str] = []
+        clock = 0.0
+        for row in self._index.rows("SELECT key, bytes, worth FROM entries ORDER BY worth LIMIT 64"):
+            if excess <= 0:
+                break
+            key, nbytes, clock = cast("tuple[str, int, float]", row)
+            keys.append(key)
+            excess -= nbytes
+        self._index.change("INSERT OR REPLACE INTO clock VALUES (0, ?)", [(clock,)] if keys else [])
+        self._remove(keys)
+        return bool(keys)
+
+    def _sweep(self) -> None:
+        """Remove files that no entry leads to: left over when a process was killed between a blob and its row."""
+        known = {cast("str", row[0]) for row in self._index.rows("SELECT key FROM entries WHERE blob IS NOT NULL")}
+        before = time.time() - _ABANDONED
+        for path in self.folder.glob("*/*"):
+            with contextlib.suppress(OSError):
+                if path.name.partition(".")[0] not in known and path.stat().st_mtime < before:
+                    path.unlink()
 
     def _remove(self, keys: list[str]) -> None:
-        for key in keys:
-            freed = self._index.rows("SELECT bytes FROM entries WHERE key = ?", (key,))
-            self._used -= sum(cast("int", row[0]) for row in freed)
         self._index.change("DELETE FROM entries WHERE key = ?", [(key,) for key in keys])
         for key in keys:
             with contextlib.suppress(OSError):
                 self._path(key).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _counting_faults(self, count: int = 1) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error:
+            self.faults += count
 
 
 def _checksum(data: bytes) -> str:

@@ -43,13 +43,11 @@ class DiskHistory:
         self._index = index
 
     def load(self, scope: str) -> Mapping[str, Recipe]:
-        rows = self._index.rows("SELECT recipes FROM recipes WHERE scope = ?", (scope,))
-        if not rows:
-            return {}
         try:
-            data = cast("dict[str, Json]", json.loads(cast("str", rows[0][0])))
+            rows = self._index.rows("SELECT recipes FROM recipes WHERE scope = ?", (scope,))
+            data = cast("dict[str, Json]", json.loads(cast("str", rows[0][0]))) if rows else {}
             return {node: Recipe.from_json(one) for node, one in data.items()}
-        except (ValueError, TypeError, KeyError):
+        except (sqlite3.Error, AttributeError, KeyError, TypeError, ValueError):
             return {}
 
     def save(self, scope: str, recipes: Mapping[str, Recipe]) -> None:

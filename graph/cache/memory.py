@@ -46,13 +46,14 @@ class MemoryStore:
             return held.entry
 
     def put(self, key: str, entry: Entry) -> bool:
+        if self._budget.limit is not None and entry.nbytes > self._budget.limit:
+            return False
         hit = Hit(self.name, entry.content, entry.report, entry.seconds, entry.nbytes)
         with self._lock:
             old = self._held.get(key)
             worth = self._worth(entry)
             self._held[key] = _Held(entry, hit, worth)
-            if old is None:
-                heapq.heappush(self._heap, (worth, key))
+            heapq.heappush(self._heap, (worth, key))
         self._budget.charge(entry.nbytes - (old.entry.nbytes if old else 0))
         return True
 
@@ -94,7 +95,7 @@ class MemoryStore:
         return self._clock + entry.seconds / max(entry.nbytes, 1)
 
     def _settle_top(self) -> None:
-        """Uses only raise an entry's worth, so the heap is put right lazily, at the top."""
+        """Uses only raise an entry's worth and each put adds an item, so the heap is put right lazily, at the top."""
         while self._heap:
             worth, key = self._heap[0]
             held = self._held.get(key)
