@@ -28,7 +28,7 @@ sys.exit(code)
 
 
 def saving_node(file: Path) -> str:
-    nodes = json.loads(file.read_text())["nodes"]
+    nodes: dict[str, dict[str, str]] = json.loads(file.read_text())["nodes"]
     return next(name for name, node in nodes.items() if node["type"] == "SaveImage")
 
 

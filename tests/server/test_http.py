@@ -26,8 +26,20 @@ def ask(folder: Path, method: str, path: str, body: str | bytes = b"", headers: 
     return asyncio.run(once())
 
 
-@pytest.mark.parametrize("path", ["/health/live", "/api/v1/nodes", "/api/v1/nodes/KSampler", "/api/v1/models",
-                                  "/object_info", "/api/object_info", "/object_info/KSampler", "/models", "/models/checkpoints"])  # fmt: skip
+READABLE = (
+    "/health/live",
+    "/api/v1/nodes",
+    "/api/v1/nodes/KSampler",
+    "/api/v1/models",
+    "/object_info",
+    "/api/object_info",
+    "/object_info/KSampler",
+    "/models",
+    "/models/checkpoints",
+)
+
+
+@pytest.mark.parametrize("path", READABLE)
 def test_what_can_be_read(tmp_path: Path, path: str) -> None:
     answer = ask(tmp_path, "GET", path)
     assert (answer.status, answer.kind) == (200, "application/json")
