@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := graph nodes server tests bench
 
-.PHONY: help setup demo test check format bench serve clean generated
+.PHONY: help setup demo test test-golden check format bench serve clean generated
 
 help:
 	@echo "make demo    a prompt becomes a picture, then one word changes"
 	@echo "make test    all checks and tests"
+	@echo "make test-golden   whole workflows against reference results, on full-size models"
 	@echo "make check   lint, format, types, import contracts"
 	@echo "make bench   timings, as a table and as JSON"
 	@echo "make serve   the service on this machine"
@@ -34,7 +35,10 @@ check: setup
 	$(BIN)/mypy
 
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not (golden and slow)"
+
+test-golden: setup
+	$(BIN)/pytest -m "golden and slow" -rs
 
 bench: setup
 	$(BIN)/python -m bench

@@ -1,12 +1,16 @@
-"""Fixtures that several packages' tests use."""
+"""What all tests share: one thread for each process (several processes run side by side), and fixtures."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.server.cli import CommandLine
+
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is first imported
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -70,5 +69,4 @@ class CommandLine:
 def program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401 - subprocess's own
     """The command line as a program of its own."""
     command = [sys.executable, "-m", "server", *arguments]
-    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, **options)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, **options)
