@@ -35,7 +35,7 @@ check: setup
 	$(BIN)/mypy
 
 test: check
-	$(BIN)/pytest -m "not (golden and slow)"
+	$(BIN)/pytest -n 2 -m "not (golden and slow)"
 
 test-golden: setup
 	$(BIN)/pytest -m "golden and slow" -rs

@@ -9,7 +9,6 @@ import pytest
 
 from tests.server.cli import CommandLine
 
-
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is first imported
 
 
