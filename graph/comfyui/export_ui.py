@@ -18,14 +18,14 @@ from graph.comfyui.drawn_nodes import canvas_nodes
 from graph.comfyui.layout import positions, size_of
 from graph.comfyui.own import OWN_KEY, own_data
 from graph.comfyui.reroutes import number, reroutes_to_canvas
-from graph.comfyui.shapes import as_integer, as_object, as_text
+from graph.comfyui.shapes import as_integer, as_numbers, as_object, as_text
 from graph.comfyui.sockets import Known, parameter_socket
 from graph.document import Document, Subgraph
 from graph.flatten import Catalogue
 from graph.json import Json, JsonObject
 
 _NAMESPACE: Final = uuid.UUID("6f9a5c0e-8b0f-5a57-9f5e-2f3a4d1c7b60")
-_DEFINITION_KEYS: Final = ("revision", "config", "description", "category", "inputNode", "outputNode", "extra")
+_DEFINITION_KEYS: Final = ("revision", "config", "description", "category", "extra")
 _MARGIN: Final = 200.0
 
 
@@ -74,8 +74,8 @@ def _definition(identity: str, subgraph: Subgraph, known: Known, ids: Mapping[st
         "revision": 0,
         "config": {},
         "name": subgraph.name,
-        "inputNode": {"id": int(INPUT_NODE), "bounding": left},
-        "outputNode": {"id": int(OUTPUT_NODE), "bounding": right},
+        "inputNode": {"id": int(INPUT_NODE), "bounding": as_numbers(kept.get("input_box"), 4) or left},
+        "outputNode": {"id": int(OUTPUT_NODE), "bounding": as_numbers(kept.get("output_box"), 4) or right},
         **{key: kept[key] for key in _DEFINITION_KEYS if key in kept},
         "inputs": _inputs(identity, subgraph, drawing, known),
         "outputs": _outputs(identity, subgraph, drawing, known),
@@ -120,7 +120,7 @@ def _ends(ends: Iterable[tuple[Json, int, int]]) -> dict[tuple[Json, int], list[
     return found
 
 
-def _edges(subgraph: Subgraph) -> tuple[Json, Json]:
+def _edges(subgraph: Subgraph) -> tuple[list[Json], list[Json]]:
     """Where the pseudo nodes of the boundary are drawn: left and right of all nodes."""
     corners = positions(subgraph.nodes)
     right = max((x + size_of(subgraph.nodes[name])[0] for name, (x, _) in corners.items()), default=0.0)

@@ -87,6 +87,8 @@ class _Group:
         return {
             "id": self.id,
             "name": self.name,
+            "inputNode": {"id": int(INPUT_NODE), "bounding": [-400, 0, 120, 120]},
+            "outputNode": {"id": int(OUTPUT_NODE), "bounding": [1200, 0, 120, 120]},
             "nodes": [*drawn],
             "links": wires.links,
             "inputs": inputs,

@@ -20,7 +20,7 @@ from graph.comfyui.node import Reading, document_node, output_name
 from graph.comfyui.own import OWN_KEY, with_own_data
 from graph.comfyui.primitives import entry, parameters
 from graph.comfyui.reroutes import reroutes
-from graph.comfyui.shapes import as_object
+from graph.comfyui.shapes import as_numbers, as_object
 from graph.comfyui.subgraphs import Interface, interfaces, passages
 from graph.comfyui.wiring import PRIMITIVE, REROUTE_SLOT, FromNode, behind_reroutes, source
 from graph.document import Document, Link, Node, Parameter, Subgraph, SubgraphOutput
@@ -28,7 +28,7 @@ from graph.flatten import REROUTE, Catalogue
 from graph.json import Json, JsonObject
 
 _FILE_KEYS: Final = ("id", "revision", "config", "models")
-_DEFINITION_KEYS: Final = ("id", "revision", "config", "description", "category", "inputNode", "outputNode", "extra")
+_DEFINITION_KEYS: Final = ("id", "revision", "config", "description", "category", "extra")
 _RESOLVED_EXTRAS: Final = frozenset({"ds", "reroutes", "linkExtensions", "groupNodes", OWN_KEY})
 
 
@@ -86,7 +86,7 @@ def _subgraph(definition: Definition, interface: Interface, reading: Reading) ->
     canvas = definition.canvas
     graph = _graph(canvas, reading)
     crossing = passages(canvas)
-    nodes = {**graph.nodes, **{one.node: Node(REROUTE) for one in crossing}}
+    nodes = {**graph.nodes, **{one.node: _passing(index) for index, one in enumerate(crossing)}}
     sources = _sources(canvas, reading)
     sources |= {one.output_slot: Link(one.node, REROUTE_SLOT) for one in crossing}
     outputs: list[SubgraphOutput] = []
@@ -99,8 +99,17 @@ def _subgraph(definition: Definition, interface: Interface, reading: Reading) ->
     kept: JsonObject = {
         key: value for key in _DEFINITION_KEYS if (value := definition.data.get(key)) not in (None, {}, 0)
     }
+    for key, pseudo in (("input_box", "inputNode"), ("output_box", "outputNode")):
+        box = as_numbers((as_object(definition.data.get(pseudo)) or {}).get("bounding"), 4)
+        if box is not None:
+            kept[key] = box
     ui = graph.ui | {"comfyui": kept}
     return Subgraph(definition.name or interface.key, nodes, interface.parameters, tuple(outputs), ui)
+
+
+def _passing(row: int) -> Node:
+    """A reroute for a link that crosses a subgraph; drawn, since every node of a canvas has a place."""
+    return Node(REROUTE, ui={"pos": [0, 40 * row], "size": [75, 26]})
 
 
 def _sources(canvas: Canvas, reading: Reading) -> dict[int, Link]:
