@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from graph.bind import bind
 from graph.cache.budget import Budget
 from graph.cache.memory import MemoryStore
@@ -23,12 +25,12 @@ from nodes.sockets import VALUE_TYPES
 class Bench:
     """Runs documents one after another, with everything kept between them that a process would keep."""
 
-    def __init__(self, base: Path, *, precision: str = "fp32") -> None:
+    def __init__(self, base: Path, *, precision: str = "fp32", budget_bytes: int = 2**31) -> None:
         self.folders: Folders = standard_folders(base)
         self.implementations = load_implementations()
         self.specs = {name: one.spec for name, one in self.implementations.items()}
         self.values = Values(VALUE_TYPES)
-        budget = Budget(2**31)
+        budget = Budget(budget_bytes)
         self.cache = Cache([MemoryStore(budget)])
         self.services = services(self.folders, budget, device="cpu", precision=precision)
 
@@ -48,7 +50,7 @@ class Bench:
             metadata={"workflow": '{"name": "test"}'},
         ):
             if isinstance(event, NodeFailed):
-                raise AssertionError(f"{event.node}: {event.failure.message}\n{event.failure.trace}")
+                pytest.fail(f"{event.node}: {event.failure.message}\n{event.failure.trace}")
             if isinstance(event, RunFinished):
                 finished = event
         assert finished is not None

@@ -1,0 +1,182 @@
+"""Whole workflows against reference results, on full-size checkpoints of random weights.
+
+Each case is a ComfyUI prompt beside the repository (`shared/golden/workflows`); it is read, planned and run as any workflow
+is, in fp32. What SaveLatent and SaveImage wrote is compared with what the reference program saved. Checkpoints are made
+once, by the recipe beside the reference results, and kept in `$LATENTGRAPH_GOLDEN` (or `~/.cache/latentgraph-golden`).
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Pillow
+from safetensors.torch import load_file
+
+from graph.comfyui.read import import_workflow
+from graph.document import Document
+from nodes.catalogue import read_catalogue
+from nodes.memory.residency import Residency
+from tests.nodes.golden import SHARED
+from tests.nodes.running import Bench
+
+WORKFLOWS: Final = SHARED / "golden" / "workflows"
+RECIPE: Final = SHARED / "tools" / "random_checkpoint.py"
+LATENT_TOLERANCE: Final = 1e-4
+LEAST_PSNR: Final = 55.0
+LEVEL_TOLERANCE: Final = 1
+BUDGET_BYTES: Final = 6 * 2**30  # all of SD 1.x in fp32; of SDXL one network at a time
+NO_MODEL: Final = "no model"
+BESIDE: Final = {
+    "lora_sd15": "loras",
+    "embedding_sd15": "embeddings",
+    "esrgan_x4": "upscale_models",
+    "controlnet_sd15": "controlnet",
+}
+"""Small models that workflows use beside a checkpoint, and their folders."""
+
+pytestmark = [
+    pytest.mark.golden,
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(not WORKFLOWS.is_dir(), reason=f"there are no reference workflows at {WORKFLOWS}"),
+]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One reference workflow: its name, its prompt, and the checkpoint it runs on."""
+
+    name: str
+    prompt: dict[str, Any]
+    family: str
+
+    @property
+    def types(self) -> set[str]:
+        return {node["class_type"] for node in self.prompt.values()}
+
+    @property
+    def computes_no_network(self) -> bool:
+        """Whether only operations on pictures are in it, which are exact up to the rounding to 8 bits."""
+        return self.family == NO_MODEL and "UpscaleModelLoader" not in self.types
+
+    def prefixes(self, node_type: str) -> dict[str, str]:
+        """For each node of a type that saves: the name of its reference files."""
+        return {
+            name: Path(node["inputs"]["filename_prefix"]).name
+            for name, node in self.prompt.items()
+            if node["class_type"] == node_type
+        }
+
+
+def read_case(path: Path) -> Case:
+    prompt = json.loads(path.read_bytes())
+    checkpoints = {Path(name).stem for node in prompt.values() if (name := node["inputs"].get("ckpt_name"))}
+    return Case(path.stem, prompt, min(checkpoints, default=NO_MODEL))
+
+
+CASES: Final = sorted(map(read_case, WORKFLOWS.glob("*.json")), key=lambda case: (case.family, case.name))
+
+
+def cache_folder() -> Path:
+    """Where full-size checkpoints are kept from one run of the tests to the next."""
+    chosen = os.environ.get("LATENTGRAPH_GOLDEN")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "latentgraph-golden"
+
+
+def provide_checkpoint(folder: Path, family: str) -> None:
+    """Make sure that the file of a family is in a folder, whole."""
+    path = folder / f"{family}.safetensors"
+    if path.exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+    subprocess.run([sys.executable, RECIPE, family, unfinished], check=True, capture_output=True)
+    unfinished.rename(path)
+
+
+@pytest.fixture(scope="module")
+def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A bench with the models of one family; its weights are let go before the next family's are loaded."""
+    cache, base = cache_folder(), tmp_path_factory.mktemp("golden")
+    if request.param != NO_MODEL:
+        provide_checkpoint(cache / "checkpoints", request.param)
+    for family, folder in BESIDE.items():
+        provide_checkpoint(cache / folder, family)
+    (base / "models").symlink_to(cache)
+    (base / "input").mkdir()
+    shutil.copy(WORKFLOWS / "input.png", base / "input")
+    bench = Bench(base, budget_bytes=BUDGET_BYTES)
+    yield bench
+    residency = bench.services[Residency]
+    assert isinstance(residency, Residency)
+    residency.clear()
+    gc.collect()
+
+
+@pytest.mark.parametrize(
+    ("bench", "case"),
+    [pytest.param(case.family, case, id=case.name) for case in CASES],
+    indirect=["bench"],
+)
+def test_a_workflow_gives_the_reference_results(bench: Bench, case: Case) -> None:
+    finished = bench.run(importable(case))
+    for node, name in case.prefixes("SaveLatent").items():
+        (saved,) = bench.files(finished, node)
+        expect_same_latent(load_file(saved)["latent_tensor"], load_file(WORKFLOWS / f"{name}.safetensors")["latent"])
+    for node, name in case.prefixes("SaveImage").items():
+        saved_files, expected = bench.files(finished, node), reference_pictures(name)
+        assert len(saved_files) == len(expected), name
+        for saved, reference in zip(saved_files, expected, strict=True):
+            expect_same_picture(saved, reference, exact=case.computes_no_network)
+
+
+def importable(case: Case) -> Document:
+    """The case as a document of ours; skips, naming them, where node types do not exist yet."""
+    catalogue = read_catalogue()
+    missing = sorted(case.types - catalogue.keys())
+    if missing:
+        pytest.skip(f"there is no node {', '.join(missing)} yet")
+    return import_workflow(case.prompt, catalogue).document
+
+
+def reference_pictures(name: str) -> list[Path]:
+    """One picture, or those of a batch in order."""
+    one = WORKFLOWS / f"{name}.png"
+    return [one] if one.exists() else sorted(WORKFLOWS.glob(f"{name}.[0-9]*.png"))
+
+
+def expect_same_latent(actual: torch.Tensor, expected: torch.Tensor) -> None:
+    assert actual.shape == expected.shape
+    relative = float((actual - expected).norm() / expected.norm())
+    assert relative <= LATENT_TOLERANCE
+
+
+def expect_same_picture(saved: Path, reference: Path, *, exact: bool) -> None:
+    actual, expected = levels(saved), levels(reference)
+    assert actual.shape == expected.shape, reference.name
+    difference = np.abs(actual - expected)
+    if exact:
+        assert difference.max() <= LEVEL_TOLERANCE, reference.name
+    error = float((difference**2).mean())
+    psnr = math.inf if error == 0 else 10 * math.log10(255**2 / error)
+    assert psnr >= LEAST_PSNR or difference.max() <= LEVEL_TOLERANCE, f"{reference.name}: {psnr:.1f} dB"
+
+
+def levels(path: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
+    with Pillow.open(path) as picture:
+        return np.asarray(picture.convert("RGB"), dtype=np.float64)
