@@ -2,7 +2,7 @@
 
 Links and widget values are by name, so adding an input to a node breaks no file. The dataclasses here are the document
 as written: subgraphs not yet expanded, bypass not yet applied (that is `flatten.py`), nothing checked against node types
-(that is `validate.py`). The JSON Schema beside this file (`latentgraph-1.schema.json`) says the same to other programs.
+(that is `bind.py`). The JSON Schema beside this file (`latentgraph-1.schema.json`) says the same to other programs.
 """
 
 from __future__ import annotations
@@ -168,6 +168,7 @@ _MODES: Final = frozenset({"on", "mute", "bypass"})
 
 def _document(data: JsonObject) -> Document:
     _expect(data.keys() <= _DOCUMENT_KEYS)
+    _text(data.get("$schema", ""))
     return Document(
         nodes=_nodes(data["nodes"]),
         name=_text(data.get("name", "")),

@@ -1,4 +1,5 @@
-"""The JSON Schema (draft 2020-12) of a workflow document, published as `graph/latentgraph-1.schema.json`.
+"""The JSON Schema (draft 2020-12) of a workflow document, published as `graph/latentgraph-1.schema.json`, which
+`python -m graph.schema` writes.
 
 `document.py` reads right files fast; only a wrong one is shown to the schema validator, which names every fault. A test
 holds the published file equal to `document_schema()`, and the reader and the schema to the same verdict.
@@ -6,12 +7,15 @@ holds the published file equal to `document_schema()`, and the reader and the sc
 
 from __future__ import annotations
 
-from typing import cast
+import json
+from pathlib import Path
+from typing import Final, cast
 
 from graph.errors import Problem
 from graph.json import Json, JsonObject
 
-ADDRESS = "https://latentgraph.dev/schema/latentgraph-1.json"
+FILE: Final = Path(__file__).with_name("latentgraph-1.schema.json")
+ADDRESS: Final = "https://latentgraph.dev/schema/latentgraph-1.json"
 
 
 def document_schema() -> JsonObject:
@@ -110,6 +114,11 @@ def document_schema() -> JsonObject:
     }
 
 
+def published() -> str:
+    """The text of the published file."""
+    return json.dumps(document_schema(), indent=2) + "\n"
+
+
 def structural_problems(data: Json, *, most: int = 100) -> list[Problem]:
     """Every place where `data` breaks the schema, in document order, at most `most`."""
     from jsonschema import Draft202012Validator  # imported here: 0.1 s that right files never pay
@@ -126,3 +135,7 @@ def _problem(path: list[str | int], message: str) -> Problem:
     node = cast("str", path[1]) if len(path) > 1 and path[0] == "nodes" else None
     message = message if len(message) < 300 else message[:297] + "..."
     return Problem("document_structure", message, node=node, path=text)
+
+
+if __name__ == "__main__":
+    FILE.write_text(published(), "utf-8")
