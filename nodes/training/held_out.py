@@ -14,12 +14,12 @@ from nodes.diffusion.training.noising import ForwardProcess, noised, training_ta
 from nodes.training.model import LatentDiffusion, token_rows
 from nodes.training.picture_blocks import BlockOrder, Pictures, render_block
 from nodes.training.pixels import in_batches
+from nodes.training.settings import RunSettings
 from nodes.training_data.captions import evaluation_prompt
 from nodes.training_data.composition import composition
 from nodes.training_data.objects import object_kinds
 from nodes.training_data.sprites import SpriteSet
 
-PICTURES = 200
 _LEVELS = 20  # timesteps, evenly spaced
 _LEVELS_PER_PICTURE = 5
 _AT_ONCE = 50
@@ -33,9 +33,9 @@ class HeldOutSet:
     captions: tuple[str, ...]
 
     @staticmethod
-    def render(size: int, encode: Callable[[Pictures], Tensor]) -> HeldOutSet:
-        """The set at a picture size."""
-        order = BlockOrder("held out", size, PICTURES)
+    def render(settings: RunSettings, encode: Callable[[Pictures], Tensor]) -> HeldOutSet:
+        """The set at a run's picture size."""
+        order = BlockOrder("held out", settings.picture_size, settings.held_out)
         things = object_kinds()
         captions = [evaluation_prompt(composition(seed, "held out", things), Random(seed)) for seed in order.seeds(0)]
         return HeldOutSet(encode(render_block(order, 0, SpriteSet())), tuple(captions))

@@ -36,9 +36,6 @@ from nodes.training_data.composition import composition
 from nodes.training_data.objects import object_kinds
 
 _GAMMA = 5.0
-_BLOCK = 512  # pictures
-_DEPTH = 16  # blocks
-_USES = 8  # of each picture, on average
 _WHOLE_CONTEXT = 0.5  # share of batches padded to the full length
 _ENCODED_AT_ONCE = 16
 
@@ -54,9 +51,9 @@ class DiffusionTask:
         self._process = forward_process(noise_schedule(model.config.schedule))
         self._workers = Workers(settings.workers)
         self._things = object_kinds()
-        order = BlockOrder("training", settings.picture_size, _BLOCK, settings.first_seed)
+        order = BlockOrder("training", settings.picture_size, settings.block, settings.first_seed)
         self._renderer = BlockRenderer(order)
-        self._pool = LatentPool(folder / "latents", self._renderer, self._encode, _DEPTH)
+        self._pool = LatentPool(folder / "latents", self._renderer, self._encode, settings.pool_blocks)
         self._held_out: HeldOutSet | None = None
 
     @property
@@ -65,7 +62,9 @@ class DiffusionTask:
         return unet | {f"text.{name}": value for name, value in self._model.text.named_parameters()}
 
     def gradients(self, step: int) -> Gradients:
-        self._pool.move_to(_DEPTH - 1 + step * self._settings.batch // (_BLOCK * _USES))
+        settings = self._settings
+        passed = step * settings.batch // (settings.block * settings.uses)
+        self._pool.move_to(settings.pool_blocks - 1 + passed)
         random = Random(f"{self._settings.seed}/{step}")
         generator = seeded_generator(hash((self._settings.seed, step)))
         batch = self._settings.batch
@@ -83,7 +82,7 @@ class DiffusionTask:
     def observe(self, step: int, folder: Path) -> Mapping[str, float]:
         """Loss on held-out compositions at fixed noise, and the fixed sheet of prompts."""
         if self._held_out is None:
-            self._held_out = HeldOutSet.render(self._settings.picture_size, self._encode)
+            self._held_out = HeldOutSet.render(self._settings, self._encode)
         write_sample_sheet(self._model, self._settings.picture_size, folder / f"sheet-{step:08d}.png")
         return held_out_loss(self._model, self._held_out, self._process)
 

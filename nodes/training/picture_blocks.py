@@ -7,6 +7,7 @@ its owner does, however that ends.
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TypeAlias
@@ -80,6 +81,8 @@ class BlockRenderer:
 
 
 def _serve(connection: Connection, order: BlockOrder) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):  # these reach the whole group; the owner decides when to end
+        signal.signal(number, signal.SIG_IGN)
     sprites = SpriteSet()
     try:
         while True:

@@ -22,7 +22,9 @@ class RunSettings:
     `base` is the model file it begins from, `picture_size` the side of the training pictures in pixels,
     `first_seed` that of the first picture. `ema` is the largest decay of the averaged weights; `clip` the
     largest gradient norm. `crop` and `decoder_only` are the autoencoder's: the side of the crops it sees, and whether its
-    encoder, hence every latent, stays as it is. A run ends at `stop_at` steps, or never.
+    encoder, hence every latent, stays as it is. Latents are trained on from a pool of `pool_blocks` blocks of `block`
+    pictures each, every picture about `uses` times; `held_out` pictures measure progress. A run ends at `stop_at`
+    steps, or never.
     """
 
     kind: Kind
@@ -39,6 +41,10 @@ class RunSettings:
     caption_dropout: float = 0.1
     crop: int = 64
     decoder_only: bool = False
+    block: int = 512
+    pool_blocks: int = 16
+    uses: int = 8
+    held_out: int = 200
     stop_at: int | None = None
 
     def __post_init__(self) -> None:
