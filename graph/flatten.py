@@ -7,17 +7,18 @@ lost its source that way is listed in `lost` with the reason, for `bind.py` to j
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
-from graph.document import SUBGRAPH, Document, InputValue, Link, Mode, Node, Subgraph, json_path
+from graph.document import SUBGRAPH, Document, InputValue, Link, Mode, Node, Subgraph, json_path, links
 from graph.errors import Problem, nearest
 from graph.ports import accepts
 from graph.spec import NodeSpec
 
 REROUTE: Final = "Reroute"
 MAX_NODES: Final = 200_000
+MAX_DEPTH: Final = 100
 
 Catalogue: TypeAlias = "Mapping[str, NodeSpec]"
 
@@ -25,12 +26,14 @@ Catalogue: TypeAlias = "Mapping[str, NodeSpec]"
 @dataclass(frozen=True, slots=True)
 class FlatGraph:
     """`nodes` by flat id; `places` gives the JSON path of nodes that came out of a subgraph; `lost` gives, for inputs
-    whose source was muted or bypassed away, the reason; `gone` the muted and bypassed nodes, with the word for it."""
+    whose source was muted or bypassed away, the reason; `gone` the muted and bypassed nodes, with the word for it;
+    `instances` the subgraph nodes themselves: a link that still leads to one is among the `problems`."""
 
     nodes: Mapping[str, Node]
     places: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lost: Mapping[tuple[str, str], str] = field(default_factory=dict)
     gone: Mapping[str, str] = field(default_factory=dict)
+    instances: frozenset[str] = frozenset()
     problems: tuple[Problem, ...] = ()
 
     def path(self, node: str, *more: str) -> str:
@@ -69,17 +72,20 @@ class _Expansion:
         self.nodes: dict[str, Node] = {}
         self.places: dict[str, tuple[str, ...]] = {}
         self.outputs: dict[tuple[str, str], Link] = {}
+        self.instances: dict[str, Subgraph | None] = {}
         self.problems: list[Problem] = []
 
     def expand(self, nodes: Mapping[str, Node]) -> None:
         scopes = [_Scope("", nodes, ("nodes",))]
+        laid_out = 0
         while scopes:
             scope = scopes.pop()
+            laid_out += len(scope.nodes)
             for name, node in scope.nodes.items():
                 inner = self._place(scope, name, node)
                 if inner is not None:
                     scopes.append(inner)
-            if len(self.nodes) > MAX_NODES:
+            if laid_out > MAX_NODES:
                 message = f"subgraphs expand to more than {MAX_NODES:,} nodes"
                 self.problems.append(Problem("subgraph_too_large", message, path="$.subgraphs"))
                 return
@@ -89,32 +95,37 @@ class _Expansion:
         mode = scope.mode if scope.mode != "on" else node.mode
         inputs = {key: _prefixed(value, scope.prefix) for key, value in node.inputs.items()}
         if not node.type.startswith(SUBGRAPH):
+            if flat in self.nodes:
+                self._clash(flat, json_path(*scope.place, name))
             self.nodes[flat] = Node(node.type, inputs, mode, node.title, node.ui)
             if scope.prefix:
                 self.places[flat] = (*scope.place, name)
             return None
         return self._instance(scope, name, node.type.removeprefix(SUBGRAPH), inputs, mode)
 
+    def _clash(self, flat: str, path: str) -> None:
+        message = f"two nodes are called {flat!r}: one in a subgraph, one outside"
+        hint = "Rename one; a colon in a name stands for a subgraph."
+        self.problems.append(Problem("name_clash", message, node=flat, path=path, hint=hint))
+
     def _instance(
         self, scope: _Scope, name: str, wanted: str, inputs: dict[str, InputValue], mode: Mode
     ) -> _Scope | None:
+        instance = scope.prefix + name
         path = json_path(*scope.place, name, "type")
         subgraph = self.subgraphs.get(wanted)
-        if subgraph is None:
-            hint = nearest(wanted, self.subgraphs)
-            message = f"there is no subgraph {wanted!r} in this document"
-            self.problems.append(Problem("unknown_subgraph", message, node=scope.prefix + name, path=path, hint=hint))
+        refusal = _refusal(wanted, subgraph, scope, self.subgraphs)
+        self.instances[instance] = None if refusal else subgraph
+        if refusal is not None:
+            self.problems.append(replace(refusal, node=instance, path=path))
             return None
-        if wanted in scope.chain:
-            message = f"subgraph {wanted!r} contains itself ({' -> '.join([*scope.chain, wanted])})"
-            self.problems.append(Problem("recursive_subgraph", message, node=scope.prefix + name, path=path))
-            return None
+        assert subgraph is not None
         prefix = f"{scope.prefix}{name}:"
         place = ("subgraphs", wanted, "nodes")
-        nodes = self._with_parameters(subgraph, inputs, scope.prefix + name, path)
+        nodes = self._with_parameters(subgraph, inputs, instance, json_path(*scope.place, name, "inputs"))
         for output in subgraph.outputs:
             link = Link(prefix + output.source.node, output.source.output)
-            self.outputs[scope.prefix + name, output.name] = link
+            self.outputs[instance, output.name] = link
         return _Scope(prefix, nodes, place, (*scope.chain, wanted), mode)
 
     def _with_parameters(
@@ -127,14 +138,36 @@ class _Expansion:
             if parameter is None:
                 message = f"subgraph {subgraph.name!r} has no input {name!r}"
                 hint = nearest(name, known)
-                self.problems.append(Problem("unknown_input", message, node=instance, input=name, path=path, hint=hint))
+                problem = Problem("unknown_input", message, instance, name, path, hint, severity="warning")
+                self.problems.append(problem)
                 continue
             for inner, input_name in parameter.binds:
-                if inner in nodes:
-                    old = nodes[inner]
-                    outer = _Absolute(value) if isinstance(value, Link) else value
-                    nodes[inner] = Node(old.type, {**old.inputs, input_name: outer}, old.mode, old.title, old.ui)
+                if inner not in nodes:
+                    message = f"input {name!r} of subgraph {subgraph.name!r} goes to {inner!r}, which does not exist"
+                    hint = nearest(inner, nodes)
+                    problem = Problem("unknown_node", message, instance, name, path, hint, severity="warning")
+                    self.problems.append(problem)
+                    continue
+                old = nodes[inner]
+                outer = _Absolute(value) if isinstance(value, Link) else value
+                nodes[inner] = replace(old, inputs={**old.inputs, input_name: outer})
         return nodes
+
+
+def _refusal(
+    wanted: str, subgraph: Subgraph | None, scope: _Scope, subgraphs: Mapping[str, Subgraph]
+) -> Problem | None:
+    """Why an instance cannot be laid out."""
+    if subgraph is None:
+        message = f"there is no subgraph {wanted!r} in this document"
+        return Problem("unknown_subgraph", message, hint=nearest(wanted, subgraphs))
+    if wanted in scope.chain:
+        return Problem(
+            "recursive_subgraph", f"subgraph {wanted!r} contains itself ({' -> '.join([*scope.chain, wanted])})"
+        )
+    if len(scope.chain) == MAX_DEPTH:
+        return Problem("subgraph_too_deep", f"subgraphs are nested deeper than {MAX_DEPTH} levels")
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +214,19 @@ def _without_gone(expansion: _Expansion, catalogue: Catalogue) -> FlatGraph:
             else:
                 inputs[key] = source
         nodes[name] = Node(node.type, inputs, "on", node.title, node.ui)
-    return FlatGraph(nodes, expansion.places, lost, gone, tuple(expansion.problems))
+    problems = [*expansion.problems, *_unknown_outputs(nodes, expansion)]
+    return FlatGraph(nodes, expansion.places, lost, gone, frozenset(expansion.instances), tuple(problems))
+
+
+def _unknown_outputs(nodes: Mapping[str, Node], expansion: _Expansion) -> Iterator[Problem]:
+    """Links that still lead to a subgraph name an output that it does not have."""
+    for name, key, link in links(nodes):
+        subgraph = expansion.instances.get(link.node)
+        if subgraph is not None:
+            message = f"{link.node!r} ({SUBGRAPH}{subgraph.name}) has no output {link.output!r}"
+            hint = nearest(link.output, [output.name for output in subgraph.outputs])
+            path = json_path(*expansion.places.get(name, ("nodes", name)), "inputs", key)
+            yield Problem("unknown_output", message, node=name, input=key, path=path, hint=hint)
 
 
 def _source(link: Link, expansion: _Expansion, gone: Mapping[str, str], catalogue: Catalogue) -> InputValue | _Lost:
@@ -200,8 +245,12 @@ def _source(link: Link, expansion: _Expansion, gone: Mapping[str, str], catalogu
         if gone[current.node] == "muted":
             return _Lost(f"`{current.node}` is muted")
         passed = _passed_through(expansion.nodes[current.node], current.output, catalogue)
+        if passed is None and gone[current.node] == "rerouted":
+            return _Lost(f"`{current.node}` leads nowhere")
+        if passed is None:
+            return _Lost(f"`{current.node}` is bypassed and has nothing to pass through")
         if not isinstance(passed, Link):
-            return _Lost(f"`{current.node}` is bypassed and has nothing to pass through") if passed is None else passed
+            return passed
         current = passed
 
 
