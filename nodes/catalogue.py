@@ -30,10 +30,12 @@ FILE: Final = Path(__file__).with_name("catalogue.json")
 
 BUILTIN: Final = (
     "nodes.builtin.loaders",
+    "nodes.builtin.lora",
     "nodes.builtin.clip",
     "nodes.builtin.conditioning",
     "nodes.builtin.sampling",
     "nodes.builtin.vae",
+    "nodes.builtin.tiled_vae",
     "nodes.builtin.latent",
     "nodes.builtin.image",
     "nodes.builtin.image_files",

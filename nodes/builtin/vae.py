@@ -89,15 +89,10 @@ def _encode(pixels: Tensor, vae: Vae, context: Context) -> Tensor:
     device = models.device(vae.weights)
     encoded = []
     with models.vae(vae.weights) as module, torch.inference_mode():
-        for image in _coloured(pixels).unbind():
+        for image in pixels.unbind():
             context.cancel.check()
             encoded.append(encode_image(module, image[None].to(device)).cpu())
     return torch.cat(encoded)
-
-
-def _coloured(pixels: Tensor) -> Tensor:
-    """Grey pictures in three channels, others as they are."""
-    return pixels.expand(-1, -1, -1, 3) if pixels.shape[3] == 1 else pixels
 
 
 def _showing(conditioning: Conditioning, shown: ConcatImage) -> Conditioning:

@@ -77,14 +77,23 @@ def crop_to_multiple(pixels: Tensor, multiple: int) -> Tensor:
 
 
 def encode_image(vae: Vae, image: Tensor) -> Tensor:
-    """An image [B, H, W, 3 or more] in 0..1 -> its latent [B, 4, H/8, W/8] (the mode); alpha is dropped."""
-    pixels = image[..., : vae.config.image_channels].movedim(-1, 1) * 2.0 - 1.0
-    return vae.encode(pixels).mode()
+    """An image [B, H, W, 1, 3 or 4] in 0..1 -> its latent [B, 4, H/8, W/8] (the mode); alpha is dropped."""
+    return vae.encode(pixels_of(image, vae.config.image_channels)).mode()
 
 
 def decode_image(vae: Vae, latent: Tensor) -> Tensor:
     """A latent [B, 4, h, w] -> the image [B, 8h, 8w, 3] in 0..1, float32 and contiguous."""
-    pixels = vae.decode(latent)
+    return picture_of(vae.decode(latent))
+
+
+def pixels_of(image: Tensor, channels: int) -> Tensor:
+    """An image [B, H, W, C] in 0..1 as pixels [B, channels, H, W] in -1..1: grey is repeated, alpha dropped."""
+    coloured = image.expand(-1, -1, -1, channels) if image.shape[3] == 1 else image[..., :channels]
+    return coloured.movedim(-1, 1) * 2.0 - 1.0
+
+
+def picture_of(pixels: Tensor) -> Tensor:
+    """Pixels [B, C, H, W] around -1..1 as an image [B, H, W, C] in 0..1, contiguous."""
     return ((pixels + 1.0) / 2.0).clamp(0.0, 1.0).movedim(1, -1).contiguous()
 
 
