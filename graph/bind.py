@@ -7,6 +7,7 @@ its links. All problems are found, each with node, input, JSON path, stable code
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
@@ -113,19 +114,22 @@ class _Binding:
 
     def own_check(self, check: Check, bound: BoundNode) -> None:
         known = {port.name: bound.literals.get(port.name) for port in self.spec.inputs}
-        complaint = check(**known)
+        try:
+            complaint = check(**known)
+        except Exception as error:  # noqa: BLE001 - the node boundary
+            complaint = f"its own check failed: {type(error).__name__}: {error}"
         if complaint:
             self._problem("check_failed", complaint, None)
 
     def _absent(self, port: Input, literals: dict[str, Json]) -> None:
+        lost = self.flat.lost.get((self.name, port.name)) if self.flat.lost else None
+        if lost is not None and not port.optional:
+            self.missing_source = lost
+            return
         if not isinstance(port.default, Missing):
             literals[port.name] = port.default
             return
-        lost = self.flat.lost.get((self.name, port.name)) if self.flat.lost else None
         if port.optional:
-            return
-        if lost is not None:
-            self.missing_source = lost
             return
         if isinstance(port.widget, Choice) and port.widget.options:
             literals[port.name] = port.widget.options[0]
@@ -135,6 +139,8 @@ class _Binding:
 
     def _check_link(self, port: Input, link: Link) -> None:
         source = self.flat.nodes.get(link.node)
+        if link.node in self.flat.instances:
+            return  # reported by `flatten`
         if source is None:
             hint = nearest(link.node, self.flat.nodes)
             self._problem("unknown_node", f"linked to node {link.node!r}, which does not exist", port.name, hint)
@@ -217,15 +223,17 @@ def _number_faults(widget: Number, value: Json) -> Iterator[Fault]:
         word = "a whole number" if widget.kind == "INT" else "a number"
         yield "wrong_type", f"expects {word}, not {_short(value)}", None
         return
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         yield "wrong_type", f"expects a finite number, not {value}", None
         return
     if widget.kind == "INT" and value != int(value):
         yield "wrong_type", f"expects a whole number, not {value}", f"Try {round(value)}."
     if widget.minimum is not None and value < widget.minimum:
-        yield "too_small", f"{value} is below the minimum {widget.minimum}", f"Use {widget.minimum} or more."
+        yield "too_small", f"{_short(value)} is below the minimum {widget.minimum}", f"Use {widget.minimum} or more."
     if widget.maximum is not None and value > widget.maximum:
-        yield "too_big", f"{value} is above the maximum {widget.maximum}", f"Use {widget.maximum} or less."
+        yield "too_big", f"{_short(value)} is above the maximum {widget.maximum}", f"Use {widget.maximum} or less."
+    if widget.kind == "FLOAT" and abs(value) > sys.float_info.max:
+        yield "wrong_type", f"{_short(value)} is larger than any FLOAT", None
 
 
 def _file_faults(widget: FileChoice, value: Json, files: Files | None) -> Iterator[Fault]:

@@ -186,6 +186,12 @@ def shade_of(*, tile: Tile) -> int:
     return tile.pixels[0]
 
 
+@node("Mixed", category="toy", returns=("number", "tile"))
+def mixed() -> tuple[int, Tile]:
+    """Outputs of two types."""
+    return 1, Tile(b"1")
+
+
 @node("Render", category="toy", returns="out", lane="device")
 def render(*, tile: Tile) -> Tile:
     """Work on the device lane, so that precision is part of its key."""
