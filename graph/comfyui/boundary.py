@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from graph.document import SUBGRAPH, Link, Node, Parameter, Subgraph
+from graph.document import SUBGRAPH, Link, Node, Subgraph
 from graph.flatten import REROUTE, Catalogue
 from graph.json import Json
 from graph.ports import ANY
-from graph.spec import Input, Output
+from graph.spec import Input
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,65 +24,77 @@ class Face:
     value: Json = None
 
 
-def subgraph_of(node: Node, subgraphs: Mapping[str, Subgraph]) -> Subgraph | None:
-    """The subgraph that the node stands for."""
-    return subgraphs.get(node.type.removeprefix(SUBGRAPH)) if node.type.startswith(SUBGRAPH) else None
+class Insides:
+    """The subgraphs of one document, with what was found behind their edges so far, so that each level costs once."""
+
+    def __init__(self, subgraphs: Mapping[str, Subgraph], catalogue: Catalogue) -> None:
+        self.subgraphs, self.catalogue = subgraphs, catalogue
+        self._binds: dict[int, dict[str, tuple[str, str]]] = {}
+        self._faces: dict[tuple[int, str], Face] = {}
+        self._types: dict[tuple[int, Link], str] = {}
+
+    def of(self, node: Node) -> Subgraph | None:
+        """The subgraph that the node stands for."""
+        return self.subgraphs.get(node.type.removeprefix(SUBGRAPH)) if node.type.startswith(SUBGRAPH) else None
+
+    def face(self, subgraph: Subgraph, name: str) -> Face:
+        """What the input `name` of the subgraph stands for; nothing if it sets nothing, or only itself."""
+        passed: list[tuple[tuple[int, str], Json]] = []
+        found = Face()
+        inside: Subgraph | None = subgraph
+        while inside is not None:
+            key = (id(inside), name)
+            if key in self._faces:
+                found = self._faces[key]
+                break
+            self._faces[key] = found  # ends a circle
+            bind = self._first_bind(inside, name)
+            node = inside.nodes.get(bind[0]) if bind else None
+            if bind is None or node is None:
+                break
+            name = bind[1]
+            written = node.inputs.get(name)
+            passed.append((key, None if isinstance(written, Link) else written))
+            inside = self.of(node)
+            spec = self.catalogue.get(node.type) if inside is None else None
+            found = Face(spec.input(name)) if spec else Face()
+        for key, written in reversed(passed):
+            found = Face(found.port, found.value if written is None else written)
+            self._faces[key] = found
+        return found
+
+    def output_type(self, link: Link, nodes: Mapping[str, Node]) -> str:
+        """The type of what the link carries, through subgraphs and reroutes; `*` where it cannot be known."""
+        passed: list[tuple[int, Link]] = []
+        found = ANY
+        current: Link | None = link
+        while current is not None:
+            key = (id(nodes), current)
+            if key in self._types:
+                found = self._types[key]
+                break
+            self._types[key] = ANY  # ends a circle
+            passed.append(key)
+            node = nodes.get(current.node)
+            inner = self.of(node) if node else None
+            spec = self.catalogue.get(node.type) if node else None
+            if spec is not None and current.output in spec.outputs_by_name:
+                found = spec.outputs_by_name[current.output].type
+            nodes, current = (inner.nodes, _source(inner, current.output)) if inner else (nodes, _behind(node))
+        self._types.update(dict.fromkeys(passed, found))
+        return found
+
+    def _first_bind(self, subgraph: Subgraph, name: str) -> tuple[str, str] | None:
+        if id(subgraph) not in self._binds:
+            self._binds[id(subgraph)] = {one.name: one.binds[0] for one in subgraph.parameters if one.binds}
+        return self._binds[id(subgraph)].get(name)
 
 
-def face(subgraph: Subgraph, name: str, subgraphs: Mapping[str, Subgraph], catalogue: Catalogue) -> Face:
-    """What the input `name` of the subgraph stands for; nothing if it sets nothing, or only itself."""
-    seen: set[tuple[int, str]] = set()
-    value: Json = None
-    while (id(subgraph), name) not in seen:
-        seen.add((id(subgraph), name))
-        bind = _first_bind(subgraph.parameters, name)
-        node = subgraph.nodes.get(bind[0]) if bind else None
-        if bind is None or node is None:
-            break
-        name = bind[1]
-        written = node.inputs.get(name)
-        if value is None and not isinstance(written, Link):
-            value = written
-        inner = subgraph_of(node, subgraphs)
-        if inner is None:
-            spec = catalogue.get(node.type)
-            return Face(spec.input(name) if spec else None, value)
-        subgraph = inner
-    return Face(None, value)
+def _source(subgraph: Subgraph, output: str) -> Link | None:
+    return next((one.source for one in subgraph.outputs if one.name == output), None)
 
 
-def output_type(link: Link, nodes: Mapping[str, Node], subgraphs: Mapping[str, Subgraph], catalogue: Catalogue) -> str:
-    """The type of what the link carries; `*` where it cannot be known."""
-    port = output_port(link, nodes, subgraphs, catalogue)
-    return port.type if port else ANY
-
-
-def output_port(
-    link: Link, nodes: Mapping[str, Node], subgraphs: Mapping[str, Subgraph], catalogue: Catalogue
-) -> Output | None:
-    """The declared output that the link comes from, through subgraphs and reroutes."""
-    seen: set[tuple[int, Link]] = set()
-    while (id(nodes), link) not in seen:
-        seen.add((id(nodes), link))
-        node = nodes.get(link.node)
-        if node is None:
-            return None
-        inner = subgraph_of(node, subgraphs)
-        if inner is not None:
-            sources = {one.name: one.source for one in inner.outputs}
-            if link.output not in sources:
-                return None
-            nodes, link = inner.nodes, sources[link.output]
-        elif node.type == REROUTE:
-            behind = next(iter(node.inputs.values()), None)
-            if not isinstance(behind, Link):
-                return None
-            link = behind
-        else:
-            spec = catalogue.get(node.type)
-            return spec.outputs_by_name.get(link.output) if spec else None
-    return None
-
-
-def _first_bind(parameters: tuple[Parameter, ...], name: str) -> tuple[str, str] | None:
-    return next((one.binds[0] for one in parameters if one.name == name and one.binds), None)
+def _behind(node: Node | None) -> Link | None:
+    """What a reroute passes on."""
+    value = next(iter(node.inputs.values()), None) if node and node.type == REROUTE else None
+    return value if isinstance(value, Link) else None

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from graph.comfyui.boundary import subgraph_of
+from graph.comfyui.boundary import Insides
 from graph.comfyui.canvas import INPUT_NODE, OUTPUT_NODE
 from graph.comfyui.decoration import entries
 from graph.comfyui.shapes import as_identity, as_list, as_object, as_text
-from graph.comfyui.sockets import Known, Socket, input_sockets, output_slot, output_sockets, parameter_socket
+from graph.comfyui.sockets import Socket, input_sockets, numbered_output, output_slots, parameter_socket
 from graph.document import Link, Node, Subgraph
 from graph.document import links as links_of
 from graph.flatten import REROUTE
@@ -59,7 +59,7 @@ class Drawing:
         return max((one for one in everything if isinstance(one, int)), default=0)
 
 
-def draw(nodes: Mapping[str, Node], ui: JsonObject, known: Known, boundary: Subgraph | None = None) -> Drawing:
+def draw(nodes: Mapping[str, Node], ui: JsonObject, insides: Insides, boundary: Subgraph | None = None) -> Drawing:
     """Give everything an id and every link its slots. `boundary` is the subgraph whose inside this is."""
     notes, primitives = entries(ui, "notes"), entries(ui, "primitives")
     beside = [as_identity(one.get("id")) for one in (*notes, *primitives)]
@@ -68,14 +68,14 @@ def draw(nodes: Mapping[str, Node], ui: JsonObject, known: Known, boundary: Subg
     numbered = list(zip([*notes, *primitives], given[len(nodes) :], strict=True))
     notes_drawn = [(identity, one) for one, identity in numbered[: len(notes)]]
     primitives_drawn = [(identity, one) for one, identity in numbered[len(notes) :]]
-    feeds = _feeds(nodes, ids, primitives_drawn, known, boundary)
+    feeds = _feeds(nodes, ids, primitives_drawn, insides, boundary)
     linked: dict[str, list[str]] = {}
     for name, key in feeds:
         linked.setdefault(name, []).append(key)
-    inputs = {name: input_sockets(node, linked.get(name, ()), known) for name, node in nodes.items()}
+    inputs = {name: input_sockets(node, linked.get(name, ()), insides) for name, node in nodes.items()}
     links = _links(nodes, ids, inputs, feeds)
     if boundary is not None:
-        links += _outward(boundary, ids, len(links), known)
+        links += _outward(boundary, ids, len(links), insides)
     return Drawing(nodes, ids, inputs, links, notes_drawn, primitives_drawn)
 
 
@@ -111,12 +111,13 @@ def _feeds(
     nodes: Mapping[str, Node],
     ids: Mapping[str, Json],
     primitives: Sequence[tuple[Json, JsonObject]],
-    known: Known,
+    insides: Insides,
     boundary: Subgraph | None,
 ) -> _Feeds:
     feeds: _Feeds = {}
+    origins = _Origins(nodes, insides)
     for name, key, link in links_of(nodes):
-        found = _origin(link, nodes, known)
+        found = origins.find(link)
         if found is not None:
             feeds[name, key] = _Feed(ids[link.node], *found)
     for identity, one in primitives:
@@ -124,26 +125,32 @@ def _feeds(
             if not isinstance(nodes[name].inputs[key], Link):
                 feeds[name, key] = _Feed(identity, 0, as_text(one.get("type")) or ANY)
     for slot, parameter in enumerate(boundary.parameters if boundary else ()):
-        kind = parameter_socket(boundary, parameter.name, known).type if boundary else ANY
+        kind = parameter_socket(boundary, parameter.name, insides).type if boundary else ANY
         for name, key in parameter.binds:
             if name in nodes:
                 feeds[name, key] = _Feed(int(INPUT_NODE), slot, kind)
     return feeds
 
 
-def _origin(link: Link, nodes: Mapping[str, Node], known: Known) -> tuple[int, str] | None:
-    """Position and type of the output that a link comes from; None if there is no such output."""
-    node = nodes.get(link.node)
-    slot = output_slot(node, link.output, known) if node else None
-    if node is None or slot is None:
-        return None
-    if node.type == REROUTE:
-        return 0, ANY
-    spec, inner = known.catalogue.get(node.type), subgraph_of(node, known.subgraphs)
-    if spec is None and inner is None:
-        return slot, ANY
-    sockets = output_sockets(node, 0, known)
-    return slot, sockets[slot].type if slot < len(sockets) else ANY
+class _Origins:
+    """The outputs of a graph's nodes by name, found once for each node."""
+
+    def __init__(self, nodes: Mapping[str, Node], insides: Insides) -> None:
+        self._nodes, self._insides = nodes, insides
+        self._slots: dict[str, dict[str, tuple[int, str]]] = {}
+
+    def find(self, link: Link) -> tuple[int, str] | None:
+        """Position and type of the output that a link comes from; None if there is no such output."""
+        node = self._nodes.get(link.node)
+        if node is None:
+            return None
+        if node.type == REROUTE:
+            return 0, ANY
+        if link.node not in self._slots:
+            self._slots[link.node] = output_slots(node, self._insides)
+        found = self._slots[link.node].get(link.output)
+        number = numbered_output(link.output)
+        return found if found is not None or number is None else (number, ANY)
 
 
 def primitive_binds(entry: JsonObject, nodes: Mapping[str, Node]) -> Iterator[tuple[str, str]]:
@@ -178,11 +185,12 @@ def _links(
     return links
 
 
-def _outward(subgraph: Subgraph, ids: Mapping[str, Json], last: int, known: Known) -> list[DrawnLink]:
+def _outward(subgraph: Subgraph, ids: Mapping[str, Json], last: int, insides: Insides) -> list[DrawnLink]:
     """The links from inside a subgraph to its outputs."""
     links: list[DrawnLink] = []
+    origins = _Origins(subgraph.nodes, insides)
     for position, one in enumerate(subgraph.outputs):
-        found = _origin(one.source, subgraph.nodes, known)
+        found = origins.find(one.source)
         if found is not None:
             number = last + len(links) + 1
             links.append(DrawnLink(number, ids[one.source.node], found[0], int(OUTPUT_NODE), position, found[1]))

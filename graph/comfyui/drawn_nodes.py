@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from graph.comfyui.boundary import subgraph_of
+from graph.comfyui.boundary import Insides
 from graph.comfyui.decoration import MARKDOWN_NOTE, PLAIN_NOTE
 from graph.comfyui.drawing import Drawing, canvas_ids, primitive_binds
 from graph.comfyui.instances import instance_widgets
 from graph.comfyui.layout import Point, positions, size_of
 from graph.comfyui.shapes import as_numbers, as_object, as_text
-from graph.comfyui.sockets import Known, Socket, editor_data, output_sockets, widget_values
+from graph.comfyui.sockets import Socket, editor_data, output_sockets, widget_values
 from graph.comfyui.widgets import CONTROLS, DEFAULT_CONTROL
 from graph.comfyui.wiring import PRIMITIVE
 from graph.document import Link, Mode, Node
@@ -32,23 +32,27 @@ Ends = Mapping[tuple[str, int], Sequence[int]]
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """What every node of one drawing needs to be written."""
+    """What every node of one drawing needs to be written; `widths` are the numbers of outputs that are linked."""
 
     drawing: Drawing
-    known: Known
+    insides: Insides
     subgraph_ids: Mapping[str, str]
     leaving: Ends
     entering: Ends
+    widths: Mapping[str, int]
 
 
-def canvas_nodes(drawing: Drawing, known: Known, subgraph_ids: Mapping[str, str]) -> list[Json]:
+def canvas_nodes(drawing: Drawing, insides: Insides, subgraph_ids: Mapping[str, str]) -> list[Json]:
     """All nodes of a drawing, nodes without a place laid out in columns. `subgraph_ids` are the definitions' ids."""
     leaving: dict[tuple[str, int], list[int]] = {}
     entering: dict[tuple[str, int], list[int]] = {}
     for link in drawing.links:
         leaving.setdefault((str(link.origin), link.origin_slot), []).append(link.id)
         entering.setdefault((str(link.target), link.target_slot), []).append(link.id)
-    page = _Page(drawing, known, subgraph_ids, leaving, entering)
+    widths: dict[str, int] = {}
+    for origin, slot in leaving:
+        widths[origin] = max(widths.get(origin, 0), slot + 1)
+    page = _Page(drawing, insides, subgraph_ids, leaving, entering, widths)
     corners = positions(drawing.nodes)
     written = [_node(name, node, corners[name], page) for name, node in drawing.nodes.items()]
     written += [_primitive(identity, one, page) for identity, one in drawing.primitives]
@@ -57,7 +61,7 @@ def canvas_nodes(drawing: Drawing, known: Known, subgraph_ids: Mapping[str, str]
 
 
 def _node(name: str, node: Node, corner: Point, page: _Page) -> JsonObject:
-    known, identity = page.known, page.drawing.ids[name]
+    insides, identity = page.insides, page.drawing.ids[name]
     kept = editor_data(node)
     data = _frame(identity, _type(node, page), node.ui, kept, corner, size_of(node))
     data["mode"] = _MODES[node.mode]
@@ -67,15 +71,15 @@ def _node(name: str, node: Node, corner: Point, page: _Page) -> JsonObject:
         _input(node, socket, page.entering.get((str(identity), position), ()))
         for position, socket in enumerate(page.drawing.inputs[name])
     ]
-    least = 1 + max((slot for origin, slot in page.leaving if origin == str(identity)), default=-1)
+    least = page.widths.get(str(identity), 0)
     data["outputs"] = [
         _output(node, socket, page.leaving.get((str(identity), position), ()), position)
-        for position, socket in enumerate(output_sockets(node, least, known))
+        for position, socket in enumerate(output_sockets(node, least, insides))
     ]
-    subgraph = subgraph_of(node, known.subgraphs)
+    subgraph = insides.of(node)
     if subgraph is None:
-        return {**data, "widgets_values": widget_values(node, known)}
-    shown, values = instance_widgets(node, subgraph, known)
+        return {**data, "widgets_values": widget_values(node, insides)}
+    shown, values = instance_widgets(node, subgraph, insides)
     inner = dict(zip(subgraph.nodes, canvas_ids(list(subgraph.nodes)), strict=True))
     proxies: list[Json] = [[str(inner.get(str(one), one)), widget] for one, widget in shown]
     properties = {**(as_object(data["properties"]) or {}), "proxyWidgets": proxies}
@@ -83,7 +87,7 @@ def _node(name: str, node: Node, corner: Point, page: _Page) -> JsonObject:
 
 
 def _type(node: Node, page: _Page) -> str:
-    subgraph = subgraph_of(node, page.known.subgraphs)
+    subgraph = page.insides.of(node)
     if subgraph is not None:
         return page.subgraph_ids[node.type.partition(":")[2]]
     return as_text(editor_data(node).get("type")) or REROUTE if node.type == REROUTE else node.type

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from graph.comfyui.boundary import output_type
+from graph.comfyui.boundary import Insides
 from graph.comfyui.canvas import INPUT_NODE, OUTPUT_NODE
 from graph.comfyui.decoration import entries, group_to_canvas
 from graph.comfyui.drawing import Drawing, DrawnLink, draw
@@ -19,7 +19,7 @@ from graph.comfyui.layout import positions, size_of
 from graph.comfyui.own import OWN_KEY, own_data
 from graph.comfyui.reroutes import number, reroutes_to_canvas
 from graph.comfyui.shapes import as_integer, as_numbers, as_object, as_text
-from graph.comfyui.sockets import Known, parameter_socket
+from graph.comfyui.sockets import parameter_socket
 from graph.document import Document, Subgraph
 from graph.flatten import Catalogue
 from graph.json import Json, JsonObject
@@ -31,17 +31,17 @@ _MARGIN: Final = 200.0
 
 def export_ui(document: Document, catalogue: Catalogue) -> JsonObject:
     """The canvas file of a document. Never fails: what a canvas cannot say is left out."""
-    known = Known(catalogue, document.subgraphs)
+    insides = Insides(document.subgraphs, catalogue)
     ids = _definition_ids(document.subgraphs)
-    drawing = draw(document.nodes, document.ui, known)
-    definitions = [_definition(ids[key], one, known, ids) for key, one in document.subgraphs.items()]
+    drawing = draw(document.nodes, document.ui, insides)
+    definitions = [_definition(ids[key], one, insides, ids) for key, one in document.subgraphs.items()]
     kept = _kept(document.ui)
     data: JsonObject = {
         **{key: kept[key] for key in ("id", "models") if key in kept},
         "revision": as_integer(kept.get("revision")) or 0,
         "last_node_id": drawing.last_id,
         "last_link_id": len(drawing.links),
-        "nodes": canvas_nodes(drawing, known, ids),
+        "nodes": canvas_nodes(drawing, insides, ids),
         "links": [_tuple(one) for one in drawing.links],
         "groups": _groups(document.ui),
         "config": as_object(kept.get("config")) or {},
@@ -62,9 +62,9 @@ def _definition_ids(subgraphs: Mapping[str, Subgraph]) -> dict[str, str]:
     return ids
 
 
-def _definition(identity: str, subgraph: Subgraph, known: Known, ids: Mapping[str, str]) -> Json:
+def _definition(identity: str, subgraph: Subgraph, insides: Insides, ids: Mapping[str, str]) -> Json:
     """A subgraph as a canvas of the 1.0 shape: links are objects, reroutes stand beside them."""
-    drawing = draw(subgraph.nodes, subgraph.ui, known, subgraph)
+    drawing = draw(subgraph.nodes, subgraph.ui, insides, subgraph)
     groups, kept = _groups(subgraph.ui), _kept(subgraph.ui)
     left, right = _edges(subgraph)
     return {
@@ -77,31 +77,31 @@ def _definition(identity: str, subgraph: Subgraph, known: Known, ids: Mapping[st
         "inputNode": {"id": int(INPUT_NODE), "bounding": as_numbers(kept.get("input_box"), 4) or left},
         "outputNode": {"id": int(OUTPUT_NODE), "bounding": as_numbers(kept.get("output_box"), 4) or right},
         **{key: kept[key] for key in _DEFINITION_KEYS if key in kept},
-        "inputs": _inputs(identity, subgraph, drawing, known),
-        "outputs": _outputs(identity, subgraph, drawing, known),
+        "inputs": _inputs(identity, subgraph, drawing, insides),
+        "outputs": _outputs(identity, subgraph, drawing, insides),
         "widgets": [],
-        "nodes": canvas_nodes(drawing, known, ids),
+        "nodes": canvas_nodes(drawing, insides, ids),
         "groups": groups,
         "links": [_object(one) for one in drawing.links],
         "reroutes": reroutes_to_canvas(subgraph.ui, _last_points(drawing.links)),
     }
 
 
-def _inputs(identity: str, subgraph: Subgraph, drawing: Drawing, known: Known) -> Json:
+def _inputs(identity: str, subgraph: Subgraph, drawing: Drawing, insides: Insides) -> Json:
     links = _ends((one.origin, one.origin_slot, one.id) for one in drawing.links)
     slots: list[Json] = []
     for position, one in enumerate(subgraph.parameters):
-        drawn = _boundary_slot(identity, "input", one.name, parameter_socket(subgraph, one.name, known).type)
+        drawn = _boundary_slot(identity, "input", one.name, parameter_socket(subgraph, one.name, insides).type)
         drawn["linkIds"] = [*links.get((int(INPUT_NODE), position), ())]
         slots.append({**drawn, "label": one.help} if one.help else drawn)
     return slots
 
 
-def _outputs(identity: str, subgraph: Subgraph, drawing: Drawing, known: Known) -> Json:
+def _outputs(identity: str, subgraph: Subgraph, drawing: Drawing, insides: Insides) -> Json:
     links = _ends((one.target, one.target_slot, one.id) for one in drawing.links)
     slots: list[Json] = []
     for position, one in enumerate(subgraph.outputs):
-        kind = output_type(one.source, subgraph.nodes, known.subgraphs, known.catalogue)
+        kind = insides.output_type(one.source, subgraph.nodes)
         drawn = _boundary_slot(identity, "output", one.name, kind)
         slots.append({**drawn, "linkIds": [*links.get((int(OUTPUT_NODE), position), ())]})
     return slots

@@ -7,13 +7,13 @@ read when the whole document is known. A value equal to the one inside says noth
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import zip_longest
 
-from graph.comfyui.boundary import face, subgraph_of
+from graph.comfyui.boundary import Insides
 from graph.comfyui.canvas import Canvas, CanvasNode, Definition
 from graph.comfyui.shapes import as_object
-from graph.comfyui.sockets import Known, editor_data, parameter_socket
+from graph.comfyui.sockets import editor_data, parameter_socket
 from graph.comfyui.subgraphs import Interface, proxies, shown_inputs
 from graph.comfyui.widgets import WidgetSlot, coerce, name_values
 from graph.document import Document, Link, Node, Subgraph
@@ -30,60 +30,70 @@ def with_instance_values(
     interfaces: Mapping[str, Interface],
     catalogue: Catalogue,
 ) -> Document:
-    """The document with the widget values that its canvases write on instances of subgraphs."""
+    """The document with the widget values that its canvases write on instances of subgraphs.
+
+    First all are read, then those that say nothing are dropped: which these are depends on what was read.
+    """
     if not definitions:
         return document
-    subgraphs = dict(document.subgraphs)
-    reading = _Reading(interfaces, Known(catalogue, subgraphs))
-    for one in definitions:
-        key = interfaces[one.id].key
-        subgraphs[key] = replace(subgraphs[key], nodes=_filled(subgraphs[key].nodes, one.canvas, reading))
-    return replace(document, nodes=_filled(document.nodes, root, reading), subgraphs=subgraphs)
+    insides = Insides(document.subgraphs, catalogue)
+    canvases = {interfaces[one.id].key: one.canvas for one in definitions}
+    subgraphs = {
+        key: replace(one, nodes=_filled(one.nodes, canvases[key], interfaces, insides))
+        for key, one in document.subgraphs.items()
+    }
+    nodes = _filled(document.nodes, root, interfaces, insides)
+    full = Insides(subgraphs, catalogue)
+    return replace(
+        document,
+        nodes={name: _restrained(node, full) for name, node in nodes.items()},
+        subgraphs={
+            key: replace(one, nodes={name: _restrained(node, full) for name, node in one.nodes.items()})
+            for key, one in subgraphs.items()
+        },
+    )
 
 
-def instance_widgets(node: Node, subgraph: Subgraph, known: Known) -> tuple[list[tuple[str, str]], list[Json]]:
+def instance_widgets(node: Node, subgraph: Subgraph, insides: Insides) -> tuple[list[tuple[str, str]], list[Json]]:
     """The inner widgets that an instance shows, and their values; no values if it has none of its own."""
-    wanted = _widget_binds(subgraph, known)
+    wanted = _widget_binds(subgraph, insides)
     kept = proxies(editor_data(node).get("properties"))
     names = shown_inputs(kept, subgraph.parameters)
     if not wanted.keys() <= set(names):
         kept, names = list(wanted.values()), list(wanted)
     literals = {name: value for name, value in node.inputs.items() if not isinstance(value, Link)}
-    values = [_shown_value(name, literals, subgraph, known) for name in names] if literals else []
+    values = [_shown_value(name, literals, subgraph, insides) for name in names] if literals else []
     return kept, values
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """`known.subgraphs` grows complete while the definitions are read."""
+def _filled(
+    nodes: Mapping[str, Node], canvas: Canvas, interfaces: Mapping[str, Interface], insides: Insides
+) -> dict[str, Node]:
+    """The nodes with the values that their canvas writes on instances."""
+    filled = dict(nodes)
+    for name, node in nodes.items():
+        drawn, subgraph = canvas.nodes.get(name), insides.of(node)
+        interface = interfaces.get(drawn.type) if drawn else None
+        if drawn is not None and subgraph is not None and interface is not None:
+            links = {key: value for key, value in node.inputs.items() if isinstance(value, Link)}
+            filled[name] = replace(node, inputs={**_given(drawn, interface, subgraph, insides), **links})
+    return filled
 
-    interfaces: Mapping[str, Interface]
-    known: Known
 
-
-def _filled(nodes: Mapping[str, Node], canvas: Canvas, reading: _Reading) -> dict[str, Node]:
-    return {name: _with_values(node, canvas.nodes.get(name), reading) for name, node in nodes.items()}
-
-
-def _with_values(node: Node, drawn: CanvasNode | None, reading: _Reading) -> Node:
-    known = reading.known
-    subgraph = subgraph_of(node, known.subgraphs)
-    interface = reading.interfaces.get(drawn.type) if drawn else None
-    if subgraph is None or drawn is None or interface is None:
+def _restrained(node: Node, insides: Insides) -> Node:
+    """An instance without the values that are inside anyway; another node as it is."""
+    subgraph = insides.of(node)
+    if subgraph is None:
         return node
-    inputs = dict(node.inputs)
-    for name, value in _given(drawn, interface, subgraph, known).items():
-        if not isinstance(inputs.get(name), Link):
-            inputs[name] = value
-    stated = {
+    inputs = {
         name: value
-        for name, value in inputs.items()
-        if isinstance(value, Link) or not _same(value, face(subgraph, name, known.subgraphs, known.catalogue).value)
+        for name, value in node.inputs.items()
+        if isinstance(value, Link) or not _same(value, insides.face(subgraph, name).value)
     }
-    return replace(node, inputs=stated, ui=_without_usual_proxies(node.ui, subgraph, known))
+    return replace(node, inputs=inputs, ui=_without_usual_proxies(node.ui, subgraph, insides))
 
 
-def _given(drawn: CanvasNode, interface: Interface, subgraph: Subgraph, known: Known) -> dict[str, Json]:
+def _given(drawn: CanvasNode, interface: Interface, subgraph: Subgraph, insides: Insides) -> dict[str, Json]:
     """The values an instance lists, by input name, in the types of the widgets inside."""
     listed = drawn.data.get("widgets_values")
     values = listed if isinstance(listed, list) else []
@@ -91,16 +101,16 @@ def _given(drawn: CanvasNode, interface: Interface, subgraph: Subgraph, known: K
     if shown:  # every entry has its own value, controls of seeds too
         names = shown_inputs(shown, interface.parameters)
         given = {
-            name: coerce(_widget(name, subgraph, known).widget, value)
+            name: coerce(_widget(name, subgraph, insides).widget, value)
             for name, value in zip_longest(names, values[: len(names)])
             if name and value is not None
         }
     else:
-        given = name_values([_widget(name, subgraph, known) for name in _drawn(drawn, interface)], values).values
+        given = name_values([_widget(name, subgraph, insides) for name in _drawn(drawn, interface)], values).values
     named = (as_object(listed) or {}) | (as_object(drawn.data.get("widgets_values_named")) or {})
     for one in interface.parameters:
         if named.get(one.name) is not None:
-            given[one.name] = coerce(_widget(one.name, subgraph, known).widget, named[one.name])
+            given[one.name] = coerce(_widget(one.name, subgraph, insides).widget, named[one.name])
     return given
 
 
@@ -110,31 +120,31 @@ def _drawn(drawn: CanvasNode, interface: Interface) -> Sequence[str]:
     return [slot.name for slot in drawn.inputs if slot.widget and slot.name in names] or interface.widgets
 
 
-def _widget(name: str, subgraph: Subgraph, known: Known) -> WidgetSlot:
-    port = face(subgraph, name, known.subgraphs, known.catalogue).port
+def _widget(name: str, subgraph: Subgraph, insides: Insides) -> WidgetSlot:
+    port = insides.face(subgraph, name).port
     return WidgetSlot(name, port.widget if port else None)
 
 
-def _widget_binds(subgraph: Subgraph, known: Known) -> dict[str, tuple[str, str]]:
+def _widget_binds(subgraph: Subgraph, insides: Insides) -> dict[str, tuple[str, str]]:
     """The inputs that stand for widgets, each with the first inner widget that it sets."""
     return {
         one.name: one.binds[0]
         for one in subgraph.parameters
-        if one.binds and parameter_socket(subgraph, one.name, known).widget
+        if one.binds and parameter_socket(subgraph, one.name, insides).widget
     }
 
 
-def _shown_value(name: str | None, literals: Mapping[str, Json], subgraph: Subgraph, known: Known) -> Json:
+def _shown_value(name: str | None, literals: Mapping[str, Json], subgraph: Subgraph, insides: Insides) -> Json:
     if name is None:
         return None
-    return literals[name] if name in literals else face(subgraph, name, known.subgraphs, known.catalogue).value
+    return literals[name] if name in literals else insides.face(subgraph, name).value
 
 
-def _without_usual_proxies(ui: JsonObject, subgraph: Subgraph, known: Known) -> JsonObject:
+def _without_usual_proxies(ui: JsonObject, subgraph: Subgraph, insides: Insides) -> JsonObject:
     """The list of shown widgets is kept only where it says something else than what an export would write anyway."""
     kept = as_object(ui.get("comfyui")) or {}
     properties = as_object(kept.get("properties")) or {}
-    if _PROXIES not in properties or proxies(properties) != list(_widget_binds(subgraph, known).values()):
+    if _PROXIES not in properties or proxies(properties) != list(_widget_binds(subgraph, insides).values()):
         return ui
     rest = {key: value for key, value in properties.items() if key != _PROXIES}
     others = {key: value for key, value in kept.items() if key != "properties"} | ({"properties": rest} if rest else {})

@@ -8,7 +8,7 @@ only its editor needs. For a node of unknown type that includes its slots, so th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from graph.comfyui.canvas import Canvas, CanvasNode, Slot
@@ -38,11 +38,12 @@ _MODES: Final[Mapping[int, Mode]] = {0: "on", 2: "mute", 4: "bypass"}
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the reading of one file shares."""
+    """What the reading of one file shares. `drawn` remembers the output names of nodes of unknown type, by path."""
 
     catalogue: Catalogue
     interfaces: Mapping[str, Interface]
     findings: Findings
+    drawn: dict[str, list[str]] = field(default_factory=dict)
 
 
 Fed = list[tuple[str, str]]
@@ -80,7 +81,9 @@ def output_name(node: CanvasNode, slot: int, path: str, reading: Reading) -> str
     elif spec is not None:
         names = [one.name for one in spec.outputs]
     else:
-        names = drawn_outputs([one.name for one in node.outputs])
+        if node.path not in reading.drawn:
+            reading.drawn[node.path] = drawn_outputs([one.name for one in node.outputs])
+        names = reading.drawn[node.path]
     if slot < len(names):
         return names[slot]
     if interface is not None or spec is not None:

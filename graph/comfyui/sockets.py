@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from graph.comfyui.boundary import face, output_type, subgraph_of
+from graph.comfyui.boundary import Insides
 from graph.comfyui.node import drawn_outputs
 from graph.comfyui.shapes import as_list, as_object, as_text
 from graph.comfyui.widgets import CONTROLS, WidgetSlot, in_order, place_values, widget_slots
 from graph.document import Link, Node, Subgraph
-from graph.flatten import REROUTE, Catalogue
+from graph.flatten import REROUTE
 from graph.json import Json, JsonObject
 from graph.ports import ANY
 from graph.spec import NodeSpec
@@ -27,26 +27,18 @@ class Socket:
     is_list: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What all graphs of a document share when they are drawn."""
-
-    catalogue: Catalogue
-    subgraphs: Mapping[str, Subgraph]
-
-
 def editor_data(node: Node) -> JsonObject:
     """What only ComfyUI's editor needs of a node, kept from the file that it came from."""
     return as_object(node.ui.get("comfyui")) or {}
 
 
-def input_sockets(node: Node, linked: Collection[str], known: Known) -> list[Socket]:
+def input_sockets(node: Node, linked: Collection[str], insides: Insides) -> list[Socket]:
     """The inputs to draw: all that can only be linked, and of the others those in `linked`."""
-    subgraph, spec = subgraph_of(node, known.subgraphs), known.catalogue.get(node.type)
+    subgraph, spec = insides.of(node), insides.catalogue.get(node.type)
     if node.type == REROUTE:
         return [Socket("value", ANY)]
     if subgraph is not None:
-        sockets = [parameter_socket(subgraph, one.name, known) for one in subgraph.parameters]
+        sockets = [parameter_socket(subgraph, one.name, insides) for one in subgraph.parameters]
     elif spec is not None:
         sockets = [Socket(one.name, one.type, one.widget is not None, one.optional) for one in in_order(spec)]
     else:
@@ -57,16 +49,13 @@ def input_sockets(node: Node, linked: Collection[str], known: Known) -> list[Soc
     return [one for one in (*sockets, *others) if everything or not one.widget or one.name in linked]
 
 
-def output_sockets(node: Node, least: int, known: Known) -> list[Socket]:
+def output_sockets(node: Node, least: int, insides: Insides) -> list[Socket]:
     """The outputs to draw, for a node of unknown type at least as many as are linked."""
-    subgraph, spec = subgraph_of(node, known.subgraphs), known.catalogue.get(node.type)
+    subgraph, spec = insides.of(node), insides.catalogue.get(node.type)
     if node.type == REROUTE:
         return [Socket("value", ANY)]
     if subgraph is not None:
-        return [
-            Socket(one.name, output_type(one.source, subgraph.nodes, known.subgraphs, known.catalogue))
-            for one in subgraph.outputs
-        ]
+        return [Socket(one.name, insides.output_type(one.source, subgraph.nodes)) for one in subgraph.outputs]
     if spec is not None:
         return [Socket(one.name, one.type, is_list=one.is_list) for one in spec.outputs]
     listed = [as_object(one) or {} for one in as_list(editor_data(node).get("outputs"))]
@@ -74,24 +63,30 @@ def output_sockets(node: Node, least: int, known: Known) -> list[Socket]:
     return drawn + [Socket(f"output_{index}", ANY) for index in range(len(drawn), least)]
 
 
-def output_slot(node: Node, output: str, known: Known) -> int | None:
-    """The position of a named output, also of one that is only a number (`output_3`); None if there is none."""
-    names = [one.name for one in output_sockets(node, 0, known)]
-    if subgraph_of(node, known.subgraphs) is None and node.type not in known.catalogue:
-        names = drawn_outputs(names) if node.type != REROUTE else names
-    if output in names:
-        return names.index(output)
-    number = output.removeprefix("output_")
+def output_slots(node: Node, insides: Insides) -> dict[str, tuple[int, str]]:
+    """Position and type of each named output."""
+    sockets = output_sockets(node, 0, insides)
+    names = [one.name for one in sockets]
+    unknown = insides.of(node) is None and node.type not in insides.catalogue and node.type != REROUTE
+    return {
+        name: (position, sockets[position].type)
+        for position, name in enumerate(drawn_outputs(names) if unknown else names)
+    }
+
+
+def numbered_output(name: str) -> int | None:
+    """The position of an output that has no other name (`output_3`)."""
+    number = name.removeprefix("output_")
     return int(number) if number.isascii() and number.isdecimal() and len(number) < 5 else None
 
 
-def widget_values(node: Node, known: Known) -> Json:
+def widget_values(node: Node, insides: Insides) -> Json:
     """The `widgets_values` of a node that is no subgraph; a list wherever the order of its widgets is known."""
     if node.type == REROUTE:
         return []
     literals = {name: value for name, value in node.inputs.items() if not isinstance(value, Link)}
     values = (as_object(node.ui.get("beneath")) or {}) | literals
-    spec = known.catalogue.get(node.type)
+    spec = insides.catalogue.get(node.type)
     return _placed(node, values, spec) if spec is not None else _unknown_values(node, values)
 
 
@@ -124,9 +119,9 @@ def _drawn_inputs(node: Node) -> list[Socket]:
     ]  # fmt: skip
 
 
-def parameter_socket(subgraph: Subgraph, name: str, known: Known) -> Socket:
+def parameter_socket(subgraph: Subgraph, name: str, insides: Insides) -> Socket:
     """The input of a subgraph as its instances draw it, like the inner input that it stands for."""
-    behind = face(subgraph, name, known.subgraphs, known.catalogue)
+    behind = insides.face(subgraph, name)
     if behind.port is None:
         return Socket(name, ANY, widget=behind.value is not None)
     return Socket(name, behind.port.type, behind.port.widget is not None, behind.port.optional)
