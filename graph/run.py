@@ -47,7 +47,7 @@ from graph.events import (
     RunStatus,
 )
 from graph.expand import expand, handed_on, links_of, splice
-from graph.explain import why
+from graph.explain import Reason, why
 from graph.files import Files
 from graph.keys import Recipe, recipe, source_fingerprint
 from graph.lanes import Lanes
@@ -381,9 +381,15 @@ class Execution:
     def _finish(self, task: Task, entry: Entry) -> None:
         task.entry, task.content, task.report = entry, entry.content, entry.report
         task.ran = True
+        self._end(task, Outcome("ran", str(self._reason(task)), None, task.seconds, entry.report))
+
+    def _reason(self, task: Task) -> Reason:
+        """Why the node ran: as the plan said, or what was found out since."""
+        step = self.plan.steps.get(task.name)
+        if step is not None and step.reason.code not in ("none", "value"):
+            return step.reason
         assert task.recipe is not None
-        reason = str(why(task.recipe, self.previous.get(task.name)))
-        self._end(task, Outcome("ran", reason, None, task.seconds, entry.report))
+        return why(task.recipe, self.previous.get(task.name))
 
     def _fail(self, task: Task, failed: Failure) -> None:
         task.failure = failed

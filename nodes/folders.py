@@ -2,7 +2,8 @@
 
 Folders have ComfyUI's names (`checkpoints`, `loras`, `input`, ...), so that an existing collection is used as it lies,
 also through `extra_model_paths.yaml`. Names are relative to a folder's roots with forward slashes; a requested name
-never leaves its root. The checkpoint that ships with the package is the last root of `checkpoints`.
+never leaves its root. The checkpoint that ships with the package is the last root of `checkpoints`, the pictures of the
+example workflows are the last root of `input`.
 """
 
 from __future__ import annotations
@@ -180,7 +181,7 @@ def standard_folders(
             known = roots.setdefault(extra.folder, [])
             known.insert(0 if extra.first else len(known), extra.path)
     roots["checkpoints"] += dict.fromkeys(path.parent for path in embedded_checkpoints().values())
-    roots |= {"input": [inputs], "output": [outputs], "temp": [temp], "latents": [inputs]}
+    roots |= {"input": [inputs, EXAMPLES], "output": [outputs], "temp": [temp], "latents": [inputs]}
     return Folders({kind: tuple(paths) for kind, paths in roots.items()}, digests or Digests())
 
 

@@ -35,20 +35,19 @@ def saving_node(file: Path) -> str:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_workflow_runs_once_then_never_and_then_only_what_changed(latentgraph: CommandLine, name: str) -> None:
     file = WORKFLOWS / f"{name}.json"
-    inputs = ["--input", str(WORKFLOWS / "input")]
-    first = latentgraph.run(file, *inputs)
+    first = latentgraph.run(file)
     assert first.code == 0, first.err
     assert first.json["status"] == "done"
     assert first.json["executed"] == len(first.json["nodes"])
     for path in first.json["files"]:
         Image.open(path).verify()
 
-    again = latentgraph.run(file, *inputs)
+    again = latentgraph.run(file)
     assert (again.json["executed"], again.json["files"]) == (0, first.json["files"])
     assert again.json["nodes"][saving_node(file)]["tier"] == "disk"
 
     saver = saving_node(file)
-    changed = latentgraph.run(file, *inputs, "--set", f"{saver}.filename_prefix=changed")
+    changed = latentgraph.run(file, "--set", f"{saver}.filename_prefix=changed")
     assert changed.json["executed"] == 1
     ran = {node: one["reason"] for node, one in changed.json["nodes"].items() if one["status"] == "ran"}
     assert list(ran) == [saver]
