@@ -7,14 +7,15 @@ The nodes themselves are written by `drawn_nodes.py`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from graph.comfyui.boundary import Insides
 from graph.comfyui.canvas import INPUT_NODE, OUTPUT_NODE
 from graph.comfyui.decoration import entries
-from graph.comfyui.shapes import as_identity, as_list, as_object, as_text
+from graph.comfyui.primitives import primitive_binds
+from graph.comfyui.shapes import as_identity, as_object, as_text
 from graph.comfyui.sockets import Socket, input_sockets, numbered_output, output_slots, parameter_socket
 from graph.document import Link, Node, Subgraph
 from graph.document import links as links_of
@@ -151,20 +152,6 @@ class _Origins:
         found = self._slots[link.node].get(link.output)
         number = numbered_output(link.output)
         return found if found is not None or number is None else (number, ANY)
-
-
-def primitive_binds(entry: JsonObject, nodes: Mapping[str, Node]) -> Iterator[tuple[str, str]]:
-    """The inputs that a drawn primitive still sets: those that exist and hold the value of the first."""
-    first: Json = None
-    for bind in as_list(entry.get("binds")):
-        name, key = (as_text(one) or "" for one in bind) if isinstance(bind, list) and len(bind) == 2 else ("", "")
-        node = nodes.get(name)
-        value = node.inputs.get(key) if node else None
-        if value is None or isinstance(value, Link):
-            continue
-        first = value if first is None else first
-        if value == first:
-            yield name, key
 
 
 def _links(

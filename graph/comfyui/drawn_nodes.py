@@ -8,9 +8,10 @@ from typing import Final
 
 from graph.comfyui.boundary import Insides
 from graph.comfyui.decoration import MARKDOWN_NOTE, PLAIN_NOTE
-from graph.comfyui.drawing import Drawing, canvas_ids, primitive_binds
+from graph.comfyui.drawing import Drawing, canvas_ids
 from graph.comfyui.instances import instance_widgets
 from graph.comfyui.layout import Point, positions, size_of
+from graph.comfyui.primitives import primitive_binds
 from graph.comfyui.shapes import as_numbers, as_object, as_text
 from graph.comfyui.sockets import Socket, editor_data, output_sockets, widget_values
 from graph.comfyui.widgets import CONTROLS, DEFAULT_CONTROL

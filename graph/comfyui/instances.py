@@ -12,6 +12,8 @@ from itertools import zip_longest
 
 from graph.comfyui.boundary import Insides
 from graph.comfyui.canvas import Canvas, CanvasNode, Definition
+from graph.comfyui.decoration import entries
+from graph.comfyui.primitives import primitive_binds
 from graph.comfyui.shapes import as_object
 from graph.comfyui.sockets import editor_data, parameter_socket
 from graph.comfyui.subgraphs import Interface, proxies, shown_inputs
@@ -46,11 +48,8 @@ def with_instance_values(
     full = Insides(subgraphs, catalogue)
     return replace(
         document,
-        nodes={name: _restrained(node, full) for name, node in nodes.items()},
-        subgraphs={
-            key: replace(one, nodes={name: _restrained(node, full) for name, node in one.nodes.items()})
-            for key, one in subgraphs.items()
-        },
+        nodes=_restrained(nodes, document.ui, full),
+        subgraphs={key: replace(one, nodes=_restrained(one.nodes, one.ui, full)) for key, one in subgraphs.items()},
     )
 
 
@@ -75,22 +74,27 @@ def _filled(
         drawn, subgraph = canvas.nodes.get(name), insides.of(node)
         interface = interfaces.get(drawn.type) if drawn else None
         if drawn is not None and subgraph is not None and interface is not None:
-            links = {key: value for key, value in node.inputs.items() if isinstance(value, Link)}
-            filled[name] = replace(node, inputs={**_given(drawn, interface, subgraph, insides), **links})
+            linked = node.inputs  # links, and the values of primitives
+            filled[name] = replace(node, inputs={**_given(drawn, interface, subgraph, insides), **linked})
     return filled
 
 
-def _restrained(node: Node, insides: Insides) -> Node:
-    """An instance without the values that are inside anyway; another node as it is."""
-    subgraph = insides.of(node)
-    if subgraph is None:
-        return node
-    inputs = {
-        name: value
-        for name, value in node.inputs.items()
-        if isinstance(value, Link) or not _same(value, insides.face(subgraph, name).value)
-    }
-    return replace(node, inputs=inputs, ui=_without_usual_proxies(node.ui, subgraph, insides))
+def _restrained(nodes: Mapping[str, Node], ui: JsonObject, insides: Insides) -> dict[str, Node]:
+    """The nodes with instances rid of the values that are inside anyway. What a primitive sets stays: it is shared."""
+    shared = {bind for one in entries(ui, "primitives") for bind in primitive_binds(one, nodes)}
+    restrained = dict(nodes)
+    for name, node in nodes.items():
+        subgraph = insides.of(node)
+        if subgraph is not None:
+            inputs = {
+                key: value
+                for key, value in node.inputs.items()
+                if isinstance(value, Link)
+                or (name, key) in shared
+                or not _same(value, insides.face(subgraph, key).value)
+            }
+            restrained[name] = replace(node, inputs=inputs, ui=_without_usual_proxies(node.ui, subgraph, insides))
+    return restrained
 
 
 def _given(drawn: CanvasNode, interface: Interface, subgraph: Subgraph, insides: Insides) -> dict[str, Json]:

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from graph.comfyui.drawing import Drawing, primitive_binds
+from graph.comfyui.drawing import Drawing
 from graph.comfyui.names import Names
+from graph.comfyui.primitives import primitive_binds
 from graph.comfyui.shapes import as_identity, as_list, as_object, as_text
 from graph.document import Document, Node, Parameter
 from graph.json import Json, JsonObject

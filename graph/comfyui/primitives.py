@@ -7,7 +7,7 @@ primitive was drawn is kept in `ui.primitives`, so an export draws it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from graph.comfyui.canvas import CanvasNode
@@ -15,7 +15,7 @@ from graph.comfyui.decoration import leftovers, placement
 from graph.comfyui.names import Names, identifier
 from graph.comfyui.shapes import as_list, as_text
 from graph.comfyui.widgets import CONTROLS, DEFAULT_CONTROL
-from graph.document import Parameter
+from graph.document import Link, Node, Parameter
 from graph.json import Json, JsonObject
 
 _UNTITLED: Final = frozenset({"", "primitive", "primitivenode"})
@@ -44,6 +44,20 @@ def entry(node: CanvasNode, binds: Sequence[Bind]) -> JsonObject:
         kept["control"] = control
     rest = leftovers(node.data)
     return kept | placement(node.data) | ({"comfyui": rest} if rest else {})
+
+
+def primitive_binds(entry: JsonObject, nodes: Mapping[str, Node]) -> Iterator[tuple[str, str]]:
+    """The inputs that a drawn primitive still sets: those that exist and hold the value of the first."""
+    first: Json = None
+    for bind in as_list(entry.get("binds")):
+        name, key = (as_text(one) or "" for one in bind) if isinstance(bind, list) and len(bind) == 2 else ("", "")
+        node = nodes.get(name)
+        value = node.inputs.get(key) if node else None
+        if value is None or isinstance(value, Link):
+            continue
+        first = value if first is None else first
+        if value == first:
+            yield name, key
 
 
 def parameters(nodes: Iterable[CanvasNode], binds: Mapping[str, Sequence[Bind]]) -> tuple[Parameter, ...]:

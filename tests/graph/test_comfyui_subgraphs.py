@@ -174,6 +174,16 @@ def test_a_primitive_inside_sets_its_widgets_and_is_drawn_again() -> None:
     assert document.subgraphs[ID].parameters == ()
 
 
+@pytest.mark.parametrize("value", [64, 128])
+def test_a_primitive_outside_sets_a_shown_widget(value: int) -> None:
+    one: JsonObject = {"name": "INT", "type": "INT", "links": [1]}
+    primitive = node(4, "PrimitiveNode", outputs=[one], values=[value, "fixed"])
+    instance = node(3, ID, inputs=[slot("width", "INT", 1, widget=True)], values=[7])
+    document = read(with_definitions(SIZED, nodes=[primitive, instance], links=[[1, 4, 0, 3, 0, "INT"]]))
+    assert document.nodes["3"].inputs == {"width": value}
+    assert document.parameters == (Parameter("width", (("3", "width"),)),)
+
+
 GROUP: JsonObject = {
     "nodes": [
         node(-1, "LoadImage", outputs=[slot("IMAGE"), slot("MASK")]),
