@@ -56,6 +56,9 @@ OUTPUT_MODELS: Final[Mapping[str, str]] = {
 
 LEGACY_NAMES: Final[Mapping[str, str]] = {"unet": "diffusion_models", "clip": "text_encoders"}
 
+EXAMPLES: Final = Path(__file__).parent.parent / "workflows" / "input"
+"""The pictures that the example workflows start from."""
+
 _SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(MODEL_FOLDERS, MODEL_SUFFIXES),
     "configs": (".yaml",),
