@@ -42,7 +42,7 @@ class RunSettings:
     crop: int = 64
     decoder_only: bool = False
     block: int = 512
-    pool_blocks: int = 16
+    pool_blocks: int = 8
     uses: int = 8
     held_out: int = 200
     stop_at: int | None = None
