@@ -25,10 +25,13 @@ class SavedFile:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a node with an effect tells people: files it wrote, text it shows."""
+    """What a node tells people: files it wrote, text it shows. One that says nothing is false, and is not passed on."""
 
     files: tuple[SavedFile, ...] = ()
     text: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.files or self.text)
 
     def __add__(self, other: Report) -> Report:
         return Report(self.files + other.files, self.text + other.text)

@@ -6,19 +6,25 @@ the file was moved or replaced). What it means is the content, so a path that no
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 
 from graph.context import Context
+from nodes.diffusion.adapters import Applied, adapted
 from nodes.diffusion.clip import TextEncoder
 from nodes.diffusion.tokenizer import Tokenizer
 from nodes.diffusion.unet import UNet
 from nodes.diffusion.vae import Vae
+from nodes.diffusion.views import ModuleT
 from nodes.folders import FolderError, Folders
 from nodes.memory.residency import Residency
 from nodes.weights.load import WeightsRef
+from nodes.weights.lora import AdapterRef, changes_bytes, load_changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +39,20 @@ class Models:
         """From the services of a run."""
         return cls(context.service(Folders), context.service(Residency))
 
-    def unet(self, ref: WeightsRef) -> AbstractContextManager[UNet]:
-        return self.residency.unet(self._located(ref))
+    @contextmanager
+    def unet(self, ref: WeightsRef, adapters: Sequence[AdapterRef] = ()) -> Iterator[UNet]:
+        """A U-Net, seen through adapters: the resident module itself is not touched."""
+        with self.residency.unet(self._located(ref)) as network, self._adapted(network, ref, adapters) as view:
+            yield view
 
     def vae(self, ref: WeightsRef) -> AbstractContextManager[Vae]:
         return self.residency.vae(self._located(ref))
 
-    def text_encoder(self, ref: WeightsRef) -> AbstractContextManager[TextEncoder]:
-        return self.residency.text_encoder(self._located(ref))
+    @contextmanager
+    def text_encoder(self, ref: WeightsRef, adapters: Sequence[AdapterRef] = ()) -> Iterator[TextEncoder]:
+        """A text encoder, seen through adapters."""
+        with self.residency.text_encoder(self._located(ref)) as encoder, self._adapted(encoder, ref, adapters) as view:
+            yield view
 
     def tokenizer(self, ref: WeightsRef) -> Tokenizer:
         return self.residency.tokenizer(self._located(ref))
@@ -49,18 +61,40 @@ class Models:
         """Where the module of a reference computes."""
         return torch.device(self.residency.policy.placement(ref.part, ref.config).device)
 
+    @contextmanager
+    def _adapted(self, module: ModuleT, ref: WeightsRef, adapters: Sequence[AdapterRef]) -> Iterator[ModuleT]:
+        changes: defaultdict[str, list[Applied]] = defaultdict(list)
+        with ExitStack() as borrowed:
+            for adapter in adapters:
+                path = self._path(adapter.path, adapter.digest)
+                by_layer = borrowed.enter_context(
+                    self.residency.borrow(
+                        ("adapter", adapter.digest, ref.part, ref.config),
+                        lambda path=path: changes_bytes(path, ref),  # type: ignore[misc]
+                        lambda path=path: load_changes(path, ref),  # type: ignore[misc]
+                    )
+                )
+                for layer, some in by_layer.items():
+                    changes[layer] += [Applied(change, adapter.strength) for change in some]
+            yield adapted(module, changes)
+
     def _located(self, ref: WeightsRef) -> WeightsRef:
-        """The reference with a path that leads to its content. Raises `FolderError` (`file_changed`) if none is known."""
+        """The reference with a path that leads to its content."""
+        path = self._path(ref.path, ref.digest)
+        return ref if path == ref.path else replace(ref, path=path)
+
+    def _path(self, path: Path, digest: str) -> Path:
+        """Where the content is now. Raises `FolderError` (`file_changed`) if it is nowhere known."""
         try:
-            if self.folders.digest(ref.path) == ref.digest:
-                return ref
+            if self.folders.digest(path) == digest:
+                return path
         except OSError:
             pass  # moved or deleted: the content may still be somewhere
-        path = self.folders.with_content(ref.digest)
-        if path is None:
+        found = self.folders.with_content(digest)
+        if found is None:
             raise FolderError(
-                f"{ref.path} is not the file that was loaded",
+                f"{path} is not the file that was loaded",
                 code="file_changed",
                 hint="It was replaced or deleted meanwhile. Put it back, or run again with the file that is there now.",
             )
-        return replace(ref, path=path)
+        return found

@@ -57,7 +57,7 @@ def sampled(request: Request, context: Context) -> Sampled:
     device = models.device(guider.model.weights)
     last: Step | None = None
     context.progress(0, max(1, len(request.sigmas.values) - 1))
-    with models.unet(guider.model.weights) as network, torch.inference_mode():
+    with models.unet(guider.model.weights, guider.model.adapters) as network, torch.inference_mode():
         for last in sample(_run(request, network, device)):
             context.progress(last.index + 1, last.total, partial(preview, guider.model.config, last.denoised))
     if last is None:

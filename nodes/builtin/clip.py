@@ -32,7 +32,7 @@ def clip_text_encode(
     `(word)` makes a word count 1.1 times, `(word:1.3)` exactly 1.3 times, `\\(` and `\\)` are plain parentheses.
     """
     models = Models.of(context)
-    encodings = [_encode(models, tower, text, clip.layer) for tower in clip.towers]
+    encodings = [_encode(models, clip, tower, text) for tower in clip.towers]
     embedding = torch.cat([encoding.context for encoding in encodings], dim=-1)  # (1, T, D of all towers)
     return Conditioning((ConditioningEntry(embedding, encodings[-1].pooled),))
 
@@ -43,9 +43,9 @@ def clip_set_last_layer(*, clip: Clip, stop_at_clip_layer: Annotated[int, Range(
     return replace(clip, layer=stop_at_clip_layer)
 
 
-def _encode(models: Models, tower: WeightsRef, text: str, layer: int | None) -> TextEncoding:
-    with models.text_encoder(tower) as encoder:
+def _encode(models: Models, clip: Clip, tower: WeightsRef, text: str) -> TextEncoding:
+    with models.text_encoder(tower, clip.adapters) as encoder:
         chunks = tokenize_prompt(text, models.tokenizer(tower), encoder.config)
         with torch.inference_mode():
-            encoding = encode_prompt(encoder, chunks, layer)
+            encoding = encode_prompt(encoder, chunks, clip.layer)
     return TextEncoding(encoding.context.cpu().clone(), encoding.pooled.cpu().clone())

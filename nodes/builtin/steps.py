@@ -65,7 +65,7 @@ def unet_step(
     models = Models.of(context)
     device = models.device(model.weights)
     samples = x.samples.to(device)
-    with models.unet(model.weights) as network, torch.inference_mode():
+    with models.unet(model.weights, model.adapters) as network, torch.inference_mode():
         prepared = diffusion_model(model.config, network)
         guidance = guide(prepared, on_device(positive, device), on_device(negative, device), cfg, Canvas(samples))
         denoised = guidance(samples, torch.tensor(sigma))

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 import torch
 from torch import nn
@@ -27,6 +27,7 @@ from nodes.weights.load import WeightsRef, build, load_part
 from nodes.weights.vocabulary import load_tokenizer
 
 Module = TypeVar("Module", bound=nn.Module)
+Value = TypeVar("Value")
 Loader = Callable[[WeightsRef, Placement], nn.Module]
 
 
@@ -40,7 +41,7 @@ class Budget(Protocol):
 
 @dataclass(slots=True)
 class _Resident:
-    module: nn.Module
+    value: object
     nbytes: int
     seconds: float
     worth: float
@@ -125,18 +126,25 @@ class Residency:
             return dropped.nbytes
 
     @contextmanager
-    def _borrow(self, ref: WeightsRef, kind: type[Module]) -> Iterator[Module]:
-        placement = self.policy.placement(ref.part, ref.config)
-        resident = self._enter((ref.digest, ref.part, placement), ref, placement)
+    def borrow(self, key: Hashable, nbytes: Callable[[], int], load: Callable[[], Value]) -> Iterator[Value]:
+        """Borrow anything that is loaded from files: `load` makes it, if it is not here, and it takes so many bytes."""
+        resident = self._enter(key, nbytes, load)
         try:
-            if not isinstance(resident.module, kind):
-                raise TypeError(f"{ref.part} of {ref.path.name} is no {kind.__name__}")
-            yield resident.module
+            yield cast("Value", resident.value)
         finally:
             self._leave(resident)
 
-    def _enter(self, key: Hashable, ref: WeightsRef, placement: Placement) -> _Resident:
-        # One lock for each key: two lanes that want the same module load it once, others do not wait.
+    @contextmanager
+    def _borrow(self, ref: WeightsRef, kind: type[Module]) -> Iterator[Module]:
+        placement = self.policy.placement(ref.part, ref.config)
+        key = (ref.digest, ref.part, placement)
+        with self.borrow(key, lambda: weights_bytes(ref, placement), lambda: self._load(ref, placement)) as module:
+            if not isinstance(module, kind):
+                raise TypeError(f"{ref.part} of {ref.path.name} is no {kind.__name__}")
+            yield module
+
+    def _enter(self, key: Hashable, nbytes: Callable[[], int], load: Callable[[], object]) -> _Resident:
+        # One lock for each key: two lanes that want the same thing load it once, others do not wait.
         with self._loading[key]:
             with self._lock:
                 resident = self._residents.pop(key, None)
@@ -145,22 +153,21 @@ class Residency:
                     resident.users += 1
                     resident.worth = self._age + resident.seconds / max(resident.nbytes, 1)
                     return resident
-            return self._admit(key, ref, placement)
+            return self._admit(key, nbytes(), load)
 
-    def _admit(self, key: Hashable, ref: WeightsRef, placement: Placement) -> _Resident:
-        nbytes = weights_bytes(ref, placement)
+    def _admit(self, key: Hashable, nbytes: int, load: Callable[[], object]) -> _Resident:
         with ExitStack() as undo:
             # Room is made before loading, so that the old and the new are never both held; in no lock of ours, since
             # the budget calls back to have something dropped.
             self._budget.charge(nbytes)
             undo.callback(self._budget.charge, -nbytes)
             started = self._now()
-            module = self._load(ref, placement)
+            value = load()
             seconds = self._now() - started
             undo.pop_all()
         with self._lock:
             worth = self._age + seconds / max(nbytes, 1)
-            self._residents[key] = _Resident(module, nbytes, seconds, worth, users=1)
+            self._residents[key] = _Resident(value, nbytes, seconds, worth, users=1)
             return self._residents[key]
 
     def _leave(self, resident: _Resident) -> None:

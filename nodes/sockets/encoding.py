@@ -25,6 +25,7 @@ from nodes.sockets.tensors import Image, Latent, Mask, ScaledLatent, Sigmas
 from nodes.weights.files import DTYPES
 from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef
+from nodes.weights.lora import AdapterRef
 from nodes.weights.metadata import read_config, write_config
 
 T = TypeVar("T")
@@ -114,11 +115,12 @@ def decode_latent(encoded: Encoded) -> Latent:
 
 
 def encode_model(model: Model) -> Encoded:
-    return pack(_weights(model.weights))
+    return pack({"weights": _weights(model.weights), "adapters": _adapters(model.adapters)})
 
 
 def decode_model(encoded: Encoded) -> Model:
-    return Model(_weights_ref(encoded.data))
+    data = _object(encoded.data)
+    return Model(_weights_ref(data["weights"]), _adapter_refs(data["adapters"]))
 
 
 def encode_vae(vae: Vae) -> Encoded:
@@ -130,12 +132,14 @@ def decode_vae(encoded: Encoded) -> Vae:
 
 
 def encode_clip(clip: Clip) -> Encoded:
-    return pack({"towers": [_weights(tower) for tower in clip.towers], "layer": clip.layer})
+    towers: list[Json] = [_weights(tower) for tower in clip.towers]
+    return pack({"towers": towers, "layer": clip.layer, "adapters": _adapters(clip.adapters)})
 
 
 def decode_clip(encoded: Encoded) -> Clip:
     data = _object(encoded.data)
-    return Clip(tuple(_weights_ref(tower) for tower in data["towers"]), data["layer"])
+    towers = tuple(_weights_ref(tower) for tower in data["towers"])
+    return Clip(towers, data["layer"], _adapter_refs(data["adapters"]))
 
 
 def encode_noise(noise: Noise) -> Encoded:
@@ -252,6 +256,28 @@ def _weights_ref(data: Json) -> WeightsRef:
     if config is None:
         raise ValueError("no configuration")
     return WeightsRef(path, known["digest"], Part(known["part"]), replace(config, family=known["family"]))
+
+
+def _adapters(refs: tuple[AdapterRef, ...]) -> list[Json]:
+    return [
+        {"path": str(ref.path), "digest": ref.digest, "strength": ref.strength, "file": _identity(ref.path)}
+        for ref in refs
+    ]
+
+
+def _adapter_refs(data: Json) -> tuple[AdapterRef, ...]:
+    if not isinstance(data, list):
+        raise TypeError("not a list of adapters")
+    return tuple(map(_adapter_ref, data))
+
+
+def _adapter_ref(data: Json) -> AdapterRef:
+    known = _object(data)
+    path = Path(known["path"])
+    identity = _identity(path)
+    if identity is None or identity != known["file"]:
+        raise ValueError(f"{path} is not the file it was")
+    return AdapterRef(path, known["digest"], float(known["strength"]))
 
 
 def _identity(path: Path) -> list[Json] | None:

@@ -14,14 +14,16 @@ from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.samplers.table import SAMPLERS
 from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef
+from nodes.weights.lora import AdapterRef
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A diffusion model: the U-Net of a file."""
+    """A diffusion model: the U-Net of a file, and the adapters it is seen through, in the order of their application."""
 
     socket_type: ClassVar[str] = "MODEL"
     weights: WeightsRef
+    adapters: tuple[AdapterRef, ...] = ()
 
     def __post_init__(self) -> None:
         _expect_parts("a MODEL", (self.weights,), ((Part.UNET,),))
@@ -33,7 +35,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """The text encoders of a model, one or (SDXL) two.
+    """The text encoders of a model, one or (SDXL) two, and the adapters they are seen through.
 
     `layer` is the layer whose output is taken, counted from the end; None is the family's own choice.
     """
@@ -41,6 +43,7 @@ class Clip:
     socket_type: ClassVar[str] = "CLIP"
     towers: tuple[WeightsRef, ...]
     layer: int | None = None
+    adapters: tuple[AdapterRef, ...] = ()
 
     def __post_init__(self) -> None:
         _expect_parts("a CLIP", self.towers, ((Part.TEXT,), (Part.TEXT, Part.TEXT_2), (Part.TEXT_2,)))

@@ -72,3 +72,9 @@ class WeightsNotFinite(WeightsError):
     """A tensor holds NaN or infinity."""
 
     code = "weights_not_finite"
+
+
+class WeightsWrongFamily(WeightsError):
+    """An adapter or a part that was made for another kind of model. The message names both."""
+
+    code = "weights_wrong_family"

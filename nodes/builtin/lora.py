@@ -1,0 +1,69 @@
+"""Adapters (LoRA and its relatives) laid over a model: nothing is loaded until the model is used."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+from graph.context import Context
+from graph.declare import FileIn, Range, node
+from graph.result import Report
+from nodes.folders import FolderError, Folders
+from nodes.sockets import Clip, Model
+from nodes.weights.load import WeightsRef
+from nodes.weights.lora import AdapterRef, check_adapter
+
+AdapterStrength = Annotated[float, Range(-100.0, 100.0, 0.01)]
+LoraName = Annotated[str, FileIn("loras")]
+
+_SHOWN = 5
+
+
+@node("LoraLoader", display_name="Load LoRA", category="loaders", returns=("MODEL", "CLIP"), lane="io")
+def lora_loader(
+    *,
+    model: Model,
+    clip: Clip,
+    lora_name: LoraName,
+    strength_model: AdapterStrength = 1.0,
+    strength_clip: AdapterStrength = 1.0,
+    context: Context,
+) -> tuple[Model, Clip, Report]:
+    """Lay an adapter over a model and its text encoder, each at its own strength. Several may follow each other."""
+    ref, report = _checked(lora_name, (model.weights, *clip.towers), context)
+    return (
+        replace(model, adapters=_with(model.adapters, ref, strength_model)),
+        replace(clip, adapters=_with(clip.adapters, ref, strength_clip)),
+        report,
+    )
+
+
+@node("LoraLoaderModelOnly", category="loaders", returns="MODEL", lane="io")
+def lora_loader_model_only(
+    *, model: Model, lora_name: LoraName, strength_model: AdapterStrength = 1.0, context: Context
+) -> tuple[Model, Report]:
+    """Lay an adapter over a model, and leave the text encoder as it is."""
+    ref, report = _checked(lora_name, (model.weights,), context)
+    return replace(model, adapters=_with(model.adapters, ref, strength_model)), report
+
+
+def _checked(name: str, targets: tuple[WeightsRef, ...], context: Context) -> tuple[AdapterRef, Report]:
+    """The adapter, if it fits these parts, and a report of what in it belongs to none of them."""
+    folders = context.service(Folders)
+    path = folders.find("loras", name)
+    if path is None:
+        raise FolderError(f"there is no LoRA {name!r}", code="file_not_found")
+    unknown = check_adapter(path, targets)
+    report = Report(
+        text=(f"{name}: {len(unknown)} unknown tensors are not used: {_listed(unknown)}",) if unknown else ()
+    )
+    return AdapterRef(path, folders.digest(path), 1.0), report
+
+
+def _with(adapters: tuple[AdapterRef, ...], ref: AdapterRef, strength: float) -> tuple[AdapterRef, ...]:
+    return (*adapters, replace(ref, strength=strength)) if strength != 0.0 else adapters
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

@@ -1,0 +1,232 @@
+"""Adapter files (LoRA and its relatives): which layers of a network they change, and the changes.
+
+`AdapterRef` names a file and a strength and travels on wires; `check_adapter` matches a file with a network by header alone;
+`load_changes` reads the tensors. Words and layouts are tables in `lora_keymaps.py`, formulas are in
+`nodes/diffusion/adapters.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from nodes.diffusion.adapters import (
+    BiasDifference,
+    Change,
+    Decomposed,
+    Difference,
+    Hadamard,
+    Kronecker,
+    LowRank,
+    low_rank_fits,
+)
+from nodes.weights.errors import WeightsWrongFamily
+from nodes.weights.files import Header, TensorEntry, read_header, read_tensors
+from nodes.weights.keymaps import Part
+from nodes.weights.load import WeightsRef, build
+from nodes.weights.lora_family import adapter_family
+from nodes.weights.lora_keymaps import layer_aliases, split_key
+
+Keys = Mapping[str, str]
+"""The tensors of one layer's change: what each is, to its key."""
+
+_KINDS: Final[Sequence[frozenset[str]]] = (
+    frozenset({"up", "down"}),
+    frozenset({"w1a", "w1b", "w2a", "w2b"}),
+    frozenset({"kron1", "kron2"}),
+    frozenset({"kron1", "kron2a", "kron2b"}),
+    frozenset({"kron1a", "kron1b", "kron2"}),
+    frozenset({"kron1a", "kron1b", "kron2a", "kron2b"}),
+    frozenset({"diff"}),
+    frozenset({"diff_b"}),
+)
+"""What must be there for a change to be one. `alpha`, `magnitude`, `mid` and the cores `t1`, `t2` come beside."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterRef:
+    """One adapter file at one strength. `digest` is that of the file's content."""
+
+    path: Path
+    digest: str
+    strength: float
+
+
+def check_adapter(path: Path, targets: Sequence[WeightsRef]) -> tuple[str, ...]:
+    """Match an adapter with the parts it is for. Returns the keys that belong to none of them; reads no weights.
+
+    Raises `WeightsWrongFamily`, naming both families, if it was made for another kind of model.
+    """
+    header = read_header(path)
+    used: set[str] = set()
+    for target in targets:
+        used |= {key for keys in _matched(header, target).values() for key in keys.values()}
+    if not used:
+        raise _wrong_family(header, targets[0], "none of its layers is in the model")
+    # An adapter may have both towers and a U-Net where only some are asked for; that is no surprise.
+    return tuple(sorted(key for key in header.tensors if key not in used and not _is_for_others(key, targets)))
+
+
+def load_changes(path: Path, target: WeightsRef) -> dict[str, tuple[Change, ...]]:
+    """The changes of each layer of a part, as stored, on the CPU. Raises a `WeightsError`."""
+    header = read_header(path)
+    matched = _matched(header, target)
+    tensors = read_tensors(header, [key for keys in matched.values() for key in keys.values()])
+    return {
+        layer: _changes({role: tensors[key].float() for role, key in keys.items()}) for layer, keys in matched.items()
+    }
+
+
+def changes_bytes(path: Path, target: WeightsRef) -> int:
+    """Bytes that `load_changes` takes."""
+    header = read_header(path)
+    keys = [key for keys in _matched(header, target).values() for key in keys.values()]
+    return sum(math.prod(header.tensors[key].shape) * torch.float32.itemsize for key in keys)
+
+
+def _matched(header: Header, target: WeightsRef) -> dict[str, Keys]:
+    """The complete changes in a file for a part, by layer."""
+    layers = _layers(target)
+    aliases = layer_aliases(target.part, target.config, layers)
+    found: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for key in header.tensors:
+        split = split_key(key)
+        if split is not None and split[0] in aliases:
+            found[aliases[split[0]]][split[1]] = key
+    for layer, keys in found.items():
+        _expect_fitting(header, target, layers[layer], keys)
+    complete = {layer: _complete(keys, layers[layer]) for layer, keys in found.items()}
+    return {layer: keys for layer, keys in complete.items() if keys}
+
+
+def _layers(target: WeightsRef) -> dict[str, nn.Module]:
+    modules = build(target.part, target.config).named_modules()
+    return {name: module for name, module in modules if isinstance(getattr(module, "weight", None), Tensor)}
+
+
+def _complete(keys: Keys, layer: nn.Module) -> Keys:
+    """The keys of changes of which everything needed is there; nothing if there is none."""
+    kinds = [kind for kind in _KINDS if kind <= keys.keys()]
+    if getattr(layer, "bias", None) is None:
+        kinds = [kind for kind in kinds if "diff_b" not in kind]
+    if not kinds:
+        return {}
+    lone = {role for kind in _KINDS for role in kind} - {role for kind in kinds for role in kind}
+    return {role: key for role, key in keys.items() if role not in lone}
+
+
+def _expect_fitting(header: Header, target: WeightsRef, layer: nn.Module, keys: Keys) -> None:
+    entries = {role: header.tensors[key] for role, key in keys.items()}
+    weight, bias = layer.weight, getattr(layer, "bias", None)
+    assert isinstance(weight, Tensor)
+    if _fits(entries, weight.shape) and (
+        "diff_b" not in entries or bias is None or math.prod(entries["diff_b"].shape) == bias.numel()
+    ):
+        return
+    first = next(iter(keys.values()))
+    raise _wrong_family(header, target, f"the shape of {first!r} does not fit a layer of {list(weight.shape)}")
+
+
+def _fits(entries: Mapping[str, TensorEntry], weight: Sequence[int]) -> bool:
+    """Whether every complete change in some tensors has as many values as the weight."""
+    shapes = {role: entry.shape for role, entry in entries.items()}
+    count = math.prod(weight)
+    if {"up", "down"} <= shapes.keys():
+        spread = math.prod(shapes["mid"][2:]) if "mid" in shapes else 1
+        return low_rank_fits(shapes["up"], (*shapes["down"], spread), weight)
+    if {"w1a", "w1b", "w2a", "w2b"} <= shapes.keys():
+        core = shapes.get("t1")
+        rows = shapes["w1a"][0] if core is None else shapes["w1a"][1]
+        return rows * shapes["w1b"][1] * math.prod(core[2:] if core else ()) == count
+    if any(role.startswith("kron") for role in shapes):
+        return _kronecker_size(shapes, "1") * _kronecker_size(shapes, "2") == count
+    return "diff" not in shapes or math.prod(shapes["diff"]) == count
+
+
+def _kronecker_size(shapes: Mapping[str, Sequence[int]], factor: str) -> int:
+    whole, a, b = (shapes.get(f"kron{factor}{end}") for end in ("", "a", "b"))
+    if whole is not None:
+        return math.prod(whole)
+    if a is None or b is None:
+        return 0
+    core = shapes.get(f"kron_t{factor}")
+    return a[1] * b[1] * math.prod(core[2:]) if core is not None else a[0] * math.prod(b[1:])
+
+
+def _changes(tensors: Mapping[str, Tensor]) -> tuple[Change, ...]:
+    """The changes that the tensors of one layer make up."""
+    deltas = [delta for read in (_low_rank, _hadamard, _kronecker, _difference) if (delta := read(tensors)) is not None]
+    magnitude = tensors.get("magnitude")
+    changes: list[Change] = [delta if magnitude is None else Decomposed(delta, magnitude) for delta in deltas]
+    if "diff_b" in tensors:
+        changes.append(BiasDifference(tensors["diff_b"].flatten()))
+    return tuple(changes)
+
+
+def _low_rank(tensors: Mapping[str, Tensor]) -> LowRank | None:
+    if "up" not in tensors:
+        return None
+    up, down = tensors["up"], tensors["down"]
+    return LowRank(up, down, _scale(tensors, down.shape[0]), tensors.get("mid"))
+
+
+def _hadamard(tensors: Mapping[str, Tensor]) -> Hadamard | None:
+    if "w1a" not in tensors:
+        return None
+    w1a, w1b, w2a, w2b = (tensors[role] for role in ("w1a", "w1b", "w2a", "w2b"))
+    return Hadamard(w1a, w1b, w2a, w2b, _scale(tensors, w1b.shape[0]), tensors.get("t1"), tensors.get("t2"))
+
+
+def _kronecker(tensors: Mapping[str, Tensor]) -> Kronecker | None:
+    if not any(role.startswith("kron") for role in tensors):
+        return None
+    # The rank that alpha is divided by is that of the factored side; two whole factors have none.
+    ranks = [tensors[role].shape[0] for role in ("kron2b", "kron1b") if role in tensors]
+    scale = _scale(tensors, ranks[0]) if ranks else 1.0
+    return Kronecker(_kronecker_factor(tensors, "1"), _kronecker_factor(tensors, "2"), scale)
+
+
+def _kronecker_factor(tensors: Mapping[str, Tensor], factor: str) -> Tensor:
+    if f"kron{factor}" in tensors:
+        return tensors[f"kron{factor}"]
+    a, b = tensors[f"kron{factor}a"], tensors[f"kron{factor}b"]
+    core = tensors.get(f"kron_t{factor}")
+    if core is None:
+        return (a @ b.flatten(1)).reshape(a.shape[0], *b.shape[1:])
+    return torch.einsum("rsxy,si,ro->oixy", core, b, a)
+
+
+def _difference(tensors: Mapping[str, Tensor]) -> Difference | None:
+    return Difference(tensors["diff"]) if "diff" in tensors else None
+
+
+def _scale(tensors: Mapping[str, Tensor], rank: int) -> float:
+    """alpha / rank; 1 for a file without alpha."""
+    return float(tensors["alpha"]) / rank if "alpha" in tensors else 1.0
+
+
+def _is_for_others(key: str, targets: Sequence[WeightsRef]) -> bool:
+    """Whether a key is meant for a part that was not asked for."""
+    is_text = key.removeprefix("base_model.model.").startswith(("lora_te", "text_encoder"))
+    asked = {target.part is not Part.UNET for target in targets}
+    return is_text not in asked
+
+
+def _wrong_family(header: Header, target: WeightsRef, why: str) -> WeightsWrongFamily:
+    made_for, model = adapter_family(header), target.config.family
+    if made_for is None:
+        return WeightsWrongFamily(
+            f"{header.path.name} is no adapter for a {model} model, and of no family known here: {why}",
+            hint="Use an adapter that was trained for this kind of model.",
+        )
+    return WeightsWrongFamily(
+        f"{header.path.name} is an adapter for {made_for} models, and this is a {model} model: {why}",
+        hint="Use an adapter that was trained for this kind of model, or the model it was trained for.",
+    )
