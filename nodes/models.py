@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import torch
 
@@ -23,8 +24,13 @@ from nodes.diffusion.vae import Vae
 from nodes.diffusion.views import ModuleT
 from nodes.folders import FolderError, Folders
 from nodes.memory.residency import Residency
+from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef
 from nodes.weights.lora import AdapterRef, changes_bytes, load_changes
+
+TEXT_ROUNDED_TO: Final = torch.float16
+"""Text encoders with adapters hold their weights in half precision, whatever they compute in: pictures with a LoRA depend on
+that rounding by more than on anything else, and the pictures people have were made with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ class Models:
                 )
                 for layer, some in by_layer.items():
                     changes[layer] += [Applied(change, adapter.strength) for change in some]
-            yield adapted(module, changes)
+            yield adapted(module, changes, None if ref.part is Part.UNET else TEXT_ROUNDED_TO)
 
     def _located(self, ref: WeightsRef) -> WeightsRef:
         """The reference with a path that leads to its content."""

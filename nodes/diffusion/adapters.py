@@ -132,16 +132,21 @@ class Applied:
     strength: float = 1.0
 
 
-def adapted(module: ModuleT, changes: Mapping[str, Sequence[Applied]]) -> ModuleT:
-    """A view of `module` in which some layers, by dotted name, are changed in the given order."""
-    return with_layers(module, {name: _changed(module.get_submodule(name), some) for name, some in changes.items()})
+def adapted(
+    module: ModuleT, changes: Mapping[str, Sequence[Applied]], rounded_to: torch.dtype | None = None
+) -> ModuleT:
+    """A view of `module` in which some layers, by dotted name, are changed in the given order.
+
+    With `rounded_to`, changed weights are rounded to that precision, whatever the layer computes in.
+    """
+    layers = {name: module.get_submodule(name) for name in changes}
+    return with_layers(module, {name: _changed(layer, changes[name], rounded_to) for name, layer in layers.items()})
 
 
 def merged(layer: nn.Module, changes: Sequence[Applied]) -> dict[str, Tensor | None]:
-    """Weight and bias of a layer after all changes, computed in float32 and returned in the layer's precision."""
-    stored = cast("Tensor", layer.weight)
-    stored_bias = cast("Tensor | None", layer.bias if hasattr(layer, "bias") else None)
-    weight, bias = stored.float(), None if stored_bias is None else stored_bias.float()
+    """Weight and bias of a layer after all changes, in float32."""
+    stored_bias = cast("Tensor | None", getattr(layer, "bias", None))
+    weight, bias = cast("Tensor", layer.weight).float(), None if stored_bias is None else stored_bias.float()
     for one in changes:
         match one.change:
             case Multiplied(factor):
@@ -150,7 +155,7 @@ def merged(layer: nn.Module, changes: Sequence[Applied]) -> dict[str, Tensor | N
                 bias = None if bias is None else bias + one.strength * values
             case _:
                 weight = weight + one.strength * one.change.delta(weight)
-    return {"weight": weight.to(stored.dtype), "bias": None if bias is None else bias.to(stored.dtype)}
+    return {"weight": weight, "bias": bias}
 
 
 class BranchedLayer(nn.Module):
@@ -178,23 +183,28 @@ class BranchedLayer(nn.Module):
 class MergedLayer(nn.Module):
     """A layer whose changed weight is made at each call: for changes that have no cheaper form."""
 
-    def __init__(self, base: nn.Module, changes: Sequence[Applied]) -> None:
+    def __init__(self, base: nn.Module, changes: Sequence[Applied], rounded_to: torch.dtype | None) -> None:
         super().__init__()
         self.base = base
-        device = cast("Tensor", base.weight).device
-        self.changes = tuple(replace(one, change=_moved(one.change, device, torch.float32)) for one in changes)
+        weight = cast("Tensor", base.weight)
+        self.dtype = weight.dtype
+        self.rounded_to = self.dtype if rounded_to is None else rounded_to
+        self.changes = tuple(replace(one, change=_moved(one.change, weight.device, torch.float32)) for one in changes)
 
     def forward(self, x: Tensor) -> Tensor:
-        layer = with_parameters(self.base, merged(self.base, self.changes))
-        out: Tensor = layer(x)
+        parameters = {
+            name: None if parameter is None else parameter.to(self.rounded_to).to(self.dtype)
+            for name, parameter in merged(self.base, self.changes).items()
+        }
+        out: Tensor = with_parameters(self.base, parameters)(x)
         return out
 
 
-def _changed(layer: nn.Module, changes: Sequence[Applied]) -> nn.Module:
+def _changed(layer: nn.Module, changes: Sequence[Applied], rounded_to: torch.dtype | None) -> nn.Module:
     cheap = all(isinstance(one.change, LowRank | BiasDifference | Multiplied) for one in changes)
-    if cheap and isinstance(layer, nn.Linear | nn.Conv2d):
+    if cheap and rounded_to is None and isinstance(layer, nn.Linear | nn.Conv2d):
         return BranchedLayer(layer, changes)
-    return MergedLayer(layer, changes)
+    return MergedLayer(layer, changes, rounded_to)
 
 
 def _branch(layer: nn.Linear | nn.Conv2d, low_rank: LowRank, x: Tensor) -> Tensor:
