@@ -229,6 +229,8 @@ def _input(name: str, annotation: object, default: Any, place: str) -> tuple[Inp
     if get_origin(annotation) is Literal:
         marks += (Choices(get_args(annotation)),)
         annotation = str
+    if is_list and isinstance(default, list) and len(default) == 1:
+        (default,) = default  # `= [1]` for a list of numbers: 1 is what its field says
     widget = _widget(annotation, marks, place)
     kind = "COMBO" if isinstance(widget, Choice | FileChoice) else socket_type(annotation, place)
     one = Input(

@@ -120,20 +120,20 @@ def encode_png(pixels: Tensor, texts: Mapping[str, str], *, compression: int = _
     for keyword, text in texts.items():
         information.add_text(keyword, text)
     buffer = io.BytesIO()
-    _to_pillow(pixels).save(buffer, format="PNG", pnginfo=information, compress_level=compression)
+    to_pillow(pixels).save(buffer, format="PNG", pnginfo=information, compress_level=compression)
     return buffer.getvalue()
 
 
 def encode_jpeg(pixels: Tensor, *, largest_side: int, quality: int = 95) -> bytes:
     """One picture [H, W, 3] as JPEG, made no larger than `largest_side`: what a preview sends."""
-    image = _to_pillow(pixels)
+    image = to_pillow(pixels)
     image.thumbnail((largest_side, largest_side), Pillow.Resampling.BILINEAR)
     buffer = io.BytesIO()
     image.save(buffer, format="JPEG", quality=quality)
     return buffer.getvalue()
 
 
-def _to_pillow(pixels: Tensor) -> Pillow.Image:
+def to_pillow(pixels: Tensor) -> Pillow.Image:
     """Eight bits a channel, rounded down, as the pictures that people compare with are."""
     levels = (pixels.detach().float().cpu() * 255.0).clamp(0.0, 255.0).to(torch.uint8).numpy()
     return Pillow.fromarray(levels[:, :, 0] if levels.shape[2] == 1 else levels)

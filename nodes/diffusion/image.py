@@ -98,16 +98,24 @@ def blend(image1: Tensor, image2: Tensor, blend_factor: float, blend_mode: str) 
 
 def blur(image: Tensor, radius: int, sigma: float) -> Tensor:
     """Convolution with a Gaussian over 2 radius + 1 pixels a side, whose `sigma` is in units of the radius."""
-    return image if radius == 0 else _convolve(image, _gaussian(radius, sigma).to(image))
+    return image if radius == 0 else _convolve(image, gaussian_kernel(radius, sigma).to(image))
 
 
 def sharpen(image: Tensor, radius: int, sigma: float, alpha: float) -> Tensor:
     """Unsharp masking: the blurred picture subtracted, 10 `alpha` times, in one convolution."""
     if radius == 0:
         return image
-    kernel = _gaussian(radius, sigma) * -(alpha * 10)
+    kernel = gaussian_kernel(radius, sigma) * -(alpha * 10)
     kernel[radius, radius] += 1.0 - kernel.sum()
     return _convolve(image, kernel.to(image)).clamp(0.0, 1.0)
+
+
+def gaussian_kernel(radius: int, sigma: float) -> Tensor:
+    """A Gaussian over 2 radius + 1 pixels a side that sums to 1; `sigma` is in units of the radius."""
+    along = torch.linspace(-1, 1, 2 * radius + 1)
+    squared = along.reshape(-1, 1) ** 2 + along.reshape(1, -1) ** 2
+    kernel = (-squared / (2.0 * sigma**2)).exp()
+    return kernel / kernel.sum()
 
 
 def _distance_to_extended(height: int, width: int, sides: tuple[int, int, int, int]) -> Tensor:
@@ -121,13 +129,6 @@ def _distance_to_extended(height: int, width: int, sides: tuple[int, int, int, i
         if extended > 0:
             distance = distance.minimum(to_side)
     return distance
-
-
-def _gaussian(radius: int, sigma: float) -> Tensor:
-    along = torch.linspace(-1, 1, 2 * radius + 1)
-    squared = along.reshape(-1, 1) ** 2 + along.reshape(1, -1) ** 2
-    kernel = (-squared / (2.0 * sigma**2)).exp()
-    return kernel / kernel.sum()
 
 
 def _convolve(image: Tensor, kernel: Tensor) -> Tensor:

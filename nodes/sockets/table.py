@@ -11,6 +11,7 @@ from torch import Tensor
 from graph.values import Encoded, ValueType, value_type
 from nodes.sockets import encoding
 from nodes.sockets.handles import Clip, Conditioning, Guider, Model, Noise, Sampler, Vae
+from nodes.sockets.operations import LatentOperation, decode_latent_operation, encode_latent_operation
 from nodes.sockets.tensors import Image, Latent, Mask, ScaledLatent, Sigmas
 from nodes.weights.load import WeightsRef
 
@@ -151,5 +152,11 @@ VALUE_TYPES: Final[tuple[ValueType[object], ...]] = (
             (*_conditioning_tensors(guider.positive), *_conditioning_tensors(guider.negative))
         ),
         describe=lambda guider: f"GUIDER {guider.model.config.family} cfg {guider.cfg}",
+    ),
+    _type(
+        LatentOperation,
+        encode_latent_operation,
+        decode_latent_operation,
+        describe=lambda operation: f"LATENT_OPERATION {operation.function}",
     ),
 )
