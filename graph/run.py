@@ -247,7 +247,7 @@ class Execution:
         twin = self.twins.get(task.key)
         if twin is None or twin is task:
             return False
-        if twin.busy:
+        if twin.busy or (twin.expanded and not task.inner):  # inside an expansion it might be waiting for itself
             return self.demand.wait(task, [twin], KNOWN)
         task.hit = self.cache.find(task.key) if twin.ran else None
         return task.hit is not None and self._answer(task)

@@ -97,6 +97,11 @@ class Task:
         return self.name != self.display
 
     @property
+    def expanded(self) -> bool:
+        """Whether its expansion is under way."""
+        return bool(self.returned or self.parts)
+
+    @property
     def broken(self) -> bool:
         return self.failure is not None or bool(self.skipped)
 

@@ -157,6 +157,12 @@ def pass_on(*, value: object) -> object:
     return value
 
 
+@node("Clamp", category="toy", returns="out", lane="inline")
+def clamp(*, value: int, most: int = 3) -> int:
+    """At most `most`: many inputs, few outputs."""
+    return min(value, most)
+
+
 @node("NotFinite", category="toy", returns="out", lane="inline")
 def not_finite(*, kind: str = "nan") -> float:
     """A float that JSON does not have."""
@@ -169,7 +175,7 @@ def not_finite(*, kind: str = "nan") -> float:
 @node("Paint", category="toy", returns="out")
 def paint(*, shade: Annotated[int, Range(0, 255)] = 0, size: Annotated[int, Range(1, 10_000)] = 4) -> Tile:
     """A tile of one shade."""
-    return Tile(bytes([shade]) * size)
+    return Tile(bytes([shade % 256]) * size)
 
 
 @node("Blend", category="toy", returns="out")
@@ -299,6 +305,16 @@ def switch(
 ) -> object:
     """Evaluates only the branch it passes on."""
     return yes if on else no
+
+
+def _choose_needs(*, on: int, yes: object, no: object) -> list[str]:
+    return ["yes" if on % 2 else "no"]
+
+
+@node("Choose", category="toy", returns="out", lane="inline", needs=_choose_needs)
+def choose(*, on: int, yes: Annotated[int, Lazy(), SocketOnly()], no: Annotated[int, Lazy(), SocketOnly()]) -> int:
+    """A switch that turns on odd numbers and gives a small value."""
+    return yes if on % 2 else no
 
 
 def _first_needs(*, a: int | None, b: int | None, c: int | None) -> list[str]:

@@ -142,7 +142,7 @@ CASES = {
     "a link": Case(
         TEXT_TO_TILE,
         literal("blend", "a", of("paint")),
-        {"copy": CACHED, "blend": ("run", "`a` now comes from `paint`.out"), "end": ("run", "upstream `blend`")},
+        {"blend": ("run", "`a` now comes from `paint`.out"), "end": ("run", "upstream `blend`")},
     ),
     "a literal": Case(
         TEXT_TO_TILE,
