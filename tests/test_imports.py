@@ -1,0 +1,66 @@
+"""The arrows of the house, and what starting up may not cost."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+HEAVY = {"torch", "transformers", "aiohttp", "numpy", "PIL", "networkx", "safetensors", "jsonschema", "asyncio.events"}
+
+
+def _loaded_by(code: str) -> set[str]:
+    """The modules that a fresh interpreter has after running `code`."""
+    program = f"{code}\nimport sys\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_the_import_contracts_hold() -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "without"),
+    [
+        ("import graph", HEAVY | {"json", "asyncio", "sqlite3"}),
+        ("import graph.plan, graph.run, graph.cache.disk", HEAVY - {"asyncio.events"}),
+        ("import graph.document, graph.schema, graph.bind", HEAVY),
+        ("import graph.comfyui", HEAVY),
+        ("import nodes.catalogue", HEAVY),
+        ("import nodes.catalogue; nodes.catalogue.load_catalogue()", {"torch", "transformers", "aiohttp"}),
+    ],
+)
+def test_what_an_import_does_not_pull_in(code: str, without: set[str]) -> None:
+    assert _loaded_by(code) & without == set()
+
+
+def test_the_graph_package_names_no_other_package_of_ours() -> None:
+    names = _loaded_by("import graph.run, graph.expand, graph.comfyui")
+    assert {name.partition(".")[0] for name in names} & {"nodes", "server", "tests"} == set()
+
+
+def test_no_test_folder_is_a_package() -> None:
+    """With an `__init__.py` here, `import graph` inside a test would find the folder of its tests."""
+    assert list((ROOT / "tests").rglob("__init__.py")) == []
+
+
+def test_no_file_is_longer_than_a_concept() -> None:
+    packages = (ROOT / name for name in ("graph", "nodes", "server"))
+    long = {str(path): count for package in packages for path in package.rglob("*.py") if (count := _lines(path)) > 450}
+    assert long == {}
+
+
+def _lines(path: Path) -> int:
+    return len(path.read_text("utf-8").splitlines())
