@@ -1,0 +1,35 @@
+"""`python -m bench`: every figure the project holds itself to, as a table and as JSON (bench-results/latest.json)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from bench import engine, pictures
+from bench.rows import Row, table
+
+SUITES: Final = {"engine": engine.rows, "pictures": pictures.rows}
+
+
+def main() -> int:
+    """Run the suites asked for and print what was measured."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("suites", nargs="*", choices=[*SUITES], help="default: all")
+    parser.add_argument("--json", type=Path, default=Path("bench-results/latest.json"), metavar="FILE")
+    options = parser.parse_args()
+    rows: list[Row] = []
+    for name in options.suites or SUITES:
+        rows += SUITES[name]()
+    print("\n".join(table(rows)))
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps([{**asdict(row), "met": row.met} for row in rows], indent=2) + "\n")
+    print(f"\n{options.json}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
