@@ -17,6 +17,7 @@ from torch import Tensor
 from nodes.diffusion.batch import repeat_to_batch
 from nodes.diffusion.conditioning import Area, Region, cell_weights
 from nodes.diffusion.denoiser import Denoiser, NetworkInputs
+from nodes.diffusion.schedule import NoiseSchedule
 
 # Divides cells that no region covers: their prediction is 0.
 _NO_WEIGHT = 1e-37
@@ -31,6 +32,10 @@ class Guidance:
     positive: tuple[Region, ...]
     negative: tuple[Region, ...]
     cfg: float
+
+    @property
+    def schedule(self) -> NoiseSchedule:
+        return self.denoiser.schedule
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """The guided prediction; at a cfg of 1 the negative side has no say and is not computed."""

@@ -16,6 +16,7 @@ from nodes.diffusion.batch import repeat_to_batch
 from nodes.diffusion.denoiser import add_noise
 from nodes.diffusion.resize import resize
 from nodes.diffusion.samplers.step import Denoise
+from nodes.diffusion.schedule import NoiseSchedule
 from nodes.diffusion.vae import crop_to_multiple
 
 
@@ -30,6 +31,10 @@ class MaskedDenoise:
     latent: Tensor
     noise: Tensor
     mask: Tensor
+
+    @property
+    def schedule(self) -> NoiseSchedule:
+        return self.denoise.schedule
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         return self._keep(self.denoise(self._enter(x, sigma), sigma))

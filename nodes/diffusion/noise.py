@@ -40,3 +40,8 @@ def gaussian_noise(seed: int, like: Tensor, sigmas: Tensor, drawn: int) -> Noise
     for _ in range(drawn):
         draw()
     return lambda sigma, sigma_next: draw().to(like.device)  # noqa: ARG005
+
+
+def no_noise(seed: int, like: Tensor, sigmas: Tensor, drawn: int) -> Noise:  # noqa: ARG001
+    """For samplers that draw none: zeros, if they are asked for."""
+    return lambda sigma, sigma_next: torch.zeros_like(like)  # noqa: ARG005

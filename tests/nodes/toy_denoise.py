@@ -6,14 +6,17 @@ import torch
 from torch import Tensor
 
 from nodes.diffusion.conditioning import ConditioningEntry
-from nodes.diffusion.config import ModelConfig, UNetConfig
+from nodes.diffusion.config import ModelConfig, ScheduleConfig, UNetConfig
 from nodes.diffusion.sampling import DiffusionModel, diffusion_model
+from nodes.diffusion.schedule import noise_schedule
 
 SHAPE = (1, 4, 6, 8)
 
 
 class ToyDenoise:
     """The prediction that the reference samplers ran on (`shared/golden/README.md`)."""
+
+    schedule = noise_schedule(ScheduleConfig())
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         shrunk = x / (1 + sigma**2) * (1 + 0.15 * torch.sin(3 * x / (1 + sigma)))

@@ -3,6 +3,9 @@
 A sampler is a generator function `(denoise, x, sigmas, noise, past) -> Iterator[Step]`. It holds nothing between steps
 that is not in the steps it yielded, so whoever iterates can show progress, stop, keep steps, and go on later by
 passing the last ones back as `past`. Sigmas are zero-dimensional float32 tensors on the CPU throughout.
+
+Formulas are in the coordinates of Karras et al. (2022): x = latent + sigma * noise, without the scale of
+variance-preserving models. Papers that write alpha and lambda = log(alpha / sigma) have alpha = 1 here.
 """
 
 from __future__ import annotations
@@ -13,12 +16,16 @@ from typing import Protocol
 
 from torch import Tensor
 
+from nodes.diffusion.schedule import NoiseSchedule
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """One finished step: it went from `sigma` to `sigma_next` and arrived at `x`, having predicted `denoised`.
 
-    `index` counts from 0 to `total - 1`. `x` and `denoised` are [B, C, h, w] in the network's scaled latent space.
+    `index` counts from 0 to `total - 1`; an adaptive sampler only estimates `total` until its last step. `x` and `denoised`
+    are [B, C, h, w] in the network's scaled latent space. `carry` is what the sampler itself wants to be told of this step
+    later, and `drawn` how many draws of noise the run had made when the step was done.
     """
 
     index: int
@@ -27,6 +34,8 @@ class Step:
     sigma_next: float
     x: Tensor
     denoised: Tensor
+    carry: tuple[Tensor, ...] = ()
+    drawn: int = 0
 
 
 Past = tuple[Step, ...]
@@ -34,6 +43,10 @@ Past = tuple[Step, ...]
 
 class Denoise(Protocol):
     """The model as samplers see it: a noisy latent [B, C, h, w] and its sigma to a prediction of the clean latent."""
+
+    @property
+    def schedule(self) -> NoiseSchedule:
+        """The noise that the model was trained on, for samplers that treat parts of it differently."""
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """The guided prediction."""
@@ -70,8 +83,8 @@ class Interval:
         """Whether the step arrives at no noise at all."""
         return bool(self.sigma_next == 0)
 
-    def arrive(self, x: Tensor, denoised: Tensor) -> Step:
-        return Step(self.index, self.total, float(self.sigma), float(self.sigma_next), x, denoised)
+    def arrive(self, x: Tensor, denoised: Tensor, *carry: Tensor) -> Step:
+        return Step(self.index, self.total, float(self.sigma), float(self.sigma_next), x, denoised, carry)
 
 
 def intervals(sigmas: Tensor, past: Past) -> Iterator[Interval]:
@@ -80,6 +93,11 @@ def intervals(sigmas: Tensor, past: Past) -> Iterator[Interval]:
     total = len(sigmas) - 1
     for index in range(past[-1].index + 1 if past else 0, total):
         yield Interval(index, total, sigmas[index], sigmas[index + 1])
+
+
+def latest(steps: Past, count: int) -> Past:
+    """The last `count` of some steps, oldest first; fewer where there are fewer."""
+    return steps[max(0, len(steps) - count) :]
 
 
 def derivative(x: Tensor, sigma: Tensor, denoised: Tensor) -> Tensor:
