@@ -21,7 +21,7 @@ from nodes.diffusion.inpaint import MaskedDenoise, latent_noise_mask
 from nodes.diffusion.inputs import Canvas, Side, network_inputs
 from nodes.diffusion.noise import seeded_noise
 from nodes.diffusion.samplers.step import Denoise, Past, Step
-from nodes.diffusion.samplers.table import Sampler
+from nodes.diffusion.samplers.table import Sampler, take_steps
 from nodes.diffusion.schedule import noise_schedule
 
 
@@ -62,15 +62,11 @@ def diffusion_model(config: ModelConfig, network: Network) -> DiffusionModel:
 def sample(run: Run, past: Past = ()) -> Iterator[Step]:
     """The steps of a run, each as it is done; those after `past` if some are done already.
 
-    `past` needs the last finished step and `run.sampler.history` steps before it. Nothing is yielded where there is no way
-    to go: the latent stays as it is.
+    `past` needs the last `run.sampler.history` finished steps. Nothing is yielded where there is no way to go: the latent
+    stays as it is.
     """
-    if len(run.sigmas) < 2:
-        return
-    done = past[-1].index + 1 if past else 0
-    noise = run.sampler.noise(run.seed, run.latent, run.sigmas, done * run.sampler.draws)
-    x = past[-1].x if past else start(run)
-    yield from run.sampler.sample(guided(run), x, run.sigmas, noise, past)
+    if len(run.sigmas) >= 2:
+        yield from take_steps(run.sampler, guided(run), start(run), run.sigmas, run.seed, past)
 
 
 def start(run: Run) -> Tensor:

@@ -1,4 +1,4 @@
-"""Euler and Heun: first- and second-order steps along the probability flow ODE (Karras et al., 2022)."""
+"""Euler: first-order steps along the probability flow ODE (Karras et al., 2022)."""
 
 from __future__ import annotations
 
@@ -47,17 +47,4 @@ def euler_ancestral(
         x = euler_step(x, denoised, at.sigma, sigma_down)
         if not at.is_last:
             x = x + noise(at.sigma, at.sigma_next) * (s_noise * sigma_up)
-        yield at.arrive(x, denoised)
-
-
-def heun(denoise: Denoise, x: Tensor, sigmas: Tensor, noise: Noise, past: Past = ()) -> Iterator[Step]:  # noqa: ARG001
-    """Heun's method: the mean of the slopes at both ends (Karras et al., 2022, algorithm 1)."""
-    for at in intervals(sigmas, past):
-        denoised = denoise(x, at.sigma)
-        ahead = euler_step(x, denoised, at.sigma, at.sigma_next)
-        if not at.is_last:
-            slope = derivative(x, at.sigma, denoised)
-            slope_ahead = derivative(ahead, at.sigma_next, denoise(ahead, at.sigma_next))
-            ahead = x + (slope + slope_ahead) / 2 * (at.sigma_next - at.sigma)
-        x = ahead
         yield at.arrive(x, denoised)

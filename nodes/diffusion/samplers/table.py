@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from torch import Tensor
 
-from nodes.diffusion.noise import gaussian_noise
-from nodes.diffusion.samplers.dpm import dpmpp_2m
-from nodes.diffusion.samplers.euler import euler, euler_ancestral, heun
-from nodes.diffusion.samplers.step import Noise, Sample
+from nodes.diffusion.brownian import brownian_noise, brownian_noise_on_device
+from nodes.diffusion.noise import gaussian_noise, no_noise
+from nodes.diffusion.samplers.cfg_pp import (
+    dpmpp_2m_cfg_pp,
+    dpmpp_2s_ancestral_cfg_pp,
+    euler_cfg_pp,
+    gradient_estimation_cfg_pp,
+    res_multistep_cfg_pp,
+)
+from nodes.diffusion.samplers.ddpm import ddpm
+from nodes.diffusion.samplers.dpm_2 import dpm_2, dpm_2_ancestral
+from nodes.diffusion.samplers.dpm_adaptive import dpm_adaptive
+from nodes.diffusion.samplers.dpm_solver import dpm_fast
+from nodes.diffusion.samplers.dpmpp import dpmpp_2m, dpmpp_2s_ancestral
+from nodes.diffusion.samplers.dpmpp_sde import dpmpp_2m_sde, dpmpp_3m_sde, dpmpp_sde
+from nodes.diffusion.samplers.er_sde import er_sde
+from nodes.diffusion.samplers.euler import euler, euler_ancestral
+from nodes.diffusion.samplers.gradient_estimation import gradient_estimation
+from nodes.diffusion.samplers.heun import heun, heunpp2
+from nodes.diffusion.samplers.lcm import lcm
+from nodes.diffusion.samplers.multistep import deis, ipndm, ipndm_v, lms
+from nodes.diffusion.samplers.res_multistep import res_multistep
+from nodes.diffusion.samplers.sa_solver import sa_solver, sa_solver_pece
+from nodes.diffusion.samplers.seeds import seeds_2, seeds_3
+from nodes.diffusion.samplers.step import Denoise, Noise, Past, Sample, Step
+from nodes.diffusion.samplers.uni_pc import uni_pc, uni_pc_bh2
 
 NoiseSource = Callable[[int, Tensor, Tensor, int], Noise]
 
@@ -20,27 +43,89 @@ NoiseSource = Callable[[int, Tensor, Tensor, int], Noise]
 class Sampler:
     """A sampling function and its habits.
 
-    `history`: how many finished steps it must be given to go on after them (0 means that `x` is enough).
+    `history`: how many finished steps it must be given to go on after them, at least one.
     `noise`: the kind of noise it wants, made from a seed, a latent, the run's sigmas and the draws already made.
-    `draws`: how often it draws noise in a step that does not arrive at sigma 0.
     `drops_penultimate`: it is meant for schedules without their smallest sigma.
     `redraws_kept`: under a noise mask, what is kept gets noise of its own and not the run's.
     `uses_uncond`: it asks for the unconditional prediction too, whatever the cfg.
     """
 
     sample: Sample
-    history: int = 0
-    draws: int = 0
-    noise: NoiseSource = gaussian_noise
+    history: int = 1
+    noise: NoiseSource = no_noise
     drops_penultimate: bool = False
     redraws_kept: bool = False
     uses_uncond: bool = False
 
 
+@dataclass(slots=True, eq=False)
+class _Counted:
+    """Noise that counts its draws, from those made before it."""
+
+    noise: Noise
+    drawn: int
+
+    def __call__(self, sigma: Tensor, sigma_next: Tensor) -> Tensor:
+        self.drawn += 1
+        return self.noise(sigma, sigma_next)
+
+
+def take_steps(
+    sampler: Sampler, denoise: Denoise, x: Tensor, sigmas: Tensor, seed: int, past: Past = ()
+) -> Iterator[Step]:
+    """The steps of a sampler from x [B, C, h, w], each as it is done, with noise from `seed` where it draws any.
+
+    After `past`, which holds the last `sampler.history` finished steps, it goes on to the same bits from there.
+    """
+    x, drawn = (past[-1].x, past[-1].drawn) if past else (x, 0)
+    noise = _Counted(sampler.noise(seed, x, sigmas, drawn), drawn)
+    for step in sampler.sample(denoise, x, sigmas, noise, past):
+        yield replace(step, drawn=noise.drawn)
+
+
 SAMPLERS: Final[Mapping[str, Sampler]] = {
     "euler": Sampler(euler),
-    "euler_ancestral": Sampler(euler_ancestral, draws=1),
+    "euler_cfg_pp": Sampler(euler_cfg_pp, uses_uncond=True),
+    "euler_ancestral": Sampler(euler_ancestral, noise=gaussian_noise),
+    "euler_ancestral_cfg_pp": Sampler(partial(euler_cfg_pp, eta=1.0), noise=gaussian_noise, uses_uncond=True),
     "heun": Sampler(heun),
-    "dpmpp_2m": Sampler(dpmpp_2m, history=1),
+    "heunpp2": Sampler(heunpp2),
+    "dpm_2": Sampler(dpm_2, drops_penultimate=True),
+    "dpm_2_ancestral": Sampler(dpm_2_ancestral, noise=gaussian_noise, drops_penultimate=True),
+    "lms": Sampler(lms, history=3),
+    "dpm_fast": Sampler(dpm_fast),
+    "dpm_adaptive": Sampler(dpm_adaptive),
+    "dpmpp_2s_ancestral": Sampler(dpmpp_2s_ancestral, noise=gaussian_noise),
+    "dpmpp_2s_ancestral_cfg_pp": Sampler(dpmpp_2s_ancestral_cfg_pp, noise=gaussian_noise, uses_uncond=True),
+    "dpmpp_sde": Sampler(dpmpp_sde, noise=brownian_noise),
+    "dpmpp_sde_gpu": Sampler(dpmpp_sde, noise=brownian_noise_on_device),
+    "dpmpp_2m": Sampler(dpmpp_2m),
+    "dpmpp_2m_cfg_pp": Sampler(dpmpp_2m_cfg_pp, uses_uncond=True),
+    "dpmpp_2m_sde": Sampler(dpmpp_2m_sde, noise=brownian_noise),
+    "dpmpp_2m_sde_gpu": Sampler(dpmpp_2m_sde, noise=brownian_noise_on_device),
+    "dpmpp_2m_sde_heun": Sampler(partial(dpmpp_2m_sde, solver_type="heun"), noise=brownian_noise),
+    "dpmpp_2m_sde_heun_gpu": Sampler(partial(dpmpp_2m_sde, solver_type="heun"), noise=brownian_noise_on_device),
+    "dpmpp_3m_sde": Sampler(dpmpp_3m_sde, history=2, noise=brownian_noise),
+    "dpmpp_3m_sde_gpu": Sampler(dpmpp_3m_sde, history=2, noise=brownian_noise_on_device),
+    "ddpm": Sampler(ddpm, noise=gaussian_noise),
+    "lcm": Sampler(lcm, noise=gaussian_noise),
+    "ipndm": Sampler(ipndm, history=3),
+    "ipndm_v": Sampler(ipndm_v, history=3),
+    "deis": Sampler(deis, history=2),
+    "res_multistep": Sampler(res_multistep),
+    "res_multistep_cfg_pp": Sampler(res_multistep_cfg_pp, uses_uncond=True),
+    "res_multistep_ancestral": Sampler(partial(res_multistep, eta=1.0), noise=gaussian_noise),
+    "res_multistep_ancestral_cfg_pp": Sampler(
+        partial(res_multistep_cfg_pp, eta=1.0), noise=gaussian_noise, uses_uncond=True
+    ),
+    "gradient_estimation": Sampler(gradient_estimation),
+    "gradient_estimation_cfg_pp": Sampler(gradient_estimation_cfg_pp, uses_uncond=True),
+    "er_sde": Sampler(er_sde, history=2, noise=gaussian_noise),
+    "seeds_2": Sampler(seeds_2, noise=gaussian_noise),
+    "seeds_3": Sampler(seeds_3, noise=gaussian_noise),
+    "sa_solver": Sampler(sa_solver, history=3, noise=gaussian_noise),
+    "sa_solver_pece": Sampler(sa_solver_pece, history=3, noise=gaussian_noise),
     "ddim": Sampler(euler, redraws_kept=True),
+    "uni_pc": Sampler(uni_pc, history=3, drops_penultimate=True),
+    "uni_pc_bh2": Sampler(uni_pc_bh2, history=3, drops_penultimate=True),
 }
