@@ -57,7 +57,10 @@ def loads(text: str | bytes, *, source: str = "document", max_bytes: int = MAX_B
 
 def canonical(value: object) -> bytes:
     """The one byte form of a JSON value: sorted keys, no spaces, ASCII. Keys are hashes of this."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return _CANONICAL.encode(value).encode("ascii")
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 class _DuplicateKeyError(Exception):

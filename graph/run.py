@@ -179,18 +179,20 @@ class Execution:
         """Make the key, once the sources it depends on are identified or known. True when there is one."""
         if task.recipe is not None:
             return True
-        levels = {port: self._level(task, port, link) for port, link in task.bound.links.items()}
-        sources = {port: self.tasks[link.node] for port, link in task.bound.links.items()}
-        if any([self.demand.wait(task, [sources[port]], level) for port, level in levels.items()]):
+        links = [
+            (port, link, self.tasks[link.node], self._level(task, port, link))
+            for port, link in task.bound.links.items()
+        ]
+        if any([self.demand.wait(task, [source], level) for _, _, source, level in links]):
             return False
         fingerprints: dict[str, str] = {}
-        for port, source in sources.items():
-            if source.broken and (source.recipe is None or levels[port] > IDENTITY):
-                return not self._breaks(task, [source])
-            output = task.bound.links[port].output
-            content = source.content.get(output) if levels[port] > IDENTITY else None
-            fingerprints[port] = source_fingerprint(source.key, output, content)
-        linked = {port: self._items(task.bound.links[port]) for port, level in levels.items() if level == VALUE}
+        for port, link, source, level in links:
+            if source.broken and (source.recipe is None or level > IDENTITY):
+                self._breaks(task, [source])
+                return False
+            content = source.content.get(link.output) if level > IDENTITY else None
+            fingerprints[port] = source_fingerprint(source.key, link.output, content)
+        linked = {port: self._items(link) for port, link, _, level in links if level == VALUE}
         digests = file_digests(task.name, task.bound, self.files, linked)
         task.recipe = recipe(task.bound, digests, fingerprints, self.plan.environment)
         task.hit = self.cache.find(task.key)

@@ -24,7 +24,6 @@ from typing import Final, cast
 from graph.cache import blob
 from graph.cache.entry import Entry, Hit
 from graph.cache.index import Index
-from graph.json import JsonObject, canonical
 from graph.values import UnknownTypeError, Values
 
 SMALLEST_ROW: Final = 512
@@ -40,7 +39,7 @@ _INSERT: Final = "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?)"
 @dataclass(frozen=True, slots=True)
 class _Row:
     key: str
-    meta: JsonObject
+    meta: str
     checksum: str | None
     bytes: int
     seconds: float
@@ -190,9 +189,10 @@ class DiskStore:
         encoded = blob.encode(entry, self._values)
         if encoded is None:
             return None
-        meta, tensors = encoded
+        described, tensors = encoded
+        meta = json.dumps(described)
         if not tensors:
-            return _Row(key, meta, None, SMALLEST_ROW + len(canonical(meta)), entry.seconds)
+            return _Row(key, meta, None, SMALLEST_ROW + len(meta), entry.seconds)
         data = blob.pack(tensors)
         if len(data) > self.cap:
             return None
@@ -213,7 +213,7 @@ class DiskStore:
         with self._counting_faults(len(rows)):
             clock = self._clock()
             entered = [
-                (row.key, json.dumps(row.meta), row.checksum, row.bytes, row.seconds, clock + row.seconds / row.bytes)
+                (row.key, row.meta, row.checksum, row.bytes, row.seconds, clock + row.seconds / row.bytes)
                 for row in rows
             ]
             self._index.change(_INSERT, entered)

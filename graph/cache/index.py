@@ -28,69 +28,78 @@ _VERSION: Final = 1
 
 
 class Index:
-    """A SQLite connection shared by threads, one statement at a time.
+    """Two SQLite connections shared by threads, one to read and one to write, so that looking up never waits for the
+    disk.
 
-    Raises InputError (code `cache_folder`) for a folder that cannot be used. Later faults are sqlite3's own, and found to
-    be damaged the file is begun anew, so that the fault is the last."""
+    Raises InputError (code `cache_folder`) for a folder that cannot be used. Later faults are sqlite3's own; a file found
+    to be damaged is begun anew, so that the fault is the last."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = threading.Lock()
+        self._reading_lock, self._writing_lock = threading.Lock(), threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = self._open()
+            self._open()
         except (OSError, sqlite3.Error) as error:
             message = f"the cache cannot be kept in {path.parent}: {error}"
             raise InputError([Problem("cache_folder", message, hint="Choose a folder that can be written.")]) from None
 
     def rows(self, sql: str, arguments: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        with self._lock, self._renewed_if_damaged():
-            return self._connection.execute(sql, tuple(arguments)).fetchall()
+        try:
+            with self._reading_lock:
+                return self._reading.execute(sql, tuple(arguments)).fetchall()
+        except sqlite3.DatabaseError as error:
+            self._renew_after(error)
+            raise
 
     def change(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """Run one statement for each row, in one transaction."""
-        with self._lock, self._renewed_if_damaged(), self._transaction():
-            self._connection.executemany(sql, [tuple(row) for row in rows])
+        try:
+            with self._writing_lock, _transaction(self._writing):
+                self._writing.executemany(sql, [tuple(row) for row in rows])
+        except sqlite3.DatabaseError as error:
+            self._renew_after(error)
+            raise
 
     def close(self) -> None:
-        with self._lock:
-            self._connection.close()
+        with self._writing_lock, self._reading_lock:
+            self._writing.close()
+            self._reading.close()
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
+    def _open(self) -> None:
         try:
-            yield
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
-
-    @contextlib.contextmanager
-    def _renewed_if_damaged(self) -> Iterator[None]:
-        try:
-            yield
+            self._writing = _connect(self.path)
         except sqlite3.DatabaseError as error:
-            if _is_damage(error):
-                self._connection.close()
-                self._connection = self._begin_anew()
-            raise
+            if not _is_damage(error):
+                raise
+            self._set_aside()
+            self._writing = _connect(self.path)
+        self._reading = _connect(self.path)
 
-    def _open(self) -> sqlite3.Connection:
-        try:
-            return _connect(self.path)
-        except sqlite3.DatabaseError as error:
-            if _is_damage(error):
-                return self._begin_anew()
-            raise
+    def _renew_after(self, error: sqlite3.DatabaseError) -> None:
+        if _is_damage(error):
+            self.close()
+            with self._writing_lock, self._reading_lock:
+                self._set_aside()
+                self._open()
 
-    def _begin_anew(self) -> sqlite3.Connection:
+    def _set_aside(self) -> None:
         for suffix in ("", "-wal", "-shm"):
             damaged = self.path.with_name(self.path.name + suffix)
             if damaged.exists():
                 os.replace(damaged, damaged.with_name(damaged.name + ".damaged"))
-        return _connect(self.path)
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
