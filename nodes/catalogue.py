@@ -40,6 +40,7 @@ BUILTIN: Final = (
     "nodes.builtin.latent_operations",
     "nodes.builtin.rebatch",
     "nodes.builtin.image",
+    "nodes.builtin.upscale_model",
     "nodes.builtin.image_filters",
     "nodes.builtin.image_arrange",
     "nodes.builtin.image_files",

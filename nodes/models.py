@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Final
 
 import torch
+from torch import nn
 
 from graph.context import Context
 from nodes.diffusion.adapters import Applied, adapted
 from nodes.diffusion.clip import TextEncoder
 from nodes.diffusion.tokenizer import Tokenizer
 from nodes.diffusion.unet import UNet
+from nodes.diffusion.upscaler import CompactNet, RrdbNet, Upscaler
 from nodes.diffusion.vae import Vae
 from nodes.diffusion.views import ModuleT
 from nodes.folders import FolderError, Folders
@@ -27,6 +29,7 @@ from nodes.memory.residency import Residency
 from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef
 from nodes.weights.lora import AdapterRef, changes_bytes, load_changes
+from nodes.weights.networks import NetworkRef, load_network, network_bytes
 
 TEXT_ROUNDED_TO: Final = torch.float16
 """Text encoders with adapters hold their weights in half precision, whatever they compute in: pictures with a LoRA depend on
@@ -66,6 +69,30 @@ class Models:
     def device(self, ref: WeightsRef) -> torch.device:
         """Where the module of a reference computes."""
         return torch.device(self.residency.policy.placement(ref.part, ref.config).device)
+
+    @property
+    def network_device(self) -> torch.device:
+        """Where networks in files of their own compute."""
+        return torch.device(self.residency.policy.device)
+
+    @contextmanager
+    def upscaler(self, ref: NetworkRef) -> Iterator[Upscaler]:
+        """A network that enlarges pictures."""
+        with self._network(ref) as module:
+            if not isinstance(module, RrdbNet | CompactNet):
+                raise TypeError(f"{ref.path.name} is no upscale model")
+            yield module
+
+    @contextmanager
+    def _network(self, ref: NetworkRef) -> Iterator[nn.Module]:
+        path, device = self._path(ref.path, ref.digest), self.network_device
+        dtype = self.residency.policy.network_dtype(ref.config)
+        with self.residency.borrow(
+            ("network", ref.digest, ref.config, dtype),
+            lambda: network_bytes(ref.config, dtype),
+            lambda: load_network(replace(ref, path=path), dtype).to(device),
+        ) as module:
+            yield module
 
     @contextmanager
     def _adapted(self, module: ModuleT, ref: WeightsRef, adapters: Sequence[AdapterRef]) -> Iterator[ModuleT]:

@@ -24,6 +24,7 @@ from graph.errors import GraphError
 from nodes.diffusion.config import ModelConfig
 from nodes.memory.probe import Hardware
 from nodes.weights.keymaps import Part
+from nodes.weights.networks import NetworkConfig
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
@@ -64,6 +65,11 @@ class DevicePolicy:
         dtype = self._dtype(part, config)
         # Half-precision convolutions are fastest in channels-last, float32 ones in the default layout.
         return Placement(self.device, dtype, channels_last=dtype is not torch.float32)
+
+    def network_dtype(self, config: NetworkConfig) -> torch.dtype:
+        """The precision of a network in a file of its own."""
+        del config
+        return torch.float32
 
     def _dtype(self, part: Part, config: ModelConfig) -> torch.dtype:
         match part:

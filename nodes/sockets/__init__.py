@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from nodes.sockets.handles import Clip, Conditioning, Guider, Model, Noise, Sampler, Vae
+from nodes.sockets.networks import UpscaleModel
 from nodes.sockets.operations import LatentOperation
 from nodes.sockets.table import VALUE_TYPES
 from nodes.sockets.tensors import Image, Latent, Mask, ScaledLatent, Sigmas
@@ -22,5 +23,6 @@ __all__ = [
     "Sampler",
     "ScaledLatent",
     "Sigmas",
+    "UpscaleModel",
     "Vae",
 ]

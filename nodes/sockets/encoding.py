@@ -242,14 +242,14 @@ def _weights(ref: WeightsRef) -> JsonObject:
         "part": str(ref.part),
         "family": ref.config.family,
         "config": write_config(ref.config),
-        "file": _identity(ref.path),
+        "file": file_identity(ref.path),
     }
 
 
 def _weights_ref(data: Json) -> WeightsRef:
     known = _object(data)
     path = Path(known["path"])
-    identity = _identity(path)
+    identity = file_identity(path)
     if identity is None or identity != known["file"]:
         raise ValueError(f"{path} is not the file it was")
     config = read_config({"config": known["config"]}, path.name)
@@ -260,7 +260,7 @@ def _weights_ref(data: Json) -> WeightsRef:
 
 def _adapters(refs: tuple[AdapterRef, ...]) -> list[Json]:
     return [
-        {"path": str(ref.path), "digest": ref.digest, "strength": ref.strength, "file": _identity(ref.path)}
+        {"path": str(ref.path), "digest": ref.digest, "strength": ref.strength, "file": file_identity(ref.path)}
         for ref in refs
     ]
 
@@ -274,13 +274,13 @@ def _adapter_refs(data: Json) -> tuple[AdapterRef, ...]:
 def _adapter_ref(data: Json) -> AdapterRef:
     known = _object(data)
     path = Path(known["path"])
-    identity = _identity(path)
+    identity = file_identity(path)
     if identity is None or identity != known["file"]:
         raise ValueError(f"{path} is not the file it was")
     return AdapterRef(path, known["digest"], float(known["strength"]))
 
 
-def _identity(path: Path) -> list[Json] | None:
+def file_identity(path: Path) -> list[Json] | None:
     """Size, modification time and inode of a file; None if it is gone."""
     try:
         stat = os.stat(path)

@@ -11,6 +11,7 @@ from torch import Tensor
 from graph.values import Encoded, ValueType, value_type
 from nodes.sockets import encoding
 from nodes.sockets.handles import Clip, Conditioning, Guider, Model, Noise, Sampler, Vae
+from nodes.sockets.networks import UpscaleModel, decode_upscale_model, encode_upscale_model
 from nodes.sockets.operations import LatentOperation, decode_latent_operation, encode_latent_operation
 from nodes.sockets.tensors import Image, Latent, Mask, ScaledLatent, Sigmas
 from nodes.weights.load import WeightsRef
@@ -158,5 +159,11 @@ VALUE_TYPES: Final[tuple[ValueType[object], ...]] = (
         encode_latent_operation,
         decode_latent_operation,
         describe=lambda operation: f"LATENT_OPERATION {operation.function}",
+    ),
+    _type(
+        UpscaleModel,
+        encode_upscale_model,
+        decode_upscale_model,
+        describe=lambda model: f"UPSCALE_MODEL from {model.network.path.name}",
     ),
 )

@@ -74,8 +74,16 @@ def load_part(ref: WeightsRef, dtype: torch.dtype) -> LoadedPart:
     place = find_place(header, ref.part)
     if place is None:
         raise WeightsMissing(f"{ref.path.name} has no {_TITLES[ref.part]}", hint="Load that part from another file.")
-    module = build(ref.part, ref.config)
-    sources = _sources(header, place, module, ref)
+    what = f"{_TITLES[ref.part]} of a {ref.config.family} model"
+    return load_module(header, place, build(ref.part, ref.config), what, dtype)
+
+
+def load_module(header: Header, place: Place, module: nn.Module, what: str, dtype: torch.dtype) -> LoadedPart:
+    """Give a module on the meta device its tensors from a place in a file. `what` names it in messages.
+
+    Raises a `WeightsError` where tensors are missing, of other shapes or not finite.
+    """
+    sources = _sources(header, place, module, what)
     module.load_state_dict(_converted(header, place, module, sources, dtype), assign=True)
     unknown = _unasked(header, place, {source.key for source in sources.values()})
     return LoadedPart(module.eval().requires_grad_(requires_grad=False), unknown)
@@ -103,7 +111,7 @@ _TITLES: Mapping[Part, str] = {
 }
 
 
-def _sources(header: Header, place: Place, module: nn.Module, ref: WeightsRef) -> dict[str, Source]:
+def _sources(header: Header, place: Place, module: nn.Module, what: str) -> dict[str, Source]:
     """The stored tensor for every parameter. Raises `WeightsMissing` listing what has none."""
     sources: dict[str, Source] = {}
     missing: list[str] = []
@@ -115,7 +123,7 @@ def _sources(header: Header, place: Place, module: nn.Module, ref: WeightsRef) -
             missing.append(place.prefix + name)
     if missing:
         raise WeightsMissing(
-            f"{ref.path.name}: the {_TITLES[ref.part]} of a {ref.config.family} model lacks {_listed(missing)}",
+            f"{header.path.name}: the {what} lacks {_listed(missing)}",
             hint="The file is incomplete or is another kind of model: use a complete checkpoint.",
         )
     return sources

@@ -1,0 +1,74 @@
+"""Pictures enlarged by networks made for it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from graph.context import Context
+from graph.declare import FileIn, node
+from nodes.diffusion.image import with_channels
+from nodes.diffusion.tiling import Tiling, tiled
+from nodes.diffusion.upscaler import Upscaler
+from nodes.folders import FolderError, Folders
+from nodes.models import Models
+from nodes.sockets import Image, UpscaleModel
+from nodes.weights.networks import NetworkRef, open_upscaler
+
+_TILE, _OVERLAP = 512, 32
+_SMALLEST_TILE = 128
+
+
+@node("UpscaleModelLoader", display_name="Load Upscale Model", category="loaders", returns="UPSCALE_MODEL", lane="io")
+def upscale_model_loader(*, model_name: Annotated[str, FileIn("upscale_models")], context: Context) -> UpscaleModel:
+    """A network that enlarges pictures: ESRGAN, Real-ESRGAN or one of its compact models."""
+    folders = context.service(Folders)
+    path = folders.find("upscale_models", model_name)
+    if path is None:
+        raise FolderError(f"there is no upscale model {model_name!r}", code="file_not_found")
+    return UpscaleModel(NetworkRef(path, folders.digest(path), open_upscaler(path)))
+
+
+@node(
+    "ImageUpscaleWithModel",
+    display_name="Upscale Image (using Model)",
+    category="image/upscaling",
+    returns="IMAGE",
+    lane="device",
+)
+def image_upscale_with_model(*, upscale_model: UpscaleModel, image: Image, context: Context) -> Image:
+    """Enlarge a picture by a network, in tiles. The factor is the network's own."""
+    models = Models.of(context)
+    pixels = with_channels(image.pixels, upscale_model.network.config.image_channels).movedim(-1, 1)
+    with models.upscaler(upscale_model.network) as network, torch.inference_mode():
+        enlarged = _upscaled(network, pixels.to(models.network_device), context)
+    return Image(enlarged.clamp(0.0, 1.0).movedim(1, -1).contiguous().cpu())
+
+
+def _upscaled(network: Upscaler, pixels: Tensor, context: Context) -> Tensor:
+    """In tiles, halved for as long as the device has no memory for them."""
+    size = _TILE
+    while True:
+        try:
+            return _in_tiles(network, pixels, Tiling(size, size, _OVERLAP), context)
+        except torch.OutOfMemoryError:
+            size //= 2
+            if size < _SMALLEST_TILE:
+                raise
+
+
+def _in_tiles(network: Upscaler, pixels: Tensor, tiling: Tiling, context: Context) -> Tensor:
+    batch, _, height, width = pixels.shape
+    total, done = batch * tiling.count(height, width), 0
+    context.progress(0, total)
+
+    def compute(tile: Tensor) -> Tensor:
+        nonlocal done
+        result: Tensor = network(tile).clamp(0.0, 1.0)
+        done += 1
+        context.progress(done, total)
+        return result
+
+    return tiled(pixels, compute, tiling, network.config.scale)

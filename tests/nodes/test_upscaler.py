@@ -1,0 +1,132 @@
+"""Upscale models: names of real files, detection from shapes, sizes, and the nodes on a tiny network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from graph.context import Context
+from graph.errors import GraphError
+from nodes.builtin.upscale_model import image_upscale_with_model, upscale_model_loader
+from nodes.diffusion.upscaler import CompactConfig, RrdbConfig, RrdbNet, UpscalerConfig, build_upscaler
+from nodes.sockets import Image
+from nodes.sockets.networks import decode_upscale_model, encode_upscale_model
+from nodes.weights.files import Header, TensorEntry, read_header
+from nodes.weights.networks import NetworkRef, load_network, open_upscaler
+from nodes.weights.upscalers import detect_upscaler, old_esrgan_names
+from tests.nodes.golden import needs_shared, state_dict_shapes
+from tests.nodes.running import Bench
+from tests.nodes.tiny import fill
+
+TINY = RrdbConfig(features=8, blocks=2, growth=4)
+CONFIGS: Mapping[str, UpscalerConfig] = {
+    "x4": TINY,
+    "x2, folded": replace(TINY, unshuffle=2),
+    "x1, folded": replace(TINY, unshuffle=4),
+    "x8": replace(TINY, doublings=3),
+    "compact x2": CompactConfig(features=8, convolutions=3, upscale=2),
+    "compact x4": CompactConfig(features=8, convolutions=2),
+}
+
+
+def written(path: Path, config: UpscalerConfig, rename: Mapping[str, str] | None = None) -> Path:
+    tensors = fill(build_upscaler(config), 5).state_dict()
+    save_file({(rename or {}).get(name, name): tensor for name, tensor in tensors.items()}, path)
+    return path
+
+
+def old_names(config: RrdbConfig) -> dict[str, str]:
+    layout = old_esrgan_names(config)
+    return {name: layout(name)[0].key for name in RrdbNet(config).state_dict()}
+
+
+@pytest.mark.golden
+@needs_shared
+def test_names_and_shapes_of_a_real_file() -> None:
+    table = state_dict_shapes("esrgan_x4", "")
+    header = Header(Path("x"), {key: TensorEntry("F16", tuple(shape), 0, 0) for key, shape in table.items()}, {}, 0)
+    found = detect_upscaler(header)
+    assert found.config == RrdbConfig()
+    with torch.device("meta"):
+        state = build_upscaler(found.config).state_dict()
+    assert {found.place.layout(name)[0].key: list(tensor.shape) for name, tensor in state.items()} == table
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
+def test_a_file_says_what_it_is_and_gives_its_network(tmp_path: Path, config: UpscalerConfig) -> None:
+    path = written(tmp_path / "x.safetensors", config)
+    assert open_upscaler(path) == config
+    loaded = load_network(NetworkRef(path, "", config), torch.float32)
+    wanted = fill(build_upscaler(config), 5).state_dict()
+    assert all(torch.equal(tensor, wanted[name]) for name, tensor in loaded.state_dict().items())
+
+
+@pytest.mark.parametrize("doublings", [0, 1, 2, 3])
+def test_older_names(tmp_path: Path, doublings: int) -> None:
+    config = replace(TINY, doublings=doublings)
+    new = written(tmp_path / "new.safetensors", config)
+    old = written(tmp_path / "old.safetensors", config, old_names(config))
+    assert open_upscaler(old) == config
+    x = torch.rand(1, 3, 5, 6)
+    first, second = (load_network(NetworkRef(path, "", config), torch.float32)(x) for path in (new, old))
+    assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
+@pytest.mark.parametrize("size", [(8, 8), (9, 7)])
+def test_sizes(config: UpscalerConfig, size: tuple[int, int]) -> None:
+    result: Tensor = fill(build_upscaler(config), 5)(torch.rand(1, 3, *size))
+    assert result.shape == (1, 3, round(size[0] * config.scale), round(size[1] * config.scale))
+
+
+def test_a_network_of_zeros_repeats_or_is_black() -> None:
+    picture = torch.rand(1, 3, 4, 4)
+    compact, dense = (build_upscaler(CONFIGS[name]) for name in ("compact x2", "x4"))
+    for network in (compact, dense):
+        for parameter in network.parameters():
+            parameter.data.zero_()
+    assert torch.equal(compact(picture), picture.repeat_interleave(2, 2).repeat_interleave(2, 3))
+    assert not dense(picture).any()
+
+
+def test_another_file_is_refused_by_name(tmp_path: Path) -> None:
+    save_file({"lora_up": torch.zeros(2)}, tmp_path / "other.safetensors")
+    with pytest.raises(GraphError, match=r"other\.safetensors is no upscale model") as refused:
+        detect_upscaler(read_header(tmp_path / "other.safetensors"))
+    assert refused.value.hint
+
+
+class TestNodes:
+    @pytest.fixture
+    def context(self, tmp_path: Path) -> Context:
+        folder = tmp_path / "models" / "upscale_models"
+        folder.mkdir(parents=True)
+        written(folder / "tiny.safetensors", TINY)
+        return Context(services=Bench(tmp_path).services)
+
+    @pytest.mark.parametrize("channels", [3, 4])
+    def test_a_batch_is_enlarged(self, context: Context, channels: int) -> None:
+        model = upscale_model_loader(model_name="tiny.safetensors", context=context)
+        result = image_upscale_with_model(
+            upscale_model=model, image=Image(torch.rand(2, 6, 9, channels)), context=context
+        )
+        assert result.pixels.shape == (2, 24, 36, 3)
+        assert 0.0 <= float(result.pixels.min()) <= float(result.pixels.max()) <= 1.0
+
+    def test_a_missing_file(self, context: Context) -> None:
+        with pytest.raises(GraphError, match="no upscale model 'gone'"):
+            upscale_model_loader(model_name="gone", context=context)
+
+    def test_a_model_survives_the_cache_until_its_file_changes(self, context: Context, tmp_path: Path) -> None:
+        model = upscale_model_loader(model_name="tiny.safetensors", context=context)
+        encoded = encode_upscale_model(model)
+        assert decode_upscale_model(encoded) == model
+        written(tmp_path / "models" / "upscale_models" / "tiny.safetensors", CONFIGS["x8"])
+        with pytest.raises(ValueError, match="not the file it was"):
+            decode_upscale_model(encoded)
