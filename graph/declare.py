@@ -16,7 +16,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from graph.context import Context
@@ -61,6 +61,15 @@ class Multiline:
     """A text field of several lines; `dynamic_prompts` for prompts."""
 
     dynamic_prompts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mentions:
+    """A text that may name files of a known folder; their content is part of the node's key. See `spec.Text`."""
+
+    folder: str
+    pattern: str
+    suffixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +284,10 @@ def _widget(annotation: object, marks: tuple[object, ...], place: str) -> Widget
         return Number(kind, bounds.minimum, bounds.maximum, bounds.step, bounds.round, seed)
     if annotation is str:
         lines = _mark(marks, Multiline)
-        return Text(lines is not None, lines is not None and lines.dynamic_prompts)
+        text = Text(lines is not None, lines is not None and lines.dynamic_prompts)
+        if (named := _mark(marks, Mentions)) is not None:
+            text = replace(text, mentions=named.folder, pattern=named.pattern, suffixes=named.suffixes)
+        return text
     return None
 
 

@@ -9,9 +9,11 @@ that is not known yet `depends`: an equal value may turn out to be cached. Nothi
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from graph.bind import BoundGraph, BoundNode
@@ -23,7 +25,7 @@ from graph.files import Files
 from graph.keys import Environment, Recipe, recipe, source_fingerprint
 from graph.ports import by_content
 from graph.result import Report
-from graph.spec import FileChoice
+from graph.spec import FileChoice, Text, Widget
 
 Status = Literal["cached", "run", "depends", "unneeded", "unavailable"]
 
@@ -229,8 +231,9 @@ def keyed_by_value(bound: BoundNode, port: str, source: BoundNode, link: Link) -
 
 
 def names_file(bound: BoundNode, port: str) -> bool:
-    """Whether this input names a file, whose content counts."""
-    return isinstance(bound.spec.inputs_by_name[port].widget, FileChoice)
+    """Whether this input names a file, or may mention one, whose content counts."""
+    widget = bound.spec.inputs_by_name[port].widget
+    return isinstance(widget, FileChoice) or (isinstance(widget, Text) and widget.mentions is not None)
 
 
 def file_digests(
@@ -240,25 +243,32 @@ def file_digests(
     InputError for one that cannot be read."""
     digests: dict[str, str] = {}
     for port in bound.spec.inputs:
-        widget = port.widget
-        if files is None or not isinstance(widget, FileChoice):
+        if files is None or not names_file(bound, port.name):
             continue
-        named = linked[port.name] if linked and port.name in linked else [bound.literals.get(port.name)]
-        found = [_digest(name, port.name, widget, one, files) for one in named if isinstance(one, str)]
-        known = [digest for digest in found if digest]
-        if known:
-            digests[port.name] = ",".join(known)
+        values = linked[port.name] if linked and port.name in linked else [bound.literals.get(port.name)]
+        named = [path for value in values if isinstance(value, str) for path in _named(port.widget, value, files)]
+        if named:
+            digests[port.name] = ",".join(_digest(name, port.name, path, files) for path in named)
     return digests
 
 
-def _digest(node: str, port: str, widget: FileChoice, name: str, files: Files) -> str | None:
-    if name in widget.extra:
-        return None
-    path = files.find(widget.folder, name)
+def _named(widget: Widget | None, value: str, files: Files) -> Iterator[Path | None]:
+    """The files that a field's value names, None for one that is not there."""
+    match widget:
+        case FileChoice(folder, _, extra) if value not in extra:
+            yield files.find(folder, value)
+        case Text(mentions=str(folder), pattern=str(pattern), suffixes=suffixes):
+            for match in re.finditer(pattern, value):
+                name = match[1].replace("\\", "")  # escapes in a text; no name has a backslash
+                found = (files.find(folder, name + suffix) for suffix in ("", *suffixes))
+                yield next((path for path in found if path is not None), None)
+
+
+def _digest(node: str, port: str, path: Path | None, files: Files) -> str:
     try:
         return files.digest(path) if path else "missing"
     except OSError as error:
-        message = f"cannot read {name!r}: {error.strerror or error}"
+        message = f"cannot read {path}: {error.strerror or error}"
         raise InputError([Problem("file_unreadable", message, node=node, input=port)]) from None
 
 

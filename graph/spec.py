@@ -39,10 +39,17 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A STRING field. `dynamic_prompts` marks prompts in which `{a|b}` alternatives may be offered by an editor."""
+    """A STRING field. `dynamic_prompts` marks prompts in which `{a|b}` alternatives may be offered by an editor.
+
+    A text may mention files of the known folder `mentions`: group 1 of each match of `pattern` is a name, to which one of
+    `suffixes` may have to be added. What those files hold enters the key of the node, as that of a `FileChoice` does.
+    """
 
     multiline: bool = False
     dynamic_prompts: bool = False
+    mentions: str | None = None
+    pattern: str | None = None
+    suffixes: tuple[str, ...] = ()
 
     def schema(self) -> JsonObject:
         return {"type": "string"}

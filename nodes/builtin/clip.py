@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
-import torch
-
 from graph.context import Context
-from graph.declare import Multiline, Range, node
-from nodes.diffusion.clip import TextEncoding, encode_prompt
-from nodes.diffusion.conditioning import ConditioningEntry
-from nodes.diffusion.prompt import tokenize_prompt
-from nodes.models import Models
+from graph.declare import Range, node
+from graph.result import Report
+from nodes.builtin.ranges import Pixels
+from nodes.diffusion.conditioning import ConditioningEntry, SizeConditioning
+from nodes.errors import UnsuitableInput
+from nodes.prompting import Prompt, encode
 from nodes.sockets import Clip, Conditioning
-from nodes.weights.load import WeightsRef
 
 
 @node(
@@ -24,17 +22,14 @@ from nodes.weights.load import WeightsRef
     returns="CONDITIONING",
     lane="device",
 )
-def clip_text_encode(
-    *, text: Annotated[str, Multiline(dynamic_prompts=True)], clip: Clip, context: Context
-) -> Conditioning:
+def clip_text_encode(*, text: Prompt, clip: Clip, context: Context) -> tuple[Conditioning, Report]:
     """Turn a prompt into what guides a diffusion model.
 
-    `(word)` makes a word count 1.1 times, `(word:1.3)` exactly 1.3 times, `\\(` and `\\)` are plain parentheses.
+    `(word)` makes a word count 1.1 times, `(word:1.3)` exactly 1.3 times, `\\(` and `\\)` are plain parentheses;
+    `embedding:name` stands for a file in the embeddings folder.
     """
-    models = Models.of(context)
-    encodings = [_encode(models, clip, tower, text) for tower in clip.towers]
-    embedding = torch.cat([encoding.context for encoding in encodings], dim=-1)  # (1, T, D of all towers)
-    return Conditioning((ConditioningEntry(embedding, encodings[-1].pooled),))
+    encoded = encode(clip, [text] * len(clip.towers), context)
+    return Conditioning((ConditioningEntry(encoded.embedding, encoded.pooled),)), encoded.report
 
 
 @node("CLIPSetLastLayer", display_name="CLIP Set Last Layer", category="conditioning", returns="CLIP", lane="inline")
@@ -43,9 +38,42 @@ def clip_set_last_layer(*, clip: Clip, stop_at_clip_layer: Annotated[int, Range(
     return replace(clip, layer=stop_at_clip_layer)
 
 
-def _encode(models: Models, clip: Clip, tower: WeightsRef, text: str) -> TextEncoding:
-    with models.text_encoder(tower, clip.adapters) as encoder:
-        chunks = tokenize_prompt(text, models.tokenizer(tower), encoder.config)
-        with torch.inference_mode():
-            encoding = encode_prompt(encoder, chunks, clip.layer)
-    return TextEncoding(encoding.context.cpu().clone(), encoding.pooled.cpu().clone())
+@node("CLIPTextEncodeSDXL", category="advanced/conditioning", returns="CONDITIONING", lane="device")
+def clip_text_encode_sdxl(
+    *,
+    clip: Clip,
+    width: Pixels = 1024,
+    height: Pixels = 1024,
+    crop_w: Pixels = 0,
+    crop_h: Pixels = 0,
+    target_width: Pixels = 1024,
+    target_height: Pixels = 1024,
+    text_g: Prompt,
+    text_l: Prompt,
+    context: Context,
+) -> tuple[Conditioning, Report]:
+    """A prompt for SDXL, one text for each of its two encoders, with the picture sizes that it was told in training."""
+    if len(clip.towers) != 2:
+        raise UnsuitableInput(
+            f"this CLIP has {len(clip.towers)} text encoder, SDXL has two",
+            hint="Use the CLIP of an SDXL checkpoint, or CLIPTextEncode.",
+        )
+    encoded = encode(clip, [text_l, text_g], context)
+    size = SizeConditioning(width, height, crop_w, crop_h, target_width, target_height)
+    return Conditioning((ConditioningEntry(encoded.embedding, encoded.pooled, size=size),)), encoded.report
+
+
+@node("CLIPTextEncodeSDXLRefiner", category="advanced/conditioning", returns="CONDITIONING", lane="device")
+def clip_text_encode_sdxl_refiner(
+    *,
+    ascore: Annotated[float, Range(0.0, 1000.0, 0.01)] = 6.0,
+    width: Pixels = 1024,
+    height: Pixels = 1024,
+    text: Prompt,
+    clip: Clip,
+    context: Context,
+) -> tuple[Conditioning, Report]:
+    """A prompt for the refiner of SDXL, with the aesthetic score and the picture size that it was told in training."""
+    encoded = encode(clip, [text] * len(clip.towers), context)
+    size = SizeConditioning(width, height, aesthetic_score=ascore)
+    return Conditioning((ConditioningEntry(encoded.embedding, encoded.pooled, size=size),)), encoded.report

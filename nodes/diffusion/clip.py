@@ -29,6 +29,15 @@ class TextEncoding:
     pooled: Tensor
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Inserted:
+    """A vector [D] in place of the embedding of one token: that of textual inversion."""
+
+    row: int
+    place: int
+    vector: Tensor
+
+
 class TextEncoder(nn.Module):
     """One CLIP text tower."""
 
@@ -49,13 +58,16 @@ class TextEncoder(nn.Module):
         """Where the weights are."""
         return self.text_model.final_layer_norm.weight.device
 
-    def forward(self, tokens: Tensor, layer: int | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, tokens: Tensor, layer: int | None = None, inserted: Sequence[Inserted] = ()
+    ) -> tuple[Tensor, Tensor]:
         """Tokens [B, T] int64 -> hidden states [B, T, D] and pooled [B, P], both float32.
 
         `layer` counts from the end: -1 the last, -2 the penultimate; None is the family's own. One further back than
-        there are layers means the last. Pooled is always read from the last layer, at the first end token.
+        there are layers means the last. Pooled is always read from the last layer, at the first end token. `inserted`
+        replaces the embeddings of single tokens.
         """
-        states = self._hidden_states(tokens)
+        states = self._hidden_states(tokens, inserted)
         norm = self.text_model.final_layer_norm
         last = norm(states[-1])
         wanted = self.config.layer if layer is None else layer
@@ -69,11 +81,14 @@ class TextEncoder(nn.Module):
             pooled = self.text_projection(pooled)
         return hidden.float(), pooled.float()
 
-    def _hidden_states(self, tokens: Tensor) -> list[Tensor]:
+    def _hidden_states(self, tokens: Tensor, inserted: Sequence[Inserted]) -> list[Tensor]:
         """The output of every layer in order, before the final norm, each [B, T, D]."""
         embeddings = self.text_model.embeddings
         positions = embeddings.position_embedding.weight[: tokens.shape[1]]
-        hidden = embeddings.token_embedding(tokens) + positions
+        hidden = embeddings.token_embedding(tokens)
+        for one in inserted:
+            hidden[one.row, one.place] = one.vector.to(hidden)
+        hidden = hidden + positions
         states = []
         for layer in self.text_model.encoder.layers:
             hidden = layer(hidden, attention_mask=None, is_causal=True)
@@ -92,7 +107,8 @@ def encode_prompt(encoder: TextEncoder, chunks: Sequence[TokenChunk], layer: int
     weighted = bool((weights != 1.0).any())
     if weighted:
         rows.append(empty_chunk(encoder.config).ids)
-    hidden, pooled = encoder(torch.tensor(rows, device=encoder.device), layer)
+    inserted = [Inserted(row, place, vector) for row, chunk in enumerate(chunks) for place, vector in chunk.vectors]
+    hidden, pooled = encoder(torch.tensor(rows, device=encoder.device), layer, inserted)
     if weighted:
         plain, empty = hidden[:-1], hidden[-1]
         # Where the weight is 1 the state is kept as it is, to the last bit.

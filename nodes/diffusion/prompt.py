@@ -2,15 +2,19 @@
 
 `(text)` weighs its content 1.1 times, `(text:1.3)` exactly 1.3, inner weights win, `\\(` and `\\)` are literal, and
 parentheses that do not close are text. Tokens are dealt into chunks that fit the text tower, each with its start and
-end token.
+end token. `embedding:name` after a space stands for the vectors of a textual inversion (Gal et al., 2022), which take
+the place of tokens.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
+
+from torch import Tensor
 
 from nodes.diffusion.config import TextConfig
 from nodes.diffusion.tokenizer import Tokenizer
@@ -20,7 +24,10 @@ _MAX_DEPTH = 64  # deeper parentheses are text: their weights would mean nothing
 _KEPT_WHOLE = 8  # a group of fewer tokens than this never straddles two chunks
 _PARENTHESIS = re.compile(r"\\[()]|[()]")
 _ESCAPED = re.compile(r"\\([()])")
-_EMBEDDING = re.compile(r"(?:^|(?<=\s))embedding:([^\s,]+)")
+_EMBEDDING = re.compile(r"(?:^|[ \n])embedding:")
+
+Embeddings: TypeAlias = "Callable[[str], Tensor | None]"
+"""The vectors [n, D] of the embedding of a name, None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +40,14 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class TokenChunk:
-    """As many token ids as the text tower takes (77 for CLIP), each with its weight."""
+    """As many token ids as the text tower takes (77 for CLIP), each with its weight.
+
+    `vectors` are given instead of the embeddings of the tokens at some places; the ids there mean nothing.
+    """
 
     ids: tuple[int, ...]
     weights: tuple[float, ...]
+    vectors: tuple[tuple[int, Tensor], ...] = ()
 
 
 def parse_emphasis(prompt: str) -> tuple[Piece, ...]:
@@ -44,9 +55,19 @@ def parse_emphasis(prompt: str) -> tuple[Piece, ...]:
     return tuple(Piece(_ESCAPED.sub(r"\1", text), weight) for text, weight in _weigh(prompt, 1.0, 0))
 
 
-def tokenize_prompt(prompt: str, tokenizer: Tokenizer, config: TextConfig) -> tuple[TokenChunk, ...]:
-    """Parse, tokenize and deal a prompt into chunks; at least one chunk."""
-    groups = [[(token, piece.weight) for token in tokenizer.encode(piece.text)] for piece in parse_emphasis(prompt)]
+def tokenize_prompt(
+    prompt: str, tokenizer: Tokenizer, config: TextConfig, embeddings: Embeddings | None = None
+) -> tuple[TokenChunk, ...]:
+    """Parse, tokenize and deal a prompt into chunks; at least one chunk.
+
+    A name that `embeddings` does not know is left out, as are vectors of another width than the tower's. Without
+    `embeddings` there is no such syntax, and names are text.
+    """
+    groups = [
+        [(token, piece.weight) for token in group]
+        for piece in parse_emphasis(prompt)
+        for group in _groups(piece.text, tokenizer, embeddings)
+    ]
     room = config.max_position_embeddings - 2  # the start and the end token
     return tuple(_finish(batch, config) for batch in _deal(groups, room))
 
@@ -56,9 +77,34 @@ def empty_chunk(config: TextConfig) -> TokenChunk:
     return _finish([], config)
 
 
-def embedding_names(prompt: str) -> tuple[str, ...]:
-    """Names referred to by `embedding:name`, in order of appearance."""
-    return tuple(match[1] for piece in parse_emphasis(prompt) for match in _EMBEDDING.finditer(piece.text))
+def _groups(text: str, tokenizer: Tokenizer, embeddings: Embeddings | None) -> Iterator[Sequence[Token]]:
+    """The tokens of a stretch of the prompt: text and embeddings take turns."""
+    if embeddings is None:
+        yield tokenizer.encode(text)
+        return
+    plain, *uses = _EMBEDDING.split(text)
+    if plain or not uses:
+        yield tokenizer.encode(plain)
+    for use in uses:
+        vectors, rest = _vectors(use, embeddings)
+        if vectors is not None:
+            yield list(vectors)
+        if rest:
+            yield tokenizer.encode(rest)
+
+
+def _vectors(use: str, embeddings: Embeddings) -> tuple[Tensor | None, str]:
+    """The vectors that a text after `embedding:` begins with, and the text that is left.
+
+    A name ends at a space. One that is unknown is tried again without commas around it, which then belong to the text.
+    """
+    name, *words = use.split() or [""]
+    rest = " ".join(words)
+    vectors = embeddings(name) if name else None
+    bare = name.strip(",")
+    if vectors is None and bare and bare != name:
+        return embeddings(bare), f"{name[len(bare) :]} {rest}"
+    return vectors, rest
 
 
 def _weigh(text: str, weight: float, depth: int) -> Iterator[tuple[str, float]]:
@@ -108,7 +154,8 @@ def _explicit_weight(inner: str) -> tuple[str, float | None]:
     return (text, weight) if math.isfinite(weight) else (inner, None)
 
 
-WeightedToken = tuple[int, float]
+Token: TypeAlias = "int | Tensor"
+WeightedToken: TypeAlias = "tuple[Token, float]"
 
 
 def _deal(groups: Sequence[list[WeightedToken]], room: int) -> list[list[WeightedToken]]:
@@ -127,10 +174,13 @@ def _deal(groups: Sequence[list[WeightedToken]], room: int) -> list[list[Weighte
 
 
 def _finish(batch: Sequence[WeightedToken], config: TextConfig) -> TokenChunk:
+    batch = [(token, weight) for token, weight in batch if isinstance(token, int) or len(token) == config.hidden_size]
     padding = config.max_position_embeddings - 2 - len(batch)
-    ids = [config.bos_token_id, *(token for token, _ in batch), config.eos_token_id]
+    tokens = [token if isinstance(token, int) else config.bos_token_id for token, _ in batch]
+    ids = [config.bos_token_id, *tokens, config.eos_token_id]
     weights = [1.0, *(weight for _, weight in batch), 1.0]
     return TokenChunk(
         (*ids, *[config.pad_token_id] * padding),
         (*weights, *[1.0] * padding),
+        tuple((place, token) for place, (token, _) in enumerate(batch, start=1) if not isinstance(token, int)),
     )

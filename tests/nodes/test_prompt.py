@@ -13,7 +13,6 @@ from nodes.diffusion.config import CLIP_L
 from nodes.diffusion.prompt import (
     Piece,
     TokenChunk,
-    embedding_names,
     empty_chunk,
     parse_emphasis,
     tokenize_prompt,
@@ -160,16 +159,3 @@ class TestTokenizer:
 
     def test_vocabulary_has_its_usual_size(self, tokenizer: Tokenizer) -> None:
         assert sorted(tokenizer._ids.values()) == list(range(49_408))
-
-
-@pytest.mark.parametrize(
-    ("prompt", "names"),
-    [
-        ("embedding:one", ("one",)),
-        ("a embedding:one.pt, b", ("one.pt",)),
-        ("(embedding:one:1.2) embedding:two", ("one", "two")),
-        ("noembedding:one", ()),
-    ],
-)
-def test_names_of_embeddings(prompt: str, names: tuple[str, ...]) -> None:
-    assert embedding_names(prompt) == names
