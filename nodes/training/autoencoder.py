@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from nodes.diffusion.training.reconstruction import kl_divergence, psnr, reconstruction_loss
 from nodes.diffusion.vae import Vae
+from nodes.training.chance import step_generator, step_random
 from nodes.training.picture_blocks import BlockOrder, BlockRenderer, Pictures, render_block
 from nodes.training.pixels import in_batches, to_image, to_pixels
 from nodes.training.settings import RunSettings
@@ -51,7 +52,7 @@ class AutoencoderTask:
         parts = pixels.chunk(self._workers.count)
 
         def loss_of_part(number: int) -> Tensor:
-            generator = torch.Generator().manual_seed(hash((self._settings.seed, step, number)))
+            generator = step_generator(self._settings.seed, step, number)
             return self._loss(parts[number], generator)
 
         return self._workers.gradients(list(self.parameters.values()), loss_of_part)
@@ -82,7 +83,7 @@ class AutoencoderTask:
         number = step // _STEPS_PER_BLOCK
         if self._block is None or self._block[0] != number:
             self._block = (number, self._renderer.block(number))
-        random = Random(f"{self._settings.seed}/{step}")
+        random = step_random(self._settings.seed, step)
         crops = [self._cropped(self._block[1], random) for _ in range(self._settings.batch)]
         return to_pixels(np.stack(crops))
 

@@ -13,7 +13,6 @@ from random import Random
 import torch
 from torch import Tensor, nn
 
-from nodes.diffusion.noise import seeded_generator
 from nodes.diffusion.sampling import scaled_latent
 from nodes.diffusion.schedule import noise_schedule
 from nodes.diffusion.training.noising import (
@@ -23,6 +22,7 @@ from nodes.diffusion.training.noising import (
     training_target,
 )
 from nodes.diffusion.training.objective import drop_captions, min_snr_weight, weighted_loss
+from nodes.training.chance import step_generator, step_random
 from nodes.training.held_out import HeldOutSet, held_out_loss
 from nodes.training.latent_pool import LatentPool
 from nodes.training.model import LatentDiffusion, token_rows
@@ -65,13 +65,13 @@ class DiffusionTask:
         settings = self._settings
         passed = step * settings.batch // (settings.block * settings.uses)
         self._pool.move_to(settings.pool_blocks - 1 + passed)
-        random = Random(f"{self._settings.seed}/{step}")
-        generator = seeded_generator(hash((self._settings.seed, step)))
-        batch = self._settings.batch
+        random = step_random(settings.seed, step)
+        generator = step_generator(settings.seed, step)
+        batch = settings.batch
         x0, seeds = self._pool.draw(random, batch)
         rows = token_rows(self._model, self._captions(seeds, random), whole=random.random() < _WHOLE_CONTEXT)
         empty = token_rows(self._model, [""], whole=True)[0, : rows.shape[1]]
-        tokens = drop_captions(rows, empty, self._settings.caption_dropout, generator)
+        tokens = drop_captions(rows, empty, settings.caption_dropout, generator)
         t = stratified_timesteps(batch, self._process.timesteps, generator)
         epsilon = torch.randn(x0.shape, generator=generator)
         parts = [value.chunk(self._workers.count) for value in (x0, epsilon, t, tokens)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
@@ -46,6 +48,12 @@ def test_every_object_has_a_sprite_and_every_sprite_an_object() -> None:
     files = {Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(".webp")}
     assert files == {thing.code for thing in THINGS}
     assert len(THINGS) >= 300
+
+
+def test_pictures_are_drawn_without_torch() -> None:
+    """The rendering process stays small and starts fast."""
+    code = "import nodes.training.picture_blocks, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_no_word_means_two_objects() -> None:
