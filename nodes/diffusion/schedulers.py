@@ -20,6 +20,7 @@ from nodes.diffusion.schedule import NoiseSchedule
 Scheduler = Callable[[NoiseSchedule, int], Tensor]
 
 _WHOLE = 0.9999
+_QUANTILE_FLOOR = 1e-5
 
 
 def simple(schedule: NoiseSchedule, steps: int) -> Tensor:
@@ -87,6 +88,38 @@ def karras_sigmas(steps: int, sigma_min: float, sigma_max: float, rho: float = 7
 def exponential_sigmas(steps: int, sigma_min: float, sigma_max: float) -> Tensor:
     """Equal distances in log sigma."""
     return _end_in_zero(torch.linspace(math.log(sigma_max), math.log(sigma_min), steps).exp())
+
+
+def polyexponential_sigmas(steps: int, sigma_min: float, sigma_max: float, rho: float = 1.0) -> Tensor:
+    """Log sigma falls with a power of the way that is left: 1 is `exponential_sigmas`, more dwells at small sigmas."""
+    left = torch.linspace(1, 0, steps) ** rho
+    return _end_in_zero((left * (math.log(sigma_max) - math.log(sigma_min)) + math.log(sigma_min)).exp())
+
+
+def vp_sigmas(steps: int, beta_d: float = 19.9, beta_min: float = 0.1, eps_s: float = 0.001) -> Tensor:
+    """Equal distances in the time of a variance-preserving process (Song et al., 2021; Karras et al., 2022, table 1)."""
+    t = torch.linspace(1, eps_s, steps)
+    return _end_in_zero((beta_d * t**2 / 2 + beta_min * t).expm1().sqrt())
+
+
+def laplace_sigmas(steps: int, sigma_min: float, sigma_max: float, mu: float = 0.0, beta: float = 0.5) -> Tensor:
+    """Log sigma at the quantiles of a Laplace distribution (Hang et al., 2024, "Improved Noise Schedule").
+
+    As published it holds `steps` values, of which several at both ends are the same, and ends in `sigma_min`, not in 0.
+    """
+    from_middle = 0.5 - torch.linspace(0, 1, steps)
+    log_sigmas = mu - beta * from_middle.sign() * (1 - 2 * from_middle.abs() + _QUANTILE_FLOOR).log()
+    return log_sigmas.exp().clamp(sigma_min, sigma_max)
+
+
+def sd_turbo_sigmas(schedule: NoiseSchedule, steps: int, denoise: float = 1.0) -> Tensor:
+    """Timesteps that SD Turbo was distilled on, 999, 899, ... 99 (Sauer et al., 2023), without the first share.
+
+    `denoise` is 0..1 in tenths. There are no more steps than are left of the ten.
+    """
+    left_out = 10 - int(10 * denoise)
+    timesteps = [100 * tenth - 1 for tenth in range(10, 0, -1)]
+    return _end_in_zero(schedule.sigma(torch.tensor(timesteps[left_out : left_out + steps])))
 
 
 def beta_sigmas(schedule: NoiseSchedule, steps: int, alpha: float = 0.6, beta: float = 0.6) -> Tensor:

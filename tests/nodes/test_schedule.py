@@ -9,15 +9,21 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nodes.diffusion.align_your_steps import AlignedModel, align_your_steps_sigmas
 from nodes.diffusion.config import ScheduleConfig
 from nodes.diffusion.schedule import noise_schedule
 from nodes.diffusion.schedulers import (
     SCHEDULERS,
     beta_sigmas,
     drop_penultimate,
+    exponential_sigmas,
     karras_sigmas,
+    laplace_sigmas,
     partial_sigmas,
+    polyexponential_sigmas,
+    sd_turbo_sigmas,
     simple,
+    vp_sigmas,
 )
 from tests.nodes.golden import golden_json, needs_shared
 
@@ -115,3 +121,72 @@ def test_extreme_beta_distributions_still_descend(alpha: float, beta: float) -> 
 def test_a_beta_distribution_needs_positive_parameters(alpha: float, beta: float) -> None:
     with pytest.raises(ValueError, match="above 0"):
         beta_sigmas(SD, 5, alpha, beta)
+
+
+def test_polyexponential_with_rho_1_is_exponential() -> None:
+    torch.testing.assert_close(polyexponential_sigmas(9, 0.03, 14.6, 1.0), exponential_sigmas(9, 0.03, 14.6))
+
+
+@pytest.mark.parametrize(("rho", "middle"), [(0.5, 2.5955), (1.0, 1.0), (2.0, 0.31623)])
+def test_polyexponential_with_a_larger_rho_dwells_at_small_sigmas(rho: float, middle: float) -> None:
+    """Half of the way is left in the middle: log10 sigma = 2 * 0.5^rho - 1 there."""
+    assert polyexponential_sigmas(3, 0.1, 10.0, rho).tolist() == pytest.approx([10.0, middle, 0.1, 0.0], rel=1e-4)
+
+
+def test_vp_sigmas_are_those_of_the_process() -> None:
+    """sigma^2 = exp(19.9 t^2 / 2 + 0.1 t) - 1 at t = 1, (1 + 0.001) / 2 and 0.001."""
+    assert vp_sigmas(3).tolist() == pytest.approx([152.1670, 3.42225, 0.0104873, 0.0], rel=1e-3)
+
+
+def test_laplace_sigmas_lie_closest_around_their_mean() -> None:
+    sigmas = laplace_sigmas(21, 0.03, 14.6, mu=0.0, beta=0.5)
+    assert sigmas[10] == pytest.approx(1.0, rel=1e-4)
+    assert sigmas[0] == pytest.approx(14.6)
+    assert sigmas[-1] == pytest.approx(0.03)
+    assert bool((sigmas.diff() <= 0).all())
+    torch.testing.assert_close(sigmas.log()[6:11], -sigmas.log().flip(0)[6:11])
+
+
+@pytest.mark.parametrize(
+    ("steps", "denoise", "timesteps"),
+    [(1, 1.0, [999]), (4, 1.0, [999, 899, 799, 699]), (2, 0.5, [499, 399]), (10, 0.3, [299, 199, 99]), (3, 0.0, [])],
+)
+def test_sd_turbo_visits_tenths_of_the_schedule(steps: int, denoise: float, timesteps: list[int]) -> None:
+    expected = torch.cat([SD.sigmas[timesteps], torch.zeros(1)])
+    torch.testing.assert_close(sd_turbo_sigmas(SD, steps, denoise), expected)
+
+
+# The tables as sigmas, as they are published beside the timesteps.
+PUBLISHED: dict[AlignedModel, list[float]] = {
+    "SD1": [14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.0],
+    "SDXL": [14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.380, 0.234, 0.113, 0.0],
+    "SVD": [700.0, 54.5, 15.886, 7.977, 4.248, 1.789, 0.981, 0.403, 0.173, 0.034, 0.0],
+}
+
+
+@pytest.mark.parametrize("model", PUBLISHED)
+def test_ten_aligned_steps_are_the_published_ones(model: AlignedModel) -> None:
+    sigmas = align_your_steps_sigmas(model, 10)
+    torch.testing.assert_close(sigmas, torch.tensor(PUBLISHED[model]), rtol=0.015, atol=0)
+
+
+@pytest.mark.parametrize("model", PUBLISHED)
+@given(steps=st.integers(1, 100))
+def test_other_numbers_of_aligned_steps_are_interpolated(model: AlignedModel, steps: int) -> None:
+    sigmas = align_your_steps_sigmas(model, steps)
+    assert len(sigmas) == steps + 1
+    assert sigmas[0] == pytest.approx(PUBLISHED[model][0], rel=1e-4)
+    assert sigmas[-1] == 0
+    assert bool((sigmas.diff() < 0).all())
+
+
+def test_twice_the_aligned_steps_lie_on_the_geometric_mean_of_neighbours() -> None:
+    ten, twenty = align_your_steps_sigmas("SDXL", 10), align_your_steps_sigmas("SDXL", 20)
+    torch.testing.assert_close(twenty[:-1:2], ten[:-1])
+    torch.testing.assert_close(twenty[1:18:2], (ten[:-2] * ten[1:-1]).sqrt())
+
+
+@pytest.mark.parametrize(("denoise", "kept"), [(1.0, 11), (0.5, 6), (0.26, 4), (0.0, 0)])
+def test_a_share_of_aligned_steps_is_the_last_of_them(denoise: float, kept: int) -> None:
+    sigmas = align_your_steps_sigmas("SD1", 10, denoise)
+    assert torch.equal(sigmas, align_your_steps_sigmas("SD1", 10)[11 - kept :])
