@@ -59,6 +59,9 @@ LEGACY_NAMES: Final[Mapping[str, str]] = {"unet": "diffusion_models", "clip": "t
 EXAMPLES: Final = Path(__file__).parent.parent / "workflows" / "input"
 """The pictures that the example workflows start from."""
 
+EXAMPLES: Final = Path(__file__).parent.parent / "workflows" / "input"
+"""The pictures that the workflows which ship with the package start from: the last root of `input`."""
+
 _SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(MODEL_FOLDERS, MODEL_SUFFIXES),
     "configs": (".yaml",),

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from graph.files import Files
-from nodes.folders import FolderError, Folders, is_inside, read_extra_paths, standard_folders
+from nodes.folders import EXAMPLES, FolderError, Folders, is_inside, read_extra_paths, standard_folders
 from nodes.weights.embedded import EMBEDDED_CHECKPOINT, embedded_checkpoints
+
+
+EXAMPLE_NAMES = sorted(path.name for path in EXAMPLES.iterdir())
 
 
 def write(path: Path, text: str = "x") -> Path:
@@ -43,7 +46,7 @@ def test_folders_are_the_files_of_the_engine(folders: Folders) -> None:
 @pytest.mark.parametrize(
     ("folder", "names"),
     [
-        ("input", ["cat.png", "deep/er/dog.JPG"]),
+        ("input", sorted(["cat.png", "deep/er/dog.JPG", *EXAMPLE_NAMES])),
         ("latents", ["one.latent"]),
         ("text_encoders", ["clip_l.safetensors", "t5.sft"]),
         ("clip", ["clip_l.safetensors", "t5.sft"]),
@@ -63,6 +66,14 @@ def test_the_embedded_checkpoint_needs_no_set_up(tmp_path: Path) -> None:
     assert folders.names("checkpoints") == sorted(embedded_checkpoints())
     for name, path in embedded_checkpoints().items():
         assert folders.find("checkpoints", name) == path
+
+
+def test_example_pictures_need_no_set_up_and_give_way_to_the_users_own(folders: Folders, tmp_path: Path) -> None:
+    name = EXAMPLE_NAMES[0]
+    assert folders.find("input", name) == EXAMPLES / name
+    own = write(tmp_path / "input" / name)
+    assert folders.find("input", name) == own
+    assert folders.root("input") == tmp_path / "input"
 
 
 def test_checkpoints_of_the_user_come_before_the_embedded_one(folders: Folders, tmp_path: Path) -> None:
@@ -124,7 +135,7 @@ def test_each_folder_may_be_elsewhere(tmp_path: Path) -> None:
         tmp_path, models=tmp_path / "m", inputs=tmp_path / "i", outputs=tmp_path / "o", temp=tmp_path / "t"
     )
     assert folders.names("vae") == ["v.safetensors"]
-    assert folders.names("input") == ["a.png"]
+    assert folders.names("input") == ["a.png", *EXAMPLE_NAMES]
     assert folders.place("output", "sub/x.png") == tmp_path / "o/sub/x.png"
     assert folders.root("temp") == tmp_path / "t"
 
