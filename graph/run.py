@@ -301,7 +301,7 @@ class Execution:
     # Expansion
 
     def _expand(self, task: Task) -> None:
-        task.asked.update(handed_on(task))
+        task.asked |= frozenset(handed_on(task))
         sources = [self.tasks[task.bound.links[port].node] for port in sorted(task.asked)]
         if self.demand.wait(task, sources, VALUE) or self._breaks(task, sources):
             return
@@ -317,7 +317,7 @@ class Execution:
             if inner.bound.spec.effect:
                 inside.effects.append(inner)
                 self.demand.ask(inner, KNOWN)
-        task.returned, task.parts = [], expanded.parts
+        task.returned, task.parts = (), expanded.parts
         for link in links_of(task.parts):
             self.tasks[link.node].uses += 1
         self.demand.let_go_of_sources(task)  # before a loop's next round, not after its last
@@ -331,7 +331,7 @@ class Execution:
             return
         if self._breaks(task, [*sources, *effects]):
             return
-        parts, task.parts = task.parts, []
+        parts, task.parts = task.parts, ()
         returned = [one for one in parts if isinstance(one, Returned)]
         entry = self._entry(task, splice(parts, self.tasks, task.bound.spec), reports(returned))
         if not task.inner:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
@@ -72,7 +72,7 @@ class Task:
         self.missing = 0
         self.uses = 0
         self.busy = self.ended = self.ran = self.holding = False
-        self.asked: set[str] = set()
+        self.asked: frozenset[str] = frozenset()
         self.waiters: list[tuple[Level, Task]] = []
         self.hit: Hit | None = None
         self.entry: Entry | None = None
@@ -81,8 +81,8 @@ class Task:
         self.tier: str | None = None
         self.failure: Failure | None = None
         self.skipped = ""
-        self.returned: list[Returned] = []
-        self.parts: list[Part] = []
+        self.returned: Sequence[Returned] = ()
+        self.parts: Sequence[Part] = ()
         self.seconds = 0.0
         self.outcome: Outcome | None = None
 
