@@ -57,9 +57,6 @@ OUTPUT_MODELS: Final[Mapping[str, str]] = {
 LEGACY_NAMES: Final[Mapping[str, str]] = {"unet": "diffusion_models", "clip": "text_encoders"}
 
 EXAMPLES: Final = Path(__file__).parent.parent / "workflows" / "input"
-"""The pictures that the example workflows start from."""
-
-EXAMPLES: Final = Path(__file__).parent.parent / "workflows" / "input"
 """The pictures that the workflows which ship with the package start from: the last root of `input`."""
 
 _SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {

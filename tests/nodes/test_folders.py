@@ -13,7 +13,6 @@ from graph.files import Files
 from nodes.folders import EXAMPLES, FolderError, Folders, is_inside, read_extra_paths, standard_folders
 from nodes.weights.embedded import EMBEDDED_CHECKPOINT, embedded_checkpoints
 
-
 EXAMPLE_NAMES = sorted(path.name for path in EXAMPLES.iterdir())
 
 
