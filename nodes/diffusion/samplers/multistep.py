@@ -41,7 +41,7 @@ def lms(
     noise: Noise,  # noqa: ARG001
     past: Past = (),
     *,
-    order: int = 4,  # noqa: ARG001
+    order: int = 4,
 ) -> Iterator[Step]:
     """Adams-Bashforth for steps of any size: the polynomial through the slopes, integrated over sigma."""
     return _multistep(denoise, x, sigmas, past, order, _polynomial_weights)
@@ -54,7 +54,7 @@ def ipndm(
     noise: Noise,  # noqa: ARG001
     past: Past = (),
     *,
-    order: int = 4,  # noqa: ARG001
+    order: int = 4,
 ) -> Iterator[Step]:
     """Adams-Bashforth as if all steps were equal (Zhang and Chen, 2022, "DEIS", iPNDM). `order` is 1..4."""
     return _multistep(denoise, x, sigmas, past, order, _equal_step_weights)
@@ -67,7 +67,7 @@ def ipndm_v(
     noise: Noise,  # noqa: ARG001
     past: Past = (),
     *,
-    order: int = 4,  # noqa: ARG001
+    order: int = 4,
 ) -> Iterator[Step]:
     """Adams-Bashforth with a share of the step sizes (Zhou et al., 2023, diff-sampler's iPNDM_v). `order` is 1..4."""
     return _multistep(denoise, x, sigmas, past, order, _step_ratio_weights)
@@ -80,7 +80,7 @@ def deis(
     noise: Noise,  # noqa: ARG001
     past: Past = (),
     *,
-    order: int = 3,  # noqa: ARG001
+    order: int = 3,
 ) -> Iterator[Step]:
     """tAB-DEIS: slopes are a polynomial in the time of a variance-preserving process (Zhang and Chen, 2022, section 3.3)."""
     return _multistep(denoise, x, sigmas, past, order, _time_polynomial_weights)

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Exact for polynomials, and to rounding for their products with exponentials over any step a schedule takes.
-_NODES = 48
+# Gauss-Legendre nodes and weights on -1..1: exact for polynomials, and to rounding for their products with exponentials
+# over any step a schedule takes.
+_NODES, _WEIGHTS = (torch.from_numpy(values) for values in np.polynomial.legendre.leggauss(48))
 
 
 def lagrange(points: Sequence[float], index: int, t: Tensor) -> Tensor:
@@ -24,9 +25,8 @@ def lagrange(points: Sequence[float], index: int, t: Tensor) -> Tensor:
 def basis_integrals(
     points: Sequence[float], start: float, end: float, weight: Callable[[Tensor], Tensor] = torch.ones_like
 ) -> list[float]:
-    """The integral from `start` to `end` of each point's polynomial times a smooth weight (Gauss-Legendre quadrature)."""
-    nodes, shares = (torch.from_numpy(values) for values in np.polynomial.legendre.leggauss(_NODES))
+    """The integral from `start` to `end` of each point's polynomial times a smooth weight."""
     half = (end - start) / 2
-    t = start + half * (nodes + 1)
-    measure = shares * half * weight(t)
+    t = start + half * (_NODES + 1)
+    measure = _WEIGHTS * half * weight(t)
     return [float((measure * lagrange(points, index, t)).sum()) for index in range(len(points))]
