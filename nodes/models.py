@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -19,17 +19,18 @@ from torch import nn
 from graph.context import Context
 from nodes.diffusion.adapters import Applied, adapted
 from nodes.diffusion.clip import TextEncoder
+from nodes.diffusion.taesd import TaesdDecoder, TaesdEncoder, tiny_vae
 from nodes.diffusion.tokenizer import Tokenizer
 from nodes.diffusion.unet import UNet
 from nodes.diffusion.upscaler import CompactNet, RrdbNet, Upscaler
-from nodes.diffusion.vae import Vae
+from nodes.diffusion.vae import Autoencoder
 from nodes.diffusion.views import ModuleT
 from nodes.folders import FolderError, Folders
 from nodes.memory.residency import Residency
 from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef
 from nodes.weights.lora import AdapterRef, changes_bytes, load_changes
-from nodes.weights.networks import NetworkRef, load_network, network_bytes
+from nodes.weights.networks import NetworkRef, TaesdRef, load_network, network_bytes
 
 TEXT_ROUNDED_TO: Final = torch.float16
 """Text encoders with adapters hold their weights in half precision, whatever they compute in: pictures with a LoRA depend on
@@ -54,8 +55,17 @@ class Models:
         with self.residency.unet(self._located(ref)) as network, self._adapted(network, ref, adapters) as view:
             yield view
 
-    def vae(self, ref: WeightsRef) -> AbstractContextManager[Vae]:
-        return self.residency.vae(self._located(ref))
+    @contextmanager
+    def vae(self, ref: WeightsRef | TaesdRef) -> Iterator[Autoencoder]:
+        """An autoencoder: that of a checkpoint, or a tiny one."""
+        if isinstance(ref, WeightsRef):
+            with self.residency.vae(self._located(ref)) as module:
+                yield module
+        else:
+            with self._network(ref.encoder) as encoder, self.taesd_decoder(ref.decoder) as decoder:
+                if not isinstance(encoder, TaesdEncoder):
+                    raise TypeError(f"{ref.encoder.path.name} is no encoder")
+                yield tiny_vae(ref.config, encoder, decoder)
 
     @contextmanager
     def text_encoder(self, ref: WeightsRef, adapters: Sequence[AdapterRef] = ()) -> Iterator[TextEncoder]:
@@ -66,8 +76,10 @@ class Models:
     def tokenizer(self, ref: WeightsRef) -> Tokenizer:
         return self.residency.tokenizer(self._located(ref))
 
-    def device(self, ref: WeightsRef) -> torch.device:
+    def device(self, ref: WeightsRef | TaesdRef) -> torch.device:
         """Where the module of a reference computes."""
+        if isinstance(ref, TaesdRef):
+            return self.network_device
         return torch.device(self.residency.policy.placement(ref.part, ref.config).device)
 
     @property
@@ -81,6 +93,14 @@ class Models:
         with self._network(ref) as module:
             if not isinstance(module, RrdbNet | CompactNet):
                 raise TypeError(f"{ref.path.name} is no upscale model")
+            yield module
+
+    @contextmanager
+    def taesd_decoder(self, ref: NetworkRef) -> Iterator[TaesdDecoder]:
+        """The half of a tiny autoencoder that makes pictures."""
+        with self._network(ref) as module:
+            if not isinstance(module, TaesdDecoder):
+                raise TypeError(f"{ref.path.name} is no decoder")
             yield module
 
     @contextmanager

@@ -7,7 +7,6 @@ cannot work with a message instead of a shape error.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -16,17 +15,16 @@ from graph.context import Context
 from nodes.diffusion.conditioning import ConditioningEntry
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.noise import seeded_noise
-from nodes.diffusion.resize import resize
 from nodes.diffusion.samplers.step import Step
 from nodes.diffusion.samplers.table import SAMPLERS
 from nodes.diffusion.sampling import Run, diffusion_model, plain_latent, sample, scaled_latent
 from nodes.diffusion.unet import UNet
 from nodes.errors import UnsuitableInput
+from nodes.folders import Folders
 from nodes.models import Models
-from nodes.pictures import encode_jpeg
+from nodes.previews import Previewer
 from nodes.sockets import Conditioning, Guider, Latent, Noise, Sampler, Sigmas
-
-PREVIEW_SIDE = 512
+from nodes.taesd import find_previewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +53,12 @@ def sampled(request: Request, context: Context) -> Sampled:
     expect_fitting(guider.model.config, guider.positive, guider.negative, latent.samples)
     models = Models.of(context)
     device = models.device(guider.model.weights)
+    previewer = _previewer(guider.model.config, context)
     last: Step | None = None
     context.progress(0, max(1, len(request.sigmas.values) - 1))
     with models.unet(guider.model.weights, guider.model.adapters) as network, torch.inference_mode():
         for last in sample(_run(request, network, device)):
-            context.progress(last.index + 1, last.total, partial(preview, guider.model.config, last.denoised))
+            context.progress(last.index + 1, last.total, previewer.offer(last.denoised))
     if last is None:
         return Sampled(latent, latent)
     config = guider.model.config
@@ -109,21 +108,19 @@ def finished(samples: Tensor) -> Tensor:
     return samples
 
 
-def preview(config: ModelConfig, denoised: Tensor) -> bytes:
-    """The first of scaled latents [B, C, h, w] as a rough picture: a linear map to colours, then a JPEG.
+def _previewer(config: ModelConfig, context: Context) -> Previewer:
+    """Previews by the tiny decoder if it is there; its file is read when somebody looks."""
+    models, ref = Models.of(context), find_previewer(context.service(Folders), config)
+    if ref is None:
+        return Previewer(config)
 
-    Without colours for the family, the brightness of the first channel.
-    """
-    latent = denoised[:1].float().cpu()
-    if config.preview_rgb is None:
-        colours = latent[:, :1] / latent[:, :1].abs().amax().clamp(min=1e-6)
-    else:
-        colours = torch.einsum("bchw,cr->brhw", latent, torch.tensor(config.preview_rgb))
-    height, width = (side * config.vae.downscale for side in latent.shape[2:])
-    scale = min(1.0, PREVIEW_SIDE / max(height, width))
-    enlarged = resize(colours, max(1, round(width * scale)), max(1, round(height * scale)), "bilinear")
-    picture = (enlarged[0].movedim(0, -1) + 1.0) / 2.0  # (H, W, 1 or 3)
-    return encode_jpeg(picture.expand(-1, -1, 3), largest_side=PREVIEW_SIDE)
+    def decode(denoised: Tensor) -> Tensor:
+        with models.taesd_decoder(ref) as decoder, torch.inference_mode():
+            first = next(decoder.parameters())
+            decoded: Tensor = decoder(denoised.to(first))
+            return decoded
+
+    return Previewer(config, decode)
 
 
 def _run(request: Request, network: UNet, device: torch.device) -> Run:

@@ -11,7 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Prediction = Literal["eps", "v"]
+Prediction = Literal["eps", "v", "x0", "lcm", "edit"]
+"""What a network's output is read as: noise, velocity, the clean latent, noise under the boundary condition of consistency
+models, or the clean latent from an input that is not scaled."""
 Betas = Literal["scaled_linear", "linear"]
 Activation = Literal["quick_gelu", "gelu"]
 Rgb = tuple[float, float, float]
@@ -120,7 +122,10 @@ class TextConfig:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleConfig:
-    """The forward process of training: betas over discrete timesteps, and what the network predicts."""
+    """The forward process of training: betas over discrete timesteps, and what the network predicts.
+
+    A distilled model knows only some of the timesteps, evenly spaced from the last down.
+    """
 
     betas: Betas = "scaled_linear"
     beta_start: float = 0.00085
@@ -128,6 +133,7 @@ class ScheduleConfig:
     timesteps: int = 1000
     prediction: Prediction = "eps"
     zero_terminal_snr: bool = False
+    distilled_timesteps: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +198,14 @@ SD1_PREVIEW_RGB: tuple[Rgb, ...] = (
     (-0.184, -0.271, -0.473),
 )
 
+# The same for SDXL's latents, published by InvokeAI (Apache-2.0, 2023).
+SDXL_PREVIEW_RGB: tuple[Rgb, ...] = (
+    (0.3816, 0.4930, 0.5320),
+    (-0.3753, 0.1631, 0.1739),
+    (0.1770, 0.3588, -0.2048),
+    (-0.4350, -0.2644, -0.4289),
+)
+
 SD15 = ModelConfig("sd15", UNetConfig(), preview_rgb=SD1_PREVIEW_RGB)
 SD15_INPAINT = replace(SD15, family="sd15_inpaint", unet=replace(SD15.unet, in_channels=9))
 SD15_IP2P = replace(SD15, family="sd15_ip2p", unet=replace(SD15.unet, in_channels=8))
@@ -216,6 +230,7 @@ SDXL = ModelConfig(
     text=(replace(CLIP_L, layer=-2, norm_hidden=False), OPENCLIP_G),
     scale_factor=0.13025,
     native_size=(1024, 1024),
+    preview_rgb=SDXL_PREVIEW_RGB,
 )
 SDXL_REFINER = replace(
     SDXL,

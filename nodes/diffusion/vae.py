@@ -10,6 +10,7 @@ belongs to sampling.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,17 @@ class LatentDistribution:
         noise = torch.randn(self.mean.shape, generator=generator, device=generator.device)
         std = torch.exp(0.5 * self.log_variance.clamp(-30.0, 20.0))
         return self.mean + std * noise.to(self.mean)
+
+
+class Autoencoder(Protocol):
+    """What encodes pixels to latents and decodes them: the large network below, or a tiny one."""
+
+    @property
+    def config(self) -> VaeConfig: ...
+
+    def encode(self, pixels: Tensor) -> LatentDistribution: ...
+
+    def decode(self, latent: Tensor) -> Tensor: ...
 
 
 class Vae(nn.Module):
@@ -76,12 +88,12 @@ def crop_to_multiple(pixels: Tensor, multiple: int) -> Tensor:
     return pixels[..., top : top + height // multiple * multiple, left : left + width // multiple * multiple]
 
 
-def encode_image(vae: Vae, image: Tensor) -> Tensor:
+def encode_image(vae: Autoencoder, image: Tensor) -> Tensor:
     """An image [B, H, W, 1, 3 or 4] in 0..1 -> its latent [B, 4, H/8, W/8] (the mode); alpha is dropped."""
     return vae.encode(pixels_of(image, vae.config.image_channels)).mode()
 
 
-def decode_image(vae: Vae, latent: Tensor) -> Tensor:
+def decode_image(vae: Autoencoder, latent: Tensor) -> Tensor:
     """A latent [B, 4, h, w] -> the image [B, 8h, 8w, 3] in 0..1, float32 and contiguous."""
     return picture_of(vae.decode(latent))
 

@@ -22,6 +22,7 @@ import torch
 
 from graph.errors import GraphError
 from nodes.diffusion.config import ModelConfig
+from nodes.diffusion.taesd import TaesdConfig
 from nodes.memory.probe import Hardware
 from nodes.weights.keymaps import Part
 from nodes.weights.networks import NetworkConfig
@@ -68,8 +69,7 @@ class DevicePolicy:
 
     def network_dtype(self, config: NetworkConfig) -> torch.dtype:
         """The precision of a network in a file of its own."""
-        del config
-        return torch.float32
+        return self.vae if isinstance(config, TaesdConfig) else torch.float32
 
     def _dtype(self, part: Part, config: ModelConfig) -> torch.dtype:
         match part:

@@ -27,6 +27,7 @@ from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef
 from nodes.weights.lora import AdapterRef
 from nodes.weights.metadata import read_config, write_config
+from nodes.weights.networks import NetworkConfig, NetworkRef, TaesdRef, open_taesd
 
 T = TypeVar("T")
 
@@ -124,11 +125,37 @@ def decode_model(encoded: Encoded) -> Model:
 
 
 def encode_vae(vae: Vae) -> Encoded:
-    return pack(_weights(vae.weights))
+    if isinstance(vae.weights, WeightsRef):
+        return pack(_weights(vae.weights))
+    tiny = vae.weights
+    halves: JsonObject = {"encoder": encode_network(tiny.encoder), "decoder": encode_network(tiny.decoder)}
+    return pack(halves | {"family": tiny.config.family, "config": write_config(tiny.config)})
 
 
 def decode_vae(encoded: Encoded) -> Vae:
-    return Vae(_weights_ref(encoded.data))
+    data = _object(encoded.data)
+    if "encoder" not in data:
+        return Vae(_weights_ref(encoded.data))
+    config = read_config({"config": data["config"]}, "the cached VAE")
+    if config is None:
+        raise ValueError("no configuration")
+    encoder, decoder = (decode_network(data[half], open_taesd) for half in ("encoder", "decoder"))
+    return Vae(TaesdRef(encoder, decoder, replace(config, family=data["family"])))
+
+
+def encode_network(ref: NetworkRef) -> JsonObject:
+    """A network in a file of its own; what it is, its file says again."""
+    return {"path": str(ref.path), "digest": ref.digest, "file": file_identity(ref.path)}
+
+
+def decode_network(data: Json, open_file: Callable[[Path], NetworkConfig]) -> NetworkRef:
+    """The inverse. Raises ValueError if the file is not the one it was."""
+    known = _object(data)
+    path = Path(known["path"])
+    identity = file_identity(path)
+    if identity is None or identity != known["file"]:
+        raise ValueError(f"{path} is not the file it was")
+    return NetworkRef(path, str(known["digest"]), open_file(path))
 
 
 def encode_clip(clip: Clip) -> Encoded:

@@ -15,6 +15,7 @@ from nodes.diffusion.samplers.table import SAMPLERS
 from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef
 from nodes.weights.lora import AdapterRef
+from nodes.weights.networks import TaesdRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,14 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Vae:
-    """The autoencoder between pictures and latents."""
+    """The autoencoder between pictures and latents: that of a file, or a tiny one of two files."""
 
     socket_type: ClassVar[str] = "VAE"
-    weights: WeightsRef
+    weights: WeightsRef | TaesdRef
 
     def __post_init__(self) -> None:
-        _expect_parts("a VAE", (self.weights,), ((Part.VAE,),))
+        if isinstance(self.weights, WeightsRef):
+            _expect_parts("a VAE", (self.weights,), ((Part.VAE,),))
 
     @property
     def config(self) -> ModelConfig:

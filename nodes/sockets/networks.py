@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from graph.values import Encoded
-from nodes.sockets.encoding import file_identity, pack
+from nodes.sockets.encoding import decode_network, encode_network, pack
 from nodes.weights.networks import NetworkRef, open_upscaler
 
 
@@ -20,20 +19,8 @@ class UpscaleModel:
 
 
 def encode_upscale_model(model: UpscaleModel) -> Encoded:
-    path = model.network.path
-    return pack({"path": str(path), "digest": model.network.digest, "file": file_identity(path)})
+    return pack(encode_network(model.network))
 
 
 def decode_upscale_model(encoded: Encoded) -> UpscaleModel:
-    path, digest = _still_there(encoded)
-    return UpscaleModel(NetworkRef(path, digest, open_upscaler(path)))
-
-
-def _still_there(encoded: Encoded) -> tuple[Path, str]:
-    """Path and digest of a file that is the one it was. Raises ValueError otherwise."""
-    known: Any = encoded.data
-    path = Path(known["path"])
-    identity = file_identity(path)
-    if identity is None or identity != known["file"]:
-        raise ValueError(f"{path} is not the file it was")
-    return path, str(known["digest"])
+    return UpscaleModel(decode_network(encoded.data, open_upscaler))

@@ -56,6 +56,12 @@ def _describe_conditioning(conditioning: Conditioning) -> str:
     return f"CONDITIONING {entries}"
 
 
+def _describe_vae(vae: Vae) -> str:
+    if isinstance(vae.weights, WeightsRef):
+        return _describe_weights("VAE", vae.weights)
+    return f"VAE tiny {vae.config.family} from {vae.weights.decoder.path.name}"
+
+
 def _describe_weights(kind: str, ref: WeightsRef) -> str:
     return f"{kind} {ref.config.family} from {ref.path.name}"
 
@@ -131,7 +137,7 @@ VALUE_TYPES: Final[tuple[ValueType[object], ...]] = (
         Vae,
         encoding.encode_vae,
         encoding.decode_vae,
-        describe=lambda vae: _describe_weights("VAE", vae.weights),
+        describe=_describe_vae,
     ),
     _type(
         Noise,

@@ -1,0 +1,77 @@
+"""Rough pictures of latents while they are sampled: a linear map to colours always, a tiny decoder where it is cheap.
+
+A preview is made only when somebody looks, no more than five times a second, and the tiny decoder only for as long as it
+takes a fiftieth of the time since sampling began: looking must not make the picture late.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from nodes.diffusion.config import ModelConfig
+from nodes.diffusion.resize import resize
+from nodes.pictures import encode_jpeg
+
+PREVIEW_SIDE: Final = 512
+_SECONDS_BETWEEN: Final = 0.2
+_SHARE_OF_TIME: Final = 0.02
+
+Decode = Callable[[Tensor], Tensor]
+
+
+class Previewer:
+    """The previews of one sampling run."""
+
+    def __init__(
+        self, config: ModelConfig, decode: Decode | None = None, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        """`decode`: scaled latents [1, C, h, w] -> pictures [1, 3, H, W] in 0..1. `clock` is in seconds."""
+        self._config = config
+        self._decode = decode
+        self._now = clock
+        self._started = clock()
+        self._offered: float | None = None
+        self._spent = 0.0
+
+    def offer(self, denoised: Tensor) -> Callable[[], bytes] | None:
+        """What makes the preview of scaled latents [B, C, h, w], or None if the last was offered just before."""
+        now = self._now()
+        if self._offered is not None and now - self._offered < _SECONDS_BETWEEN:
+            return None
+        self._offered = now
+        return partial(self.make, denoised)
+
+    def make(self, denoised: Tensor) -> bytes:
+        """The first of the latents as JPEG."""
+        if self._decode is None or not self._affordable():
+            return linear_preview(self._config, denoised)
+        started = self._now()
+        picture = self._decode(denoised[:1])[0].float().cpu().movedim(0, -1)  # (H, W, 3)
+        self._spent += self._now() - started
+        return encode_jpeg(picture, largest_side=PREVIEW_SIDE)
+
+    def _affordable(self) -> bool:
+        return self._spent <= _SHARE_OF_TIME * (self._now() - self._started)
+
+
+def linear_preview(config: ModelConfig, denoised: Tensor) -> bytes:
+    """The first of scaled latents [B, C, h, w] as a rough picture: a linear map to colours, then a JPEG.
+
+    Without colours for the family, the brightness of the first channel.
+    """
+    latent = denoised[:1].float().cpu()
+    if config.preview_rgb is None:
+        colours = latent[:, :1] / latent[:, :1].abs().amax().clamp(min=1e-6)
+    else:
+        colours = torch.einsum("bchw,cr->brhw", latent, torch.tensor(config.preview_rgb))
+    height, width = (side * config.vae.downscale for side in latent.shape[2:])
+    scale = min(1.0, PREVIEW_SIDE / max(height, width))
+    enlarged = resize(colours, max(1, round(width * scale)), max(1, round(height * scale)), "bilinear")
+    picture = (enlarged[0].movedim(0, -1) + 1.0) / 2.0  # (H, W, 1 or 3)
+    return encode_jpeg(picture.expand(-1, -1, 3), largest_side=PREVIEW_SIDE)
