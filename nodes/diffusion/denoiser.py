@@ -37,21 +37,35 @@ class NetworkInputs:
     concat: Tensor | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class NetworkCall:
+    """A call of the network about to be made: the noise level, the side of each equal part of its batch (0 positive,
+    1 negative), and the size in cells."""
+
+    sigma: float
+    sides: tuple[int, ...]
+    height: int
+    width: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Denoiser:
-    """A network with the schedule it was trained on and what it predicts."""
+    """A network with the schedule it was trained on and what it predicts. `observers` are told of each call."""
 
     network: Network
     schedule: NoiseSchedule
     prediction: Prediction = "eps"
+    observers: tuple[Callable[[NetworkCall], None], ...] = ()
 
     def __call__(self, x: Tensor, sigma: Tensor, inputs: NetworkInputs) -> Tensor:
         """The clean latent [B, 4, h, w] predicted from x [B, 4, h, w] with noise of deviation `sigma` (no dimensions)."""
-        scaled = x / (sigma**2 + 1.0).sqrt()
+        scaled = x if self.prediction == "edit" else x / (sigma**2 + 1.0).sqrt()
         if inputs.concat is not None:
             scaled = torch.cat([scaled, inputs.concat], dim=1)
         timesteps = self.schedule.timestep(sigma).to(x.device).expand(x.shape[0])
         output = self.network(scaled, timesteps, inputs.context, inputs.y).to(x.dtype)
+        if self.prediction == "lcm":
+            return denoised_from_consistency(x, output, sigma, timesteps)
         return PREDICTIONS[self.prediction](x, output, sigma)
 
 
@@ -65,9 +79,26 @@ def denoised_from_v(x: Tensor, v: Tensor, sigma: Tensor) -> Tensor:
     return x / (sigma**2 + 1.0) - v * sigma / (sigma**2 + 1.0).sqrt()
 
 
+def denoised_from_consistency(x: Tensor, eps: Tensor, sigma: Tensor, timesteps: Tensor) -> Tensor:
+    """The clean latent from the noise in x, for latent consistency models (Luo et al., 2023, section 4.1): c_skip and c_out
+    with a data deviation of 0.5 and timesteps [B] counted ten times."""
+    deviation = 0.5
+    time = (timesteps * 10.0)[:, None, None, None]
+    c_skip = deviation**2 / (time**2 + deviation**2)
+    c_out = time / (time**2 + deviation**2).sqrt()
+    return c_out * denoised_from_eps(x, eps, sigma) + c_skip * x
+
+
+def denoised_as_is(x: Tensor, output: Tensor, sigma: Tensor) -> Tensor:  # noqa: ARG001 - one of several predictions
+    """The clean latent, when that is what the network predicts."""
+    return output
+
+
 PREDICTIONS: Final[Mapping[Prediction, Callable[[Tensor, Tensor, Tensor], Tensor]]] = {
     "eps": denoised_from_eps,
     "v": denoised_from_v,
+    "x0": denoised_as_is,
+    "edit": denoised_as_is,
 }
 
 

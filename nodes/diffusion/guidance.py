@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from nodes.diffusion.batch import repeat_to_batch
 from nodes.diffusion.conditioning import Area, Region, cell_weights
-from nodes.diffusion.denoiser import Denoiser, NetworkInputs
+from nodes.diffusion.denoiser import Denoiser, NetworkCall, NetworkInputs
+from nodes.diffusion.patching import Hooks, NetworkChange, Predict, Predictions
 from nodes.diffusion.schedule import NoiseSchedule
+from nodes.diffusion.unet import UNet
 
 # Divides cells that no region covers: their prediction is 0.
 _NO_WEIGHT = 1e-37
@@ -32,6 +34,7 @@ class Guidance:
     positive: tuple[Region, ...]
     negative: tuple[Region, ...]
     cfg: float
+    hooks: tuple[Hooks, ...] = ()
 
     @property
     def schedule(self) -> NoiseSchedule:
@@ -39,15 +42,62 @@ class Guidance:
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """The guided prediction; at a cfg of 1 the negative side has no say and is not computed."""
-        if math.isclose(self.cfg, 1.0):
-            (positive,) = predict_sides(self.denoiser, x, sigma, [self.positive])
-            return positive
-        return self.pair(x, sigma)[0]
+        both = not math.isclose(self.cfg, 1.0) or any(one.always_both for one in self.hooks)
+        return self._guided(self._predictions(x, sigma, both=both))[0]
 
     def pair(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         """The guided and the negative prediction."""
-        positive, negative = predict_sides(self.denoiser, x, sigma, [self.positive, self.negative])
-        return negative + (positive - negative) * self.cfg, negative
+        return self._guided(self._predictions(x, sigma, both=True))
+
+    def _predictions(self, x: Tensor, sigma: Tensor, *, both: bool) -> Predictions:
+        if both:
+            positive, negative = predict_sides(self.denoiser, x, sigma, [self.positive, self.negative])
+        else:
+            (positive,) = predict_sides(self.denoiser, x, sigma, [self.positive])
+            negative = torch.zeros_like(x)
+        return Predictions(x, sigma, self.cfg, positive, negative, both)
+
+    def _guided(self, seen: Predictions) -> tuple[Tensor, Tensor]:
+        for one in self.hooks:
+            if one.before is not None:
+                seen = one.before(seen)
+        predict = _Predict(self.denoiser, seen.sigma, self.positive, self.negative)
+        combine = next((one.combine for one in reversed(self.hooks) if one.combine is not None), classifier_free)
+        guided = combine(seen, predict)
+        for one in self.hooks:
+            if one.after is not None:
+                guided = one.after(seen, guided, predict)
+        return guided, seen.negative
+
+
+def classifier_free(seen: Predictions, predict: Predict) -> Tensor:  # noqa: ARG001 - one of several ways to combine
+    """Ho and Salimans (2022), equation 6."""
+    return seen.negative + (seen.positive - seen.negative) * seen.cfg
+
+
+@dataclass(slots=True, eq=False)
+class _Predict:
+    """A `Predict` at one noise level."""
+
+    denoiser: Denoiser
+    sigma: Tensor
+    positive: Sequence[Region]
+    negative: Sequence[Region]
+
+    def __call__(self, x: Tensor, regions: Sequence[Region], change: NetworkChange | None = None) -> Tensor:
+        denoiser = self.denoiser if change is None else changed_denoiser(self.denoiser, [change])
+        (prediction,) = predict_sides(denoiser, x, self.sigma, [regions])
+        return prediction
+
+
+def changed_denoiser(denoiser: Denoiser, changes: Sequence[NetworkChange]) -> Denoiser:
+    """A denoiser whose network is seen through some changes, the first of them outermost."""
+    network = denoiser.network
+    for change in reversed(changes):
+        if not isinstance(network, UNet):
+            raise TypeError(f"only a U-Net can be patched, not a {type(network).__name__}")
+        network = change(network)
+    return replace(denoiser, network=network)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,6 +184,9 @@ def _denoise_together(denoiser: Denoiser, group: Sequence[_Part], sigma: Tensor)
         y=_cat([part.inputs.y for part in group]),
         concat=_cat([part.inputs.concat for part in group]),
     )
+    call = NetworkCall(float(sigma), tuple(part.side for part in group), group[0].area.height, group[0].area.width)
+    for observe in denoiser.observers:
+        observe(call)
     denoised = denoiser(torch.cat([part.x for part in group]), sigma, inputs)
     return denoised.chunk(len(group))
 

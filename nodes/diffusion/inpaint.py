@@ -7,6 +7,7 @@ after it by the original itself, so that the model sees a consistent picture and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -24,31 +25,37 @@ from nodes.diffusion.vae import crop_to_multiple
 class MaskedDenoise:
     """A `Denoise` that leaves `latent` as it is where `mask` is 0.
 
-    latent and noise are [B, C, h, w], mask is [B, 1, h, w] in 0..1.
+    latent and noise are [B, C, h, w], mask is [B, 1, h, w] in 0..1. `mask_at` makes of it the mask of one sigma.
     """
 
     denoise: Denoise
     latent: Tensor
     noise: Tensor
     mask: Tensor
+    mask_at: Callable[[Tensor, Tensor], Tensor] | None = None
 
     @property
     def schedule(self) -> NoiseSchedule:
         return self.denoise.schedule
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
-        return self._keep(self.denoise(self._enter(x, sigma), sigma))
+        mask = self._mask(sigma)
+        return self._keep(self.denoise(self._enter(x, sigma, mask), sigma), mask)
 
     def pair(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         """The guided prediction with the original kept, and the unconditional one as it is."""
-        guided, unconditional = self.denoise.pair(self._enter(x, sigma), sigma)
-        return self._keep(guided), unconditional
+        mask = self._mask(sigma)
+        guided, unconditional = self.denoise.pair(self._enter(x, sigma, mask), sigma)
+        return self._keep(guided, mask), unconditional
 
-    def _enter(self, x: Tensor, sigma: Tensor) -> Tensor:
-        return x * self.mask + add_noise(self.latent, self.noise, sigma) * (1.0 - self.mask)
+    def _mask(self, sigma: Tensor) -> Tensor:
+        return self.mask if self.mask_at is None else self.mask_at(self.mask, sigma)
 
-    def _keep(self, denoised: Tensor) -> Tensor:
-        return denoised * self.mask + self.latent * (1.0 - self.mask)
+    def _enter(self, x: Tensor, sigma: Tensor, mask: Tensor) -> Tensor:
+        return x * mask + add_noise(self.latent, self.noise, sigma) * (1.0 - mask)
+
+    def _keep(self, denoised: Tensor, mask: Tensor) -> Tensor:
+        return denoised * mask + self.latent * (1.0 - mask)
 
 
 def latent_noise_mask(mask: Tensor, latent: Tensor) -> Tensor:

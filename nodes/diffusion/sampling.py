@@ -8,7 +8,7 @@ is in the network's scaled latent space; `scaled_latent` and `plain_latent` are 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -16,10 +16,11 @@ from torch import Tensor
 from nodes.diffusion.conditioning import ConditioningEntry, Region, place, with_opposites
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.denoiser import Denoiser, Network, initial_latent
-from nodes.diffusion.guidance import Guidance
+from nodes.diffusion.guidance import Guidance, changed_denoiser
 from nodes.diffusion.inpaint import MaskedDenoise, latent_noise_mask
 from nodes.diffusion.inputs import Canvas, Side, network_inputs
-from nodes.diffusion.noise import seeded_noise
+from nodes.diffusion.noise import seeded_generator, seeded_noise
+from nodes.diffusion.patching import Hooks, Patch, Start
 from nodes.diffusion.samplers.step import Denoise, Past, Step
 from nodes.diffusion.samplers.table import Sampler, take_steps
 from nodes.diffusion.schedule import noise_schedule
@@ -52,6 +53,7 @@ class Run:
     noise: Tensor
     noise_mask: Tensor | None = None
     seed: int = 0
+    patches: tuple[Patch, ...] = ()
 
 
 def diffusion_model(config: ModelConfig, network: Network) -> DiffusionModel:
@@ -77,13 +79,26 @@ def start(run: Run) -> Tensor:
 def guided(run: Run) -> Denoise:
     """The model under the run's conditioning and mask: one call is one denoising at one sigma."""
     mask = None if run.noise_mask is None else latent_noise_mask(run.noise_mask, run.latent)
-    guidance = guide(run.model, run.positive, run.negative, run.cfg, Canvas(run.latent, mask))
+    canvas = Canvas(run.latent, mask)
+    hooks = begin(run.model, run.patches, canvas, run.sigmas, run.seed)
+    guidance = guide(run.model, run.positive, run.negative, run.cfg, canvas, hooks)
     if mask is None:
         return guidance
     noise = run.noise
     if run.sampler.redraws_kept:
         noise = seeded_noise(run.seed + 1, run.latent).to(run.latent.device)
-    return MaskedDenoise(guidance, run.latent, noise, mask)
+    mask_at = next((one.mask for one in reversed(hooks) if one.mask is not None), None)
+    return MaskedDenoise(guidance, run.latent, noise, mask, mask_at)
+
+
+def begin(
+    model: DiffusionModel, patches: Sequence[Patch], canvas: Canvas, sigmas: Tensor, seed: int
+) -> tuple[Hooks, ...]:
+    """Start the patches of a run."""
+    generator = seeded_generator(seed)
+    torch.randn(canvas.latent.shape, generator=generator)  # the starting noise comes first out of this seed
+    start = Start(model.config, model.denoiser.schedule, canvas, sigmas, generator)
+    return tuple(patch.begin(start) for patch in patches)
 
 
 def guide(
@@ -92,11 +107,15 @@ def guide(
     negative: Sequence[ConditioningEntry],
     cfg: float,
     canvas: Canvas,
+    hooks: tuple[Hooks, ...] = (),
 ) -> Guidance:
     """The model's prediction under classifier-free guidance on this canvas."""
     wanted = _regions(model, positive, canvas, "positive")
     unwanted = with_opposites(wanted, _regions(model, negative, canvas, "negative"))
-    return Guidance(model.denoiser, with_opposites(unwanted, wanted), unwanted, cfg)
+    changes = [one.network for one in hooks if one.network is not None]
+    observers = tuple(one.observe for one in hooks if one.observe is not None)
+    denoiser = replace(changed_denoiser(model.denoiser, changes), observers=observers)
+    return Guidance(denoiser, with_opposites(unwanted, wanted), unwanted, cfg, hooks)
 
 
 def section(sigmas: Tensor, start_at_step: int, end_at_step: int) -> Tensor:

@@ -21,9 +21,13 @@ _BEYOND_ANY_SIGMA = 999999999.9
 
 @dataclass(frozen=True, eq=False)
 class NoiseSchedule:
-    """Sigma at each training timestep: float32, ascending, one-dimensional."""
+    """Sigma at each timestep that the network knows: float32, ascending, one-dimensional.
+
+    A network knows every `stride`-th timestep of its training, the last one among them.
+    """
 
     sigmas: Tensor
+    stride: int = 1
 
     @property
     def log_sigmas(self) -> Tensor:
@@ -39,11 +43,20 @@ class NoiseSchedule:
 
     @property
     def timesteps(self) -> int:
+        """How many the network knows."""
         return len(self.sigmas)
+
+    @property
+    def first_timestep(self) -> int:
+        return self.stride - 1
+
+    @property
+    def last_timestep(self) -> int:
+        return self.timesteps * self.stride - 1
 
     def sigma(self, timestep: Tensor) -> Tensor:
         """Sigma at timesteps of any shape, which may be fractional: linear between neighbours in log sigma."""
-        t = timestep.float().clamp(0, self.timesteps - 1)
+        t = ((timestep.float() - self.first_timestep) / self.stride).clamp(0, self.timesteps - 1)
         low, high, weight = t.floor().long(), t.ceil().long(), t.frac()
         log_sigmas = self.log_sigmas
         return ((1 - weight) * log_sigmas[low] + weight * log_sigmas[high]).exp()
@@ -51,7 +64,8 @@ class NoiseSchedule:
     def timestep(self, sigma: Tensor) -> Tensor:
         """The training timestep nearest in log sigma, as float32 of the same shape: what the network is told."""
         distances = (sigma.cpu().log().reshape(-1, 1) - self.log_sigmas).abs()  # (N, timesteps)
-        return distances.argmin(dim=1).reshape(sigma.shape).to(sigma.device, torch.float32)
+        known = distances.argmin(dim=1) * self.stride + self.first_timestep
+        return known.reshape(sigma.shape).to(sigma.device, torch.float32)
 
     def percent_to_sigma(self, percent: float) -> float:
         """Sigma after this share (0..1) of training timesteps; beyond every sigma at 0, zero at 1."""
@@ -59,7 +73,7 @@ class NoiseSchedule:
             return _BEYOND_ANY_SIGMA
         if percent >= 1.0:
             return 0.0
-        return float(self.sigma(torch.tensor((1.0 - percent) * (self.timesteps - 1))))
+        return float(self.sigma(torch.tensor((1.0 - percent) * self.last_timestep)))
 
 
 def noise_schedule(config: ScheduleConfig) -> NoiseSchedule:
@@ -67,7 +81,9 @@ def noise_schedule(config: ScheduleConfig) -> NoiseSchedule:
     alphas_cumprod = torch.cumprod(1.0 - _betas(config), dim=0)
     if config.zero_terminal_snr:
         alphas_cumprod = _rescale_zero_terminal_snr(alphas_cumprod)
-    return NoiseSchedule(((1.0 - alphas_cumprod) / alphas_cumprod).sqrt().float())
+    sigmas = ((1.0 - alphas_cumprod) / alphas_cumprod).sqrt().float()
+    stride = 1 if config.distilled_timesteps is None else config.timesteps // config.distilled_timesteps
+    return NoiseSchedule(sigmas[stride - 1 :: stride], stride)
 
 
 def _rescale_zero_terminal_snr(alphas_cumprod: Tensor) -> Tensor:

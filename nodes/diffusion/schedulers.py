@@ -37,12 +37,13 @@ def ddim_uniform(schedule: NoiseSchedule, steps: int) -> Tensor:
 
 def normal(schedule: NoiseSchedule, steps: int) -> Tensor:
     """Equal distances in timestep from the largest sigma to the smallest, which is a step of its own."""
-    return _end_in_zero(schedule.sigma(torch.linspace(schedule.timesteps - 1, 0, steps)))
+    return _end_in_zero(schedule.sigma(torch.linspace(schedule.last_timestep, schedule.first_timestep, steps)))
 
 
 def sgm_uniform(schedule: NoiseSchedule, steps: int) -> Tensor:
     """Equal distances in timestep, the smallest sigma left out (Stability AI's generative-models)."""
-    return _end_in_zero(schedule.sigma(torch.linspace(schedule.timesteps - 1, 0, steps + 1)[:-1]))
+    spaced = torch.linspace(schedule.last_timestep, schedule.first_timestep, steps + 1)
+    return _end_in_zero(schedule.sigma(spaced[:-1]))
 
 
 def karras(schedule: NoiseSchedule, steps: int) -> Tensor:

@@ -26,6 +26,14 @@ class ControlResiduals:
     middle: Tensor
 
 
+class SkipJoin(nn.Module):
+    """Where the way up meets the way down. It has no weights; it is a layer so that it can be replaced."""
+
+    def forward(self, h: Tensor, skip: Tensor) -> Tensor:
+        """h [B, C, h, w] and skip [B, C', h, w] -> [B, C + C', h, w]."""
+        return torch.cat([h, skip], dim=1)
+
+
 class Stage(nn.ModuleList):
     """Layers run one after another, each given the inputs that its kind takes."""
 
@@ -58,6 +66,7 @@ class UNet(nn.Module):
         self.input_blocks = nn.ModuleList(_input_stages(config))
         self.middle_block = _middle_stage(config)
         self.output_blocks = nn.ModuleList(_output_stages(config))
+        self.joins = nn.ModuleList(SkipJoin() for _ in self.output_blocks)
         self.out = nn.Sequential(
             nn.GroupNorm(config.norm_num_groups, width),
             nn.SiLU(),
@@ -94,8 +103,8 @@ class UNet(nn.Module):
         if control is not None:
             h = h + control.middle.to(h.dtype)
             skips = [skip + extra.to(h.dtype) for skip, extra in zip(skips, control.skips, strict=True)]
-        for stage in self.output_blocks:
-            h = torch.cat([h, skips.pop()], dim=1)
+        for join, stage in zip(self.joins, self.output_blocks, strict=True):
+            h = join(h, skips.pop())
             h = stage(h, emb, context, (skips[-1] if skips else h).shape[-2:])
         out: Tensor = self.out(h)
         return out.to(x.dtype)
