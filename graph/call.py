@@ -85,7 +85,7 @@ def invoke(
                 continue
             context.cancel.check()
             returned.append(
-                _sorted_out(implementation, implementation.function(**_with_context(implementation, current, context)))
+                _sorted_out(implementation, implementation.function(**_arguments(implementation, current, context)))
             )
     except Cancelled as cancelled:
         return cancelled
@@ -105,7 +105,7 @@ async def invoke_async(
         if blocked is not None:
             return blocked
         try:
-            return _sorted_out(implementation, await function(**_with_context(implementation, current, context)))
+            return _sorted_out(implementation, await function(**_arguments(implementation, current, context)))
         except Cancelled:
             raise asyncio.CancelledError from None
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the node boundary; SystemExit would end the event loop
@@ -166,10 +166,12 @@ def reports(returned: Sequence[Returned]) -> Report | None:
     )
 
 
-def _with_context(implementation: Implementation, arguments: dict[str, object], context: Context) -> dict[str, object]:
-    if implementation.context is not None:
-        arguments = {**arguments, implementation.context: context}
-    return arguments
+def _arguments(implementation: Implementation, current: dict[str, object], context: Context) -> dict[str, object]:
+    """What the function is called with. Raises GraphError where the node's own check complains."""
+    complaint = implementation.check(**current) if implementation.check is not None else None
+    if complaint:
+        raise GraphError(complaint, code="check_failed")
+    return {**current, implementation.context: context} if implementation.context is not None else current
 
 
 def _blocked(implementation: Implementation, arguments: Mapping[str, object]) -> Returned | None:

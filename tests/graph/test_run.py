@@ -393,6 +393,15 @@ def test_a_refusal_comes_with_its_code_and_hint_and_without_a_trace() -> None:
     assert (failure.trace, failure.inputs) == ("", {"tile": "tile of 3"})
 
 
+@pytest.mark.parametrize(("strength", "status"), [(1.0, "done"), (2.0, "failed")])
+def test_a_nodes_own_check_sees_linked_values_too(strength: float, status: str) -> None:
+    graph = document(s=made("Real", value=strength), k=made("Knobs", strength=of("s"), mode="soft"))
+    ran = Engine().run(graph, "k")
+    assert ran.finished.status == status
+    failure = ran.outcomes["k"].failure
+    assert (failure.code if failure else None) == ("check_failed" if status == "failed" else None)
+
+
 @pytest.mark.parametrize(
     ("type", "message"),
     [
