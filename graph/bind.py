@@ -15,10 +15,10 @@ from typing import cast
 from graph.document import Link, Node
 from graph.errors import Problem, Severity, errors_only, nearest
 from graph.files import Files
-from graph.flatten import Catalogue, FlatGraph
+from graph.flatten import FlatGraph
 from graph.json import Json
 from graph.ports import ANY, accepts
-from graph.spec import Choice, FileChoice, Input, Missing, NodeSpec, Number, Text, Toggle, Widget
+from graph.spec import Catalogue, Choice, FileChoice, Input, Missing, NodeSpec, Number, Text, Toggle, Widget
 
 Check = Callable[..., "str | None"]
 

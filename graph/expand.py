@@ -17,12 +17,12 @@ from graph.call import Returned, collect
 from graph.document import InputValue, Link, Node
 from graph.errors import GraphError, InputError, errors_only, nearest
 from graph.files import Files
-from graph.flatten import Catalogue, FlatGraph
+from graph.flatten import FlatGraph
 from graph.json import canonical
 from graph.keys import Recipe
 from graph.ports import accepts
 from graph.result import Expansion, ExpansionNode, Inner, Outer
-from graph.spec import NodeSpec, Output
+from graph.spec import Catalogue, NodeSpec, Output
 from graph.task import Part, Task
 
 

@@ -1,26 +1,26 @@
 """From the document as written to the nodes that really exist: subgraphs, mute, bypass and reroutes resolved.
 
 Inner nodes get colon paths (`instance:inner`), as ComfyUI names them. A muted node is gone. A bypassed node is gone too,
-but each of its outputs becomes one of its inputs of the same type; a `Reroute` is a node that is always bypassed. What
-lost its source that way is listed in `lost` with the reason, for `bind.py` to judge.
+but each of its outputs becomes one of its inputs of the same type; an instance of a subgraph counts as one node in both. A
+`Reroute` is a node that is always bypassed. What lost its source that way is listed in `lost` with the reason, for
+`bind.py` to judge.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from typing import Final
 
 from graph.document import SUBGRAPH, Document, InputValue, Link, Mode, Node, Subgraph, json_path, links
 from graph.errors import Problem, nearest
+from graph.interface import Subgraphs, find_input, find_output, input_names, output_names
 from graph.ports import accepts
-from graph.spec import NodeSpec
+from graph.spec import Catalogue
 
 REROUTE: Final = "Reroute"
 MAX_NODES: Final = 200_000
 MAX_DEPTH: Final = 100
-
-Catalogue: TypeAlias = "Mapping[str, NodeSpec]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,6 @@ class _Scope:
     nodes: Mapping[str, Node]
     place: tuple[str, ...]
     chain: tuple[str, ...] = ()
-    mode: Mode = "on"
 
 
 class _Expansion:
@@ -92,16 +91,15 @@ class _Expansion:
 
     def _place(self, scope: _Scope, name: str, node: Node) -> _Scope | None:
         flat = scope.prefix + name
-        mode = scope.mode if scope.mode != "on" else node.mode
         inputs = {key: _prefixed(value, scope.prefix) for key, value in node.inputs.items()}
         if not node.type.startswith(SUBGRAPH):
             if flat in self.nodes:
                 self._clash(flat, json_path(*scope.place, name))
-            self.nodes[flat] = Node(node.type, inputs, mode, node.title, node.ui)
+            self.nodes[flat] = replace(node, inputs=inputs)
             if scope.prefix:
                 self.places[flat] = (*scope.place, name)
             return None
-        return self._instance(scope, name, node.type.removeprefix(SUBGRAPH), inputs, mode)
+        return self._instance(scope, name, node.type.removeprefix(SUBGRAPH), inputs, node.mode)
 
     def _clash(self, flat: str, path: str) -> None:
         message = f"two nodes are called {flat!r}: one in a subgraph, one outside"
@@ -112,6 +110,9 @@ class _Expansion:
         self, scope: _Scope, name: str, wanted: str, inputs: dict[str, InputValue], mode: Mode
     ) -> _Scope | None:
         instance = scope.prefix + name
+        if mode != "on":  # gone as one: what is inside never exists
+            self.nodes[instance] = Node(SUBGRAPH + wanted, inputs, mode)
+            return None
         path = json_path(*scope.place, name, "type")
         subgraph = self.subgraphs.get(wanted)
         refusal = _refusal(wanted, subgraph, scope, self.subgraphs)
@@ -126,7 +127,7 @@ class _Expansion:
         for output in subgraph.outputs:
             link = Link(prefix + output.source.node, output.source.output)
             self.outputs[instance, output.name] = link
-        return _Scope(prefix, nodes, place, (*scope.chain, wanted), mode)
+        return _Scope(prefix, nodes, place, (*scope.chain, wanted))
 
     def _with_parameters(
         self, subgraph: Subgraph, given: dict[str, InputValue], instance: str, path: str
@@ -244,7 +245,8 @@ def _source(link: Link, expansion: _Expansion, gone: Mapping[str, str], catalogu
             return current
         if gone[current.node] == "muted":
             return _Lost(f"`{current.node}` is muted")
-        passed = _passed_through(expansion.nodes[current.node], current.output, catalogue)
+        node = expansion.nodes[current.node]
+        passed = _passed_through(node, current.output, expansion.subgraphs, catalogue)
         if passed is None and gone[current.node] == "rerouted":
             return _Lost(f"`{current.node}` leads nowhere")
         if passed is None:
@@ -254,19 +256,21 @@ def _source(link: Link, expansion: _Expansion, gone: Mapping[str, str], catalogu
         current = passed
 
 
-def _passed_through(node: Node, output: str, catalogue: Catalogue) -> InputValue | None:
+def _passed_through(node: Node, output: str, subgraphs: Subgraphs, catalogue: Catalogue) -> InputValue | None:
     """What a bypassed node's output becomes: the input in the same position if its type is the same, else the first
     input of that type, else the first that fits. None when nothing given fits."""
     if node.type == REROUTE:
         return next(iter(node.inputs.values()), None)
-    spec = catalogue.get(node.type)
-    port = spec.outputs_by_name.get(output) if spec else None
-    if spec is None or port is None:
+    port = find_output(node.type, output, subgraphs, catalogue)
+    if port is None:
         return None
-    position = spec.outputs.index(port)
-    same = [one for one in spec.inputs if one.type == port.type and one.name in node.inputs]
-    opposite = [one for one in spec.inputs[position : position + 1] if one in same]
-    fitting = [one for one in spec.inputs if one.name in node.inputs and accepts(port.type, one.type).ok]
+    names = input_names(node.type, subgraphs, catalogue)
+    position = output_names(node.type, subgraphs, catalogue).index(output)
+    declared = {name: find_input(node.type, name, subgraphs, catalogue) for name in names}
+    types = {name: one.type for name, one in declared.items() if one is not None and name in node.inputs}
+    same = [name for name, kind in types.items() if kind == port.type]
+    opposite = [name for name in names[position : position + 1] if name in same]
+    fitting = [name for name, kind in types.items() if accepts(port.type, kind).ok]
     for candidate in (*opposite, *same, *fitting):
-        return node.inputs[candidate.name]
+        return node.inputs[candidate]
     return None

@@ -173,6 +173,10 @@ class NodeSpec:
         return found
 
 
+Catalogue: TypeAlias = "Mapping[str, NodeSpec]"
+"""The node types there are, by name."""
+
+
 def to_json(spec: NodeSpec) -> JsonObject:
     """A spec as JSON; `from_json(to_json(spec)) == spec`."""
     data: JsonObject = {

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from graph.document import SUBGRAPH, Link, Node, Subgraph
-from graph.flatten import REROUTE, Catalogue
+from graph.flatten import REROUTE
 from graph.json import Json
 from graph.ports import ANY
-from graph.spec import Input
+from graph.spec import Catalogue, Input
 
 
 @dataclass(frozen=True, slots=True)

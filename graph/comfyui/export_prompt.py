@@ -14,9 +14,9 @@ from graph.comfyui.shapes import as_list
 from graph.comfyui.widgets import default_value, in_order
 from graph.document import Document, InputValue, Link, Node
 from graph.errors import InputError, errors_only
-from graph.flatten import Catalogue, FlatGraph, flatten
+from graph.flatten import FlatGraph, flatten
 from graph.json import Json, JsonObject
-from graph.spec import Input, Missing, NodeSpec
+from graph.spec import Catalogue, Input, Missing, NodeSpec
 
 
 def export_prompt(document: Document, catalogue: Catalogue) -> JsonObject:

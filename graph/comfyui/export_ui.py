@@ -21,8 +21,8 @@ from graph.comfyui.reroutes import number, reroutes_to_canvas
 from graph.comfyui.shapes import as_integer, as_numbers, as_object, as_text
 from graph.comfyui.sockets import parameter_socket
 from graph.document import Document, Subgraph
-from graph.flatten import Catalogue
 from graph.json import Json, JsonObject
+from graph.spec import Catalogue
 
 _NAMESPACE: Final = uuid.UUID("6f9a5c0e-8b0f-5a57-9f5e-2f3a4d1c7b60")
 _DEFINITION_KEYS: Final = ("revision", "config", "description", "category", "extra")

@@ -16,8 +16,8 @@ from graph.comfyui.canvas import INPUT_NODE, OUTPUT_NODE
 from graph.comfyui.imported import Findings
 from graph.comfyui.shapes import as_list, as_object, as_slot, as_text
 from graph.comfyui.widgets import WidgetSlot, name_values, widget_slots
-from graph.flatten import Catalogue
 from graph.json import Json, JsonObject
+from graph.spec import Catalogue
 
 _PREFIXES: Final = ("workflow>", "workflow/")
 _NAMESPACE: Final = uuid.UUID("0a3d5f5c-1f53-5e0e-8a86-3c9f6d1f7d11")

@@ -19,8 +19,8 @@ from graph.comfyui.sockets import editor_data, parameter_socket
 from graph.comfyui.subgraphs import Interface, proxies, shown_inputs
 from graph.comfyui.widgets import WidgetSlot, coerce, name_values
 from graph.document import Document, Link, Node, Subgraph
-from graph.flatten import Catalogue
 from graph.json import Json, JsonObject
+from graph.spec import Catalogue
 
 _PROXIES = "proxyWidgets"
 

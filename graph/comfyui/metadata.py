@@ -18,8 +18,8 @@ from graph.comfyui.prompt import import_prompt
 from graph.comfyui.ui import import_ui
 from graph.document import Document, parse, to_json
 from graph.errors import InputError, Problem
-from graph.flatten import Catalogue
 from graph.json import Json, loads
+from graph.spec import Catalogue
 
 OWN: Final = "latentgraph"
 CANVAS: Final = "workflow"

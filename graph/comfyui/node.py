@@ -29,9 +29,9 @@ from graph.comfyui.widgets import (
 )
 from graph.comfyui.wiring import REROUTE_SLOT, REROUTES, FromNode, FromPrimitive, input_name, source
 from graph.document import SUBGRAPH, InputValue, Link, Mode, Node
-from graph.flatten import REROUTE, Catalogue
+from graph.flatten import REROUTE
 from graph.json import Json, JsonObject
-from graph.spec import NodeSpec
+from graph.spec import Catalogue, NodeSpec
 
 _MODES: Final[Mapping[int, Mode]] = {0: "on", 2: "mute", 4: "bypass"}
 

@@ -14,9 +14,8 @@ from graph.comfyui.shapes import as_identity, as_object, as_slot, as_text
 from graph.comfyui.widgets import coerce
 from graph.document import Document, InputValue, Link, Node
 from graph.errors import InputError, Problem, nearest
-from graph.flatten import Catalogue
 from graph.json import Json, JsonObject
-from graph.spec import NodeSpec
+from graph.spec import Catalogue, NodeSpec
 
 WRAPPED: Final = "__value__"
 _LEFT_BY_EDITORS: Final = frozenset({"upload", "choose file to upload", "control_after_generate", "is_changed"})

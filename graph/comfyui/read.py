@@ -9,8 +9,8 @@ from graph.comfyui.prompt import import_prompt
 from graph.comfyui.recognise import recognise
 from graph.comfyui.ui import import_ui
 from graph.document import parse
-from graph.flatten import Catalogue
 from graph.json import Json, loads
+from graph.spec import Catalogue
 
 
 def read_workflow(content: bytes, catalogue: Catalogue, *, source: str = "file") -> Imported:

@@ -16,8 +16,8 @@ from graph.comfyui.names import Names
 from graph.comfyui.shapes import as_identity, as_list, as_object, as_text
 from graph.comfyui.wiring import REROUTE_SLOT, FromOutside, behind_reroutes, input_name, linked, source
 from graph.document import Parameter
-from graph.flatten import Catalogue
 from graph.json import Json
+from graph.spec import Catalogue
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _OWN_INPUT: Final = "-1"

@@ -24,8 +24,9 @@ from graph.comfyui.shapes import as_numbers, as_object
 from graph.comfyui.subgraphs import Interface, interfaces, passages
 from graph.comfyui.wiring import PRIMITIVE, REROUTE_SLOT, FromNode, behind_reroutes, source
 from graph.document import Document, Link, Node, Parameter, Subgraph, SubgraphOutput
-from graph.flatten import REROUTE, Catalogue
+from graph.flatten import REROUTE
 from graph.json import Json, JsonObject
+from graph.spec import Catalogue
 
 _FILE_KEYS: Final = ("id", "revision", "config", "models")
 _DEFINITION_KEYS: Final = ("id", "revision", "config", "description", "category", "extra")

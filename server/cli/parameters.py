@@ -11,8 +11,9 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from graph.document import SUBGRAPH, Document, Link, Parameter, with_inputs
+from graph.document import Document, Link, Parameter, with_inputs
 from graph.errors import InputError, Problem, nearest
+from graph.interface import find_input
 from graph.json import Json
 from graph.spec import Choice, FileChoice, Input, Missing, NodeSpec, Number, Text, Toggle
 
@@ -126,27 +127,12 @@ def _flag(document: Document, parameter: Parameter, catalogue: Catalogue) -> Fla
         node = document.nodes.get(name)
         if node is None:
             continue
-        port = _port(document, node.type, input_name, catalogue)
+        port = find_input(node.type, input_name, document.subgraphs, catalogue)
         value = node.inputs.get(input_name)
         if value is None and port is not None and not isinstance(port.default, Missing):
             value = port.default
         return Flag(option, parameter, port, None if isinstance(value, Link) else value)
     return Flag(option, parameter, None, None)
-
-
-def _port(document: Document, type_name: str, input_name: str, catalogue: Catalogue) -> Input | None:
-    """The declaration behind an input, through subgraphs to the node that really has it."""
-    for _ in range(len(document.subgraphs) + 1):
-        if not type_name.startswith(SUBGRAPH):
-            spec = catalogue.get(type_name)
-            return spec.input(input_name) if spec else None
-        subgraph = document.subgraphs.get(type_name.removeprefix(SUBGRAPH))
-        binds = [one.binds for one in subgraph.parameters if one.name == input_name] if subgraph else []
-        if subgraph is None or not binds or not binds[0] or binds[0][0][0] not in subgraph.nodes:
-            return None
-        inner, input_name = binds[0][0]
-        type_name = subgraph.nodes[inner].type
-    return None
 
 
 def _setting(document: Document, setting: str, catalogue: Catalogue) -> tuple[tuple[str, str], Json]:
@@ -157,7 +143,7 @@ def _setting(document: Document, setting: str, catalogue: Catalogue) -> tuple[tu
     if node not in document.nodes:
         hint = nearest(node, document.nodes)
         raise ValueError(f"there is no node {node!r}" + (f" ({hint})" if hint else ""))
-    port = _port(document, document.nodes[node].type, input_name, catalogue)
+    port = find_input(document.nodes[node].type, input_name, document.subgraphs, catalogue)
     if port is None:
         raise ValueError(f"{document.nodes[node].type} has no input {input_name!r}")
     return (node, input_name), read_value(text, port)

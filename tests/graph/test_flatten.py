@@ -204,25 +204,30 @@ COPY = Subgraph(
 )
 
 
-def test_a_muted_instance_mutes_what_is_inside() -> None:
+def test_a_muted_instance_is_gone_with_what_is_inside() -> None:
     graph = flat({"s": muted(made("subgraph:copy")), "end": made("Shade", tile=of("s", "painted"))}, copy=COPY)
-    assert graph.lost == {("end", "tile"): "`s:paint` is muted"}
-    assert graph.gone == {"s:copy": "muted", "s:paint": "muted"}
+    assert graph.lost == {("end", "tile"): "`s` is muted"}
+    assert graph.gone == {"s": "muted"}
+    assert graph.nodes.keys() == {"end"}
 
 
-def test_a_link_through_a_bypassed_instance() -> None:
+def test_a_bypassed_instance_passes_its_own_input_through_whatever_is_inside() -> None:
     graph = flat(
         {
             "paint": made("Paint"),
             "s": bypassed(made("subgraph:copy", tile=of("paint"))),
-            "through": made("Shade", tile=of("s", "copied")),
-            "lost": made("Shade", tile=of("s", "painted")),
+            "one": made("Shade", tile=of("s", "copied")),
+            "two": made("Shade", tile=of("s", "painted")),
         },
         copy=COPY,
     )
-    assert inputs(graph)["through"] == {"tile": of("paint")}
-    assert inputs(graph)["lost"] == {}
-    assert graph.nodes.keys() == {"paint", "through", "lost"}
+    assert inputs(graph) == {"paint": {}, "one": {"tile": of("paint")}, "two": {"tile": of("paint")}}
+    assert graph.gone == {"s": "bypassed"}
+
+
+def test_a_bypassed_instance_without_an_input_of_the_type_has_nothing_to_pass() -> None:
+    graph = flat({"s": bypassed(made("subgraph:copy")), "end": made("Shade", tile=of("s", "copied"))}, copy=COPY)
+    assert graph.lost == {("end", "tile"): "`s` is bypassed and has nothing to pass through"}
 
 
 def test_a_bypassed_node_inside_an_instance_passes_the_instances_input() -> None:
