@@ -1,0 +1,77 @@
+"""A tiny model as nodes see it: handles from the loader, and a context with everything bodies ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from graph.cache.budget import Budget
+from graph.context import CancelToken, Context, Preview
+from graph.result import Blocked
+from nodes.builtin.clip import clip_text_encode
+from nodes.builtin.loaders import checkpoint_loader_simple
+from nodes.folders import Folders, standard_folders
+from nodes.services import services
+from nodes.sockets import Clip, Conditioning, Model, Vae
+from tests.nodes.checkpoints import write_tiny_checkpoint
+
+NAME = "tiny.safetensors"
+
+
+@dataclass
+class Progress:
+    """What a body reported, and when to cancel it: after so many reports."""
+
+    seen: list[tuple[int, int]] = field(default_factory=list)
+    previews: list[Preview | None] = field(default_factory=list)
+    token: CancelToken = field(default_factory=CancelToken)
+    cancel_at: int | None = None
+
+    def __call__(self, value: int, maximum: int, preview: Preview | None) -> None:
+        self.seen.append((value, maximum))
+        self.previews.append(preview)
+        if value == self.cancel_at:
+            self.token.cancel()
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The parts of a checkpoint, and the context they are used in."""
+
+    model: Model
+    clip: Clip
+    vae: Vae
+    context: Context
+    folders: Folders
+
+    def prompt(self, text: str, clip: Clip | None = None) -> Conditioning:
+        """A prompt encoded."""
+        return clip_text_encode(text=text, clip=clip or self.clip, context=self.context)[0]
+
+    @contextmanager
+    def watched(self, *, cancel_at: int | None = None) -> Iterator[tuple[Context, Progress]]:
+        """A context that notes progress."""
+        progress = Progress(cancel_at=cancel_at)
+        yield replace(self.context, sink=progress, cancel=progress.token), progress
+
+
+def context_in(base: Path) -> Context:
+    """Folders below `base`, and models on the CPU in float32."""
+    folders = standard_folders(base)
+    return Context(services=services(folders, Budget(2**31), device="cpu", precision="fp32"))
+
+
+def load_tiny(base: Path) -> Loaded:
+    """Write a tiny checkpoint below `base` and load it as a workflow would."""
+    path = base / "models" / "checkpoints" / NAME
+    path.parent.mkdir(parents=True)
+    write_tiny_checkpoint(path)
+    context = context_in(base)
+    parts = checkpoint_loader_simple(ckpt_name=NAME, context=context)
+    model, clip, vae = (part for part in parts if not isinstance(part, Blocked))
+    assert isinstance(model, Model)
+    assert isinstance(clip, Clip)
+    assert isinstance(vae, Vae)
+    return Loaded(model, clip, vae, context, context.service(Folders))
