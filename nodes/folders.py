@@ -88,6 +88,11 @@ class Folders:
     roots: Mapping[str, tuple[Path, ...]]
     digests: Digests = field(default_factory=Digests)
 
+    @property
+    def models(self) -> Sequence[str]:
+        """The folders that hold models: all but those of pictures and latents."""
+        return [folder for folder in self.roots if folder not in _ANNOTATED]
+
     def names(self, folder: str) -> Sequence[str]:
         """What a folder offers: names from every root, sorted, each once. Empty for an unknown folder."""
         folder = LEGACY_NAMES.get(folder, folder)

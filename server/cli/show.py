@@ -83,9 +83,7 @@ def models(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     where = places(options)
     folders = standard_folders(Path.cwd(), models=where.models, inputs=where.inputs, outputs=where.output)
-    found = {
-        folder: list(folders.names(folder)) for folder in folders.roots if folder not in ("input", "output", "temp")
-    }
+    found = {folder: list(folders.names(folder)) for folder in folders.models}
     if options.json:
         print(json.dumps(found, indent=2))
         return 0

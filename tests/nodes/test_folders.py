@@ -60,6 +60,11 @@ def test_names_are_recursive_sorted_and_only_of_the_folders_kind(
     assert folders.names(folder) == names
 
 
+def test_folders_of_models_are_told_from_those_of_pictures(folders: Folders) -> None:
+    assert {"checkpoints", "loras", "embeddings"} <= set(folders.models)
+    assert not {"input", "output", "temp", "latents"} & set(folders.models)
+
+
 def test_the_embedded_checkpoint_needs_no_set_up(tmp_path: Path) -> None:
     folders = standard_folders(tmp_path / "nothing here")
     assert folders.names("checkpoints") == sorted(embedded_checkpoints())
