@@ -39,7 +39,7 @@ class Expected:
     until: float = 0.0
 
 
-LIMITS = Limits(attempts=3, lease=10.0, queued=12)
+LIMITS = Limits(attempts=3, lease=10.0, queued=3)
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -63,6 +63,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.close()
         self.folder.cleanup()
 
+    @precondition(lambda self: self.accepted < 4)  # few jobs, so that each goes through much
     @rule(number=st.none() | st.integers(-3, 3), front=st.booleans())
     def accept(self, number: int | None, front: bool) -> None:
         name = f"job{self.accepted}"
@@ -141,12 +142,14 @@ class StoreMachine(RuleBasedStateMachine):
             job.cancelling = True
 
     @precondition(lambda self: self.claims)
-    @rule(data=st.data())
-    def worker_dies(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), replaced=st.booleans())
+    def worker_dies(self, data: st.DataObject, replaced: bool) -> None:
         claim = data.draw(st.sampled_from(self.claims))
         if self.holds(claim):
             self.given_back(self.model[claim.id])
         self.store.lost(claim.id, claim.fence, "it died")
+        if replaced:
+            self.claim()
 
     @rule(seconds=st.sampled_from([1.0, 6.0, 11.0]))
     def time_passes(self, seconds: float) -> None:
@@ -192,7 +195,7 @@ class StoreMachine(RuleBasedStateMachine):
 
 TestStoreMachine = StoreMachine.TestCase
 TestStoreMachine.settings = settings(
-    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 
@@ -217,6 +220,19 @@ def test_a_key_or_id_belongs_to_one_job(store: Store, second: Submission, code: 
     with pytest.raises(StoreError) as refused:
         store.accept(second)
     assert refused.value.code == code
+
+
+def test_a_job_that_costs_three_workers_their_lives_is_set_aside(store: Store) -> None:
+    store.accept(Submission("poison", "{}", "poison"))
+    states = []
+    for _ in range(3):
+        claim = store.claim("w")
+        assert claim is not None
+        store.lost("poison", claim.fence, "it died")
+        job = store.job("poison")
+        states.append(job.state if job else None)
+    assert states == ["queued", "queued", "quarantined"]
+    assert store.claim("w") is None
 
 
 @pytest.mark.parametrize(("front", "order"), [((), "abc"), (("b",), "bac"), (("b", "c"), "cba"), (("a",), "abc")])

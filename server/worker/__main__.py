@@ -1,0 +1,48 @@
+"""`python -m server.worker --socket FD`: a worker on one device. Started by the service, never by hand."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import socket
+import sys
+from collections.abc import Sequence
+
+from nodes.catalogue import load_implementations
+from nodes.memory.residency import Residency
+from server.cli.options import add_computing, add_places, computing, places
+from server.worker.engine import Engine
+from server.worker.frames import Channel
+from server.worker.process import Worker
+from server.workspace import Workspace
+
+
+class DiffusionEngine(Engine):
+    """The engine with weights in memory, which can be let go too."""
+
+    def free(self) -> None:
+        super().free()
+        weights = self.services.get(Residency)
+        if isinstance(weights, Residency):
+            weights.clear()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m server.worker", description=__doc__)
+    parser.add_argument("--socket", type=int, required=True, help="an inherited socket to the service")
+    add_places(parser)
+    add_computing(parser)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
+    how = computing(options)
+    channel = Channel(socket.socket(fileno=options.socket))
+    with Workspace(places(options)) as workspace:
+        implementations = load_implementations()
+        services = workspace.services(how)
+        engine = DiffusionEngine(workspace, implementations, workspace.values(), services, workspace.environment(how))
+        Worker(channel, engine).serve()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

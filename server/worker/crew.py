@@ -1,0 +1,72 @@
+"""All workers of a service: woken when there is work, told of cancels, and relieved of jobs they have gone silent on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from server.jobs.desk import Desk
+from server.jobs.job import State
+from server.worker.hub import Hub
+from server.worker.supervisor import Supervisor
+
+CHECK = 1.0
+"""Seconds between two looks for leases that have run out."""
+
+
+class Crew:
+    """The supervisors, by the name of their device."""
+
+    def __init__(self, commands: Mapping[str, Sequence[str]], desk: Desk, hub: Hub) -> None:
+        self._desk = desk
+        self.supervisors = [Supervisor(name, command, desk, hub) for name, command in commands.items()]
+
+    @property
+    def ready(self) -> bool:
+        """Whether any worker can take a job."""
+        return any(one.ready for one in self.supervisors)
+
+    def wake(self) -> None:
+        """A job may be waiting."""
+        for one in self.supervisors:
+            one.wake()
+
+    async def cancel(self, job: str) -> State | None:
+        """End a job wherever it is. Returns the state it was in; None if there is none."""
+        state = await self._desk.do(self._desk.store.cancel, job)
+        if state == "running":
+            for one in self.supervisors:
+                one.cancel(job)
+        return state
+
+    def running(self) -> list[str]:
+        """The jobs at work."""
+        return [one.claim.id for one in self.supervisors if one.claim is not None]
+
+    def free(self) -> None:
+        """Let every worker forget what it holds in memory."""
+        for one in self.supervisors:
+            one.free()
+
+    @contextlib.asynccontextmanager
+    async def at_work(self) -> AsyncIterator[Crew]:
+        """While this is open the workers live. Jobs still running at its end are taken up by the next service."""
+        tasks = [asyncio.create_task(one.run()) for one in self.supervisors]
+        tasks.append(asyncio.create_task(self._watch_leases()))
+        try:
+            yield self
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch_leases(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK)
+            expired = await self._desk.do(self._desk.store.expire)
+            for one in self.supervisors:
+                if one.claim is not None and one.claim.id in expired:
+                    one.kill()
+            if expired:
+                self.wake()

@@ -1,0 +1,99 @@
+"""From the store to whoever listens: kept events and passing progress, to queues that have an end.
+
+A listener that does not keep up is dropped, not waited for; it connects again and asks for what it missed by number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from graph.json import JsonObject
+from server.jobs.job import JobEvent
+
+MOST_WAITING: Final = 10_000
+MOST_BYTES: Final = 32 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """Progress of a running job: `data` says of which node; `picture` is an encoded preview, or empty."""
+
+    job: str
+    client: str | None
+    data: JsonObject
+    picture: bytes = b""
+
+
+Notice: TypeAlias = "JobEvent | Passing"
+Wanted: TypeAlias = Callable[[str, "str | None"], bool]
+"""Whether the events of a job (its id, its client) are wanted."""
+
+
+class Dropped(Exception):  # noqa: N818 - an outcome, not a fault
+    """The listener fell too far behind."""
+
+
+@dataclass(slots=True, eq=False)
+class Listener:
+    """One queue of notices. `wanted` chooses the jobs; `previews` says that pictures are looked at."""
+
+    wanted: Wanted
+    previews: bool
+    _queue: asyncio.Queue[Notice | None] = field(default_factory=asyncio.Queue)
+    _bytes: int = 0
+    _dropped: bool = False
+
+    def offer(self, notice: Notice) -> None:
+        if self._dropped or not self.wanted(notice.job, notice.client):
+            return
+        size = len(notice.picture) if isinstance(notice, Passing) else 0
+        if self._queue.qsize() >= MOST_WAITING or self._bytes + size > MOST_BYTES:
+            self._dropped = True
+            self._queue.put_nowait(None)
+            return
+        self._bytes += size
+        self._queue.put_nowait(notice)
+
+    async def next(self) -> Notice:
+        """The next notice. Raises `Dropped`."""
+        notice = await self._queue.get()
+        if notice is None or self._dropped:
+            raise Dropped
+        if isinstance(notice, Passing):
+            self._bytes -= len(notice.picture)
+        return notice
+
+
+class Hub:
+    """Everybody who listens. Used on the event loop, but for `publish_from_thread`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._listeners: set[Listener] = set()
+
+    @contextlib.contextmanager
+    def listening(self, wanted: Wanted, *, previews: bool = False) -> Iterator[Listener]:
+        listener = Listener(wanted, previews)
+        self._listeners.add(listener)
+        try:
+            yield listener
+        finally:
+            self._listeners.discard(listener)
+
+    def publish(self, notices: Sequence[Notice]) -> None:
+        for listener in tuple(self._listeners):
+            for notice in notices:
+                listener.offer(notice)
+
+    def publish_from_thread(self, events: Sequence[JobEvent]) -> None:
+        """What the store calls after each commit, on its own thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            self._loop.call_soon_threadsafe(self.publish, events)
+
+    def watched(self, job: str, client: str | None) -> bool:
+        """Whether anybody looks at this job's previews."""
+        return any(one.previews and one.wanted(job, client) for one in self._listeners)

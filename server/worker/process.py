@@ -1,0 +1,141 @@
+"""A worker: takes jobs from the service one after another, runs them, tells what happens, and lives as long as it.
+
+Three threads: the main one runs jobs; one listens, so that a cancel is heard while a node computes; one sends a sign of
+life, so that a process that hangs is told from one that is busy. When the service is gone the worker ends at once: what
+it was doing is no longer its to finish.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import queue
+import threading
+import time
+from typing import Final, Protocol, cast
+
+from graph.context import CancelToken
+from graph.events import NodeFailed
+from graph.json import JsonObject
+from server.jobs.request import JobRequest, request_from_text
+from server.worker.engine import Running
+from server.worker.frames import Channel
+from server.worker.telling import Ended, Progress, Told, refused, tell
+
+BEAT: Final = 1.0
+TICK: Final = 0.05
+"""Least seconds between two progress messages of one node."""
+PREVIEW: Final = 0.25
+"""Least seconds between two previews."""
+
+_log = logging.getLogger("latentgraph.worker")
+
+
+class Runs(Protocol):
+    """What can run a request: `server.worker.engine.Engine`."""
+
+    def run(self, request: JobRequest, cancel: CancelToken) -> Running: ...
+
+    def free(self) -> None: ...
+
+
+class Worker:
+    """The state of the process: what it is working on and who is looking."""
+
+    def __init__(self, channel: Channel, engine: Runs) -> None:
+        self._channel, self._engine = channel, engine
+        self._todo: queue.SimpleQueue[JsonObject] = queue.SimpleQueue()
+        self._cancels: dict[str, CancelToken] = {}
+        self._watched = False
+
+    def serve(self) -> None:
+        """Run jobs until the process ends."""
+        threading.Thread(target=self._listen, daemon=True).start()
+        threading.Thread(target=self._beat, daemon=True).start()
+        self._channel.send({"type": "ready"})
+        while True:
+            message = self._todo.get()
+            if message["type"] == "free":
+                self._engine.free()
+            else:
+                self._work(message)
+
+    def _listen(self) -> None:
+        """Hear the service. Never returns: the end of the stream is the end of the process."""
+        with contextlib.suppress(OSError):
+            while (message := self._channel.receive()) is not None:
+                match message["type"]:
+                    case "cancel":
+                        token = self._cancels.get(str(message["job"]))
+                        if token is not None:
+                            token.cancel()
+                    case "watch":
+                        self._watched = message["on"] is True
+                    case "job":
+                        self._cancels[str(message["job"])] = CancelToken()
+                        self._todo.put(message)
+                    case _:
+                        self._todo.put(message)
+        os._exit(0)
+
+    def _beat(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                time.sleep(BEAT)
+                self._channel.send({"type": "beat"})
+
+    def _work(self, message: JsonObject) -> None:
+        job = str(message["job"])
+        telling = Telling(self._channel, {"job": job, "fence": message["fence"]})
+        try:
+            request = request_from_text(cast("str", message["request"]))
+            end = self._run(request, self._cancels[job], telling)
+        except Exception as error:  # noqa: BLE001 - the worker loop: whatever a job does, the next one runs
+            _log.warning("job %s could not be run", job, exc_info=True)
+            end = refused(error)
+        finally:
+            del self._cancels[job]
+        telling.end(end)
+
+    def _run(self, request: JobRequest, cancel: CancelToken, telling: Telling) -> Ended:
+        failures: list[NodeFailed] = []
+        running = self._engine.run(request, cancel)
+        for event in running.events:
+            if isinstance(event, NodeFailed):
+                failures.append(event)
+            told = tell(event, running.cached, failures)
+            if isinstance(told, Ended):
+                return told
+            telling.say(told, watched=self._watched)
+        raise AssertionError("a run ends with RunFinished")
+
+
+class Telling:
+    """Sends what one job tells, progress no oftener than can be followed."""
+
+    def __init__(self, channel: Channel, address: JsonObject) -> None:
+        self._channel, self._address = channel, address
+        self._progressed: dict[str, float] = {}
+        self._pictured = 0.0
+
+    def say(self, told: Told | Progress, *, watched: bool) -> None:
+        if isinstance(told, Told):
+            self._channel.send({"type": "happened", "what": told.type, "data": told.data, **self._address})
+        else:
+            self._progress(told, watched)
+
+    def end(self, ended: Ended) -> None:
+        self._channel.send({"type": "ended", "state": ended.state, "result": ended.result, **self._address})
+
+    def _progress(self, told: Progress, watched: bool) -> None:
+        now = time.monotonic()
+        node, last = str(told.data["node"]), told.data["value"] == told.data["maximum"]
+        if not last and now - self._progressed.get(node, 0.0) < TICK:
+            return
+        self._progressed[node] = now
+        picture = b""
+        if watched and told.preview is not None and (last or now - self._pictured >= PREVIEW):
+            self._pictured = now
+            picture = told.preview()
+        self._channel.send({"type": "progress", "data": told.data, **self._address}, picture)

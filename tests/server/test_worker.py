@@ -1,0 +1,214 @@
+"""Jobs through real worker processes: they end as they should, whatever becomes of the process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from graph.document import Document, Node
+from server.jobs.desk import Desk
+from server.jobs.job import ENDS, Job, JobEvent, Submission
+from server.jobs.request import JobRequest
+from server.jobs.store import Limits
+from server.worker.crew import Crew
+from server.worker.hub import Hub, Passing
+from tests.graph.engine import made, of
+from tests.server.toy_worker import command
+
+
+@dataclass
+class Shop:
+    """A store and one toy worker."""
+
+    desk: Desk
+    hub: Hub
+    crew: Crew
+    folder: Path
+
+    async def submit(self, name: str, **nodes: Node) -> str:
+        request = JobRequest(Document(nodes), scope=name).to_text()
+        await self.desk.do(self.desk.store.accept, Submission(name, request, name))
+        self.crew.wake()
+        return name
+
+    async def state(self, job: str) -> Job:
+        found = await self.desk.do(self.desk.store.job, job)
+        assert found is not None
+        return found
+
+    async def until(self, job: str, *states: str) -> Job:
+        while (found := await self.state(job)).state not in (states or ENDS):  # noqa: ASYNC110 - the store is on disk
+            await asyncio.sleep(0.01)
+        return found
+
+    async def happened(self, job: str, word: str) -> None:
+        while word not in [one.type for one in await self.events(job)]:  # noqa: ASYNC110 - so are its events
+            await asyncio.sleep(0.01)
+
+    async def events(self, job: str) -> list[JobEvent]:
+        return await self.desk.do(self.desk.store.events, job)
+
+
+@asynccontextmanager
+async def shop(folder: Path, limits: Limits | None = None) -> AsyncIterator[Shop]:
+    hub = Hub(asyncio.get_running_loop())
+    with Desk(folder / "user", hub.publish_from_thread, limits) as desk:
+        crew = Crew({"cpu": command(folder)}, desk, hub)
+        async with crew.at_work():
+            yield Shop(desk, hub, crew, folder)
+
+
+def do(folder: Path, act: Callable[[Shop], Awaitable[None]], limits: Limits | None = None) -> None:
+    async def run() -> None:
+        async with asyncio.timeout(120), shop(folder, limits) as opened:
+            await act(opened)
+
+    asyncio.run(run())
+
+
+def writing(name: str, source: str = "work") -> Node:
+    return made("WriteText", value=of(source), name=name)
+
+
+def test_a_job_runs_and_tells(tmp_path: Path) -> None:
+    async def act(here: Shop) -> None:
+        with here.hub.listening(lambda job, _client: job == "a", previews=True) as listener:
+            await here.submit("a", work=made("Steps", value=7, count=3), save=writing("seven"))
+            job = await here.until("a")
+            assert job.state == "done"
+            assert job.result["outputs"] == {
+                "save": {"files": [{"folder": "output", "name": "seven.txt", "bytes": 1}], "text": ["7"]}
+            }
+            events = await here.events("a")
+            assert [one.type for one in events] == [
+                "queued", "running", "started", "node_started", "node_finished", "node_started", "node_finished", "done",
+            ]  # fmt: skip
+            heard = [await listener.next()]
+            while not (isinstance(heard[-1], JobEvent) and heard[-1].type == "done"):
+                heard.append(await listener.next())
+            assert [one for one in heard if isinstance(one, JobEvent)] == events
+            last = [one for one in heard if isinstance(one, Passing)][-1]
+            assert (last.data["value"], last.data["maximum"], last.picture[:2]) == (3, 3, b"\xff\xd8")
+        assert (tmp_path / "output" / "seven.txt").read_text() == "7"
+
+    do(tmp_path, act)
+
+
+def test_a_second_run_finds_everything_there(tmp_path: Path) -> None:
+    async def act(here: Shop) -> None:
+        for name in ("first", "second"):
+            await here.submit(name, work=made("Steps", value=7), save=writing("seven"))
+        again = await here.until("second")
+        assert again.result["nodes"] == {"ran": 0, "cached": 2, "skipped": 0, "failed": 0}
+        assert again.result["outputs"] == (await here.state("first")).result["outputs"]
+
+    do(tmp_path, act)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "code", "node"),
+    [
+        ({"bad": made("Boom", value=1), "save": writing("x", "bad")}, "node_error", "bad"),
+        ({"save": made("WriteText", value="no number", name="x")}, "input_wrong", None),
+        ({"save": made("Unheard")}, "input_wrong", None),
+    ],
+)
+def test_a_failure_is_a_result(tmp_path: Path, nodes: dict[str, Node], code: str, node: str | None) -> None:
+    async def act(here: Shop) -> None:
+        await here.submit("bad", **nodes)
+        job = await here.until("bad")
+        error = job.result["error"]
+        assert isinstance(error, dict)
+        assert job.state == "failed"
+        assert (error.get("node"), bool(error["message"])) == (node, True)
+        assert error["code"] == code
+        await here.submit("good", work=made("Steps", value=1), save=writing("good"))
+        assert (await here.until("good")).state == "done"
+
+    do(tmp_path, act)
+
+
+@pytest.mark.parametrize("how", ["kill", "exit", "segfault"])
+def test_a_poisonous_job_is_set_aside_and_the_next_one_runs(tmp_path: Path, how: str) -> None:
+    async def act(here: Shop) -> None:
+        await here.submit("poison", work=made("Dies", how=how), save=writing("x"))
+        await here.submit("good", work=made("Steps", value=1), save=writing("good"))
+        poison = await here.until("poison")
+        assert (poison.state, poison.attempts) == ("quarantined", 3)
+        assert (await here.until("good")).state == "done"
+
+    do(tmp_path, act)
+
+
+def test_what_a_killed_worker_had_finished_is_kept(tmp_path: Path) -> None:
+    async def act(here: Shop) -> None:
+        await here.submit(
+            "job", first=made("Steps", value=5), work=made("Steps", value=of("first"), count=200), save=writing("five")
+        )
+        await here.happened("job", "node_finished")
+        await asyncio.sleep(0.3)  # the disk cache writes behind
+        pid = here.crew.supervisors[0].pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        job = await here.until("job")
+        assert (job.state, job.attempts) == ("done", 2)
+        ran = [one.data["node"] for one in await here.events("job") if one.type == "node_started"]
+        assert ran.count("first") == 1
+
+    do(tmp_path, act)
+
+
+@pytest.mark.parametrize(("type", "restarts"), [("Steps", 0), ("Stuck", 1)])
+def test_a_cancel_ends_one_job_only(tmp_path: Path, type: str, restarts: int) -> None:
+    async def act(here: Shop) -> None:
+        long = {"count": 10_000} if type == "Steps" else {}
+        await here.submit("long", work=made(type, **long), save=writing("x"))
+        await here.submit("waiting", work=made("Steps"), save=writing("y"))
+        await here.submit("good", work=made("Steps", value=1), save=writing("good"))
+        await here.happened("long", "node_started")
+        assert await here.crew.cancel("waiting") == "queued"
+        assert await here.crew.cancel("long") == "running"
+        assert (await here.until("long")).state == "cancelled"
+        assert (await here.until("good")).state == "done"
+        assert (await here.state("waiting")).state == "cancelled"
+        assert await here.crew.cancel("good") == "done"
+        assert await here.crew.cancel("unknown") is None
+        assert here.crew.supervisors[0].restarts == restarts
+
+    do(tmp_path, act)
+
+
+def test_a_worker_that_falls_silent_loses_its_job(tmp_path: Path) -> None:
+    async def act(here: Shop) -> None:
+        await here.submit("job", work=made("Steps", value=1, count=30), save=writing("x"))
+        await here.happened("job", "node_started")
+        pid = here.crew.supervisors[0].pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        job = await here.until("job")
+        assert (job.state, job.attempts) == ("done", 2)
+        assert here.crew.supervisors[0].pid != pid
+
+    do(tmp_path, act, Limits(lease=2.5))
+
+
+def test_the_next_service_takes_up_what_the_last_left(tmp_path: Path) -> None:
+    async def leave(here: Shop) -> None:
+        await here.submit("job", work=made("Steps", value=1, count=100), save=writing("x"))
+        await here.submit("next", work=made("Steps", value=2), save=writing("y"))
+        await here.happened("job", "node_started")
+
+    async def take_up(here: Shop) -> None:
+        first = await here.until("job")
+        assert (first.state, first.attempts) == ("done", 1)
+        assert (await here.until("next")).state == "done"
+
+    do(tmp_path, leave)
+    do(tmp_path, take_up)

@@ -1,0 +1,98 @@
+"""A worker process without torch: the same loop and pipe, with nodes that wait, die, hang and write."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+from graph.context import Context
+from graph.declare import Implementation, implementation, node
+from graph.keys import Environment
+from graph.result import Report, SavedFile
+from graph.values import Values
+from server.worker.engine import Engine
+from server.worker.frames import Channel
+from server.worker.process import Worker
+from server.workspace import Places, Workspace
+from tests.toy_nodes import toys
+
+
+class Output:
+    """Where `WriteText` writes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+
+@node("Steps", category="toy", returns="out")
+def steps(*, value: int = 0, count: int = 5, milliseconds: int = 10, context: Context) -> int:
+    """Takes its time, tells its progress, and can be cancelled between steps."""
+    for step in range(count):
+        time.sleep(milliseconds / 1000)
+        context.progress(step + 1, count, lambda: b"\xff\xd8 picture")
+    return value
+
+
+@node("Stuck", category="toy", returns="out")
+def stuck(*, value: int = 0) -> int:
+    """Never looks up: only a kill ends it."""
+    time.sleep(600)
+    return value
+
+
+@node("Dies", category="toy", returns="out")
+def dies(*, how: str = "kill") -> int:
+    """Brings its process down."""
+    if how == "segfault":
+        ctypes.string_at(0)
+    if how == "exit":
+        os._exit(3)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0
+
+
+@node("WriteText", category="toy", effect=True, lane="io")
+def write_text(*, value: int, name: str, context: Context) -> Report:
+    """Writes a number into a file, whole or not at all."""
+    path = context.service(Output).path / f"{name}.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}")
+    draft.write_text(str(value))
+    os.replace(draft, path)
+    return Report((SavedFile("output", path.name, path.stat().st_size, str(path)),), (str(value),))
+
+
+def implementations() -> dict[str, Implementation]:
+    """The toy nodes and those of this file."""
+    own = [implementation(one) for one in (steps, stuck, dies, write_text)]
+    return toys() | {one.spec.type: one for one in own if one is not None}
+
+
+def command(folder: Path) -> list[str]:
+    """How such a worker is started."""
+    return [sys.executable, "-m", "tests.server.toy_worker", "--folder", str(folder)]
+
+
+def toy_places(folder: Path) -> Places:
+    return Places(cache=folder / "cache", output=folder / "output", models=folder / "models", inputs=folder / "input")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--socket", type=int)
+    parser.add_argument("--folder", type=Path)
+    options = parser.parse_args()
+    channel = Channel(socket.socket(fileno=options.socket))
+    with Workspace(toy_places(options.folder)) as workspace:
+        services: dict[type, object] = {Output: Output(options.folder / "output")}
+        Worker(channel, Engine(workspace, implementations(), Values(), services, Environment())).serve()
+
+
+if __name__ == "__main__":
+    main()
