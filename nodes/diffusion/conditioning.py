@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from nodes.diffusion.batch import repeat_to_batch
+from nodes.diffusion.control import ControlHint
 from nodes.diffusion.denoiser import NetworkInputs
 from nodes.diffusion.resize import resize
 from nodes.diffusion.schedule import NoiseSchedule
@@ -102,7 +103,7 @@ class ConditioningEntry:
 
     `pooled` is [B, P]. `mask` is [B, H, W] of any size and counts `mask_strength` times; with `mask_bounds` the area is the
     smallest rectangle around the mask. The entry takes part between the shares `start_percent` and `end_percent` (0..1) of
-    the training timesteps, counted from pure noise.
+    the training timesteps, counted from pure noise. `controls` steer it by pictures.
     """
 
     embedding: Tensor
@@ -116,6 +117,7 @@ class ConditioningEntry:
     end_percent: float = 1.0
     concat: ConcatImage | None = None
     size: SizeConditioning = SizeConditioning()
+    controls: tuple[ControlHint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,6 +164,30 @@ def with_opposites(regions: Sequence[Region], others: Sequence[Region]) -> tuple
     return tuple(result)
 
 
+def with_shared_hints(
+    positive: Sequence[ConditioningEntry], negative: Sequence[ConditioningEntry]
+) -> tuple[ConditioningEntry, ...]:
+    """The negative entries, given the hints of positive ones that steer both sides.
+
+    Only entries of the whole picture give and take them, in turn, and none does if a negative one has hints of its own.
+    """
+    given = [
+        entry.controls for entry in positive if _is_whole(entry) and any(hint.also_negative for hint in entry.controls)
+    ]
+    takers = [index for index, entry in enumerate(negative) if _is_whole(entry) and not entry.controls]
+    has_own = any(_is_whole(entry) and entry.controls for entry in negative)
+    if not given or not takers or has_own:
+        return tuple(negative)
+    result = list(negative)
+    for number, controls in enumerate(given):
+        index = takers[number % len(takers)]
+        if number < len(takers):
+            result[index] = replace(result[index], controls=controls)
+        else:
+            result.append(replace(negative[index], controls=controls))
+    return tuple(result)
+
+
 def cell_weights(region: Region, area: Area, x: Tensor) -> Tensor:
     """How much each cell of a region's area, clipped to the latent x [B, C, h, w], counts: [B or 1, 1, area].
 
@@ -178,6 +204,10 @@ def cell_weights(region: Region, area: Area, x: Tensor) -> Tensor:
         if offset + length < x.shape[dim]:
             weights *= fade.flip(dim - 2)
     return weights * region.strength
+
+
+def _is_whole(entry: ConditioningEntry) -> bool:
+    return entry.area is None and not (entry.mask is not None and entry.mask_bounds)
 
 
 def _opposite(region: Region, others: Iterable[Region]) -> Region | None:

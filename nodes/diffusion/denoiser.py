@@ -16,13 +16,20 @@ import torch
 from torch import Tensor
 
 from nodes.diffusion.config import Prediction
+from nodes.diffusion.control import Control, ControlCall, control_residuals
 from nodes.diffusion.schedule import NoiseSchedule
+from nodes.diffusion.unet import ControlResiduals
 
 
 class Network(Protocol):
-    """A denoising network: x [B, C, h, w], timesteps [B], context [B, T, D], y [B, P] or None -> [B, 4, h, w]."""
+    """A denoising network: x [B, C, h, w], timesteps [B], context [B, T, D], y [B, P] or None -> [B, 4, h, w].
 
-    def __call__(self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor | None) -> Tensor: ...
+    `control` is what control networks add on its way.
+    """
+
+    def __call__(
+        self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor | None, control: ControlResiduals | None = None
+    ) -> Tensor: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,11 +37,14 @@ class NetworkInputs:
     """What conditions a network besides the noisy latent.
 
     context [B, T, D]; y [B, P] for families that take a vector; concat [B, c, h, w] for those that take more channels.
+    The batch is `parts` equal parts put together, all of which are steered by the same `controls`.
     """
 
     context: Tensor
     y: Tensor | None = None
     concat: Tensor | None = None
+    controls: tuple[Control, ...] = ()
+    parts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +70,12 @@ class Denoiser:
     def __call__(self, x: Tensor, sigma: Tensor, inputs: NetworkInputs) -> Tensor:
         """The clean latent [B, 4, h, w] predicted from x [B, 4, h, w] with noise of deviation `sigma` (no dimensions)."""
         scaled = x if self.prediction == "edit" else x / (sigma**2 + 1.0).sqrt()
+        timesteps = self.schedule.timestep(sigma).to(x.device).expand(x.shape[0])
+        call = ControlCall(scaled, timesteps, inputs.context, inputs.y, inputs.parts)
+        control = control_residuals(inputs.controls, call, float(sigma))
         if inputs.concat is not None:
             scaled = torch.cat([scaled, inputs.concat], dim=1)
-        timesteps = self.schedule.timestep(sigma).to(x.device).expand(x.shape[0])
-        output = self.network(scaled, timesteps, inputs.context, inputs.y).to(x.dtype)
+        output = self.network(scaled, timesteps, inputs.context, inputs.y, control).to(x.dtype)
         if self.prediction == "lcm":
             return denoised_from_consistency(x, output, sigma, timesteps)
         return PREDICTIONS[self.prediction](x, output, sigma)

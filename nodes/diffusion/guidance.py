@@ -16,6 +16,7 @@ from torch import Tensor
 
 from nodes.diffusion.batch import repeat_to_batch
 from nodes.diffusion.conditioning import Area, Region, cell_weights
+from nodes.diffusion.control import ControlHint
 from nodes.diffusion.denoiser import Denoiser, NetworkCall, NetworkInputs
 from nodes.diffusion.patching import Hooks, NetworkChange, Predict, Predictions
 from nodes.diffusion.schedule import NoiseSchedule
@@ -147,6 +148,7 @@ def _inputs_for(inputs: NetworkInputs, area: Area, batch: int) -> NetworkInputs:
         context=repeat_to_batch(inputs.context, batch),
         y=None if inputs.y is None else repeat_to_batch(inputs.y, batch),
         concat=None if inputs.concat is None else repeat_to_batch(area.crop(inputs.concat), batch),
+        controls=inputs.controls,
     )
 
 
@@ -160,12 +162,17 @@ def _groups(parts: Sequence[_Part]) -> Iterator[list[_Part]]:
 
 
 def _fit(one: _Part, other: _Part) -> bool:
-    return one.x.shape == other.x.shape and _shapes(one) == _shapes(other) and _contexts_fit(one, other)
+    fit = one.x.shape == other.x.shape and _shapes(one) == _shapes(other) and _contexts_fit(one, other)
+    return fit and _hints(one) == _hints(other)
 
 
 def _shapes(part: _Part) -> tuple[torch.Size | None, ...]:
     y, concat = part.inputs.y, part.inputs.concat
     return (None if y is None else y.shape, None if concat is None else concat.shape)
+
+
+def _hints(part: _Part) -> list[ControlHint]:
+    return [control.hint for control in part.inputs.controls]
 
 
 def _contexts_fit(one: _Part, other: _Part) -> bool:
@@ -183,6 +190,8 @@ def _denoise_together(denoiser: Denoiser, group: Sequence[_Part], sigma: Tensor)
         context=torch.cat([context.repeat(1, tokens // context.shape[1], 1) for context in contexts]),
         y=_cat([part.inputs.y for part in group]),
         concat=_cat([part.inputs.concat for part in group]),
+        controls=group[0].inputs.controls,
+        parts=len(group),
     )
     call = NetworkCall(float(sigma), tuple(part.side for part in group), group[0].area.height, group[0].area.width)
     for observe in denoiser.observers:

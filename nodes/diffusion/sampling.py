@@ -7,14 +7,15 @@ is in the network's scaled latent space; `scaled_latent` and `plain_latent` are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
-from nodes.diffusion.conditioning import ConditioningEntry, Region, place, with_opposites
+from nodes.diffusion.conditioning import ConditioningEntry, Region, place, with_opposites, with_shared_hints
 from nodes.diffusion.config import ModelConfig
+from nodes.diffusion.control import ControlNetwork, place_control
 from nodes.diffusion.denoiser import Denoiser, Network, initial_latent
 from nodes.diffusion.guidance import Guidance, changed_denoiser
 from nodes.diffusion.inpaint import MaskedDenoise, latent_noise_mask
@@ -28,10 +29,11 @@ from nodes.diffusion.schedule import noise_schedule
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DiffusionModel:
-    """A network ready to be sampled: what kind it is, and how its predictions are read."""
+    """A network ready to be sampled: what kind it is, how its predictions are read, and the control networks at hand."""
 
     config: ModelConfig
     denoiser: Denoiser
+    controls: Mapping[Hashable, ControlNetwork] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,9 +58,12 @@ class Run:
     patches: tuple[Patch, ...] = ()
 
 
-def diffusion_model(config: ModelConfig, network: Network) -> DiffusionModel:
-    """A network of this kind with the schedule it was trained on."""
-    return DiffusionModel(config, Denoiser(network, noise_schedule(config.schedule), config.schedule.prediction))
+def diffusion_model(
+    config: ModelConfig, network: Network, controls: Mapping[Hashable, ControlNetwork] | None = None
+) -> DiffusionModel:
+    """A network of this kind with the schedule it was trained on. `controls` are those that hints may name."""
+    denoiser = Denoiser(network, noise_schedule(config.schedule), config.schedule.prediction)
+    return DiffusionModel(config, denoiser, controls or {})
 
 
 def sample(run: Run, past: Past = ()) -> Iterator[Step]:
@@ -111,6 +116,7 @@ def guide(
 ) -> Guidance:
     """The model's prediction under classifier-free guidance on this canvas."""
     wanted = _regions(model, positive, canvas, "positive")
+    negative = with_shared_hints(positive, negative)
     unwanted = with_opposites(wanted, _regions(model, negative, canvas, "negative"))
     changes = [one.network for one in hooks if one.network is not None]
     observers = tuple(one.observe for one in hooks if one.observe is not None)
@@ -141,7 +147,11 @@ def plain_latent(config: ModelConfig, latent: Tensor) -> Tensor:
 def _regions(
     model: DiffusionModel, entries: Sequence[ConditioningEntry], canvas: Canvas, side: Side
 ) -> tuple[Region, ...]:
-    return tuple(
-        place(entry, network_inputs(model.config, entry, canvas, side), canvas.size, model.denoiser.schedule)
-        for entry in entries
-    )
+    return tuple(_region(model, entry, canvas, side) for entry in entries)
+
+
+def _region(model: DiffusionModel, entry: ConditioningEntry, canvas: Canvas, side: Side) -> Region:
+    schedule = model.denoiser.schedule
+    controls = tuple(place_control(hint, model.controls, schedule) for hint in entry.controls)
+    inputs = replace(network_inputs(model.config, entry, canvas, side), controls=controls)
+    return place(entry, inputs, canvas.size, schedule)

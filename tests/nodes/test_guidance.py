@@ -19,6 +19,7 @@ from nodes.diffusion.samplers.euler import euler_step
 from nodes.diffusion.samplers.table import SAMPLERS
 from nodes.diffusion.sampling import Run, guide, guided, sample, section, start, to_the_end
 from nodes.diffusion.schedulers import normal
+from nodes.diffusion.unet import ControlResiduals
 from tests.nodes.toy_denoise import ToyNetwork, says, toy_model
 
 H, W = 16, 24
@@ -291,7 +292,14 @@ def test_an_inpainting_model_is_shown(image: ConcatImage | None, mask: Tensor | 
     seen: list[Tensor] = []
 
     class Spy(ToyNetwork):
-        def __call__(self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor | None) -> Tensor:
+        def __call__(
+            self,
+            x: Tensor,
+            timesteps: Tensor,
+            context: Tensor,
+            y: Tensor | None,
+            control: ControlResiduals | None = None,
+        ) -> Tensor:
             seen.append(x)
             return super().__call__(x, timesteps, context, y)
 

@@ -9,6 +9,7 @@ from nodes.diffusion.conditioning import ConditioningEntry
 from nodes.diffusion.config import ModelConfig, ScheduleConfig, UNetConfig
 from nodes.diffusion.sampling import DiffusionModel, diffusion_model
 from nodes.diffusion.schedule import noise_schedule
+from nodes.diffusion.unet import ControlResiduals
 
 SHAPE = (1, 4, 6, 8)
 
@@ -33,13 +34,15 @@ class ToyNetwork:
         self.batches: list[int] = []
         self.tokens: list[int] = []
 
-    def __call__(self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor | None) -> Tensor:
+    def __call__(
+        self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor | None, control: ControlResiduals | None = None
+    ) -> Tensor:
         self.batches.append(x.shape[0])
         self.tokens.append(context.shape[1])
         said = context.mean(dim=(1, 2)) + (0.0 if y is None else y.mean(dim=1))
         time = torch.sin(timesteps / 300.0)
         extra = x[:, 4:].mean(dim=1, keepdim=True) if x.shape[1] > 4 else torch.zeros_like(x[:, :1])
-        bias = (said + time)[:, None, None, None]
+        bias = (said + time)[:, None, None, None] + (0.0 if control is None else control.middle)
         return torch.tanh(0.7 * x[:, :4] + 0.2 * torch.roll(x[:, :4], 1, dims=-1) + bias + extra)
 
 

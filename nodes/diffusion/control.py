@@ -1,0 +1,111 @@
+"""Steering a network by pictures: what the hints of a conditioning entry add to the U-Net at one step.
+
+A `ControlHint` names its network by any hashable value; the run knows the networks by those names. With its network, on a
+model's schedule, it is a `Control`. Several controls of one entry add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from nodes.diffusion.batch import repeat_to_batch
+from nodes.diffusion.resize import resize_cropped
+from nodes.diffusion.schedule import NoiseSchedule
+from nodes.diffusion.unet import ControlResiduals
+
+_PIXELS_PER_CELL = 8
+
+
+class ControlNetwork(Protocol):
+    """Reads a picture beside what the U-Net is given: `nodes.diffusion.control_net.ControlNet`."""
+
+    def __call__(
+        self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor | None, hint: Tensor, kind: int | None
+    ) -> ControlResiduals: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ControlHint:
+    """A wish to be steered by a picture [B, H, W, 3] in 0..1, between two shares (0..1) of the way from noise.
+
+    `network` is any value that names the network which reads the picture. `kind` tells a union network what the picture is.
+    With `also_negative` the hint steers the negative side too, where that has no hints of its own.
+    """
+
+    network: Hashable
+    image: Tensor
+    strength: float = 1.0
+    start_percent: float = 0.0
+    end_percent: float = 1.0
+    kind: int | None = None
+    also_negative: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Control:
+    """A hint with its network, taking part at noise levels from `sigma_start` down to `sigma_end`."""
+
+    hint: ControlHint
+    network: ControlNetwork
+    sigma_start: float
+    sigma_end: float
+
+    def takes_part(self, sigma: float) -> bool:
+        return self.sigma_end <= sigma <= self.sigma_start
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ControlCall:
+    """What the U-Net is about to be given: x [B, 4, h, w] scaled, timesteps [B], context [B, T, D], y [B, P].
+
+    The batch is `parts` equal parts put together, each of which sees the same pictures.
+    """
+
+    x: Tensor
+    timesteps: Tensor
+    context: Tensor
+    y: Tensor | None
+    parts: int
+
+
+def place_control(hint: ControlHint, networks: Mapping[Hashable, ControlNetwork], schedule: NoiseSchedule) -> Control:
+    """The hint on a model's schedule. Raises KeyError if the run does not know its network."""
+    start, end = schedule.percent_to_sigma(hint.start_percent), schedule.percent_to_sigma(hint.end_percent)
+    return Control(hint, networks[hint.network], start, end)
+
+
+def control_residuals(controls: Sequence[Control], call: ControlCall, sigma: float) -> ControlResiduals | None:
+    """The sum of what all controls that take part at this noise level add; None if none does."""
+    total: ControlResiduals | None = None
+    for control in controls:
+        if control.takes_part(sigma):
+            added = _scaled(_answer(control, call), control.hint.strength)
+            total = added if total is None else _sum(total, added)
+    return total
+
+
+def _answer(control: Control, call: ControlCall) -> ControlResiduals:
+    hint = _fitted(control.hint.image, call)
+    return control.network(call.x, call.timesteps, call.context, call.y, hint, control.hint.kind)
+
+
+def _fitted(image: Tensor, call: ControlCall) -> Tensor:
+    """The picture cut and scaled to the latent's size in pixels, once for each latent of the batch: [B, C, 8h, 8w]."""
+    batch, _, height, width = call.x.shape
+    pixels = image.movedim(-1, 1)
+    fitted = resize_cropped(pixels, width * _PIXELS_PER_CELL, height * _PIXELS_PER_CELL, "nearest-exact")
+    return repeat_to_batch(fitted.to(call.x.device), batch // call.parts).repeat(call.parts, 1, 1, 1)
+
+
+def _scaled(residuals: ControlResiduals, strength: float) -> ControlResiduals:
+    return ControlResiduals(tuple(skip * strength for skip in residuals.skips), residuals.middle * strength)
+
+
+def _sum(one: ControlResiduals, other: ControlResiduals) -> ControlResiduals:
+    skips = tuple(torch.add(a, b) for a, b in zip(one.skips, other.skips, strict=True))
+    return ControlResiduals(skips, one.middle + other.middle)
