@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -142,7 +143,7 @@ def _cancel_on_interrupt() -> Iterator[CancelToken]:
 
     def interrupted(_number: int, _frame: FrameType | None) -> None:
         if token.cancelled:
-            raise KeyboardInterrupt
+            os._exit(130)  # files are written whole or not at all, so nothing is left half-done
         print("\ncancelling after this step (Ctrl-C again: at once)", file=sys.stderr)
         token.cancel()
 

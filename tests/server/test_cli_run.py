@@ -175,6 +175,20 @@ def test_control_c_in_mid_step_ends_with_130_and_keeps_what_was_done(tmp_path: P
     assert planned["nodes"]["sampler"]["status"] == "run"
 
 
+def test_a_second_control_c_ends_at_once(tmp_path: Path) -> None:
+    code = (
+        "import os, signal\n"
+        "from server.cli.run import _cancel_on_interrupt\n"
+        "with _cancel_on_interrupt() as token:\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    assert token.cancelled\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    raise SystemExit(1)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == 130
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["validate", "workflows/text_to_image.json"], ["convert", "workflows/text_to_image.json", "-"], ["nodes"], ["--help"],
