@@ -8,11 +8,13 @@ from typing import Annotated
 from graph.context import Context
 from graph.declare import Range, node
 from graph.result import Report
-from nodes.builtin.ranges import Pixels
+from nodes.builtin.ranges import MAX_SIDE
 from nodes.diffusion.conditioning import ConditioningEntry, SizeConditioning
 from nodes.errors import UnsuitableInput
 from nodes.prompting import Prompt, encode
 from nodes.sockets import Clip, Conditioning
+
+TrainingPixels = Annotated[int, Range(0, MAX_SIDE)]
 
 
 @node(
@@ -42,12 +44,12 @@ def clip_set_last_layer(*, clip: Clip, stop_at_clip_layer: Annotated[int, Range(
 def clip_text_encode_sdxl(
     *,
     clip: Clip,
-    width: Pixels = 1024,
-    height: Pixels = 1024,
-    crop_w: Pixels = 0,
-    crop_h: Pixels = 0,
-    target_width: Pixels = 1024,
-    target_height: Pixels = 1024,
+    width: TrainingPixels = 1024,
+    height: TrainingPixels = 1024,
+    crop_w: TrainingPixels = 0,
+    crop_h: TrainingPixels = 0,
+    target_width: TrainingPixels = 1024,
+    target_height: TrainingPixels = 1024,
     text_g: Prompt,
     text_l: Prompt,
     context: Context,
@@ -67,8 +69,8 @@ def clip_text_encode_sdxl(
 def clip_text_encode_sdxl_refiner(
     *,
     ascore: Annotated[float, Range(0.0, 1000.0, 0.01)] = 6.0,
-    width: Pixels = 1024,
-    height: Pixels = 1024,
+    width: TrainingPixels = 1024,
+    height: TrainingPixels = 1024,
     text: Prompt,
     clip: Clip,
     context: Context,
