@@ -31,6 +31,8 @@ FILE: Final = Path(__file__).with_name("catalogue.json")
 BUILTIN: Final = (
     "nodes.builtin.loaders",
     "nodes.builtin.lora",
+    "nodes.builtin.model_patches",
+    "nodes.builtin.guidance_patches",
     "nodes.builtin.clip",
     "nodes.builtin.conditioning",
     "nodes.builtin.sampling",

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from graph.context import Context
-from nodes.diffusion.adapters import Applied, adapted
+from nodes.diffusion.adapters import Applied, AttentionScale, adapted
 from nodes.diffusion.clip import TextEncoder
 from nodes.diffusion.taesd import TaesdDecoder, TaesdEncoder, tiny_vae
 from nodes.diffusion.tokenizer import Tokenizer
@@ -27,9 +27,10 @@ from nodes.diffusion.vae import Autoencoder
 from nodes.diffusion.views import ModuleT
 from nodes.folders import FolderError, Folders
 from nodes.memory.residency import Residency
+from nodes.sockets.handles import WeightPatch
 from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef
-from nodes.weights.lora import AdapterRef, changes_bytes, load_changes
+from nodes.weights.lora import changes_bytes, load_changes
 from nodes.weights.networks import NetworkRef, TaesdRef, load_network, network_bytes
 
 TEXT_ROUNDED_TO: Final = torch.float16
@@ -50,7 +51,7 @@ class Models:
         return cls(context.service(Folders), context.service(Residency))
 
     @contextmanager
-    def unet(self, ref: WeightsRef, adapters: Sequence[AdapterRef] = ()) -> Iterator[UNet]:
+    def unet(self, ref: WeightsRef, adapters: Sequence[WeightPatch] = ()) -> Iterator[UNet]:
         """A U-Net, seen through adapters: the resident module itself is not touched."""
         with self.residency.unet(self._located(ref)) as network, self._adapted(network, ref, adapters) as view:
             yield view
@@ -68,7 +69,7 @@ class Models:
                 yield tiny_vae(ref.config, encoder, decoder)
 
     @contextmanager
-    def text_encoder(self, ref: WeightsRef, adapters: Sequence[AdapterRef] = ()) -> Iterator[TextEncoder]:
+    def text_encoder(self, ref: WeightsRef, adapters: Sequence[WeightPatch] = ()) -> Iterator[TextEncoder]:
         """A text encoder, seen through adapters."""
         with self.residency.text_encoder(self._located(ref)) as encoder, self._adapted(encoder, ref, adapters) as view:
             yield view
@@ -115,10 +116,14 @@ class Models:
             yield module
 
     @contextmanager
-    def _adapted(self, module: ModuleT, ref: WeightsRef, adapters: Sequence[AdapterRef]) -> Iterator[ModuleT]:
+    def _adapted(self, module: ModuleT, ref: WeightsRef, adapters: Sequence[WeightPatch]) -> Iterator[ModuleT]:
         changes: defaultdict[str, list[Applied]] = defaultdict(list)
         with ExitStack() as borrowed:
             for adapter in adapters:
+                if isinstance(adapter, AttentionScale):
+                    for layer, factor in adapter.changes(module).items():
+                        changes[layer].append(Applied(factor))
+                    continue
                 path = self._path(adapter.path, adapter.digest)
                 by_layer = borrowed.enter_context(
                     self.residency.borrow(

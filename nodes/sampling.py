@@ -138,6 +138,7 @@ def _run(request: Request, network: UNet, device: torch.device) -> Run:
         noise=starting_noise(request.noise, latent).to(device),
         noise_mask=None if mask is None else mask.to(device),
         seed=request.seed,
+        patches=guider.model.patches,
     )
 
 

@@ -10,6 +10,7 @@ from graph.declare import FileIn, Range, node
 from graph.result import Report
 from nodes.folders import FolderError, Folders
 from nodes.sockets import Clip, Model
+from nodes.sockets.handles import WeightPatch
 from nodes.weights.load import WeightsRef
 from nodes.weights.lora import AdapterRef, check_adapter
 
@@ -60,7 +61,7 @@ def _checked(name: str, targets: tuple[WeightsRef, ...], context: Context) -> tu
     return AdapterRef(path, folders.digest(path), 1.0), report
 
 
-def _with(adapters: tuple[AdapterRef, ...], ref: AdapterRef, strength: float) -> tuple[AdapterRef, ...]:
+def _with(adapters: tuple[WeightPatch, ...], ref: AdapterRef, strength: float) -> tuple[WeightPatch, ...]:
     return (*adapters, replace(ref, strength=strength)) if strength != 0.0 else adapters
 
 

@@ -18,7 +18,7 @@ from nodes.builtin.sampling import Cfg
 from nodes.diffusion.denoiser import initial_latent
 from nodes.diffusion.inputs import Canvas
 from nodes.diffusion.samplers.euler import euler_step
-from nodes.diffusion.sampling import diffusion_model, guide, plain_latent, scaled_latent
+from nodes.diffusion.sampling import begin, diffusion_model, guide, plain_latent, scaled_latent
 from nodes.diffusion.schedule import noise_schedule
 from nodes.errors import UnsuitableInput
 from nodes.models import Models
@@ -67,8 +67,10 @@ def unet_step(
     samples = x.samples.to(device)
     with models.unet(model.weights, model.adapters) as network, torch.inference_mode():
         prepared = diffusion_model(model.config, network)
-        guidance = guide(prepared, on_device(positive, device), on_device(negative, device), cfg, Canvas(samples))
-        denoised = guidance(samples, torch.tensor(sigma))
+        canvas, level = Canvas(samples), torch.tensor(sigma)
+        hooks = begin(prepared, model.patches, canvas, level[None], seed=0)
+        guidance = guide(prepared, on_device(positive, device), on_device(negative, device), cfg, canvas, hooks)
+        denoised = guidance(samples, level)
     return ScaledLatent(finished(denoised))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Protocol, TypeAlias, TypeVar, cast
+from typing import Final, Protocol, TypeAlias, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -119,6 +119,37 @@ class Multiplied:
     """Weight and bias of a layer, with all changes before it, times a factor."""
 
     factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionScale:
+    """Factors of the projections of all attention layers whose name ends in `layers`, such as `attn1` of a U-Net."""
+
+    layers: str
+    q: float = 1.0
+    k: float = 1.0
+    v: float = 1.0
+    out: float = 1.0
+
+    def changes(self, module: nn.Module) -> dict[str, Multiplied]:
+        """The change of each projection of a module, by name; none where the factor is 1."""
+        names = _ATTENTION_PROJECTIONS[self.layers]
+        factors = dict(zip(names, (self.q, self.k, self.v, self.out), strict=True))
+        return {
+            f"{name}.{projection}": Multiplied(factor)
+            for name, _ in module.named_modules()
+            if name.endswith(f".{self.layers}")
+            for projection, factor in factors.items()
+            if factor != 1.0
+        }
+
+
+_UNET_PROJECTIONS: Final = ("to_q", "to_k", "to_v", "to_out.0")
+_ATTENTION_PROJECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "attn1": _UNET_PROJECTIONS,
+    "attn2": _UNET_PROJECTIONS,
+    "self_attn": ("q_proj", "k_proj", "v_proj", "out_proj"),
+}
 
 
 Change: TypeAlias = "LowRank | Hadamard | Kronecker | Difference | Decomposed | BiasDifference | Multiplied"

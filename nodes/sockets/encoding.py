@@ -20,12 +20,11 @@ from graph.errors import GraphError
 from graph.json import Json, JsonObject
 from graph.values import Encoded, RawTensor
 from nodes.diffusion.conditioning import Area, AreaShare, ConcatImage, ConditioningEntry, SizeConditioning
-from nodes.sockets.handles import Clip, Conditioning, Guider, Model, Noise, Sampler, Vae
+from nodes.sockets.handles import Conditioning, Noise, Sampler, Vae
 from nodes.sockets.tensors import Image, Latent, Mask, ScaledLatent, Sigmas
 from nodes.weights.files import DTYPES
 from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef
-from nodes.weights.lora import AdapterRef
 from nodes.weights.metadata import read_config, write_config
 from nodes.weights.networks import NetworkConfig, NetworkRef, TaesdRef, open_taesd
 
@@ -107,7 +106,7 @@ def encode_latent(latent: Latent) -> Encoded:
 
 
 def decode_latent(encoded: Encoded) -> Latent:
-    index = _object(encoded.data)["batch_index"]
+    index = object_of(encoded.data)["batch_index"]
     return Latent(
         decode_tensor(encoded.tensors["samples"]),
         _optional(encoded, "noise_mask"),
@@ -115,27 +114,18 @@ def decode_latent(encoded: Encoded) -> Latent:
     )
 
 
-def encode_model(model: Model) -> Encoded:
-    return pack({"weights": _weights(model.weights), "adapters": _adapters(model.adapters)})
-
-
-def decode_model(encoded: Encoded) -> Model:
-    data = _object(encoded.data)
-    return Model(_weights_ref(data["weights"]), _adapter_refs(data["adapters"]))
-
-
 def encode_vae(vae: Vae) -> Encoded:
     if isinstance(vae.weights, WeightsRef):
-        return pack(_weights(vae.weights))
+        return pack(encode_weights(vae.weights))
     tiny = vae.weights
     halves: JsonObject = {"encoder": encode_network(tiny.encoder), "decoder": encode_network(tiny.decoder)}
     return pack(halves | {"family": tiny.config.family, "config": write_config(tiny.config)})
 
 
 def decode_vae(encoded: Encoded) -> Vae:
-    data = _object(encoded.data)
+    data = object_of(encoded.data)
     if "encoder" not in data:
-        return Vae(_weights_ref(encoded.data))
+        return Vae(decode_weights(encoded.data))
     config = read_config({"config": data["config"]}, "the cached VAE")
     if config is None:
         raise ValueError("no configuration")
@@ -150,7 +140,7 @@ def encode_network(ref: NetworkRef) -> JsonObject:
 
 def decode_network(data: Json, open_file: Callable[[Path], NetworkConfig]) -> NetworkRef:
     """The inverse. Raises ValueError if the file is not the one it was."""
-    known = _object(data)
+    known = object_of(data)
     path = Path(known["path"])
     identity = file_identity(path)
     if identity is None or identity != known["file"]:
@@ -158,23 +148,12 @@ def decode_network(data: Json, open_file: Callable[[Path], NetworkConfig]) -> Ne
     return NetworkRef(path, str(known["digest"]), open_file(path))
 
 
-def encode_clip(clip: Clip) -> Encoded:
-    towers: list[Json] = [_weights(tower) for tower in clip.towers]
-    return pack({"towers": towers, "layer": clip.layer, "adapters": _adapters(clip.adapters)})
-
-
-def decode_clip(encoded: Encoded) -> Clip:
-    data = _object(encoded.data)
-    towers = tuple(_weights_ref(tower) for tower in data["towers"])
-    return Clip(towers, data["layer"], _adapter_refs(data["adapters"]))
-
-
 def encode_noise(noise: Noise) -> Encoded:
     return pack({"seed": noise.seed})
 
 
 def decode_noise(encoded: Encoded) -> Noise:
-    return Noise(_object(encoded.data)["seed"])
+    return Noise(object_of(encoded.data)["seed"])
 
 
 def encode_sampler(sampler: Sampler) -> Encoded:
@@ -182,7 +161,7 @@ def encode_sampler(sampler: Sampler) -> Encoded:
 
 
 def decode_sampler(encoded: Encoded) -> Sampler:
-    return Sampler(_object(encoded.data)["name"])
+    return Sampler(object_of(encoded.data)["name"])
 
 
 def encode_conditioning(conditioning: Conditioning) -> Encoded:
@@ -198,26 +177,8 @@ def encode_conditioning(conditioning: Conditioning) -> Encoded:
 def decode_conditioning(encoded: Encoded) -> Conditioning:
     if not isinstance(encoded.data, list):
         raise TypeError("not a list of entries")
-    parts = (Encoded(data, _under(encoded, f"{index}.")) for index, data in enumerate(encoded.data))
+    parts = (Encoded(data, under(encoded, f"{index}.")) for index, data in enumerate(encoded.data))
     return Conditioning(tuple(map(_decode_entry, parts)))
-
-
-def encode_guider(guider: Guider) -> Encoded:
-    positive, negative = encode_conditioning(guider.positive), encode_conditioning(guider.negative)
-    tensors = {f"positive.{name}": tensor for name, tensor in positive.tensors.items()}
-    tensors |= {f"negative.{name}": tensor for name, tensor in negative.tensors.items()}
-    data: JsonObject = {"model": encode_model(guider.model).data, "cfg": guider.cfg}
-    return Encoded(data | {"positive": positive.data, "negative": negative.data}, tensors)
-
-
-def decode_guider(encoded: Encoded) -> Guider:
-    data = _object(encoded.data)
-    return Guider(
-        decode_model(Encoded(data["model"])),
-        decode_conditioning(Encoded(data["positive"], _under(encoded, "positive."))),
-        decode_conditioning(Encoded(data["negative"], _under(encoded, "negative."))),
-        float(data["cfg"]),
-    )
 
 
 def _encode_entry(entry: ConditioningEntry) -> Encoded:
@@ -243,7 +204,7 @@ def _encode_entry(entry: ConditioningEntry) -> Encoded:
 
 
 def _decode_entry(encoded: Encoded) -> ConditioningEntry:
-    data = _object(encoded.data)
+    data = object_of(encoded.data)
     concat = _optional(encoded, "concat")
     shape = Area if data["area_in"] == "cells" else AreaShare
     return ConditioningEntry(
@@ -261,7 +222,7 @@ def _decode_entry(encoded: Encoded) -> ConditioningEntry:
     )
 
 
-def _weights(ref: WeightsRef) -> JsonObject:
+def encode_weights(ref: WeightsRef) -> JsonObject:
     """A reference with what tells whether the path still leads to the same file."""
     return {
         "path": str(ref.path),
@@ -273,8 +234,8 @@ def _weights(ref: WeightsRef) -> JsonObject:
     }
 
 
-def _weights_ref(data: Json) -> WeightsRef:
-    known = _object(data)
+def decode_weights(data: Json) -> WeightsRef:
+    known = object_of(data)
     path = Path(known["path"])
     identity = file_identity(path)
     if identity is None or identity != known["file"]:
@@ -283,28 +244,6 @@ def _weights_ref(data: Json) -> WeightsRef:
     if config is None:
         raise ValueError("no configuration")
     return WeightsRef(path, known["digest"], Part(known["part"]), replace(config, family=known["family"]))
-
-
-def _adapters(refs: tuple[AdapterRef, ...]) -> list[Json]:
-    return [
-        {"path": str(ref.path), "digest": ref.digest, "strength": ref.strength, "file": file_identity(ref.path)}
-        for ref in refs
-    ]
-
-
-def _adapter_refs(data: Json) -> tuple[AdapterRef, ...]:
-    if not isinstance(data, list):
-        raise TypeError("not a list of adapters")
-    return tuple(map(_adapter_ref, data))
-
-
-def _adapter_ref(data: Json) -> AdapterRef:
-    known = _object(data)
-    path = Path(known["path"])
-    identity = file_identity(path)
-    if identity is None or identity != known["file"]:
-        raise ValueError(f"{path} is not the file it was")
-    return AdapterRef(path, known["digest"], float(known["strength"]))
 
 
 def file_identity(path: Path) -> list[Json] | None:
@@ -316,7 +255,7 @@ def file_identity(path: Path) -> list[Json] | None:
     return [stat.st_size, stat.st_mtime_ns, stat.st_ino]
 
 
-def _object(data: Json) -> Mapping[str, Any]:
+def object_of(data: Json) -> Mapping[str, Any]:
     if not isinstance(data, dict):
         raise TypeError(f"not an object: {data!r}")
     return data
@@ -327,5 +266,5 @@ def _optional(encoded: Encoded, name: str) -> Tensor | None:
     return None if raw is None else decode_tensor(raw)
 
 
-def _under(encoded: Encoded, prefix: str) -> dict[str, RawTensor]:
+def under(encoded: Encoded, prefix: str) -> dict[str, RawTensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in encoded.tensors.items() if name.startswith(prefix)}

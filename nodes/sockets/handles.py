@@ -6,32 +6,43 @@ by `nodes/memory` when a node needs it. So these values are small, cheap to cach
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, TypeAlias
 
+from nodes.diffusion.adapters import AttentionScale
 from nodes.diffusion.conditioning import ConditioningEntry
-from nodes.diffusion.config import ModelConfig
+from nodes.diffusion.config import ModelConfig, ScheduleConfig
+from nodes.diffusion.patching import Patch
 from nodes.diffusion.samplers.table import SAMPLERS
 from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef
 from nodes.weights.lora import AdapterRef
 from nodes.weights.networks import TaesdRef
 
+WeightPatch: TypeAlias = "AdapterRef | AttentionScale"
+"""What changes weights: the adapter of a file, or factors."""
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A diffusion model: the U-Net of a file, and the adapters it is seen through, in the order of their application."""
+    """A diffusion model: the U-Net of a file, and what is laid over it, in the order of its application.
+
+    `adapters` change weights, `patches` change how the model is sampled; `schedule` replaces that of the file.
+    """
 
     socket_type: ClassVar[str] = "MODEL"
     weights: WeightsRef
-    adapters: tuple[AdapterRef, ...] = ()
+    adapters: tuple[WeightPatch, ...] = ()
+    patches: tuple[Patch, ...] = ()
+    schedule: ScheduleConfig | None = None
 
     def __post_init__(self) -> None:
         _expect_parts("a MODEL", (self.weights,), ((Part.UNET,),))
 
     @property
     def config(self) -> ModelConfig:
-        return self.weights.config
+        config = self.weights.config
+        return config if self.schedule is None else replace(config, schedule=self.schedule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +55,7 @@ class Clip:
     socket_type: ClassVar[str] = "CLIP"
     towers: tuple[WeightsRef, ...]
     layer: int | None = None
-    adapters: tuple[AdapterRef, ...] = ()
+    adapters: tuple[WeightPatch, ...] = ()
 
     def __post_init__(self) -> None:
         _expect_parts("a CLIP", self.towers, ((Part.TEXT,), (Part.TEXT, Part.TEXT_2), (Part.TEXT_2,)))

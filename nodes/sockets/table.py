@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from graph.values import Encoded, ValueType, value_type
-from nodes.sockets import encoding
+from nodes.sockets import encoding, model_encoding
 from nodes.sockets.handles import Clip, Conditioning, Guider, Model, Noise, Sampler, Vae
 from nodes.sockets.networks import UpscaleModel, decode_upscale_model, encode_upscale_model
 from nodes.sockets.operations import LatentOperation, decode_latent_operation, encode_latent_operation
@@ -123,14 +123,14 @@ VALUE_TYPES: Final[tuple[ValueType[object], ...]] = (
     ),
     _type(
         Model,
-        encoding.encode_model,
-        encoding.decode_model,
+        model_encoding.encode_model,
+        model_encoding.decode_model,
         describe=lambda model: _describe_weights("MODEL", model.weights),
     ),
     _type(
         Clip,
-        encoding.encode_clip,
-        encoding.decode_clip,
+        model_encoding.encode_clip,
+        model_encoding.decode_clip,
         describe=lambda clip: _describe_weights("CLIP", clip.towers[0]),
     ),
     _type(
@@ -153,8 +153,8 @@ VALUE_TYPES: Final[tuple[ValueType[object], ...]] = (
     ),
     _type(
         Guider,
-        encoding.encode_guider,
-        encoding.decode_guider,
+        model_encoding.encode_guider,
+        model_encoding.decode_guider,
         nbytes=lambda guider: _nbytes(
             (*_conditioning_tensors(guider.positive), *_conditioning_tensors(guider.negative))
         ),

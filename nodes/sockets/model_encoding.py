@@ -1,0 +1,166 @@
+"""Models, text encoders and guiders at rest: references to files, and everything that was laid over them.
+
+Patches are frozen values of numbers, kept by the name of their class; the one that holds prompts keeps them beside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from graph.json import Json, JsonObject
+from graph.values import Encoded, RawTensor
+from nodes.diffusion.adapters import AttentionScale
+from nodes.diffusion.attention_guidance import PerturbedAttention, SelfAttention
+from nodes.diffusion.cfg_patches import (
+    AdaptiveProjected,
+    CfgNorm,
+    CfgZeroStar,
+    EpsilonScaling,
+    Mahiro,
+    PerpendicularNegative,
+    RescaleCfg,
+    TangentialDamping,
+)
+from nodes.diffusion.config import ScheduleConfig
+from nodes.diffusion.deep_shrink import DeepShrink
+from nodes.diffusion.differential import Differential
+from nodes.diffusion.freeu import FreeU
+from nodes.diffusion.hypertile import HyperTile
+from nodes.diffusion.patching import Patch
+from nodes.diffusion.token_merging import TokenMerging
+from nodes.sockets.encoding import (
+    decode_conditioning,
+    decode_weights,
+    encode_conditioning,
+    encode_weights,
+    file_identity,
+    object_of,
+    under,
+)
+from nodes.sockets.handles import Clip, Conditioning, Guider, Model, WeightPatch
+from nodes.weights.lora import AdapterRef
+
+_PATCHES: Final[Mapping[str, type[Any]]] = {
+    kind.__name__: kind
+    for kind in (
+        AdaptiveProjected,
+        CfgNorm,
+        CfgZeroStar,
+        DeepShrink,
+        Differential,
+        EpsilonScaling,
+        FreeU,
+        HyperTile,
+        Mahiro,
+        PerturbedAttention,
+        RescaleCfg,
+        SelfAttention,
+        TangentialDamping,
+        TokenMerging,
+    )
+}
+"""Patches made of numbers and names alone."""
+
+
+def encode_model(model: Model) -> Encoded:
+    patches = [_encode_patch(patch) for patch in model.patches]
+    data: JsonObject = {
+        "weights": encode_weights(model.weights),
+        "adapters": [_encode_adapter(one) for one in model.adapters],
+        "patches": [patch.data for patch in patches],
+        "schedule": None if model.schedule is None else asdict(model.schedule),
+    }
+    return Encoded(data, _numbered(patches))
+
+
+def decode_model(encoded: Encoded) -> Model:
+    data = object_of(encoded.data)
+    schedule = data["schedule"]
+    parts = (Encoded(patch, under(encoded, f"{index}.")) for index, patch in enumerate(data["patches"]))
+    return Model(
+        decode_weights(data["weights"]),
+        tuple(map(_decode_adapter, data["adapters"])),
+        tuple(map(_decode_patch, parts)),
+        None if schedule is None else ScheduleConfig(**schedule),
+    )
+
+
+def encode_clip(clip: Clip) -> Encoded:
+    towers: list[Json] = [encode_weights(tower) for tower in clip.towers]
+    adapters: list[Json] = [_encode_adapter(one) for one in clip.adapters]
+    return Encoded({"towers": towers, "layer": clip.layer, "adapters": adapters})
+
+
+def decode_clip(encoded: Encoded) -> Clip:
+    data = object_of(encoded.data)
+    towers = tuple(decode_weights(tower) for tower in data["towers"])
+    return Clip(towers, data["layer"], tuple(map(_decode_adapter, data["adapters"])))
+
+
+def encode_guider(guider: Guider) -> Encoded:
+    parts = {
+        "model": encode_model(guider.model),
+        "positive": encode_conditioning(guider.positive),
+        "negative": encode_conditioning(guider.negative),
+    }
+    data: JsonObject = {"cfg": guider.cfg, **{name: part.data for name, part in parts.items()}}
+    tensors = {f"{name}.{key}": raw for name, part in parts.items() for key, raw in part.tensors.items()}
+    return Encoded(data, tensors)
+
+
+def decode_guider(encoded: Encoded) -> Guider:
+    data = object_of(encoded.data)
+    return Guider(
+        decode_model(Encoded(data["model"], under(encoded, "model."))),
+        decode_conditioning(Encoded(data["positive"], under(encoded, "positive."))),
+        decode_conditioning(Encoded(data["negative"], under(encoded, "negative."))),
+        float(data["cfg"]),
+    )
+
+
+def _encode_adapter(one: WeightPatch) -> JsonObject:
+    if isinstance(one, AttentionScale):
+        return asdict(one)
+    return {
+        "path": str(one.path),
+        "digest": one.digest,
+        "strength": one.strength,
+        "file": file_identity(one.path),
+    }
+
+
+def _decode_adapter(data: Json) -> WeightPatch:
+    known = object_of(data)
+    if "layers" in known:
+        return AttentionScale(**known)
+    path = Path(known["path"])
+    identity = file_identity(path)
+    if identity is None or identity != known["file"]:
+        raise ValueError(f"{path} is not the file it was")
+    return AdapterRef(path, known["digest"], float(known["strength"]))
+
+
+def _encode_patch(patch: Patch) -> Encoded:
+    if isinstance(patch, PerpendicularNegative):
+        empty = encode_conditioning(Conditioning(patch.empty))
+        data: JsonObject = {"scale": patch.scale, "empty": empty.data, "always_both": patch.always_both}
+        return Encoded(data | {"type": "PerpendicularNegative"}, empty.tensors)
+    name = type(patch).__name__
+    return Encoded({"type": name, "values": asdict(patch)})  # type: ignore[call-overload]
+
+
+def _decode_patch(encoded: Encoded) -> Patch:
+    data = object_of(encoded.data)
+    if data["type"] == "PerpendicularNegative":
+        empty = decode_conditioning(Encoded(data["empty"], encoded.tensors))
+        return PerpendicularNegative(empty.entries, float(data["scale"]), data["always_both"])
+    patch: Patch = _PATCHES[data["type"]](**data["values"])
+    return patch
+
+
+def _numbered(parts: Sequence[Encoded]) -> dict[str, RawTensor]:
+    """The tensors of all parts, each under the number of its part."""
+    return {f"{index}.{name}": raw for index, part in enumerate(parts) for name, raw in part.tensors.items()}
