@@ -22,7 +22,9 @@ import torch
 
 from graph.errors import GraphError
 from nodes.diffusion.config import ModelConfig
+from nodes.diffusion.control_net import ControlNetConfig
 from nodes.diffusion.taesd import TaesdConfig
+from nodes.diffusion.upscaler import CompactConfig, RrdbConfig
 from nodes.memory.probe import Hardware
 from nodes.weights.keymaps import Part
 from nodes.weights.networks import NetworkConfig
@@ -69,7 +71,13 @@ class DevicePolicy:
 
     def network_dtype(self, config: NetworkConfig) -> torch.dtype:
         """The precision of a network in a file of its own."""
-        return self.vae if isinstance(config, TaesdConfig) else torch.float32
+        match config:
+            case TaesdConfig():
+                return self.vae
+            case ControlNetConfig():
+                return torch.float32 if config.unet.model_channels < self.least_width else self.unet
+            case RrdbConfig() | CompactConfig():
+                return torch.float32
 
     def _dtype(self, part: Part, config: ModelConfig) -> torch.dtype:
         match part:

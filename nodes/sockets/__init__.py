@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from nodes.sockets.handles import Clip, Conditioning, Guider, Model, Noise, Sampler, Vae
-from nodes.sockets.networks import UpscaleModel
+from nodes.sockets.networks import ControlNet, UpscaleModel
 from nodes.sockets.operations import LatentOperation
 from nodes.sockets.table import VALUE_TYPES
 from nodes.sockets.tensors import Image, Latent, Mask, ScaledLatent, Sigmas
@@ -13,6 +13,7 @@ __all__ = [
     "VALUE_TYPES",
     "Clip",
     "Conditioning",
+    "ControlNet",
     "Guider",
     "Image",
     "Latent",

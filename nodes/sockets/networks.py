@@ -1,13 +1,14 @@
-"""Networks in files of their own, as values on wires, and their form at rest: UPSCALE_MODEL."""
+"""Networks in files of their own, as values on wires, and their form at rest: UPSCALE_MODEL, CONTROL_NET."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from graph.values import Encoded
+from nodes.diffusion.control_net import ControlNetConfig
 from nodes.sockets.encoding import decode_network, encode_network, pack
-from nodes.weights.networks import NetworkRef, open_upscaler
+from nodes.weights.networks import NetworkRef, open_control_net, open_upscaler
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,28 @@ class UpscaleModel:
 
     socket_type: ClassVar[str] = "UPSCALE_MODEL"
     network: NetworkRef
+
+
+@dataclass(frozen=True, slots=True)
+class ControlNet:
+    """A network that steers by pictures. `kind` tells a union network what a picture is; None leaves it to the network."""
+
+    socket_type: ClassVar[str] = "CONTROL_NET"
+    network: NetworkRef
+    kind: int | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.network.config, ControlNetConfig):
+            raise TypeError(f"{self.network.path.name} is no control network")
+
+
+def encode_control_net(control_net: ControlNet) -> Encoded:
+    return pack({"network": encode_network(control_net.network), "kind": control_net.kind})
+
+
+def decode_control_net(encoded: Encoded) -> ControlNet:
+    data: Any = encoded.data
+    return ControlNet(decode_network(data["network"], open_control_net), data["kind"])
 
 
 def encode_upscale_model(model: UpscaleModel) -> Encoded:

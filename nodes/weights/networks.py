@@ -13,24 +13,30 @@ import torch
 from torch import nn
 
 from nodes.diffusion.config import ModelConfig
+from nodes.diffusion.control_net import ControlNet, ControlNetConfig
 from nodes.diffusion.taesd import TaesdConfig, build_taesd
 from nodes.diffusion.upscaler import CompactConfig, RrdbConfig, UpscalerConfig, build_upscaler
+from nodes.weights.control_nets import detect_control_net
 from nodes.weights.files import Header, read_header
 from nodes.weights.keymaps import Place, same_names
-from nodes.weights.load import load_module
+from nodes.weights.load import WeightsRef, load_module, load_part
 from nodes.weights.taesd import detect_taesd
 from nodes.weights.upscalers import detect_upscaler
 
-NetworkConfig = RrdbConfig | CompactConfig | TaesdConfig
+NetworkConfig = RrdbConfig | CompactConfig | TaesdConfig | ControlNetConfig
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkRef:
-    """One network in one file. `digest` is that of the file's content."""
+    """One network in one file. `digest` is that of the file's content.
+
+    `base` is the U-Net that a control network's weights are added to, if they are differences.
+    """
 
     path: Path
     digest: str
     config: NetworkConfig
+    base: WeightsRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,16 @@ def open_taesd(path: Path) -> TaesdConfig:
     return detect_taesd(read_header(path))
 
 
+def open_control_net(path: Path) -> ControlNetConfig:
+    """Which control network a file holds. Raises a `WeightsError`; reads no weights."""
+    return detect_control_net(read_header(path)).config
+
+
+def is_difference(path: Path) -> bool:
+    """Whether a control network's weights are to be added to those of a U-Net."""
+    return detect_control_net(read_header(path)).is_difference
+
+
 def open_upscaler(path: Path) -> UpscalerConfig:
     """Which upscale model a file holds. Raises a `WeightsError`; reads no weights."""
     return detect_upscaler(read_header(path)).config
@@ -60,13 +76,16 @@ def build_network(config: NetworkConfig) -> nn.Module:
                 return build_upscaler(config)
             case TaesdConfig():
                 return build_taesd(config)
+            case ControlNetConfig():
+                return ControlNet(config)
 
 
 def load_network(ref: NetworkRef, dtype: torch.dtype) -> nn.Module:
     """The network with its weights, on the CPU. Raises a `WeightsError`."""
     header = read_header(ref.path)
     place, what = _place(header, ref.config)
-    return load_module(header, place, build_network(ref.config), what, dtype).module
+    module = load_module(header, place, build_network(ref.config), what, dtype).module
+    return module if ref.base is None else _added(module, load_part(ref.base, dtype).module)
 
 
 def network_bytes(config: NetworkConfig, dtype: torch.dtype) -> int:
@@ -81,3 +100,15 @@ def _place(header: Header, config: NetworkConfig) -> tuple[Place, str]:
             return detect_upscaler(header).place, "upscale model"
         case TaesdConfig():
             return Place("", same_names), f"{config.half} of a tiny autoencoder"
+        case ControlNetConfig():
+            return detect_control_net(header).place, f"control network of a {config.family} model"
+
+
+def _added(differences: nn.Module, base: nn.Module) -> nn.Module:
+    """The module with the weights of another added wherever both have them."""
+    others = dict(base.named_parameters())
+    for name, parameter in differences.named_parameters():
+        other = others.get(name)
+        if other is not None and other.shape == parameter.shape:
+            parameter.add_(other)
+    return differences
