@@ -35,6 +35,7 @@ BUILTIN: Final = (
     "nodes.builtin.guidance_patches",
     "nodes.builtin.clip",
     "nodes.builtin.conditioning",
+    "nodes.builtin.control_net",
     "nodes.builtin.sampling",
     "nodes.builtin.vae",
     "nodes.builtin.tiled_vae",

@@ -7,7 +7,7 @@ the file was moved or replaced). What it means is the content, so a path that no
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from torch import nn
 from graph.context import Context
 from nodes.diffusion.adapters import Applied, AttentionScale, adapted
 from nodes.diffusion.clip import TextEncoder
+from nodes.diffusion.control_net import ControlNet
 from nodes.diffusion.taesd import TaesdDecoder, TaesdEncoder, tiny_vae
 from nodes.diffusion.tokenizer import Tokenizer
 from nodes.diffusion.unet import UNet
@@ -105,13 +106,29 @@ class Models:
             yield module
 
     @contextmanager
+    def control_nets(self, refs: Iterable[Hashable]) -> Iterator[Mapping[Hashable, ControlNet]]:
+        """The control networks that hints name, each by its reference."""
+        with ExitStack() as borrowed:
+            yield {ref: borrowed.enter_context(self._control_net(ref)) for ref in dict.fromkeys(refs)}
+
+    @contextmanager
+    def _control_net(self, ref: Hashable) -> Iterator[ControlNet]:
+        if not isinstance(ref, NetworkRef):
+            raise TypeError(f"{ref!r} is no reference to a control network")
+        with self._network(ref) as module:
+            if not isinstance(module, ControlNet):
+                raise TypeError(f"{ref.path.name} is no control network")
+            yield module
+
+    @contextmanager
     def _network(self, ref: NetworkRef) -> Iterator[nn.Module]:
         path, device = self._path(ref.path, ref.digest), self.network_device
         dtype = self.residency.policy.network_dtype(ref.config)
+        base = None if ref.base is None else self._located(ref.base)
         with self.residency.borrow(
-            ("network", ref.digest, ref.config, dtype),
+            ("network", ref.digest, ref.config, dtype, None if base is None else base.digest),
             lambda: network_bytes(ref.config, dtype),
-            lambda: load_network(replace(ref, path=path), dtype).to(device),
+            lambda: load_network(replace(ref, path=path, base=base), dtype).to(device),
         ) as module:
             yield module
 

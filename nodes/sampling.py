@@ -6,6 +6,7 @@ cannot work with a message instead of a shape error.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,17 +15,18 @@ from torch import Tensor
 from graph.context import Context
 from nodes.diffusion.conditioning import ConditioningEntry
 from nodes.diffusion.config import ModelConfig
+from nodes.diffusion.control_net import ControlNetConfig
 from nodes.diffusion.noise import seeded_noise
 from nodes.diffusion.samplers.step import Step
 from nodes.diffusion.samplers.table import SAMPLERS
-from nodes.diffusion.sampling import Run, diffusion_model, plain_latent, sample, scaled_latent
-from nodes.diffusion.unet import UNet
+from nodes.diffusion.sampling import DiffusionModel, Run, diffusion_model, plain_latent, sample, scaled_latent
 from nodes.errors import UnsuitableInput
 from nodes.folders import Folders
 from nodes.models import Models
 from nodes.previews import Previewer
 from nodes.sockets import Conditioning, Guider, Latent, Noise, Sampler, Sigmas
 from nodes.taesd import find_previewer
+from nodes.weights.networks import NetworkRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,13 @@ def sampled(request: Request, context: Context) -> Sampled:
     previewer = _previewer(guider.model.config, context)
     last: Step | None = None
     context.progress(0, max(1, len(request.sigmas.values) - 1))
-    with models.unet(guider.model.weights, guider.model.adapters) as network, torch.inference_mode():
-        for last in sample(_run(request, network, device)):
+    hints = networks_of(guider.positive, guider.negative)
+    with (
+        models.unet(guider.model.weights, guider.model.adapters) as network,
+        models.control_nets(hints) as controls,
+        torch.inference_mode(),
+    ):
+        for last in sample(_run(request, diffusion_model(guider.model.config, network, controls), device)):
             context.progress(last.index + 1, last.total, previewer.offer(last.denoised))
     if last is None:
         return Sampled(latent, latent)
@@ -85,10 +92,29 @@ def expect_fitting(config: ModelConfig, positive: Conditioning, negative: Condit
                     f"a {config.family} model is guided by embeddings of width {wanted}, not {entry.embedding.shape[2]}",
                     hint="Encode the prompt with the CLIP of the same checkpoint.",
                 )
+            for hint in entry.controls:
+                _expect_family(config, hint.network)
     if samples.shape[1] != config.unet.out_channels:
         raise UnsuitableInput(
             f"a {config.family} model works on latents of {config.unet.out_channels} channels, not {samples.shape[1]}"
         )
+
+
+def _expect_family(config: ModelConfig, network: Hashable) -> None:
+    """Raises `UnsuitableInput` where a control network was made for another family."""
+    if not isinstance(network, NetworkRef) or not isinstance(network.config, ControlNetConfig):
+        return
+    ours, theirs = config.unet, network.config.unet
+    if (ours.context_dim, ours.adm_in_channels) != (theirs.context_dim, theirs.adm_in_channels):
+        raise UnsuitableInput(
+            f"{network.path.name} is a control network for {network.config.family} models, and the model is {config.family}",
+            hint=f"Load a control network for {config.family}.",
+        )
+
+
+def networks_of(*sides: Conditioning) -> list[Hashable]:
+    """The control networks that hints of some conditioning name."""
+    return [hint.network for side in sides for entry in side.entries for hint in entry.controls]
 
 
 def on_device(conditioning: Conditioning, device: torch.device) -> tuple[ConditioningEntry, ...]:
@@ -123,12 +149,12 @@ def _previewer(config: ModelConfig, context: Context) -> Previewer:
     return Previewer(config, decode)
 
 
-def _run(request: Request, network: UNet, device: torch.device) -> Run:
+def _run(request: Request, model: DiffusionModel, device: torch.device) -> Run:
     guider, latent = request.guider, request.latent
     config = guider.model.config
     mask = latent.noise_mask
     return Run(
-        model=diffusion_model(config, network),
+        model=model,
         positive=on_device(guider.positive, device),
         negative=on_device(guider.negative, device),
         cfg=guider.cfg,

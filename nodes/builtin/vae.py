@@ -83,6 +83,20 @@ def inpaint_model_conditioning(
     return _showing(positive, shown), _showing(negative, shown), latent
 
 
+@node(
+    "InstructPixToPixConditioning",
+    category="conditioning/instructpix2pix",
+    returns=("positive", "negative", "latent"),
+    lane="device",
+)
+def instruct_pix_to_pix_conditioning(
+    *, positive: Conditioning, negative: Conditioning, vae: Vae, pixels: Image, context: Context
+) -> tuple[Conditioning, Conditioning, Latent]:
+    """Show a picture to a model that edits by instruction. The latent is an empty one of its size."""
+    shown = ConcatImage(_encode(pixels.pixels, vae, context))
+    return _showing(positive, shown), _showing(negative, shown), Latent(torch.zeros_like(shown.latent))
+
+
 def _encode(pixels: Tensor, vae: Vae, context: Context) -> Tensor:
     """[B, H, W, C] -> [B, 4, h, w] float32 on the CPU."""
     models = Models.of(context)

@@ -20,13 +20,14 @@ from graph.errors import GraphError
 from graph.json import Json, JsonObject
 from graph.values import Encoded, RawTensor
 from nodes.diffusion.conditioning import Area, AreaShare, ConcatImage, ConditioningEntry, SizeConditioning
+from nodes.diffusion.control import ControlHint
 from nodes.sockets.handles import Conditioning, Noise, Sampler, Vae
 from nodes.sockets.tensors import Image, Latent, Mask, ScaledLatent, Sigmas
 from nodes.weights.files import DTYPES
 from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef
 from nodes.weights.metadata import read_config, write_config
-from nodes.weights.networks import NetworkConfig, NetworkRef, TaesdRef, open_taesd
+from nodes.weights.networks import NetworkConfig, NetworkRef, TaesdRef, open_control_net, open_taesd
 
 T = TypeVar("T")
 
@@ -135,7 +136,8 @@ def decode_vae(encoded: Encoded) -> Vae:
 
 def encode_network(ref: NetworkRef) -> JsonObject:
     """A network in a file of its own; what it is, its file says again."""
-    return {"path": str(ref.path), "digest": ref.digest, "file": file_identity(ref.path)}
+    base = None if ref.base is None else encode_weights(ref.base)
+    return {"path": str(ref.path), "digest": ref.digest, "file": file_identity(ref.path), "base": base}
 
 
 def decode_network(data: Json, open_file: Callable[[Path], NetworkConfig]) -> NetworkRef:
@@ -145,7 +147,8 @@ def decode_network(data: Json, open_file: Callable[[Path], NetworkConfig]) -> Ne
     identity = file_identity(path)
     if identity is None or identity != known["file"]:
         raise ValueError(f"{path} is not the file it was")
-    return NetworkRef(path, str(known["digest"]), open_file(path))
+    base = None if known["base"] is None else decode_weights(known["base"])
+    return NetworkRef(path, str(known["digest"]), open_file(path), base)
 
 
 def encode_noise(noise: Noise) -> Encoded:
@@ -192,9 +195,11 @@ def _encode_entry(entry: ConditioningEntry) -> Encoded:
         "start_percent": entry.start_percent,
         "end_percent": entry.end_percent,
         "size": {name: getattr(size, name) for name in SizeConditioning.__slots__},
+        "controls": list(map(_encode_hint, entry.controls)),
     }
     return pack(
         data,
+        **{f"control.{index}": hint.image for index, hint in enumerate(entry.controls)},
         embedding=entry.embedding,
         pooled=entry.pooled,
         mask=entry.mask,
@@ -219,7 +224,31 @@ def _decode_entry(encoded: Encoded) -> ConditioningEntry:
         end_percent=data["end_percent"],
         concat=None if concat is None else ConcatImage(concat, _optional(encoded, "concat_mask")),
         size=SizeConditioning(**data["size"]),
+        controls=tuple(
+            _decode_hint(hint, decode_tensor(encoded.tensors[f"control.{index}"]))
+            for index, hint in enumerate(data["controls"])
+        ),
     )
+
+
+def _encode_hint(hint: ControlHint) -> Json:
+    if not isinstance(hint.network, NetworkRef):
+        raise TypeError(f"a hint on a wire names its network by its file, not by {hint.network!r}")
+    return {
+        "network": encode_network(hint.network),
+        "strength": hint.strength,
+        "start_percent": hint.start_percent,
+        "end_percent": hint.end_percent,
+        "kind": hint.kind,
+        "also_negative": hint.also_negative,
+    }
+
+
+def _decode_hint(data: Json, image: Tensor) -> ControlHint:
+    known = object_of(data)
+    network = decode_network(known["network"], open_control_net)
+    settings = {name: value for name, value in known.items() if name != "network"}
+    return ControlHint(network, image, **settings)
 
 
 def encode_weights(ref: WeightsRef) -> JsonObject:

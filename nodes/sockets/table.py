@@ -11,7 +11,14 @@ from torch import Tensor
 from graph.values import Encoded, ValueType, value_type
 from nodes.sockets import encoding, model_encoding
 from nodes.sockets.handles import Clip, Conditioning, Guider, Model, Noise, Sampler, Vae
-from nodes.sockets.networks import UpscaleModel, decode_upscale_model, encode_upscale_model
+from nodes.sockets.networks import (
+    ControlNet,
+    UpscaleModel,
+    decode_control_net,
+    decode_upscale_model,
+    encode_control_net,
+    encode_upscale_model,
+)
 from nodes.sockets.operations import LatentOperation, decode_latent_operation, encode_latent_operation
 from nodes.sockets.tensors import Image, Latent, Mask, ScaledLatent, Sigmas
 from nodes.weights.load import WeightsRef
@@ -41,7 +48,7 @@ def _nbytes(tensors: Iterable[Tensor | None]) -> int:
 
 def _conditioning_tensors(conditioning: Conditioning) -> Iterable[Tensor | None]:
     for entry in conditioning.entries:
-        yield from (entry.embedding, entry.pooled, entry.mask)
+        yield from (entry.embedding, entry.pooled, entry.mask, *(hint.image for hint in entry.controls))
         if entry.concat is not None:
             yield from (entry.concat.latent, entry.concat.mask)
 
@@ -171,5 +178,11 @@ VALUE_TYPES: Final[tuple[ValueType[object], ...]] = (
         encode_upscale_model,
         decode_upscale_model,
         describe=lambda model: f"UPSCALE_MODEL from {model.network.path.name}",
+    ),
+    _type(
+        ControlNet,
+        encode_control_net,
+        decode_control_net,
+        describe=lambda control_net: f"CONTROL_NET from {control_net.network.path.name}",
     ),
 )

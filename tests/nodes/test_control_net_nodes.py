@@ -1,0 +1,230 @@
+"""Control networks as nodes: files of both namings, hints on wires, and a run from checkpoint to latent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from graph.context import Context
+from graph.errors import GraphError
+from nodes.builtin import control_net as nodes
+from nodes.builtin.loaders import checkpoint_loader_simple
+from nodes.builtin.sampling import ksampler
+from nodes.diffusion.conditioning import ConditioningEntry
+from nodes.diffusion.config import SD15, SDXL, ModelConfig
+from nodes.diffusion.control_net import ControlNet as Network
+from nodes.diffusion.control_net import ControlNetConfig
+from nodes.sockets import Conditioning, ControlNet, Image, Latent, Model
+from nodes.sockets.encoding import decode_conditioning, encode_conditioning
+from nodes.sockets.networks import decode_control_net, encode_control_net
+from nodes.weights.control_nets import detect_control_net, diffusers_names
+from nodes.weights.files import Header, TensorEntry
+from nodes.weights.load import load_part
+from nodes.weights.metadata import write_config
+from nodes.weights.networks import NetworkRef, load_network
+from tests.nodes.checkpoints import write_tiny_checkpoint
+from tests.nodes.golden import needs_shared, state_dict_shapes
+from tests.nodes.running import Bench
+from tests.nodes.tiny import MODEL, UNET, fill
+
+CONFIG = ControlNetConfig("from metadata", UNET)
+METADATA = {"config": write_config(MODEL)}
+PICTURE = Image(torch.rand(1, 64, 64, 3, generator=torch.Generator().manual_seed(2)))
+
+
+def tensors(config: ControlNetConfig = CONFIG, prefix: str = "control_model.") -> dict[str, Tensor]:
+    return {prefix + name: one for name, one in fill(Network(config), 9).state_dict().items()}
+
+
+def header_of(shapes: Mapping[str, list[int]]) -> Header:
+    return Header(Path("x"), {key: TensorEntry("F16", tuple(shape), 0, 0) for key, shape in shapes.items()}, {}, 0)
+
+
+@pytest.mark.golden
+@needs_shared
+@pytest.mark.parametrize(("table", "family"), [("controlnet_sd15", SD15), ("controlnet_sdxl", SDXL)])
+def test_real_files_are_recognised(table: str, family: ModelConfig) -> None:
+    found = detect_control_net(header_of(state_dict_shapes(table, "")))
+    assert found.config.unet == family.unet
+    assert found.place.prefix == "control_model."
+    assert not found.is_difference
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    folder = tmp_path / "models"
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "controlnet").mkdir()
+    write_tiny_checkpoint(folder / "checkpoints" / "tiny.safetensors")
+    save_file(tensors(), folder / "controlnet" / "tiny.safetensors", METADATA)
+    return Bench(tmp_path)
+
+
+@pytest.fixture
+def context(bench: Bench) -> Context:
+    return Context(services=bench.services)
+
+
+@pytest.fixture
+def control_net(context: Context) -> ControlNet:
+    return nodes.control_net_loader(control_net_name="tiny.safetensors", context=context)
+
+
+def conditioning(seed: int) -> Conditioning:
+    generator = torch.Generator().manual_seed(seed)
+    return Conditioning((ConditioningEntry(torch.randn(1, 7, UNET.context_dim, generator=generator)),))
+
+
+def loaded(path: Path) -> dict[str, Tensor]:
+    return load_network(NetworkRef(path, "", CONFIG), torch.float32).state_dict()
+
+
+@pytest.mark.parametrize("naming", ["bare", "diffusers"])
+def test_other_namings_give_the_same_network(bench: Bench, naming: str) -> None:
+    folder = bench.folders.root("controlnet")
+    if naming == "bare":
+        renamed = tensors(prefix="")
+    else:
+        layout = diffusers_names(CONFIG)
+        renamed = {layout(name)[0].key: one for name, one in tensors(prefix="").items()}
+    save_file(renamed, folder / "other.safetensors", METADATA)
+    ours, theirs = loaded(folder / "tiny.safetensors"), loaded(folder / "other.safetensors")
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
+
+
+def test_another_file_is_refused(bench: Bench, context: Context) -> None:
+    save_file({"lora": torch.zeros(1)}, bench.folders.root("controlnet") / "lora.safetensors")
+    with pytest.raises(GraphError, match=r"lora\.safetensors is no control network"):
+        nodes.control_net_loader(control_net_name="lora.safetensors", context=context)
+    with pytest.raises(GraphError, match="no control network 'gone'"):
+        nodes.control_net_loader(control_net_name="gone", context=context)
+
+
+def sampled(context: Context, positive: Conditioning, negative: Conditioning) -> Tensor:
+    model, _, _ = checkpoint_loader_simple(ckpt_name="tiny.safetensors", context=context)
+    assert isinstance(model, Model)
+    latent = ksampler(
+        model=model,
+        seed=1,
+        steps=2,
+        cfg=3.0,
+        sampler_name="euler",
+        scheduler="normal",
+        positive=positive,
+        negative=negative,
+        latent_image=Latent(torch.zeros(1, 4, 8, 8)),
+        denoise=1.0,
+        context=context,
+    )
+    return latent.samples
+
+
+class TestRuns:
+    def test_a_picture_changes_the_result_as_strongly_as_it_says(
+        self, context: Context, control_net: ControlNet
+    ) -> None:
+        positive, negative = conditioning(1), conditioning(2)
+        plain = sampled(context, positive, negative)
+        distances = []
+        for strength in (0.2, 1.0):
+            pair = nodes.control_net_apply_advanced(
+                positive=positive, negative=negative, control_net=control_net, image=PICTURE, strength=strength
+            )
+            distances.append(float((sampled(context, *pair) - plain).norm()))
+        assert 0 < distances[0] < distances[1]
+
+    def test_the_old_node_steers_both_sides(self, context: Context, control_net: ControlNet) -> None:
+        positive, negative = conditioning(1), conditioning(2)
+        both = nodes.control_net_apply_advanced(
+            positive=positive, negative=negative, control_net=control_net, image=PICTURE
+        )
+        old = nodes.control_net_apply(conditioning=positive, control_net=control_net, image=PICTURE)
+        torch.testing.assert_close(sampled(context, old, negative), sampled(context, *both), rtol=1e-4, atol=1e-4)
+
+    def test_an_empty_range_changes_nothing(self, context: Context, control_net: ControlNet) -> None:
+        positive, negative = conditioning(1), conditioning(2)
+        pair = nodes.control_net_apply_advanced(
+            positive=positive,
+            negative=negative,
+            control_net=control_net,
+            image=PICTURE,
+            start_percent=0.5,
+            end_percent=0.5,
+        )
+        assert torch.equal(sampled(context, *pair), sampled(context, positive, negative))
+
+    def test_a_difference_needs_its_model(self, bench: Bench, context: Context) -> None:
+        model, _, _ = checkpoint_loader_simple(ckpt_name="tiny.safetensors", context=context)
+        assert isinstance(model, Model)
+        folder = bench.folders.root("controlnet")
+        save_file(tensors() | {"difference": torch.zeros(1)}, folder / "diff.safetensors", METADATA)
+        with pytest.raises(GraphError, match="holds differences to a model") as refused:
+            nodes.control_net_loader(control_net_name="diff.safetensors", context=context)
+        assert "DiffControlNetLoader" in (refused.value.hint or "")
+        net = nodes.diff_control_net_loader(model=model, control_net_name="diff.safetensors", context=context)
+        whole = load_network(net.network, torch.float32).state_dict()
+        unet = load_network_unet(bench, model)
+        for name, tensor in fill(Network(CONFIG), 9).state_dict().items():
+            torch.testing.assert_close(whole[name], tensor + unet.get(name, torch.zeros(())))
+
+    def test_the_family_must_fit(self, bench: Bench, context: Context) -> None:
+        wide = replace(MODEL, unet=replace(UNET, context_dim=32))
+        config = ControlNetConfig("x", wide.unet)
+        path = bench.folders.root("controlnet") / "wide.safetensors"
+        save_file(tensors(config), path, {"config": write_config(wide), "modelspec.architecture": "wide-model"})
+        net = nodes.control_net_loader(control_net_name="wide.safetensors", context=context)
+        steered = nodes.control_net_apply(conditioning=conditioning(1), control_net=net, image=PICTURE)
+        with pytest.raises(GraphError, match="wide-model models, and the model is"):
+            sampled(context, steered, conditioning(2))
+
+
+def load_network_unet(bench: Bench, model: Model) -> dict[str, Tensor]:
+    assert bench.folders.digest(model.weights.path) == model.weights.digest
+    return load_part(model.weights, torch.float32).module.state_dict()
+
+
+def test_no_strength_is_no_hint(control_net: ControlNet) -> None:
+    positive, negative = conditioning(1), conditioning(2)
+    same = nodes.control_net_apply_advanced(
+        positive=positive, negative=negative, control_net=control_net, image=PICTURE, strength=0.0
+    )
+    assert same == (positive, negative)
+    unchanged = nodes.control_net_apply(conditioning=positive, control_net=control_net, image=PICTURE, strength=0.0)
+    assert unchanged is positive
+
+
+@pytest.mark.parametrize(("type_name", "kind"), [("auto", None), ("openpose", 0), ("tile", 6)])
+def test_the_kind_of_a_picture(control_net: ControlNet, type_name: str, kind: int | None) -> None:
+    told = nodes.set_union_control_net_type(control_net=control_net, type=type_name)
+    assert told.kind == kind
+
+
+def test_a_union_network_knows_some_kinds(bench: Bench, context: Context) -> None:
+    config = ControlNetConfig("x", UNET, union_types=6)
+    save_file(tensors(config), bench.folders.root("controlnet") / "union.safetensors", METADATA)
+    net = nodes.control_net_loader(control_net_name="union.safetensors", context=context)
+    assert nodes.set_union_control_net_type(control_net=net, type="segment").kind == 5
+    with pytest.raises(GraphError, match="knows 6 kinds"):
+        nodes.set_union_control_net_type(control_net=net, type="repaint")
+
+
+def test_values_survive_the_cache(control_net: ControlNet, bench: Bench) -> None:
+    assert decode_control_net(encode_control_net(control_net)) == control_net
+    steered = nodes.control_net_apply(
+        conditioning=conditioning(1), control_net=control_net, image=PICTURE, strength=0.5
+    )
+    encoded = encode_conditioning(steered)
+    json.dumps(encoded.data)
+    (hint,) = decode_conditioning(encoded).entries[0].controls
+    assert (hint.network, hint.strength, hint.also_negative) == (control_net.network, 0.5, True)
+    assert torch.equal(hint.image, PICTURE.pixels)
+    save_file({"x": torch.zeros(1)}, bench.folders.root("controlnet") / "tiny.safetensors")
+    with pytest.raises(ValueError, match="not the file it was"):
+        decode_conditioning(encoded)
