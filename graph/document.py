@@ -7,7 +7,7 @@ as written: subgraphs not yet expanded, bypass not yet applied (that is `flatten
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, cast
 
@@ -304,9 +304,10 @@ def _subgraph_to_json(subgraph: Subgraph) -> JsonObject:
     return data
 
 
-def json_path(*parts: str) -> str:
-    """`$.nodes.sampler.inputs.cfg`, with brackets where a name needs them."""
-    return "$" + "".join(f".{part}" if part.isidentifier() else f"[{part!r}]" for part in parts)
+def json_path(*parts: str | int) -> str:
+    """`$.nodes.sampler.inputs.cfg`, with brackets around positions and where a name needs them."""
+    names = (f".{part}" if isinstance(part, str) and part.isidentifier() else f"[{part!r}]" for part in parts)
+    return "$" + "".join(names)
 
 
 def links(nodes: Mapping[str, Node]) -> Iterable[tuple[str, str, Link]]:
@@ -315,8 +316,3 @@ def links(nodes: Mapping[str, Node]) -> Iterable[tuple[str, str, Link]]:
         for input_name, value in node.inputs.items():
             if isinstance(value, Link):
                 yield name, input_name, value
-
-
-def mentioned(parameters: Sequence[Parameter]) -> set[tuple[str, str]]:
-    """The (node, input) pairs that some parameter sets."""
-    return {bind for parameter in parameters for bind in parameter.binds}

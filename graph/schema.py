@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Final, cast
 
+from graph.document import FORMAT, json_path
 from graph.errors import Problem
 from graph.json import Json, JsonObject
 
@@ -20,9 +21,6 @@ ADDRESS: Final = "https://latentgraph.dev/schema/latentgraph-1.json"
 
 def document_schema() -> JsonObject:
     """The schema of `latentgraph/1`."""
-    name: JsonObject = {"type": "string", "minLength": 1}
-    pair: JsonObject = {"type": "array", "prefixItems": [name, name], "items": False, "minItems": 2}
-    ui: JsonObject = {"type": "object", "description": "Belongs to editors; never changes a result."}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": ADDRESS,
@@ -32,84 +30,101 @@ def document_schema() -> JsonObject:
         "additionalProperties": False,
         "properties": {
             "$schema": {"type": "string"},
-            "format": {"const": "latentgraph/1"},
+            "format": {"const": FORMAT},
             "name": {"type": "string"},
             "description": {"type": "string"},
             "nodes": {"$ref": "#/$defs/nodes"},
             "parameters": {"$ref": "#/$defs/parameters"},
-            "subgraphs": {
-                "type": "object",
-                "propertyNames": {"minLength": 1},
-                "additionalProperties": {"$ref": "#/$defs/subgraph"},
-            },
-            "ui": ui,
+            "subgraphs": _by_name("subgraph"),
+            "ui": _UI,
         },
         "$defs": {
-            "nodes": {
-                "type": "object",
-                "propertyNames": {"minLength": 1},
-                "additionalProperties": {"$ref": "#/$defs/node"},
+            "nodes": _by_name("node"),
+            "node": _node(),
+            "input": _input(),
+            "parameters": _parameters(),
+            "subgraph": _subgraph(),
+        },
+    }
+
+
+_NAME: Final[JsonObject] = {"type": "string", "minLength": 1}
+_PAIR: Final[JsonObject] = {"type": "array", "prefixItems": [_NAME, _NAME], "items": False, "minItems": 2}
+_UI: Final[JsonObject] = {"type": "object", "description": "Belongs to editors; never changes a result."}
+
+
+def _by_name(definition: str) -> JsonObject:
+    return {
+        "type": "object",
+        "propertyNames": {"minLength": 1},
+        "additionalProperties": {"$ref": f"#/$defs/{definition}"},
+    }
+
+
+def _node() -> JsonObject:
+    return {
+        "type": "object",
+        "required": ["type"],
+        "additionalProperties": False,
+        "properties": {
+            "type": {**_NAME, "description": "A node type, or `subgraph:NAME`."},
+            "inputs": _by_name("input"),
+            "mode": {"enum": ["on", "mute", "bypass"]},
+            "title": {"type": ["string", "null"]},
+            "ui": _UI,
+        },
+    }
+
+
+def _input() -> JsonObject:
+    return {
+        "description": "A link, a literal, or an object literal wrapped in `value`.",
+        "if": {"type": "object"},
+        "then": {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": False,
+            "properties": {"from": _PAIR, "value": True},
+        },
+    }
+
+
+def _parameters() -> JsonObject:
+    return {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "required": ["name", "binds"],
+            "additionalProperties": False,
+            "properties": {
+                "name": _NAME,
+                "binds": {"type": "array", "items": _PAIR},
+                "help": {"type": ["string", "null"]},
             },
-            "node": {
-                "type": "object",
-                "required": ["type"],
-                "additionalProperties": False,
-                "properties": {
-                    "type": {**name, "description": "A node type, or `subgraph:NAME`."},
-                    "inputs": {
-                        "type": "object",
-                        "propertyNames": {"minLength": 1},
-                        "additionalProperties": {"$ref": "#/$defs/input"},
-                    },
-                    "mode": {"enum": ["on", "mute", "bypass"]},
-                    "title": {"type": ["string", "null"]},
-                    "ui": ui,
-                },
-            },
-            "input": {
-                "description": "A link, a literal, or an object literal wrapped in `value`.",
-                "if": {"type": "object"},
-                "then": {
-                    "type": "object",
-                    "minProperties": 1,
-                    "maxProperties": 1,
-                    "additionalProperties": False,
-                    "properties": {"from": pair, "value": True},
-                },
-            },
-            "parameters": {
+        },
+    }
+
+
+def _subgraph() -> JsonObject:
+    return {
+        "type": "object",
+        "required": ["nodes"],
+        "additionalProperties": False,
+        "properties": {
+            "name": {"type": "string"},
+            "nodes": {"$ref": "#/$defs/nodes"},
+            "parameters": {"$ref": "#/$defs/parameters"},
+            "outputs": {
                 "type": "array",
                 "items": {
                     "type": "object",
-                    "required": ["name", "binds"],
+                    "required": ["name", "from"],
                     "additionalProperties": False,
-                    "properties": {
-                        "name": name,
-                        "binds": {"type": "array", "items": pair},
-                        "help": {"type": ["string", "null"]},
-                    },
+                    "properties": {"name": _NAME, "from": _PAIR},
                 },
             },
-            "subgraph": {
-                "type": "object",
-                "required": ["nodes"],
-                "additionalProperties": False,
-                "properties": {
-                    "name": {"type": "string"},
-                    "nodes": {"$ref": "#/$defs/nodes"},
-                    "parameters": {"$ref": "#/$defs/parameters"},
-                    "outputs": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "required": ["name", "from"],
-                            "additionalProperties": False,
-                            "properties": {"name": name, "from": pair},
-                        },
-                    },
-                    "ui": ui,
-                },
-            },
+            "ui": _UI,
         },
     }
 
@@ -129,12 +144,9 @@ def structural_problems(data: Json, *, most: int = 100) -> list[Problem]:
 
 
 def _problem(path: list[str | int], message: str) -> Problem:
-    text = "$" + "".join(
-        f".{part}" if isinstance(part, str) and part.isidentifier() else f"[{part!r}]" for part in path
-    )
     node = cast("str", path[1]) if len(path) > 1 and path[0] == "nodes" else None
     message = message if len(message) < 300 else message[:297] + "..."
-    return Problem("document_structure", message, node=node, path=text)
+    return Problem("document_structure", message, node=node, path=json_path(*path))
 
 
 if __name__ == "__main__":

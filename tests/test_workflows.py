@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from graph.bind import bind
-from graph.document import Document, Link, mentioned, read, to_json
+from graph.document import Document, Link, read, to_json
 from graph.flatten import flatten
 from nodes.catalogue import read_catalogue
 from nodes.folders import standard_folders
@@ -26,6 +26,11 @@ pytestmark = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
 def document(file: Path) -> Document:
     return read(file.read_bytes(), source=file.name)
+
+
+def bound(written: Document) -> set[tuple[str, str]]:
+    """The (node, input) pairs that some parameter sets."""
+    return {bind for parameter in written.parameters for bind in parameter.binds}
 
 
 def test_a_workflow_binds_without_any_problem_and_without_set_up(file: Path, tmp_path: Path) -> None:
@@ -58,14 +63,14 @@ def test_parameters_set_fields_that_exist_and_hold_one_value(file: Path) -> None
     for parameter in written.parameters:
         values = {json.dumps(written.nodes[node].inputs[name]) for node, name in parameter.binds}
         assert len(values) == 1, f"{parameter.name} sets inputs that differ in the file: {values}"
-    for node, name in mentioned(written.parameters):
+    for node, name in bound(written):
         assert SPECS[written.nodes[node].type].inputs_by_name[name].widget is not None
 
 
 def test_prompts_are_parameters(file: Path) -> None:
     written = document(file)
     texts = {(name, "text") for name, node in written.nodes.items() if node.type == "CLIPTextEncode"}
-    assert texts <= mentioned(written.parameters)
+    assert texts <= bound(written)
 
 
 def test_nodes_have_places_of_their_own_from_left_to_right(file: Path) -> None:

@@ -20,7 +20,6 @@ from graph.document import (
     Upgrade,
     json_path,
     links,
-    mentioned,
     parse,
     read,
     to_json,
@@ -51,7 +50,6 @@ def test_a_file_is_read() -> None:
     assert document.nodes["checkpoint"] == Node("CheckpointLoaderSimple", mode="bypass", title="The model")
     assert document.parameters == (Parameter("seed", (("sampler", "seed"),), "Which picture."),)
     assert list(links(document.nodes)) == [("sampler", "model", Link("checkpoint", "MODEL"))]
-    assert mentioned(document.parameters) == {("sampler", "seed")}
 
 
 @pytest.mark.parametrize(
