@@ -11,7 +11,7 @@ import asyncio
 import traceback
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 from graph.context import Context
 from graph.declare import Implementation
@@ -22,6 +22,8 @@ from graph.spec import NodeSpec
 from graph.values import Values
 
 Items: TypeAlias = "Sequence[object]"
+
+_ALLOCATION: Final = "can't allocate memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +141,19 @@ def failure(error: BaseException, inputs: Mapping[str, object], values: Values) 
     if isinstance(error, GraphError) or isinstance(code, str):
         hint = getattr(error, "hint", None)
         return Failure(str(code), str(error), hint if isinstance(hint, str) else None, shown, "", type(error).__name__)
-    if isinstance(error, MemoryError):
+    if _is_out_of_memory(error):
         hint = "Use a smaller size or batch, or a lower precision."
-        return Failure("out_of_memory", "not enough memory", hint, shown, "", "MemoryError")
+        return Failure("out_of_memory", "not enough memory", hint, shown, "", type(error).__name__)
     message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     trace = "".join(traceback.format_exception(error))
     return Failure("node_error", message, None, shown, trace, type(error).__name__)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Told by name and by words where it is a tensor library that has no memory: the engine imports none."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and _ALLOCATION in str(error)
 
 
 def collect(spec: NodeSpec, returned: Sequence[Returned]) -> dict[str, list[object]]:
@@ -191,7 +200,7 @@ def _sorted_out(implementation: Implementation, value: object) -> Returned:
         return Returned((value,) * outputs)
     report: Report | None = None
     parts: tuple[object, ...]
-    if isinstance(value, tuple) and type(value) is tuple:
+    if type(value) is tuple:  # a named tuple is one value
         report = next((part for part in value if isinstance(part, Report)), None)
         parts = tuple(part for part in value if not isinstance(part, Report))
     elif isinstance(value, Report):
