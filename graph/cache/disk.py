@@ -246,7 +246,10 @@ class DiskStore:
         """Remove files that no entry leads to: left over when a process was killed between a blob and its row."""
         known = {cast("str", row[0]) for row in self._index.rows("SELECT key FROM entries WHERE blob IS NOT NULL")}
         before = time.time() - _ABANDONED
-        for path in self.folder.glob("*/*"):
+        paths: list[Path] = []
+        with contextlib.suppress(OSError):  # another process may clear the folder at this moment
+            paths += self.folder.glob("*/*")
+        for path in paths:
             with contextlib.suppress(OSError):
                 if path.name.partition(".")[0] not in known and path.stat().st_mtime < before:
                     path.unlink()
