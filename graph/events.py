@@ -95,8 +95,8 @@ class NodeBlocked:
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """The end. `outcomes` covers every node of the plan and every inner node that took part; `values` the outputs of
-    nodes that were asked for by name; `recipes` what each key was made of, to be remembered for the next plan."""
+    """The end. `outcomes` covers every node of the plan and every inner node that took part; `recipes` what each key was
+    made of, to be remembered for the next plan; `values` the outputs of the targets, if the run was asked to keep them."""
 
     status: RunStatus
     seconds: float

@@ -248,7 +248,7 @@ def _input_to_json(one: Input) -> JsonObject:
 
 
 def widget_to_json(widget: Widget) -> JsonObject:
-    """A widget as JSON, tagged by `kind`; fields that say nothing are left out."""
+    """A widget as JSON, with its kind under `widget`; fields that say nothing are left out."""
     data: JsonObject = {"widget": _WIDGET_NAMES[type(widget)]}
     for name in type(widget).__slots__:
         value = getattr(widget, name)

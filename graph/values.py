@@ -1,8 +1,8 @@
 """What the engine must know of a value on a wire, without knowing its type: its size, its bytes, its description.
 
 Numbers and texts are known here. Everything else (latents, pictures, model handles) is described by a `ValueType` that
-`nodes/sockets.py` provides; `Values` is the table a run is given. A value whose type is not in the table lives in memory
-only and counts as nothing.
+`nodes/sockets/table.py` provides; `Values` is the table a run is given. A value whose type is not in the table lives in
+memory only and counts as next to nothing.
 """
 
 from __future__ import annotations

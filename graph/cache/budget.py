@@ -1,8 +1,8 @@
 """One limit on bytes, shared by everything that holds memory: cached values and the weights of models.
 
 Each holder says how much it has; when the sum passes the limit, whoever holds the bytes that are cheapest to get back
-gives up first. Holders are asked outside the lock's critical path but under the lock's order, so two threads never
-shrink for the same excess.
+gives up first. Holders are asked under the budget's lock, so two threads never shrink for the same excess; they take
+their own lock to answer, so none may call `charge` while it holds that.
 """
 
 from __future__ import annotations
