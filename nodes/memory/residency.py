@@ -90,7 +90,7 @@ class Residency:
 
     def tokenizer(self, ref: WeightsRef) -> Tokenizer:
         """The tokenizer of a text encoder. Small, and kept."""
-        with self._loading[("tokenizer", ref.digest)]:
+        with self._loading_of(("tokenizer", ref.digest)):
             if ref.digest not in self._tokenizers:
                 self._tokenizers[ref.digest] = load_tokenizer(ref.path)
             return self._tokenizers[ref.digest]
@@ -145,7 +145,7 @@ class Residency:
 
     def _enter(self, key: Hashable, nbytes: Callable[[], int], load: Callable[[], object]) -> _Resident:
         # One lock for each key: two lanes that want the same thing load it once, others do not wait.
-        with self._loading[key]:
+        with self._loading_of(key):
             with self._lock:
                 resident = self._residents.pop(key, None)
                 if resident is not None:
@@ -154,6 +154,10 @@ class Residency:
                     resident.worth = self._age + resident.seconds / max(resident.nbytes, 1)
                     return resident
             return self._admit(key, nbytes(), load)
+
+    def _loading_of(self, key: Hashable) -> threading.Lock:
+        with self._lock:
+            return self._loading[key]
 
     def _admit(self, key: Hashable, nbytes: int, load: Callable[[], object]) -> _Resident:
         with ExitStack() as undo:
