@@ -18,7 +18,6 @@ from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.control_net import ControlNetConfig
 from nodes.diffusion.noise import seeded_noise
 from nodes.diffusion.samplers.step import Step
-from nodes.diffusion.samplers.table import SAMPLERS
 from nodes.diffusion.sampling import DiffusionModel, Run, diffusion_model, plain_latent, sample, scaled_latent
 from nodes.errors import UnsuitableInput
 from nodes.folders import Folders
@@ -158,7 +157,7 @@ def _run(request: Request, model: DiffusionModel, device: torch.device) -> Run:
         positive=on_device(guider.positive, device),
         negative=on_device(guider.negative, device),
         cfg=guider.cfg,
-        sampler=SAMPLERS[request.sampler.name],
+        sampler=request.sampler.method,
         sigmas=request.sigmas.values,
         latent=scaled_latent(config, latent.samples.to(device)),
         noise=starting_noise(request.noise, latent).to(device),

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ from graph.json import Json, JsonObject
 from graph.values import Encoded, RawTensor
 from nodes.diffusion.conditioning import Area, AreaShare, ConcatImage, ConditioningEntry, SizeConditioning
 from nodes.diffusion.control import ControlHint
+from nodes.diffusion.samplers.options import SamplerOptions
 from nodes.sockets.handles import Conditioning, Noise, Sampler, Vae
 from nodes.sockets.tensors import Image, Latent, Mask, ScaledLatent, Sigmas
 from nodes.weights.files import DTYPES
@@ -32,6 +33,7 @@ from nodes.weights.networks import NetworkConfig, NetworkRef, TaesdRef, open_con
 T = TypeVar("T")
 
 _DTYPE_NAMES: Final = {dtype: name for name, dtype in DTYPES.items()}
+_SAMPLER_OPTIONS: Final[Mapping[str, type[SamplerOptions]]] = {kind.__name__: kind for kind in get_args(SamplerOptions)}
 
 
 def encode_tensor(tensor: Tensor) -> RawTensor:
@@ -160,11 +162,15 @@ def decode_noise(encoded: Encoded) -> Noise:
 
 
 def encode_sampler(sampler: Sampler) -> Encoded:
-    return pack({"name": sampler.name})
+    options = sampler.options
+    chosen: Json = None if options is None else {"type": type(options).__name__, "values": asdict(options)}
+    return pack({"name": sampler.name, "options": chosen})
 
 
 def decode_sampler(encoded: Encoded) -> Sampler:
-    return Sampler(object_of(encoded.data)["name"])
+    data = object_of(encoded.data)
+    chosen = data["options"]
+    return Sampler(data["name"], None if chosen is None else _SAMPLER_OPTIONS[chosen["type"]](**chosen["values"]))
 
 
 def encode_conditioning(conditioning: Conditioning) -> Encoded:

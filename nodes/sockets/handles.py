@@ -13,7 +13,8 @@ from nodes.diffusion.adapters import AttentionScale
 from nodes.diffusion.conditioning import ConditioningEntry
 from nodes.diffusion.config import ModelConfig, ScheduleConfig
 from nodes.diffusion.patching import Patch
-from nodes.diffusion.samplers.table import SAMPLERS
+from nodes.diffusion.samplers import table as samplers
+from nodes.diffusion.samplers.options import SamplerOptions
 from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef
 from nodes.weights.lora import AdapterRef
@@ -108,14 +109,23 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """A sampling method, by name."""
+    """A sampling method by name, with options where they are not its own."""
 
     socket_type: ClassVar[str] = "SAMPLER"
     name: str
+    options: SamplerOptions | None = None
 
     def __post_init__(self) -> None:
-        if self.name not in SAMPLERS:
+        if self.name not in samplers.SAMPLERS:
             raise ValueError(f"there is no sampler {self.name!r}")
+        if self.options is not None and self.name not in self.options.fits:
+            raise ValueError(f"{type(self.options).__name__} are no options of {self.name}")
+
+    @property
+    def method(self) -> samplers.Sampler:
+        """The sampler itself."""
+        plain = samplers.SAMPLERS[self.name]
+        return plain if self.options is None else self.options.laid_over(plain)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from graph.errors import Cancelled
 from nodes.builtin import custom_sampling as custom
+from nodes.builtin import guiders, samplers, schedulers
 from nodes.builtin.sampling import ksampler, ksampler_advanced
 from nodes.builtin.steps import begin_sampling, end_sampling, sampler_euler_step, sigma_at, unet_step
 from nodes.diffusion.samplers.table import SAMPLERS
@@ -82,7 +83,7 @@ def test_sampling_is_a_function_of_its_inputs(whole: Callable[..., Tensor], tiny
 def test_a_loop_of_single_steps_equals_the_sampler_bit_for_bit(
     ask: Ask, whole: Callable[..., Tensor], tiny: Loaded, latent: Latent, scheduler: str
 ) -> None:
-    sigmas = custom.basic_scheduler(model=tiny.model, scheduler=scheduler, steps=STEPS)
+    sigmas = schedulers.basic_scheduler(model=tiny.model, scheduler=scheduler, steps=STEPS)
     x = begin_sampling(model=tiny.model, noise=Noise(3), sigma=sigma_at(sigmas=sigmas, index=0), latent_image=latent)
     for index in range(STEPS):
         sigma, sigma_next = (sigma_at(sigmas=sigmas, index=i) for i in (index, index + 1))
@@ -96,8 +97,8 @@ def test_a_loop_of_single_steps_equals_the_sampler_bit_for_bit(
 def test_parts_put_together_equal_the_sampler(
     ask: Ask, whole: Callable[..., Tensor], tiny: Loaded, sampler_name: str
 ) -> None:
-    sampler = custom.ksampler_select(sampler_name=sampler_name)
-    sigmas = custom.basic_scheduler(model=tiny.model, scheduler="normal", steps=STEPS)
+    sampler = samplers.ksampler_select(sampler_name=sampler_name)
+    sigmas = schedulers.basic_scheduler(model=tiny.model, scheduler="normal", steps=STEPS)
     expected = whole(sampler_name=sampler_name)
     output, denoised = custom.sampler_custom(noise_seed=3, sampler=sampler, sigmas=sigmas, latent_image=EMPTY, **ask)
     assert torch.equal(output.samples, expected)
@@ -105,7 +106,7 @@ def test_parts_put_together_equal_the_sampler(
     guided = {name: ask[name] for name in ("model", "positive", "negative", "cfg")}
     advanced, _ = custom.sampler_custom_advanced(
         noise=custom.random_noise(noise_seed=3),
-        guider=custom.cfg_guider(**guided),
+        guider=guiders.cfg_guider(**guided),
         sampler=sampler,
         sigmas=sigmas,
         latent_image=EMPTY,
@@ -130,10 +131,10 @@ def test_a_schedule_in_two_parts_equals_the_whole(ask: Ask, whole: Callable[...,
 def test_stopping_early_leaves_noise_or_removes_it_at_once(
     ask: Ask, tiny: Loaded, leftover: Any, last: float | None
 ) -> None:
-    sigmas = custom.basic_scheduler(model=tiny.model, scheduler="normal", steps=STEPS).values[:3].clone()
+    sigmas = schedulers.basic_scheduler(model=tiny.model, scheduler="normal", steps=STEPS).values[:3].clone()
     if last is not None:
         sigmas[-1] = last
-    sampler = custom.ksampler_select(sampler_name="euler")
+    sampler = samplers.ksampler_select(sampler_name="euler")
     expected, _ = custom.sampler_custom(noise_seed=3, sampler=sampler, sigmas=Sigmas(sigmas), latent_image=EMPTY, **ask)
     stopped = ksampler_advanced(
         add_noise="enable", noise_seed=3, steps=STEPS, sampler_name="euler", scheduler="normal", latent_image=EMPTY,
@@ -145,9 +146,9 @@ def test_stopping_early_leaves_noise_or_removes_it_at_once(
 def test_a_guider_of_one_prompt_is_a_cfg_of_one(ask: Ask, whole: Callable[..., Tensor], tiny: Loaded) -> None:
     result, _ = custom.sampler_custom_advanced(
         noise=Noise(3),
-        guider=custom.basic_guider(model=tiny.model, conditioning=ask["positive"]),
-        sampler=custom.ksampler_select(sampler_name="euler"),
-        sigmas=custom.basic_scheduler(model=tiny.model, scheduler="normal", steps=STEPS),
+        guider=guiders.basic_guider(model=tiny.model, conditioning=ask["positive"]),
+        sampler=samplers.ksampler_select(sampler_name="euler"),
+        sigmas=schedulers.basic_scheduler(model=tiny.model, scheduler="normal", steps=STEPS),
         latent_image=EMPTY,
         context=tiny.context,
     )
@@ -241,56 +242,6 @@ def test_no_step_starts_without_noise() -> None:
     x = ScaledLatent(torch.zeros(1, 4, 2, 2))
     with pytest.raises(UnsuitableInput, match="sigma 0"):
         sampler_euler_step(x=x, denoised=x, sigma=0.0, sigma_next=0.0)
-
-
-# Schedules
-
-
-SIGMAS = Sigmas(torch.tensor([8.0, 4.0, 2.0, 1.0, 0.0]))
-
-
-@pytest.mark.parametrize(
-    ("results", "expected"),
-    [
-        (custom.split_sigmas(sigmas=SIGMAS, step=2), ([8, 4, 2], [2, 1, 0])),
-        (custom.split_sigmas(sigmas=SIGMAS, step=9), ([8, 4, 2, 1, 0], [])),
-        (custom.split_sigmas_denoise(sigmas=SIGMAS, denoise=0.5), ([8, 4, 2], [2, 1, 0])),
-        (custom.split_sigmas_denoise(sigmas=SIGMAS, denoise=0.0), ([], [0])),
-        ((custom.flip_sigmas(sigmas=SIGMAS),), ([1e-4, 1, 2, 4, 8],)),
-        ((custom.flip_sigmas(sigmas=Sigmas(torch.empty(0))),), ([],)),
-        ((custom.set_first_sigma(sigmas=SIGMAS, sigma=9.0),), ([9, 4, 2, 1, 0],)),
-        ((custom.set_first_sigma(sigmas=Sigmas(torch.empty(0)), sigma=9.0),), ([],)),
-    ],
-)
-def test_operations_on_sigmas(results: tuple[Sigmas, ...], expected: tuple[list[float], ...]) -> None:
-    for result, values in zip(results, expected, strict=True):
-        torch.testing.assert_close(result.values, torch.tensor(values, dtype=torch.float32))
-
-
-def test_schedules_of_their_own(tiny: Loaded) -> None:
-    for sigmas in (
-        custom.karras_scheduler(steps=5),
-        custom.exponential_scheduler(steps=5),
-        custom.beta_sampling_scheduler(model=tiny.model, steps=5),
-        custom.basic_scheduler(model=tiny.model, scheduler="normal", steps=5, denoise=0.5),
-    ):
-        assert len(sigmas.values) == 6
-        assert bool((sigmas.values.diff() < 0).all())
-        assert sigmas.values[-1] == 0
-    assert len(custom.basic_scheduler(model=tiny.model, scheduler="normal", steps=5, denoise=0.0).values) == 0
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda tiny: custom.karras_scheduler(rho=0.0),
-        lambda tiny: custom.exponential_scheduler(sigma_min=0.0),
-        lambda tiny: custom.beta_sampling_scheduler(model=tiny.model, alpha=0.0),
-    ],
-)
-def test_schedules_that_do_not_exist_are_refused(tiny: Loaded, make: Callable[[Loaded], Sigmas]) -> None:
-    with pytest.raises(UnsuitableInput, match="above 0"):
-        make(tiny)
 
 
 @pytest.mark.parametrize("sampler_name", SAMPLERS)

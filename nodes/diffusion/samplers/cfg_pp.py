@@ -37,6 +37,22 @@ def euler_cfg_pp(
         yield at.arrive(x, denoised)
 
 
+def euler_cfg_pp_alternative(
+    denoise: Denoise,
+    x: Tensor,
+    sigmas: Tensor,
+    noise: Noise,  # noqa: ARG001
+    past: Past = (),
+) -> Iterator[Step]:
+    """Euler's method along (x - denoised) + (unconditional - denoised): guidance is undone in the noise, and not only left
+    out of it. The steps themselves start at x."""
+    for at in intervals(sigmas, past):
+        denoised, unconditional = denoise.pair(x, at.sigma)
+        slope = derivative(x - denoised + unconditional, at.sigma, denoised)
+        x = x + slope * (at.sigma_next - at.sigma)
+        yield at.arrive(x, denoised)
+
+
 def dpmpp_2m_cfg_pp(denoise: Denoise, x: Tensor, sigmas: Tensor, noise: Noise, past: Past = ()) -> Iterator[Step]:  # noqa: ARG001
     """DPM-Solver++(2M). Steps carry their unconditional prediction, from which the next measures the change."""
     last = past[-1] if past else None

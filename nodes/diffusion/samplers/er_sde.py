@@ -24,6 +24,11 @@ def er_sde_noise(sigma: Tensor) -> Tensor:
     return sigma * ((sigma**0.3).exp() + 10.0)
 
 
+def reverse_sde_noise(sigma: Tensor, eta: float) -> Tensor:
+    """The reverse-time SDE at an `eta` of 1, the ODE at 0."""
+    return sigma ** (eta + 1.0)
+
+
 def er_sde(
     denoise: Denoise,
     x: Tensor,
