@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,16 +21,15 @@ class CudaDevice:
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """CUDA devices by index, whether the CPU has bfloat16 instructions, and the bytes of memory there are."""
+    """CUDA devices by index, and whether the CPU has bfloat16 instructions."""
 
     cuda: tuple[CudaDevice, ...] = ()
     cpu_bf16: bool = False
-    host_bytes: int = 8 * 2**30
 
 
 def probe_hardware() -> Hardware:
     """Look at this machine. Touches CUDA only if a driver is there."""
-    return Hardware(_cuda_devices(), _cpu_has_bf16(), _host_bytes())
+    return Hardware(_cuda_devices(), _cpu_has_bf16())
 
 
 def _cuda_devices() -> tuple[CudaDevice, ...]:
@@ -49,13 +47,3 @@ def _cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
         return False
     flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
     return not _BF16_FLAGS.isdisjoint(flags.split())
-
-
-def _host_bytes(cgroup_limit: Path = Path("/sys/fs/cgroup/memory.max")) -> int:
-    """Physical memory, or the container's limit where that is less."""
-    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    try:
-        limit = cgroup_limit.read_text().strip()
-    except OSError:
-        return physical
-    return min(physical, int(limit)) if limit.isdigit() else physical

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from nodes.diffusion.config import SD15, SDXL, ModelConfig
+from nodes.memory.host import host_bytes
 from nodes.memory.policy import PolicyError, choose_policy
-from nodes.memory.probe import CudaDevice, Hardware, _cpu_has_bf16, _host_bytes, probe_hardware
+from nodes.memory.probe import CudaDevice, Hardware, _cpu_has_bf16, probe_hardware
 from nodes.weights.keymaps import Part
 from tests.nodes.tiny import MODEL
 
@@ -94,10 +95,11 @@ def test_bfloat16_is_believed_only_from_the_flags(cpuinfo: str, expected: bool, 
 
 @pytest.mark.parametrize(("limit", "bound"), [("1048576\n", 2**20), ("max\n", None)])
 def test_memory_is_what_the_container_may_use(limit: str, bound: int | None, tmp_path: Path) -> None:
-    physical = _host_bytes(tmp_path / "absent")
+    physical = host_bytes(tmp_path / "absent")
     (tmp_path / "memory.max").write_text(limit)
-    assert _host_bytes(tmp_path / "memory.max") == (physical if bound is None else bound)
+    assert host_bytes(tmp_path / "memory.max") == (physical if bound is None else bound)
 
 
 def test_this_machine_can_be_probed() -> None:
-    assert probe_hardware().host_bytes > 2**20
+    assert probe_hardware() == probe_hardware()
+    assert host_bytes() > 2**20
