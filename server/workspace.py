@@ -6,8 +6,10 @@ table) is made when something really has to run.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Mapping
+import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +25,7 @@ from graph.files import Digests
 from graph.keys import Environment
 from graph.values import Values
 from nodes.folders import Folders, standard_folders
+from nodes.memory.host import host_bytes
 
 DISK_CAP: Final = 20 * 2**30
 
@@ -51,7 +54,7 @@ class Workspace:
     def __init__(self, places: Places) -> None:
         self.cache_folder = places.cache or default_cache_folder()
         self.index = Index(self.cache_folder / "index.sqlite")
-        known = {str(identity): str(digest) for identity, digest in self.index.rows("SELECT * FROM digests")}
+        known = _known_digests(self.index)
         self._digests_saved = set(known)
         self.folders: Folders = standard_folders(
             Path.cwd(),
@@ -89,10 +92,9 @@ class Workspace:
     def close(self) -> None:
         self._close_disk()
         known = self.folders.digests.known
-        new: Iterable[tuple[str, str]] = [
-            (key, value) for key, value in known.items() if key not in self._digests_saved
-        ]
-        self.index.change("INSERT OR REPLACE INTO digests VALUES (?, ?)", new)
+        new = [(identity, digest) for identity, digest in known.items() if identity not in self._digests_saved]
+        with contextlib.suppress(sqlite3.Error):  # a full disk: what is not remembered is read again
+            self.index.change("INSERT OR REPLACE INTO digests VALUES (?, ?)", new)
         self.index.close()
 
     def __enter__(self) -> Workspace:
@@ -109,11 +111,19 @@ class Workspace:
             self._disk = None
 
 
+def _known_digests(index: Index) -> dict[str, str]:
+    """The digests of files by identity; none from an index that cannot be read."""
+    try:
+        return {str(identity): str(digest) for identity, digest in index.rows("SELECT * FROM digests")}
+    except sqlite3.Error:
+        return {}
+
+
 def default_cache_folder() -> Path:
     """`$XDG_CACHE_HOME/latentgraph`, or `~/.cache/latentgraph`."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "latentgraph"
 
 
 def _memory_limit() -> int:
-    """Half of the machine's memory, for cached values and weights together."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    """Half of the memory there is, for cached values and weights together."""
+    return host_bytes() // 2
