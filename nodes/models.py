@@ -19,7 +19,9 @@ from torch import nn
 from graph.context import Context
 from nodes.diffusion.adapters import Applied, AttentionScale, adapted
 from nodes.diffusion.clip import TextEncoder
+from nodes.diffusion.control import ControlNetwork
 from nodes.diffusion.control_net import ControlNet
+from nodes.diffusion.t2i_adapter import T2iAdapter
 from nodes.diffusion.taesd import TaesdDecoder, TaesdEncoder, tiny_vae
 from nodes.diffusion.tokenizer import Tokenizer
 from nodes.diffusion.unet import UNet
@@ -106,17 +108,17 @@ class Models:
             yield module
 
     @contextmanager
-    def control_nets(self, refs: Iterable[Hashable]) -> Iterator[Mapping[Hashable, ControlNet]]:
+    def control_nets(self, refs: Iterable[Hashable]) -> Iterator[Mapping[Hashable, ControlNetwork]]:
         """The control networks that hints name, each by its reference."""
         with ExitStack() as borrowed:
             yield {ref: borrowed.enter_context(self._control_net(ref)) for ref in dict.fromkeys(refs)}
 
     @contextmanager
-    def _control_net(self, ref: Hashable) -> Iterator[ControlNet]:
+    def _control_net(self, ref: Hashable) -> Iterator[ControlNetwork]:
         if not isinstance(ref, NetworkRef):
             raise TypeError(f"{ref!r} is no reference to a control network")
         with self._network(ref) as module:
-            if not isinstance(module, ControlNet):
+            if not isinstance(module, ControlNet | T2iAdapter):
                 raise TypeError(f"{ref.path.name} is no control network")
             yield module
 

@@ -19,6 +19,7 @@ from nodes.diffusion.control_net import ControlNetConfig
 from nodes.diffusion.noise import seeded_noise
 from nodes.diffusion.samplers.step import Step
 from nodes.diffusion.sampling import DiffusionModel, Run, diffusion_model, plain_latent, sample, scaled_latent
+from nodes.diffusion.t2i_adapter import T2iAdapterConfig
 from nodes.errors import UnsuitableInput
 from nodes.folders import Folders
 from nodes.models import Models
@@ -101,10 +102,9 @@ def expect_fitting(config: ModelConfig, positive: Conditioning, negative: Condit
 
 def _expect_family(config: ModelConfig, network: Hashable) -> None:
     """Raises `UnsuitableInput` where a control network was made for another family."""
-    if not isinstance(network, NetworkRef) or not isinstance(network.config, ControlNetConfig):
+    if not isinstance(network, NetworkRef) or not isinstance(network.config, ControlNetConfig | T2iAdapterConfig):
         return
-    ours, theirs = config.unet, network.config.unet
-    if (ours.context_dim, ours.adm_in_channels) != (theirs.context_dim, theirs.adm_in_channels):
+    if not network.config.fits(config.unet):
         raise UnsuitableInput(
             f"{network.path.name} is a control network for {network.config.family} models, and the model is {config.family}",
             hint=f"Load a control network for {config.family}.",

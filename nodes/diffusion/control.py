@@ -10,7 +10,6 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
 from nodes.diffusion.batch import repeat_to_batch
@@ -22,7 +21,13 @@ _PIXELS_PER_CELL = 8
 
 
 class ControlNetwork(Protocol):
-    """Reads a picture beside what the U-Net is given: `nodes.diffusion.control_net.ControlNet`."""
+    """Reads a picture beside what the U-Net is given: `nodes.diffusion.control_net.ControlNet` and `t2i_adapter.T2iAdapter`.
+
+    Its pictures have sides that are multiples of `pixel_multiple`.
+    """
+
+    @property
+    def pixel_multiple(self) -> int: ...
 
     def __call__(
         self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor | None, hint: Tensor, kind: int | None
@@ -90,22 +95,38 @@ def control_residuals(controls: Sequence[Control], call: ControlCall, sigma: flo
 
 
 def _answer(control: Control, call: ControlCall) -> ControlResiduals:
-    hint = _fitted(control.hint.image, call)
+    hint = _fitted(control.hint.image, call, control.network.pixel_multiple)
     return control.network(call.x, call.timesteps, call.context, call.y, hint, control.hint.kind)
 
 
-def _fitted(image: Tensor, call: ControlCall) -> Tensor:
-    """The picture cut and scaled to the latent's size in pixels, once for each latent of the batch: [B, C, 8h, 8w]."""
-    batch, _, height, width = call.x.shape
-    pixels = image.movedim(-1, 1)
-    fitted = resize_cropped(pixels, width * _PIXELS_PER_CELL, height * _PIXELS_PER_CELL, "nearest-exact")
+def _fitted(image: Tensor, call: ControlCall, multiple: int) -> Tensor:
+    """The picture cut and scaled to the latent's size in pixels, rounded up: [B, C, 8h, 8w], one for each latent."""
+    batch, _, *size = call.x.shape
+    height, width = (-(-cells * _PIXELS_PER_CELL // multiple) * multiple for cells in size)
+    fitted = resize_cropped(image.movedim(-1, 1), width, height, "nearest-exact")
     return repeat_to_batch(fitted.to(call.x.device), batch // call.parts).repeat(call.parts, 1, 1, 1)
 
 
 def _scaled(residuals: ControlResiduals, strength: float) -> ControlResiduals:
-    return ControlResiduals(tuple(skip * strength for skip in residuals.skips), residuals.middle * strength)
+    return ControlResiduals(
+        tuple(skip * strength for skip in residuals.skips),
+        None if residuals.middle is None else residuals.middle * strength,
+        tuple(None if one is None else one * strength for one in residuals.inputs),
+    )
 
 
 def _sum(one: ControlResiduals, other: ControlResiduals) -> ControlResiduals:
-    skips = tuple(torch.add(a, b) for a, b in zip(one.skips, other.skips, strict=True))
-    return ControlResiduals(skips, one.middle + other.middle)
+    return ControlResiduals(
+        tuple(a + b for a, b in zip(one.skips, other.skips, strict=True))
+        if one.skips and other.skips
+        else one.skips or other.skips,
+        _either(one.middle, other.middle),
+        tuple(map(_either, one.inputs, other.inputs)) if one.inputs and other.inputs else one.inputs or other.inputs,
+    )
+
+
+def _either(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    """The sum of those that are there."""
+    if a is None or b is None:
+        return b if a is None else a
+    return a + b

@@ -36,6 +36,11 @@ class ControlNetConfig:
     union_types: int = 0
     global_average: bool = False
 
+    def fits(self, unet: UNetConfig) -> bool:
+        """Whether it can steer such a U-Net."""
+        ours = (self.unet.context_dim, self.unet.adm_in_channels, self.unet.channel_mult, self.unet.model_channels)
+        return ours == (unet.context_dim, unet.adm_in_channels, unet.channel_mult, unet.model_channels)
+
 
 class ControlNet(nn.Module):
     """From a noisy latent and a picture to what is added to the U-Net's skips and middle."""
@@ -55,6 +60,11 @@ class ControlNet(nn.Module):
         self.input_hint_block = _hint_block(config.hint_channels, config.unet.model_channels)
         if config.union_types:
             self._add_union(config)
+
+    @property
+    def pixel_multiple(self) -> int:
+        """Pictures of any size."""
+        return 1
 
     @property
     def dtype(self) -> torch.dtype:
@@ -125,6 +135,7 @@ class ControlNet(nn.Module):
             return residuals
         skips = tuple(skip.mean(dim=(2, 3), keepdim=True).expand_as(skip) for skip in residuals.skips)
         middle = residuals.middle
+        assert middle is not None
         return ControlResiduals(skips, middle.mean(dim=(2, 3), keepdim=True).expand_as(middle))
 
 

@@ -20,10 +20,28 @@ from nodes.diffusion.config import UNetConfig
 
 @dataclass(frozen=True, slots=True)
 class ControlResiduals:
-    """What a control network adds: one tensor for each input block, in their order, and one for the middle."""
+    """What control networks add.
 
-    skips: tuple[Tensor, ...]
-    middle: Tensor
+    `skips` has one tensor for each input block, in their order, or none at all; `inputs` those that are added to the block's
+    output itself, None for blocks that get none.
+    """
+
+    skips: tuple[Tensor, ...] = ()
+    middle: Tensor | None = None
+    inputs: tuple[Tensor | None, ...] = ()
+
+    def on_input(self, index: int, h: Tensor) -> Tensor:
+        """The output of an input block with what belongs there."""
+        extra = self.inputs[index] if self.inputs else None
+        return h if extra is None else h + extra.to(h.dtype)
+
+    def on_middle(self, h: Tensor) -> Tensor:
+        return h if self.middle is None else h + self.middle.to(h.dtype)
+
+    def on_skips(self, skips: list[Tensor]) -> list[Tensor]:
+        if not self.skips:
+            return skips
+        return [skip + extra.to(skip.dtype) for skip, extra in zip(skips, self.skips, strict=True)]
 
 
 class SkipJoin(nn.Module):
@@ -32,6 +50,9 @@ class SkipJoin(nn.Module):
     def forward(self, h: Tensor, skip: Tensor) -> Tensor:
         """h [B, C, h, w] and skip [B, C', h, w] -> [B, C + C', h, w]."""
         return torch.cat([h, skip], dim=1)
+
+
+_NO_CONTROL = ControlResiduals()
 
 
 class Stage(nn.ModuleList):
@@ -96,13 +117,12 @@ class UNet(nn.Module):
         emb = self._embed(timesteps, y)
         h = x.to(self.dtype)
         skips: list[Tensor] = []
-        for stage in self.input_blocks:
-            h = stage(h, emb, context, h.shape[-2:])
+        control = control or _NO_CONTROL
+        for index, stage in enumerate(self.input_blocks):
+            h = control.on_input(index, stage(h, emb, context, h.shape[-2:]))
             skips.append(h)
-        h = self.middle_block(h, emb, context, h.shape[-2:])
-        if control is not None:
-            h = h + control.middle.to(h.dtype)
-            skips = [skip + extra.to(h.dtype) for skip, extra in zip(skips, control.skips, strict=True)]
+        h = control.on_middle(self.middle_block(h, emb, context, h.shape[-2:]))
+        skips = control.on_skips(skips)
         for join, stage in zip(self.joins, self.output_blocks, strict=True):
             h = join(h, skips.pop())
             h = stage(h, emb, context, (skips[-1] if skips else h).shape[-2:])

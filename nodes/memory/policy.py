@@ -23,6 +23,7 @@ import torch
 from graph.errors import GraphError
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.control_net import ControlNetConfig
+from nodes.diffusion.t2i_adapter import T2iAdapterConfig
 from nodes.diffusion.taesd import TaesdConfig
 from nodes.diffusion.upscaler import CompactConfig, RrdbConfig
 from nodes.memory.probe import Hardware
@@ -76,7 +77,7 @@ class DevicePolicy:
                 return self.vae
             case ControlNetConfig():
                 return torch.float32 if config.unet.model_channels < self.least_width else self.unet
-            case RrdbConfig() | CompactConfig():
+            case RrdbConfig() | CompactConfig() | T2iAdapterConfig():
                 return torch.float32
 
     def _dtype(self, part: Part, config: ModelConfig) -> torch.dtype:

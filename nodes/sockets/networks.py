@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from graph.values import Encoded
 from nodes.diffusion.control_net import ControlNetConfig
+from nodes.diffusion.t2i_adapter import T2iAdapterConfig
 from nodes.sockets.encoding import decode_network, encode_network, pack
 from nodes.weights.networks import NetworkRef, open_control_net, open_upscaler
 
@@ -28,7 +29,7 @@ class ControlNet:
     kind: int | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.network.config, ControlNetConfig):
+        if not isinstance(self.network.config, ControlNetConfig | T2iAdapterConfig):
             raise TypeError(f"{self.network.path.name} is no control network")
 
 

@@ -14,16 +14,19 @@ from torch import nn
 
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.control_net import ControlNet, ControlNetConfig
+from nodes.diffusion.t2i_adapter import T2iAdapter, T2iAdapterConfig
 from nodes.diffusion.taesd import TaesdConfig, build_taesd
 from nodes.diffusion.upscaler import CompactConfig, RrdbConfig, UpscalerConfig, build_upscaler
 from nodes.weights.control_nets import detect_control_net
 from nodes.weights.files import Header, read_header
 from nodes.weights.keymaps import Place, same_names
 from nodes.weights.load import WeightsRef, load_module, load_part
+from nodes.weights.t2i_adapters import detect_t2i_adapter
 from nodes.weights.taesd import detect_taesd
 from nodes.weights.upscalers import detect_upscaler
 
-NetworkConfig = RrdbConfig | CompactConfig | TaesdConfig | ControlNetConfig
+ControlConfig = ControlNetConfig | T2iAdapterConfig
+NetworkConfig = RrdbConfig | CompactConfig | TaesdConfig | ControlConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +56,17 @@ def open_taesd(path: Path) -> TaesdConfig:
     return detect_taesd(read_header(path))
 
 
-def open_control_net(path: Path) -> ControlNetConfig:
-    """Which control network a file holds. Raises a `WeightsError`; reads no weights."""
-    return detect_control_net(read_header(path)).config
+def open_control_net(path: Path) -> ControlConfig:
+    """Which control network or T2I-Adapter a file holds. Raises a `WeightsError`; reads no weights."""
+    header = read_header(path)
+    adapter = detect_t2i_adapter(header)
+    return detect_control_net(header).config if adapter is None else adapter.config
 
 
 def is_difference(path: Path) -> bool:
     """Whether a control network's weights are to be added to those of a U-Net."""
-    return detect_control_net(read_header(path)).is_difference
+    header = read_header(path)
+    return detect_t2i_adapter(header) is None and detect_control_net(header).is_difference
 
 
 def open_upscaler(path: Path) -> UpscalerConfig:
@@ -78,6 +84,8 @@ def build_network(config: NetworkConfig) -> nn.Module:
                 return build_taesd(config)
             case ControlNetConfig():
                 return ControlNet(config)
+            case T2iAdapterConfig():
+                return T2iAdapter(config)
 
 
 def load_network(ref: NetworkRef, dtype: torch.dtype) -> nn.Module:
@@ -102,6 +110,10 @@ def _place(header: Header, config: NetworkConfig) -> tuple[Place, str]:
             return Place("", same_names), f"{config.half} of a tiny autoencoder"
         case ControlNetConfig():
             return detect_control_net(header).place, f"control network of a {config.family} model"
+        case T2iAdapterConfig():
+            adapter = detect_t2i_adapter(header)
+            place = Place("", same_names) if adapter is None else adapter.place
+            return place, f"T2I-Adapter of a {config.family} model"
 
 
 def _added(differences: nn.Module, base: nn.Module) -> nn.Module:

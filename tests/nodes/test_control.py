@@ -121,6 +121,7 @@ class Spy:
 
     value: float = 0.25
     hints: list[Tensor] = field(default_factory=list)
+    pixel_multiple: int = 1
 
     def __call__(
         self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor | None, hint: Tensor, kind: int | None
@@ -212,3 +213,26 @@ class TestSharedHints:
         other = replace(self.shared, controls=(replace(HINT, also_negative=True),))
         negative = with_shared_hints((self.shared, other), (BAD,))
         assert [entry.controls for entry in negative] == [self.shared.controls, other.controls]
+
+
+@dataclass
+class Adapter(Spy):
+    """One that adds to the middle alone, and to no skip."""
+
+    pixel_multiple: int = 16
+
+
+def test_controls_of_different_kinds_add_up() -> None:
+    model = diffusion_model(ModelConfig("toy", UNetConfig()), ToyNetwork(), {"net": Spy(0.25), "adapter": Adapter(0.5)})
+    both = replace(CAT, controls=(HINT, replace(HINT, network="adapter")))
+    result = guide(model, (both,), (BAD,), 1.0, Canvas(X))(X, HIGH)
+    stronger = predict((steered(CAT),), spy=Spy(0.75), cfg=1.0)
+    torch.testing.assert_close(result, stronger)
+
+
+def test_pictures_are_rounded_up_to_what_a_network_takes() -> None:
+    adapter = Adapter()
+    model = diffusion_model(ModelConfig("toy", UNetConfig()), ToyNetwork(), {"net": adapter})
+    x = X[..., :5, :7]
+    guide(model, (steered(CAT),), (BAD,), 1.0, Canvas(x))(x, HIGH)
+    assert [hint.shape for hint in adapter.hints] == [(1, 3, 48, 64)]

@@ -42,7 +42,9 @@ class ToyNetwork:
         said = context.mean(dim=(1, 2)) + (0.0 if y is None else y.mean(dim=1))
         time = torch.sin(timesteps / 300.0)
         extra = x[:, 4:].mean(dim=1, keepdim=True) if x.shape[1] > 4 else torch.zeros_like(x[:, :1])
-        bias = (said + time)[:, None, None, None] + (0.0 if control is None else control.middle)
+        bias = (said + time)[:, None, None, None] + (
+            0.0 if control is None or control.middle is None else control.middle
+        )
         return torch.tanh(0.7 * x[:, :4] + 0.2 * torch.roll(x[:, :4], 1, dims=-1) + bias + extra)
 
 
