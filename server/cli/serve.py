@@ -1,56 +1,78 @@
-"""`latentgraph serve`: the service on the loopback address."""
+"""`latentgraph serve`: the service on the loopback address, with a worker for each device."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
+import logging
+import os
 import signal
 import socket
-from collections.abc import Sequence
-
-from aiohttp import web
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from graph.errors import InputError, Problem
-from graph.values import Values
 from nodes.catalogue import load_catalogue
 from server.cli.options import add_places, places
-from server.http.app import create_app
-from server.http.security import LOOPBACK, Doorkeeper
-from server.workspace import Workspace
+from server.http.security import LOOPBACK
+from server.http.serving import Setup, serving
+from server.workspace import Places, Workspace
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="latentgraph serve", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1", help="a loopback address (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, default=8188, help="port (default: 8188); 0 takes a free one")
-    add_places(parser)
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     if options.host not in LOOPBACK:
         hint = "Put a proxy that asks for a password in front of it."
         raise InputError(
             [Problem("not_loopback", f"the service answers on this machine only, not on {options.host}", hint=hint)]
         )
-    with Workspace(places(options)) as workspace:
-        asyncio.run(_serve(options.host, options.port, workspace))
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    where = places(options)
+    user = options.user or Path(os.environ.get("LATENTGRAPH_USER") or "user")
+    devices = options.device or ["auto"]
+    with Workspace(where) as workspace:
+        workers = {device: worker_command(device, options.precision, where) for device in devices}
+        asyncio.run(_serve(options.host, options.port, Setup(load_catalogue(), workspace, user, workers)))
     return 0
 
 
-async def _serve(host: str, port: int, workspace: Workspace) -> None:
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="latentgraph serve", description=__doc__)
+    made.add_argument("--host", default="127.0.0.1", help="a loopback address (default: 127.0.0.1)")
+    made.add_argument("--port", type=int, default=8188, help="port (default: 8188); 0 takes a free one")
+    made.add_argument("--user", type=Path, metavar="DIR", help="where jobs and what clients keep lie (default: ./user)")
+    made.add_argument(
+        "--device", action="append", metavar="auto|cpu|cuda[:N]", help="a worker for this device; may be repeated"
+    )
+    made.add_argument("--precision", default="auto", choices=["auto", "fp32", "bf16", "fp16"])
+    add_places(made)
+    return made
+
+
+def worker_command(device: str, precision: str, where: Places) -> list[str]:
+    """How a worker for this device is started."""
+    command = [sys.executable, "-m", "server.worker", "--device", device, "--precision", precision]
+    chosen: Mapping[str, Path | None] = {
+        "--models": where.models,
+        "--input": where.inputs,
+        "--output": where.output,
+        "--cache": where.cache,
+    }
+    for flag, path in chosen.items():
+        command += [flag, str(path.absolute())] if path else []
+    return command
+
+
+async def _serve(host: str, port: int, setup: Setup) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with contextlib.AsyncExitStack() as stack:
-        listening = _listen(host, port)
-        stack.callback(listening.close)
+    with _listen(host, port) as listening:
         bound = listening.getsockname()[1]
-        app = create_app(load_catalogue(), workspace, workspace.cache(Values()), Doorkeeper(bound))
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        await web.SockSite(runner, listening).start()
-        print(f"latentgraph answers on http://{f'[{host}]' if ':' in host else host}:{bound}", flush=True)
-        await stop.wait()
+        async with serving(setup, listening):
+            print(f"latentgraph answers on http://{f'[{host}]' if ':' in host else host}:{bound}", flush=True)
+            await stop.wait()
 
 
 def _listen(host: str, port: int) -> socket.socket:

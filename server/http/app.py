@@ -1,157 +1,114 @@
-"""The service: an application made from its parts, a visible table of routes, handlers that parse, call and answer.
-
-What needs no worker is here: the catalogue, models, and what can be said of a workflow without running it (validate,
-convert, plan). It reads the same cache index as `latentgraph run`, so its plan is the plan of the next run.
-"""
+"""The application: every route of the service in one table to look at, and what stands before them all."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Final, cast
+from typing import Final
 
 from aiohttp import web
 
-from graph.bind import bind
-from graph.cache.entry import View
-from graph.comfyui.imported import Imported
-from graph.comfyui.object_info import object_info
-from graph.comfyui.read import import_workflow
-from graph.errors import errors_only
-from graph.flatten import flatten
-from graph.json import Json, JsonObject, loads
-from graph.spec import NodeSpec, to_json
-from server.cli.convert import converted
-from server.cli.plan import summary
-from server.cli.prepare import Request, prepare
-from server.http.problems import ProblemError, problems
+from graph.json import JsonObject
+from server.http import health, jobs, nodes, stream, workflows
+from server.http.comfyui import facts, files, prompt, queue, socket, userdata
+from server.http.problems import problems
+from server.http.routes import Route, added, answers, document, json_body
 from server.http.security import Doorkeeper, guard
-from server.workspace import Computing, Workspace
+from server.http.service import MAX_BODY, MAX_UPLOAD, SERVICE, Service, service_of
 
-CATALOGUE: Final = web.AppKey("catalogue", Mapping[str, NodeSpec])
-WORKSPACE: Final = web.AppKey("workspace", Workspace)
-VIEW: Final = web.AppKey("view", View)
-
-MAX_BODY: Final = 64 * 2**20
+_WAIT: Final = {"wait": "seconds to wait for the end of the job"}
+_KEY: Final = {"Idempotency-Key": "a repeated submission with this key is the same job"}
 
 
-def create_app(
-    catalogue: Mapping[str, NodeSpec], workspace: Workspace, view: View, doorkeeper: Doorkeeper
-) -> web.Application:
-    """The application. `workspace` stays the caller's to close."""
-    app = web.Application(middlewares=[problems, guard(doorkeeper)], client_max_size=MAX_BODY)
-    app[CATALOGUE], app[WORKSPACE], app[VIEW] = catalogue, workspace, view
-    app.add_routes(
-        [
-            web.get("/health/live", live),
-            web.get("/api/v1/nodes", list_nodes),
-            web.get("/api/v1/nodes/{type}", describe_node),
-            web.get("/api/v1/models", list_models),
-            web.post("/api/v1/validate", validate),
-            web.post("/api/v1/convert/{form}", convert),
-            web.post("/api/v1/plan", plan),
-            *(
-                web.get(prefix + path, handler)
-                for prefix in ("", "/api")
-                for path, handler in (
-                    ("/object_info", comfyui_nodes),
-                    ("/object_info/{type}", comfyui_node),
-                    ("/models", comfyui_model_folders),
-                    ("/models/{folder}", comfyui_models),
-                )
+async def openapi(request: web.Request) -> web.Response:
+    """This interface, described: made from the same declarations that check requests."""
+    service = service_of(request)
+    found = await asyncio.to_thread(lambda: list(workflows.read_saved(service)))
+    runs: dict[str, JsonObject] = {
+        f"/api/v1/workflows/{name}/jobs": {
+            "operationId": f"run_{name}",
+            "summary": imported.document.description or imported.document.name or f"Run {name}",
+            "requestBody": json_body(
+                {
+                    "type": "object",
+                    "properties": {"parameters": workflows.parameter_schema(imported, service.catalogue)},
+                },
+                required=False,
             ),
-        ]
-    )
+            "responses": answers(202),
+        }
+        for name, imported in found
+    }
+    return web.json_response(document(OURS, runs))
+
+
+OURS: Final = (
+    Route("GET", "/health/live", health.live),
+    Route("GET", "/health/ready", health.ready),
+    Route("GET", "/api/v1/openapi.json", openapi),
+    Route("GET", "/api/v1/nodes", nodes.list_nodes),
+    Route("GET", "/api/v1/nodes/{type}", nodes.describe_node),
+    Route("GET", "/api/v1/models", nodes.list_models),
+    Route("POST", "/api/v1/validate", nodes.validate, body={"type": "object"}),
+    Route("POST", "/api/v1/convert/{form}", nodes.convert, body={"type": "object"}),
+    Route("POST", "/api/v1/plan", nodes.plan, body={"type": "object"}, query={"scope": "", "precision": ""}),
+    Route("POST", "/api/v1/jobs", jobs.submit, body=jobs.SUBMIT, query=_WAIT, headers=_KEY, status=202),
+    Route("GET", "/api/v1/jobs", jobs.list_jobs, query={"state": "", "limit": "", "before": ""}),
+    Route("GET", "/api/v1/jobs/{id}", jobs.get_job, query=_WAIT),
+    Route("POST", "/api/v1/jobs/{id}/cancel", jobs.cancel, status=202),
+    Route("POST", "/api/v1/jobs/{id}/retry", jobs.retry, query=_WAIT, status=202),
+    Route("POST", "/api/v1/jobs/{id}/move", jobs.move, body=jobs.MOVE),
+    Route("GET", "/api/v1/jobs/{id}/outputs", jobs.list_outputs),
+    Route("GET", "/api/v1/jobs/{id}/outputs/{number}", jobs.get_output),
+    Route("GET", "/api/v1/jobs/{id}/events", stream.job_events, query={"after": "the last sequence number seen"}),
+    Route("GET", "/api/v1/events", stream.event_socket, query={"job": "", "client": "", "after": ""}),
+    Route("GET", "/api/v1/workflows", workflows.list_workflows),
+    Route("POST", "/api/v1/workflows/{name:.+}/jobs", workflows.run_workflow, jobs.RUN, _WAIT, _KEY, status=202),
+    Route("GET", "/api/v1/workflows/{name:.+}", workflows.get_workflow),
+)
+
+COMFYUI: Final = (
+    Route("GET", "/ws", socket.websocket),
+    Route("GET", "/prompt", prompt.get_prompt),
+    Route("POST", "/prompt", prompt.post_prompt),
+    Route("GET", "/queue", queue.get_queue),
+    Route("POST", "/queue", queue.post_queue),
+    Route("GET", "/history", queue.get_history),
+    Route("POST", "/history", queue.post_history),
+    Route("GET", "/history/{id}", queue.get_history_of),
+    Route("POST", "/interrupt", queue.interrupt),
+    Route("POST", "/free", queue.free),
+    Route("GET", "/object_info", facts.nodes),
+    Route("GET", "/object_info/{type}", facts.node),
+    Route("GET", "/models", facts.model_folders),
+    Route("GET", "/models/{folder}", facts.models),
+    Route("GET", "/embeddings", facts.embeddings),
+    Route("GET", "/features", facts.features),
+    Route("GET", "/extensions", facts.extensions),
+    Route("GET", "/system_stats", facts.system_stats),
+    Route("GET", "/workflow_templates", facts.nothing),
+    Route("GET", "/i18n", facts.nothing),
+    Route("GET", "/view", files.view),
+    Route("POST", "/upload/image", files.upload_image),
+    Route("POST", "/upload/mask", files.upload_mask),
+    Route("GET", "/userdata", userdata.list_files),
+    Route("GET", "/userdata/{file}", userdata.get_file),
+    Route("POST", "/userdata/{file}", userdata.post_file),
+    Route("DELETE", "/userdata/{file}", userdata.delete_file),
+    Route("POST", "/userdata/{file}/move/{dest}", userdata.move_file),
+    Route("GET", "/settings", userdata.get_settings),
+    Route("POST", "/settings", userdata.post_settings),
+    Route("GET", "/settings/{id}", userdata.get_setting),
+    Route("POST", "/settings/{id}", userdata.post_setting),
+    Route("GET", "/users", userdata.users),
+)
+"""ComfyUI's routes, each answered at its own path and below `/api`."""
+
+
+def create_app(service: Service, doorkeeper: Doorkeeper) -> web.Application:
+    """The application. What `service` holds stays the caller's to close."""
+    app = web.Application(middlewares=[problems, guard(doorkeeper)], client_max_size=max(MAX_BODY, MAX_UPLOAD))
+    app[SERVICE] = service
+    added(app, OURS)
+    for prefix in ("", "/api"):
+        added(app, (Route(one.method, prefix + one.path, one.handler) for one in COMFYUI))
     return app
-
-
-async def live(_request: web.Request) -> web.Response:
-    """The process answers."""
-    return web.json_response({"status": "live"})
-
-
-async def list_nodes(request: web.Request) -> web.Response:
-    """Every node type's declaration."""
-    return web.json_response([to_json(spec) for spec in request.app[CATALOGUE].values()])
-
-
-async def describe_node(request: web.Request) -> web.Response:
-    """One node type's declaration."""
-    spec = request.app[CATALOGUE].get(request.match_info["type"])
-    if spec is None:
-        raise ProblemError(404, "unknown_type", f"there is no node type {request.match_info['type']!r}")
-    return web.json_response(to_json(spec))
-
-
-async def list_models(request: web.Request) -> web.Response:
-    """Model files by folder."""
-    folders = request.app[WORKSPACE].folders
-    found = await asyncio.to_thread(lambda: {kind: list(folders.names(kind)) for kind in folders.roots})
-    return web.json_response(found)
-
-
-async def validate(request: web.Request) -> web.Response:
-    """Every problem of the workflow in the body, of any form."""
-    source = await _source(request)
-    catalogue = request.app[CATALOGUE]
-    graph = bind(flatten(source.document, catalogue), catalogue, request.app[WORKSPACE].folders)
-    found = list(dict.fromkeys([*source.problems, *graph.problems]))
-    return web.json_response({"valid": not errors_only(found), "problems": [asdict(one) for one in found]})
-
-
-async def convert(request: web.Request) -> web.Response:
-    """The workflow in the body in another form: latentgraph, comfyui or comfyui-api."""
-    form = request.match_info["form"]
-    if form not in ("latentgraph", "comfyui", "comfyui-api"):
-        raise ProblemError(404, "unknown_form", f"there is no form {form!r}: latentgraph, comfyui, comfyui-api")
-    source = await _source(request)
-    document = converted(source.document, form, request.app[CATALOGUE])
-    return web.json_response({"document": document, "problems": [asdict(one) for one in source.problems]})
-
-
-async def plan(request: web.Request) -> web.Response:
-    """What would run, and why. `?scope=` names the workflow whose last run is compared with, `?precision=` as in a run."""
-    source = await _source(request)
-    app = request.app
-    wanted = Request(source.document, request.query.get("scope", ""), source.problems)
-    how = Computing(precision=request.query.get("precision", "auto"))
-    prepared = await asyncio.to_thread(prepare, wanted, app[CATALOGUE], app[WORKSPACE], app[VIEW], how)
-    return web.json_response(summary(prepared.plan))
-
-
-async def comfyui_nodes(request: web.Request) -> web.Response:
-    """ComfyUI's object_info."""
-    catalogue, folders = request.app[CATALOGUE], request.app[WORKSPACE].folders
-    return web.json_response({name: object_info(spec, folders) for name, spec in catalogue.items()})
-
-
-async def comfyui_node(request: web.Request) -> web.Response:
-    """ComfyUI's object_info of one type; an empty object for an unknown one, as there."""
-    name = request.match_info["type"]
-    spec = request.app[CATALOGUE].get(name)
-    return web.json_response({name: object_info(spec, request.app[WORKSPACE].folders)} if spec else {})
-
-
-async def comfyui_model_folders(request: web.Request) -> web.Response:
-    """The names of the model folders."""
-    return web.json_response([kind for kind in request.app[WORKSPACE].folders.roots if kind not in _NO_MODELS])
-
-
-async def comfyui_models(request: web.Request) -> web.Response:
-    """The files of one model folder; 404 for an unknown one."""
-    folders = request.app[WORKSPACE].folders
-    kind = request.match_info["folder"]
-    if kind not in folders.roots or kind in _NO_MODELS:
-        raise web.HTTPNotFound
-    return web.json_response(list(folders.names(kind)))
-
-
-_NO_MODELS: Final = ("input", "output", "temp", "latents")
-
-
-async def _source(request: web.Request) -> Imported:
-    data: Json = loads(await request.read(), source="the body", max_bytes=MAX_BODY)
-    if isinstance(data, dict) and data.keys() == {"workflow"}:
-        data = cast("JsonObject", data["workflow"])
-    return import_workflow(data, request.app[CATALOGUE])

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from graph.errors import GraphError, InputError, Problem
 from graph.json import JsonObject
+from server.jobs.job import StoreError
 
 _log = logging.getLogger("latentgraph.http")
 
@@ -28,7 +30,24 @@ def answer(error: ProblemError) -> web.Response:
     body: JsonObject = {"type": "about:blank", "status": error.status, "code": error.code, "detail": error.detail}
     if error.problems:
         body["problems"] = [asdict(problem) for problem in error.problems]
-    return web.json_response(body, status=error.status, content_type="application/problem+json")
+    headers = {"Retry-After": "5"} if error.status in (429, 503) else {}
+    return web.json_response(body, status=error.status, content_type="application/problem+json", headers=headers)
+
+
+_STORE: Final = {"queue_full": 429, "idempotency_key_reused": 409, "job_id_taken": 409}
+
+
+def wrong_input(error: InputError) -> ProblemError:
+    """400 for what is no JSON, 413 for what is too much of it, 422 for what makes no sense."""
+    first = error.problems[0] if error.problems else Problem("input_wrong", "the input is wrong")
+    status = 413 if first.code == "json_too_large" else 400 if first.code.startswith("json_") else 422
+    code = first.code if status != 422 else "input_wrong"
+    told = first.message if len(error.problems) == 1 else f"{len(error.problems)} problems; the first: {first.message}"
+    return ProblemError(status, code, told, error.problems[:200])
+
+
+def _with_hint(error: GraphError) -> str:
+    return f"{error}. {error.hint}" if error.hint else str(error)
 
 
 @web.middleware
@@ -39,9 +58,11 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except ProblemError as error:
         return answer(error)
     except InputError as error:
-        return answer(ProblemError(422, "input_wrong", f"{len(error.problems)} problems", error.problems))
+        return answer(wrong_input(error))
+    except StoreError as error:
+        return answer(ProblemError(_STORE.get(error.code, 507), error.code, _with_hint(error)))
     except GraphError as error:
-        return answer(ProblemError(422, error.code, str(error)))
+        return answer(ProblemError(422, error.code, _with_hint(error)))
     except web.HTTPException as error:
         if error.status < 400:
             raise

@@ -18,6 +18,17 @@ from server.http.problems import ProblemError
 
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
+HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'",
+}
+
+RAW: Final = ("/upload/", "/userdata/")
+"""Where a page of ours sends files as they are. Its `Origin` has been checked by then."""
+
 
 @dataclass(frozen=True, slots=True)
 class Doorkeeper:
@@ -32,7 +43,8 @@ class Doorkeeper:
         self._check_host(request)
         self._check_origin(request)
         browser = "Origin" in request.headers or "Sec-Fetch-Site" in request.headers
-        if request.can_read_body and browser and request.content_type != "application/json":
+        raw = request.path.removeprefix("/api").startswith(RAW)
+        if request.can_read_body and browser and not raw and request.content_type != "application/json":
             raise ProblemError(415, "content_type", "a browser sends JSON here, with the content type application/json")
         if request.headers.get("Content-Encoding", "identity") != "identity":
             raise ProblemError(415, "content_encoding", "bodies are sent as they are, not compressed")
@@ -72,7 +84,9 @@ def guard(doorkeeper: Doorkeeper) -> Middleware:
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         doorkeeper.check(request)
         response = await handler(request)
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        if not response.prepared:
+            for name, value in HEADERS.items():
+                response.headers.setdefault(name, value)
         return response
 
     return check

@@ -136,10 +136,13 @@ class Store:
             state: State = row.state
             return state
 
-    def cancel_waiting(self) -> list[str]:
-        """End every job that has not begun. Returns their ids."""
+    def cancel_waiting(self, jobs: Sequence[str] | None = None) -> list[str]:
+        """End those of these jobs (None: of all) that have not begun. Returns their ids."""
+        which: ColumnElement[bool] = JOBS.c.state == "queued"
+        if jobs is not None:
+            which = and_(which, JOBS.c.id.in_(jobs))
         with self._change() as change:
-            found = change.connection.execute(select(JOBS.c.id).where(JOBS.c.state == "queued")).scalars().all()
+            found = change.connection.execute(select(JOBS.c.id).where(which)).scalars().all()
             for job in found:
                 self._end(change, job, "cancelled", {}, [])
             return list(found)

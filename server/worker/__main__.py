@@ -8,7 +8,11 @@ import socket
 import sys
 from collections.abc import Sequence
 
+import torch
+
+from graph.json import JsonObject
 from nodes.catalogue import load_implementations
+from nodes.memory.policy import DevicePolicy
 from nodes.memory.residency import Residency
 from server.cli.options import add_computing, add_places, computing, places
 from server.worker.engine import Engine
@@ -27,6 +31,18 @@ class DiffusionEngine(Engine):
             weights.clear()
 
 
+def about(engine: Engine) -> JsonObject:
+    """The device, as ComfyUI's `/system_stats` lists devices."""
+    policy = engine.services[DevicePolicy]
+    device = torch.device(policy.device if isinstance(policy, DevicePolicy) else "cpu")
+    name, index, total, free = "cpu", None, 0, 0
+    if device.type == "cuda":
+        index = device.index or 0
+        free, total = torch.cuda.mem_get_info(index)
+        name = f"cuda:{index} {torch.cuda.get_device_name(index)}"
+    return {"name": name, "type": device.type, "index": index, "vram_total": total, "vram_free": free}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m server.worker", description=__doc__)
     parser.add_argument("--socket", type=int, required=True, help="an inherited socket to the service")
@@ -40,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         implementations = load_implementations()
         services = workspace.services(how)
         engine = DiffusionEngine(workspace, implementations, workspace.values(), services, workspace.environment(how))
-        Worker(channel, engine).serve()
+        Worker(channel, engine, about(engine)).serve()
     return 0
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from graph.json import JsonObject
-from server.jobs.job import JobEvent
+from server.jobs.job import ENDS, JobEvent
 
 MOST_WAITING: Final = 10_000
 MOST_BYTES: Final = 32 * 2**20
@@ -33,22 +33,28 @@ Wanted: TypeAlias = Callable[[str, "str | None"], bool]
 """Whether the events of a job (its id, its client) are wanted."""
 
 
+def nobody(_job: str, _client: str | None) -> bool:
+    """Wants nothing."""
+    return False
+
+
 class Dropped(Exception):  # noqa: N818 - an outcome, not a fault
     """The listener fell too far behind."""
 
 
 @dataclass(slots=True, eq=False)
 class Listener:
-    """One queue of notices. `wanted` chooses the jobs; `previews` says that pictures are looked at."""
+    """One queue of notices. `wanted` chooses whose events it gets, `progress` whose progress and pictures."""
 
     wanted: Wanted
-    previews: bool
+    progress: Wanted
     _queue: asyncio.Queue[Notice | None] = field(default_factory=asyncio.Queue)
     _bytes: int = 0
     _dropped: bool = False
 
     def offer(self, notice: Notice) -> None:
-        if self._dropped or not self.wanted(notice.job, notice.client):
+        wanted = self.progress if isinstance(notice, Passing) else self.wanted
+        if self._dropped or not wanted(notice.job, notice.client):
             return
         size = len(notice.picture) if isinstance(notice, Passing) else 0
         if self._queue.qsize() >= MOST_WAITING or self._bytes + size > MOST_BYTES:
@@ -72,12 +78,14 @@ class Hub:
     """Everybody who listens. Used on the event loop, but for `publish_from_thread`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.remaining = 0
+        """How many jobs wait or run."""
         self._loop = loop
         self._listeners: set[Listener] = set()
 
     @contextlib.contextmanager
-    def listening(self, wanted: Wanted, *, previews: bool = False) -> Iterator[Listener]:
-        listener = Listener(wanted, previews)
+    def listening(self, wanted: Wanted, progress: Wanted) -> Iterator[Listener]:
+        listener = Listener(wanted, progress)
         self._listeners.add(listener)
         try:
             yield listener
@@ -85,6 +93,9 @@ class Hub:
             self._listeners.discard(listener)
 
     def publish(self, notices: Sequence[Notice]) -> None:
+        for notice in notices:
+            if isinstance(notice, JobEvent):
+                self.remaining += (notice.type == "queued") - (notice.type in ENDS)
         for listener in tuple(self._listeners):
             for notice in notices:
                 listener.offer(notice)
@@ -96,4 +107,4 @@ class Hub:
 
     def watched(self, job: str, client: str | None) -> bool:
         """Whether anybody looks at this job's previews."""
-        return any(one.previews and one.wanted(job, client) for one in self._listeners)
+        return any(one.progress(job, client) for one in self._listeners)

@@ -41,10 +41,10 @@ class Runs(Protocol):
 
 
 class Worker:
-    """The state of the process: what it is working on and who is looking."""
+    """The state of the process: what it is working on and who is looking. `about` tells the service of its device."""
 
-    def __init__(self, channel: Channel, engine: Runs) -> None:
-        self._channel, self._engine = channel, engine
+    def __init__(self, channel: Channel, engine: Runs, about: JsonObject | None = None) -> None:
+        self._channel, self._engine, self._about = channel, engine, about or {}
         self._todo: queue.SimpleQueue[JsonObject] = queue.SimpleQueue()
         self._cancels: dict[str, CancelToken] = {}
         self._watched = False
@@ -53,7 +53,7 @@ class Worker:
         """Run jobs until the process ends."""
         threading.Thread(target=self._listen, daemon=True).start()
         threading.Thread(target=self._beat, daemon=True).start()
-        self._channel.send({"type": "ready"})
+        self._channel.send({"type": "ready", "about": self._about})
         while True:
             message = self._todo.get()
             if message["type"] == "free":

@@ -45,6 +45,7 @@ class Supervisor:
     def __init__(self, name: str, command: Sequence[str], desk: Desk, hub: Hub) -> None:
         self.name = name
         self.ready = False
+        self.about: JsonObject = {}
         self.restarts = 0
         self.claim: Claim | None = None
         self._command, self._desk, self._hub = tuple(command), desk, hub
@@ -126,6 +127,7 @@ class Supervisor:
         match message["type"]:
             case "ready":
                 self.ready = True
+                self.about = cast("JsonObject", message["about"])
                 self.wake()
                 return
             case "beat":

@@ -134,6 +134,7 @@ def _result(event: RunFinished, failures: Sequence[NodeFailed]) -> JsonObject:
         node: one.report for node, one in event.outcomes.items() if one.status in ("ran", "cached") and one.report
     }
     result: JsonObject = {"seconds": round(event.seconds, 6), "nodes": counts, "outputs": _outputs(reports)}
+    result["cached"] = [node for node, one in event.outcomes.items() if one.status == "cached"]
     if event.status == "failed" and failures:
         result["error"] = failed(failures[0])
     return result

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession
 
-from graph.values import Values
-from nodes.catalogue import load_catalogue
-from server.http.app import create_app
-from server.http.security import Doorkeeper
-from server.workspace import Places, Workspace
+from nodes.catalogue import ByType, load_catalogue
+from server.http.serving import Setup, serving
+from server.workspace import Workspace
+from tests.server.toy_worker import command, implementations, toy_places
 
 
 @dataclass(frozen=True)
@@ -54,16 +53,21 @@ class Service:
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Service]:
-    """The service with its folders under `folder`."""
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    port = listening.getsockname()[1]
-    with Workspace(Places(cache=folder / "cache", output=folder / "output", models=folder / "models")) as workspace:
-        app = create_app(load_catalogue(), workspace, workspace.cache(Values()), Doorkeeper(port))
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.SockSite(runner, listening).start()
-        async with ClientSession() as session:
-            yield Service(session, port)
-        await runner.cleanup()
+async def running(folder: Path, workers: Mapping[str, Sequence[str]] | None = None) -> AsyncIterator[Service]:
+    """The service with its folders under `folder`, and the workers asked for (none: jobs wait)."""
+    with Workspace(toy_places(folder)) as workspace:
+        catalogue = load_catalogue()
+        if workers:
+            catalogue = ByType({**catalogue, **{name: one.spec for name, one in implementations().items()}})
+        setup = Setup(catalogue, workspace, folder / "user", workers or {})
+        with socket.socket() as listening:
+            listening.bind(("127.0.0.1", 0))
+            async with serving(setup, listening), ClientSession() as session:
+                yield Service(session, listening.getsockname()[1])
+
+
+@asynccontextmanager
+async def working(folder: Path) -> AsyncIterator[Service]:
+    """The service with a toy worker."""
+    async with running(folder, {"cpu": command(folder)}) as service:
+        yield service

@@ -81,12 +81,12 @@ def test_convert_gives_the_other_forms(tmp_path: Path, form: str) -> None:
 @pytest.mark.parametrize(
     ("path", "body", "status", "code"),
     [
-        ("/api/v1/plan", b"", 422, "input_wrong"),
-        ("/api/v1/plan", b"[" * 200_000, 422, "input_wrong"),
+        ("/api/v1/plan", b"", 400, "json_syntax"),
+        ("/api/v1/plan", b"[" * 200_000, 400, "json_too_deep"),
         ("/api/v1/plan", b"123", 422, "input_wrong"),
         ("/api/v1/plan", b'{"format": "latentgraph/1", "nodes": {"a": null}}', 422, "input_wrong"),
         ("/api/v1/plan", b'{"1": {"class_type": [], "inputs": 3}}', 422, "input_wrong"),
-        ("/api/v1/validate", b"\xff\xfe", 422, "input_wrong"),
+        ("/api/v1/validate", b"\xff\xfe", 400, "json_encoding"),
         ("/api/v1/convert/xml", b"{}", 404, "unknown_form"),
         ("/api/v1/nothing", b"{}", 404, "http_404"),
         ("/health/live", b"{}", 405, "http_405"),

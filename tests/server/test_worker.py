@@ -79,7 +79,10 @@ def writing(name: str, source: str = "work") -> Node:
 
 def test_a_job_runs_and_tells(tmp_path: Path) -> None:
     async def act(here: Shop) -> None:
-        with here.hub.listening(lambda job, _client: job == "a", previews=True) as listener:
+        def mine(job: str, _client: str | None) -> bool:
+            return job == "a"
+
+        with here.hub.listening(mine, mine) as listener:
             await here.submit("a", work=made("Steps", value=7, count=3), save=writing("seven"))
             job = await here.until("a")
             assert job.state == "done"

@@ -1,0 +1,123 @@
+"""From what a client sent to what a worker can run: read, set parameters, check, and say every fault with its place."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from graph.bind import BoundGraph, bind
+from graph.cache.entry import Hit
+from graph.comfyui.imported import Imported
+from graph.comfyui.read import import_workflow
+from graph.document import Document, with_inputs
+from graph.errors import InputError, Problem, errors_only, nearest
+from graph.flatten import flatten
+from graph.json import Json, JsonObject
+from graph.plan import plan
+from graph.spec import NodeSpec, Number
+from nodes.folders import Folders
+from server.cli.parameters import flags
+from server.jobs.request import JobRequest
+
+MAX_NODES: Final = 20_000
+
+
+class Nothing:
+    """A cache that has nothing: planning against it checks everything and reads no file."""
+
+    def find(self, key: str) -> Hit | None:  # noqa: ARG002 - the protocol's
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A document and its nodes, with every problem found."""
+
+    document: Document
+    graph: BoundGraph
+    problems: tuple[Problem, ...]
+
+    @property
+    def outputs(self) -> list[str]:
+        """The nodes with an effect."""
+        return [name for name, node in self.graph.nodes.items() if node.spec.effect]
+
+
+def read(data: Json, catalogue: Mapping[str, NodeSpec]) -> Imported:
+    """A workflow of any form. Raises InputError, also for one that is too large."""
+    if isinstance(data, dict) and len(data.get("nodes") or data) > MAX_NODES:  # type: ignore[arg-type]
+        raise InputError([Problem("too_many_nodes", f"a workflow has at most {MAX_NODES:,} nodes here")])
+    return import_workflow(data, catalogue)
+
+
+def check(
+    document: Document, imported: Sequence[Problem], catalogue: Mapping[str, NodeSpec], files: Folders
+) -> Checked:
+    """Bind every node. Raises nothing: faults are in `problems`."""
+    flat = flatten(document, catalogue)
+    if len(flat.nodes) > MAX_NODES:
+        raise InputError([Problem("too_many_nodes", f"a workflow has at most {MAX_NODES:,} nodes here")])
+    graph = bind(flat, catalogue, files)
+    return Checked(document, graph, tuple(dict.fromkeys([*imported, *graph.problems])))
+
+
+def runnable(checked: Checked, targets: Sequence[str] | None) -> tuple[str, ...]:
+    """The targets, when all of them can run. Raises InputError with every problem of what they need."""
+    faults = errors_only(one for one in checked.problems if one not in checked.graph.problems)
+    if faults:
+        raise InputError(faults)
+    return plan(checked.graph, view=Nothing(), targets=targets).targets
+
+
+def with_parameters(document: Document, given: JsonObject, catalogue: Mapping[str, NodeSpec]) -> Document:
+    """The document with its parameters set; "random" draws a seed. Raises InputError for names it does not have."""
+    known = {flag.parameter.name: flag for flag in flags(document, catalogue)}
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise InputError([_unknown_parameter(name, known) for name in unknown])
+    changes: dict[tuple[str, str], Json] = {}
+    for name, value in given.items():
+        widget = known[name].port.widget if (known[name].port) else None  # type: ignore[union-attr]
+        if value == "random" and isinstance(widget, Number) and widget.seed:
+            value = secrets.randbelow(int(widget.maximum or 2**64 - 1) + 1)
+        changes |= {bind: value for bind in known[name].parameter.binds if bind[0] in document.nodes}
+    return with_inputs(document, changes)
+
+
+def upstream(graph: BoundGraph, target: str) -> Iterator[str]:
+    """The target and everything it needs, names of missing nodes included; each once."""
+    seen = {target}
+    pending = [target]
+    while pending:
+        name = pending.pop()
+        yield name
+        node = graph.nodes.get(name)
+        for link in node.links.values() if node else ():
+            if link.node not in seen:
+                seen.add(link.node)
+                pending.append(link.node)
+
+
+def requested(
+    data: Json,
+    parameters: JsonObject,
+    targets: Sequence[str] | None,
+    scope: str,
+    catalogue: Mapping[str, NodeSpec],
+    files: Folders,
+) -> tuple[JobRequest, tuple[Problem, ...]]:
+    """A request of our API, and warnings. Raises InputError with every problem."""
+    imported = read(data, catalogue)
+    document = with_parameters(imported.document, parameters, catalogue) if parameters else imported.document
+    checked = check(document, imported.problems, catalogue, files)
+    chosen = runnable(checked, targets)
+    return JobRequest(document, chosen, scope=scope or document.name), checked.problems
+
+
+def _unknown_parameter(name: str, known: Mapping[str, object]) -> Problem:
+    hint = nearest(name, known) or f"It has {', '.join(known) or 'none'}."
+    return Problem(
+        "unknown_parameter", f"the workflow has no parameter {name!r}", path=f"$.parameters.{name}", hint=hint
+    )

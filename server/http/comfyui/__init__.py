@@ -1,0 +1,1 @@
+"""ComfyUI's API at its own paths, so that its clients work as they are."""

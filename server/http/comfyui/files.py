@@ -1,0 +1,192 @@
+"""`/view` and the uploads: files by known folder and a name that stays in it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from aiohttp import BodyPartReader, web
+
+from graph.errors import InputError
+from graph.json import loads
+from nodes.folders import FolderError, Folders, is_inside
+from server.http.files import found, picture, served
+from server.http.service import MAX_UPLOAD, Service, service_of
+
+_KINDS: Final = ("input", "output", "temp")
+_LONGEST_FIELD: Final = 65536
+
+
+async def view(request: web.Request) -> web.StreamResponse:
+    """A file; with `preview` or `channel` a picture made from it."""
+    query = request.query
+    name, kind, subfolder = query.get("filename", ""), query.get("type", "output"), query.get("subfolder", "")
+    annotated = re.fullmatch(r"(.+) \[(input|output|temp)\]", name)
+    if annotated:
+        name, kind = annotated[1], annotated[2]
+    if not name or name.startswith("/") or ".." in name or kind not in _KINDS:
+        raise web.HTTPBadRequest
+    if subfolder and not is_inside(subfolder.strip("/")):
+        raise web.HTTPForbidden
+    whole = "/".join(part for part in (subfolder.strip("/"), os.path.basename(name)) if part)
+    service = service_of(request)
+    path = found(service.folders, kind, whole)
+    if path is None:
+        raise web.HTTPNotFound
+    made = await _made(service, path, query.get("preview"), query.get("channel", "rgba"))
+    return picture(made[0], made[1], name) if made else served(path, name)
+
+
+async def upload_image(request: web.Request) -> web.Response:
+    """Keep a file; without `overwrite` under a free name, or under its own if that has the same content."""
+    return await _upload(request, masked=False)
+
+
+async def upload_mask(request: web.Request) -> web.Response:
+    """Keep a copy of `original_ref` with the uploaded picture's transparency."""
+    return await _upload(request, masked=True)
+
+
+async def _upload(request: web.Request, *, masked: bool) -> web.Response:
+    service = service_of(request)
+    form = await _form(request, service)
+    try:
+        if form.file is None or not form.filename:
+            raise web.HTTPBadRequest(text="an upload has a file in the field `image`")
+        kind = form.fields.get("type", "input")
+        if kind not in _KINDS:
+            raise web.HTTPBadRequest(text="type is input, output or temp")
+        subfolder = form.fields.get("subfolder", "").strip("/")
+        whole = "/".join(part for part in (subfolder, os.path.basename(form.filename.replace("\\", "/"))) if part)
+        if masked:
+            await _lay_over(form, service)
+        overwrite = form.fields.get("overwrite", "").lower() in ("true", "1")
+        name = await asyncio.to_thread(_keep, form.file, service.folders, kind, whole, overwrite)
+    except FolderError as error:
+        raise web.HTTPBadRequest(text=str(error)) from None
+    finally:
+        if form.file is not None:
+            form.file.unlink(missing_ok=True)
+    subfolder, _, filename = name.rpartition("/")
+    return web.json_response({"name": filename, "subfolder": subfolder, "type": kind})
+
+
+@dataclass(slots=True)
+class _Form:
+    fields: dict[str, str]
+    file: Path | None = None
+    filename: str = ""
+
+
+async def _form(request: web.Request, service: Service) -> _Form:
+    """The fields, and the file as a draft in the input folder. Streamed, and bounded in all."""
+    if not request.content_type.startswith("multipart/"):
+        raise web.HTTPBadRequest(text="an upload is multipart/form-data")
+    form = _Form({})
+    try:
+        async for part in await request.multipart():
+            if not isinstance(part, BodyPartReader) or len(form.fields) > 16:
+                raise web.HTTPBadRequest(text="the form has parts that are none of its fields")
+            if part.name == "image" and form.file is None:
+                form.filename = part.filename or ""
+                form.file = await _drafted(part, service.folders.root("input"))
+            elif part.name:
+                form.fields[part.name] = (await part.read_chunk(_LONGEST_FIELD)).decode("utf-8", "replace")
+    except ValueError:
+        raise web.HTTPBadRequest(text="the form cannot be read") from None
+    return form
+
+
+async def _drafted(part: BodyPartReader, folder: Path) -> Path:
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    size = 0
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".upload-", delete=False) as draft:
+        while chunk := await part.read_chunk(2**16):
+            size += len(chunk)
+            if size > MAX_UPLOAD:
+                os.unlink(draft.name)
+                raise web.HTTPRequestEntityTooLarge(max_size=MAX_UPLOAD, actual_size=size)
+            draft.write(chunk)
+        draft.flush()
+        os.fsync(draft.fileno())
+    return Path(draft.name)
+
+
+def _keep(draft: Path, folders: Folders, kind: str, name: str, overwrite: bool) -> str:
+    """Give the draft its name. Returns the name it has got."""
+    digest = _digest(draft)
+    for candidate in _candidates(name):
+        path = folders.place(kind, candidate)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.resolve().is_relative_to(folders.root(kind).resolve()):
+            raise FolderError(f"{name!r} would leave the folder {kind!r}")
+        if overwrite or not path.exists():
+            os.replace(draft, path)
+            return candidate
+        if path.is_file() and _digest(path) == digest:
+            return candidate
+    raise FolderError(f"there are too many files called {name!r}")
+
+
+def _candidates(name: str) -> Iterator[str]:
+    stem, suffix = os.path.splitext(name)
+    yield name
+    yield from (f"{stem} ({number}){suffix}" for number in range(1, 10_000))
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+async def _lay_over(form: _Form, service: Service) -> None:
+    """Replace the draft by the original with the draft's transparency. Raises for a reference that leads nowhere."""
+    try:
+        reference = loads(form.fields.get("original_ref", ""), source="original_ref")
+    except InputError as error:
+        raise web.HTTPBadRequest(text=str(error)) from None
+    if not isinstance(reference, dict) or form.file is None:
+        raise web.HTTPBadRequest(text="original_ref is an object with filename, subfolder and type")
+    parts = [str(reference.get("subfolder") or "").strip("/"), str(reference.get("filename") or "")]
+    original = found(service.folders, str(reference.get("type") or "input"), "/".join(part for part in parts if part))
+    made = await _decoded(service, str(original), "--mask", str(form.file)) if original else None
+    if made is None:
+        raise web.HTTPBadRequest(text="original_ref names no picture that is here")
+    await asyncio.to_thread(form.file.write_bytes, made)
+
+
+async def _made(service: Service, path: Path, preview: str | None, channel: str) -> tuple[bytes, str] | None:
+    """A picture made from the file; None to serve the file as it is."""
+    if preview:
+        kind, _, quality = preview.partition(";")
+        kind = kind if kind in ("webp", "jpeg") else "webp"
+        number = quality if quality.isascii() and quality.isdecimal() and 0 < int(quality[:4]) <= 100 else "90"
+        made = await _decoded(service, str(path), "--preview", kind, "--quality", number)
+        return (made, "image/webp" if made[8:12] == b"WEBP" else "image/jpeg") if made else None
+    if channel in ("rgb", "a"):
+        made = await _decoded(service, str(path), "--channel", channel)
+        return (made, "image/png") if made else None
+    return None
+
+
+async def _decoded(service: Service, *arguments: str) -> bytes | None:
+    async with service.decoding:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "server.worker.picture",
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        made, _ = await process.communicate()
+    return made if process.returncode == 0 else None

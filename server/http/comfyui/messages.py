@@ -1,0 +1,158 @@
+"""Our events as the messages ComfyUI's clients wait for, in the order they know. Pure: one job's events in, messages out."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias, cast
+
+from graph.json import Json, JsonObject
+from server.jobs.job import ENDS, JobEvent
+from server.worker.hub import Notice, Passing
+
+Message: TypeAlias = "tuple[str, JsonObject] | bytes"
+
+_PREVIEW, _PREVIEW_WITH_METADATA = 1, 4
+_JPEG, _PNG = 1, 2
+_PNG_MAGIC: Final = b"\x89PNG"
+
+
+def ui(output: JsonObject) -> JsonObject:
+    """What a node wrote and shows, as their nodes return it: files under `images`, texts under `text`."""
+    told: JsonObject = {}
+    files = cast("list[JsonObject]", output.get("files", []))
+    if files:
+        told["images"] = [_file(str(one["folder"]), str(one["name"])) for one in files]
+    if "text" in output:
+        told["text"] = output["text"]
+    return told
+
+
+def milliseconds(time: float | None) -> int:
+    return int((time or 0.0) * 1000)
+
+
+def status(remaining: int, sid: str | None = None) -> tuple[str, JsonObject]:
+    """How many prompts wait or run; with `sid` in the greeting alone."""
+    data: JsonObject = {"status": {"exec_info": {"queue_remaining": remaining}}}
+    return "status", data | ({"sid": sid} if sid is not None else {})
+
+
+@dataclass(slots=True)
+class Translator:
+    """What one socket has been told of one job so far. `metadata` chooses the newer form of previews."""
+
+    job: str
+    metadata: bool
+    _nodes: dict[str, Json] = field(default_factory=dict)
+    _types: dict[str, str] = field(default_factory=dict)
+    _executed: list[Json] = field(default_factory=list)
+    _at: str = ""
+
+    def messages(self, notice: Notice) -> Iterator[Message]:
+        """What to send for one notice; `status` messages are the socket's own business."""
+        if isinstance(notice, Passing):
+            yield from self._progress(notice)
+            return
+        data = notice.data
+        match notice.type:
+            case "started":
+                yield from self._start(notice)
+            case "node_started":
+                yield from self._node_started(data)
+            case "node_finished":
+                self._executed.append(data["node"])
+                if data.get("output"):
+                    yield "executed", self._node(data) | {"output": ui(cast("JsonObject", data["output"]))}
+                yield self._state(data, "finished")
+            case "node_failed":
+                yield self._state(data, "error")
+            case kind if kind in ENDS:
+                yield self._end(notice)
+
+    def closing(self) -> Message:
+        """The prompt is finished, well or not; sent when its history can be read."""
+        return "executing", {"node": None, "prompt_id": self.job}
+
+    def _start(self, event: JobEvent) -> Iterator[Message]:
+        timed: JsonObject = {"prompt_id": self.job, "timestamp": milliseconds(event.time)}
+        yield "execution_start", timed
+        yield "execution_cached", {"nodes": event.data["cached"], **timed}
+        for node, output in cast("dict[str, JsonObject]", event.data["outputs"]).items():
+            yield "executed", {"node": node, "display_node": node, "output": ui(output), "prompt_id": self.job}
+
+    def _node_started(self, data: JsonObject) -> Iterator[Message]:
+        self._at = str(data["node"])
+        self._types[self._at] = str(data["type"])
+        yield self._state(data, "running")
+        yield "executing", self._node(data)
+
+    def _progress(self, notice: Passing) -> Iterator[Message]:
+        data = notice.data
+        yield self._state(data, "running", cast("int", data["value"]), cast("int", data["maximum"]))
+        if notice.picture and self.metadata:
+            yield self._preview_with_metadata(notice)
+        yield (
+            "progress",
+            {"value": data["value"], "max": data["maximum"], "prompt_id": self.job, "node": data["node"]},
+        )
+        if notice.picture and not self.metadata:
+            kind = _PNG if notice.picture.startswith(_PNG_MAGIC) else _JPEG
+            yield struct.pack(">II", _PREVIEW, kind) + notice.picture
+
+    def _preview_with_metadata(self, notice: Passing) -> bytes:
+        kind = "image/png" if notice.picture.startswith(_PNG_MAGIC) else "image/jpeg"
+        node, display = str(notice.data["node"]), str(notice.data["display"])
+        about = _places(node, display) | {"prompt_id": self.job, "image_type": kind}
+        text = json.dumps(about).encode()
+        return struct.pack(">II", _PREVIEW_WITH_METADATA, len(text)) + text + notice.picture
+
+    def _node(self, data: JsonObject) -> JsonObject:
+        return {"node": data["node"], "display_node": data["display"], "prompt_id": self.job}
+
+    def _state(self, data: JsonObject, state: str, value: int = 0, maximum: int = 1) -> Message:
+        node, display = str(data["node"]), str(data.get("display", data["node"]))
+        known = cast("JsonObject", self._nodes.get(node) or {"value": value, "max": maximum})
+        if state == "running":
+            known = known | {"value": value, "max": maximum}
+        elif state == "finished":
+            known = known | {"value": known["max"]}
+        self._nodes[node] = known | {"state": state, "prompt_id": self.job} | _places(node, display)
+        return "progress_state", {"prompt_id": self.job, "nodes": dict(self._nodes)}
+
+    def _end(self, event: JobEvent) -> Message:
+        timed: JsonObject = {"prompt_id": self.job, "timestamp": milliseconds(event.time)}
+        if event.type == "done":
+            return "execution_success", timed
+        if event.type == "cancelled":
+            place: JsonObject = {"node_id": self._at, "node_type": self._types.get(self._at, "")}
+            return "execution_interrupted", timed | place | {"executed": self._executed}
+        error = cast("JsonObject", event.data.get("error") or {})
+        node = str(error.get("node") or "")
+        return "execution_error", timed | failure(error, self._types.get(node, "")) | {"executed": self._executed}
+
+
+def failure(error: JsonObject, node_type: str) -> JsonObject:
+    """The facts of a failed node, under their names."""
+    given = cast("dict[str, Json]", error.get("inputs") or {})
+    return {
+        "node_id": error.get("node") or "",
+        "node_type": node_type,
+        "exception_message": error.get("message"),
+        "exception_type": error.get("exception") or error.get("code"),
+        "traceback": list[Json](str(error.get("trace") or "").splitlines(keepends=True)),
+        "current_inputs": {name: [value] for name, value in given.items()},
+        "current_outputs": [],
+    }
+
+
+def _places(node: str, display: str) -> JsonObject:
+    parent = display if display != node else None
+    return {"node_id": node, "display_node_id": display, "parent_node_id": parent, "real_node_id": node}
+
+
+def _file(folder: str, name: str) -> Json:
+    subfolder, _, filename = name.rpartition("/")
+    return {"filename": filename, "subfolder": subfolder, "type": folder}

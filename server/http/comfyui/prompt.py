@@ -1,0 +1,182 @@
+"""`POST /prompt`: a prompt becomes a job. What is unsound is told per node and left out; what is sound runs.
+
+A canvas file posted as `prompt` is converted. A `prompt_id` sent twice with one prompt is one job.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import math
+import uuid
+from dataclasses import dataclass
+from typing import cast
+
+from aiohttp import web
+
+from graph.comfyui.export_prompt import export_prompt
+from graph.comfyui.recognise import recognise
+from graph.errors import InputError, errors_only
+from graph.json import Json, JsonObject, canonical
+from server.http.bodies import json_body
+from server.http.checking import check, read, runnable
+from server.http.comfyui.errors import graph_error, node_errors, sound_outputs
+from server.http.service import Service, service_of
+from server.jobs.job import StoreError, Submission
+from server.jobs.request import JobRequest
+
+
+class PromptError(Exception):
+    """A prompt is refused: the `error` and `node_errors` to answer with."""
+
+    def __init__(self, error: JsonObject, nodes: JsonObject | None = None) -> None:
+        super().__init__(str(error["message"]))
+        self.error, self.nodes = error, nodes or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A request that can run, and the errors of what was left out of it."""
+
+    request: JobRequest
+    node_errors: JsonObject
+
+
+async def get_prompt(request: web.Request) -> web.Response:
+    """How many prompts wait or run."""
+    return web.json_response({"exec_info": {"queue_remaining": service_of(request).hub.remaining}})
+
+
+async def post_prompt(request: web.Request) -> web.Response:
+    """Accept a prompt."""
+    service = service_of(request)
+    try:
+        body = await _body(request)
+        prompt = await asyncio.to_thread(_prompt, body, service)
+        accepted = await service.desk.do(service.desk.store.accept, _submission(body, prompt.request))
+    except PromptError as error:
+        return web.json_response({"error": error.error, "node_errors": error.nodes}, status=400)
+    except StoreError as error:
+        status, kind = (429, error.code) if error.code == "queue_full" else (400, "invalid_prompt_id")
+        return web.json_response({"error": graph_error(kind, str(error)), "node_errors": {}}, status=status)
+    service.crew.wake()
+    return web.json_response({"prompt_id": accepted.id, "number": accepted.number, "node_errors": prompt.node_errors})
+
+
+async def _body(request: web.Request) -> JsonObject:
+    try:
+        body = await json_body(request)
+    except InputError as error:
+        raise PromptError(graph_error("invalid_json", "The body is not JSON", str(error))) from None
+    if not isinstance(body, dict) or "prompt" not in body:
+        raise PromptError(graph_error("no_prompt", "No prompt provided", "No prompt provided"))
+    return body
+
+
+def _prompt(body: JsonObject, service: Service) -> Prompt:
+    given = body["prompt"]
+    if not isinstance(given, dict):
+        raise PromptError(graph_error("invalid_prompt", "A prompt is an object of nodes by id"))
+    try:
+        imported = read(given or {"": {}}, service.catalogue)
+        checked = check(imported.document, imported.problems, service.catalogue, service.folders)
+        is_prompt = recognise(given) == "comfyui-api"
+        prompt = given if is_prompt else export_prompt(imported.document, service.catalogue)
+    except InputError as error:
+        kind = "prompt_no_outputs" if not given else "invalid_prompt"
+        raise PromptError(graph_error(kind, "Prompt has no outputs" if not given else str(error))) from None
+    _refuse_unknown(prompt, service)
+    sound, unsound = sound_outputs(checked)
+    wanted = body.get("partial_execution_targets")
+    if isinstance(wanted, list):
+        sound = [one for one in sound if one in wanted]
+        unsound = {name: faulty for name, faulty in unsound.items() if name in wanted}
+    told = node_errors(checked, unsound, prompt, service.folders)
+    if not sound:
+        raise _nothing_to_run(unsound, told)
+    try:
+        runnable(checked, sound)
+    except InputError as error:
+        raise PromptError(graph_error(_kind(error), str(error)), told) from None
+    extra = _extra(body)
+    request = JobRequest(imported.document, tuple(sound), _scope(extra), _texts(extra), prompt, extra)
+    return Prompt(request, told)
+
+
+def _refuse_unknown(prompt: JsonObject, service: Service) -> None:
+    for name, node in prompt.items():
+        kind = node.get("class_type") if isinstance(node, dict) else None
+        if not isinstance(kind, str):
+            message = "Cannot execute because a node is missing the class_type property."
+            raise PromptError(graph_error("invalid_prompt", message, f"Node ID '#{name}'"))
+        if kind not in service.catalogue:
+            message = f"Cannot execute because node {kind} does not exist."
+            raise PromptError(graph_error("invalid_prompt", message, f"Node ID '#{name}'"))
+
+
+def _nothing_to_run(unsound: dict[str, list[str]], told: JsonObject) -> PromptError:
+    if not unsound:
+        return PromptError(graph_error("prompt_no_outputs", "Prompt has no outputs"))
+    lines = [
+        f"{one['message']}: {one['details']}"
+        for node in cast("dict[str, JsonObject]", told).values()
+        for one in cast("list[JsonObject]", node["errors"])
+    ]
+    message = "Prompt outputs failed validation"
+    return PromptError(graph_error("prompt_outputs_failed_validation", message, "\n".join(lines)), told)
+
+
+def _kind(error: InputError) -> str:
+    codes = {one.code for one in errors_only(error.problems)}
+    return "dependency_cycle" if "cycle" in codes else "invalid_prompt"
+
+
+def _extra(body: JsonObject) -> JsonObject:
+    extra = body.get("extra_data")
+    kept = dict(extra) if isinstance(extra, dict) else {}
+    for secret in ("auth_token_comfy_org", "api_key_comfy_org"):
+        kept.pop(secret, None)
+    if body.get("client_id") is not None:
+        kept["client_id"] = body["client_id"]
+    return kept
+
+
+def _texts(extra: JsonObject) -> dict[str, str]:
+    """What the client wants in the pictures: `workflow` as it drew it, and whatever else it names."""
+    carried = extra.get("extra_pnginfo")
+    return {name: json.dumps(value) for name, value in carried.items()} if isinstance(carried, dict) else {}
+
+
+def _scope(extra: JsonObject) -> str:
+    """One client's edits of one workflow are runs of one scope."""
+    carried = extra.get("extra_pnginfo")
+    drawn = carried.get("workflow") if isinstance(carried, dict) else None
+    name = drawn.get("id") if isinstance(drawn, dict) else None
+    return f"prompt {name or extra.get('client_id') or ''}"[:300]
+
+
+def _submission(body: JsonObject, request: JobRequest) -> Submission:
+    identity = body.get("prompt_id")
+    client = body.get("client_id")
+    unique = b"" if identity is not None else uuid.uuid4().bytes
+    return Submission(
+        id=str(identity) if identity is not None else str(uuid.uuid4()),
+        request=request.to_text(),
+        fingerprint=hashlib.blake2b(canonical(body["prompt"]) + unique, digest_size=16).hexdigest(),
+        client=None if client is None else str(client),
+        number=_number(body.get("number")),
+        front=body.get("front") is True,
+    )
+
+
+def _number(value: Json) -> float | None:
+    if value is None:
+        return None
+    try:
+        number = float(cast("float", value))
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise PromptError(graph_error("invalid_number", "number is a finite number"))
+    return number

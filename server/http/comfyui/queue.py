@@ -1,0 +1,163 @@
+"""`/queue`, `/history`, `/interrupt` and `/free`: the store, as ComfyUI's clients see it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, cast
+
+from aiohttp import web
+
+from graph.errors import InputError
+from graph.json import Json, JsonObject
+from server.http.bodies import json_body
+from server.http.comfyui.errors import class_type
+from server.http.comfyui.messages import failure, milliseconds, ui
+from server.http.service import service_of
+from server.jobs.job import Job
+from server.jobs.request import shown
+
+MOST_HISTORY: Final = 10_000
+
+
+async def get_queue(request: web.Request) -> web.Response:
+    """What runs and what waits, each as their item of five."""
+    service = service_of(request)
+    running = await service.desk.do(service.desk.store.in_line, "running")
+    waiting = await service.desk.do(service.desk.store.in_line, "queued")
+
+    def listed() -> JsonObject:
+        return {
+            "queue_running": [_item(job, text) for job, text in running],
+            "queue_pending": [_item(job, text) for job, text in waiting],
+        }
+
+    return web.json_response(await asyncio.to_thread(listed))
+
+
+async def post_queue(request: web.Request) -> web.Response:
+    """Take waiting prompts out of the queue."""
+    service = service_of(request)
+    body = await _object(request)
+    if body.get("clear") is True:
+        await service.desk.do(service.desk.store.cancel_waiting)
+    if names := _names(body.get("delete")):
+        await service.desk.do(service.desk.store.cancel_waiting, names)
+    return web.Response()
+
+
+async def get_history(request: web.Request) -> web.Response:
+    """The prompts that have ended, in the order of their ends: the last `max_items`, or a window from `offset`."""
+    service = service_of(request)
+    try:
+        most = _whole(request, "max_items")
+        offset = _whole(request, "offset")
+    except ValueError as error:
+        return web.json_response({"error": f"{error} must be an integer"}, status=400)
+    limit = MOST_HISTORY if most is None or most < 0 else min(most, MOST_HISTORY)
+    start = None if offset is None or offset < 0 else offset
+    jobs = await service.desk.do(service.desk.store.ended, limit=limit, offset=start)
+    entries = await asyncio.to_thread(lambda: {job.id: _entry(job, text) for job, text in jobs})
+    return web.json_response(entries)
+
+
+async def get_history_of(request: web.Request) -> web.Response:
+    """One prompt that has ended; an empty object for any other."""
+    service = service_of(request)
+    jobs = await service.desk.do(service.desk.store.ended, request.match_info["id"], limit=1)
+    return web.json_response({job.id: _entry(job, text) for job, text in jobs})
+
+
+async def post_history(request: web.Request) -> web.Response:
+    """Forget prompts that have ended."""
+    service = service_of(request)
+    body = await _object(request)
+    if body.get("clear") is True:
+        await service.desk.do(service.desk.store.forget)
+    if names := _names(body.get("delete")):
+        await service.desk.do(service.desk.store.forget, names)
+    return web.Response()
+
+
+async def interrupt(request: web.Request) -> web.Response:
+    """End what runs, or with `prompt_id` that prompt if it is the one that runs."""
+    crew = service_of(request).crew
+    body = await _object(request)
+    wanted = body.get("prompt_id")
+    for job in crew.running():
+        if wanted is None or job == str(wanted):
+            await crew.cancel(job)
+    return web.Response()
+
+
+async def free(request: web.Request) -> web.Response:
+    """Let the workers forget models and results held in memory."""
+    body = await _object(request)
+    if body.get("unload_models") or body.get("free_memory"):
+        service_of(request).crew.free()
+    return web.Response()
+
+
+def _item(job: Job, text: str) -> Json:
+    prompt, extra, targets = shown(text)
+    return [job.number, job.id, prompt, extra, cast("Json", targets)]
+
+
+def _entry(job: Job, text: str) -> JsonObject:
+    prompt, _, _ = shown(text)
+    outputs = cast("dict[str, JsonObject]", job.result.get("outputs", {}))
+    told = {node: ui(one) for node, one in outputs.items()}
+    return {
+        "prompt": _item(job, text),
+        "outputs": cast("Json", told),
+        "status": {
+            "status_str": "success" if job.state == "done" else "error",
+            "completed": job.state == "done",
+            "messages": _messages(job, prompt),
+        },
+        "meta": {
+            node: {"node_id": node, "display_node": node, "parent_node": None, "real_node_id": node} for node in told
+        },
+    }
+
+
+def _messages(job: Job, prompt: JsonObject) -> Json:
+    began: JsonObject = {"prompt_id": job.id, "timestamp": milliseconds(job.started)}
+    ended: JsonObject = {"prompt_id": job.id, "timestamp": milliseconds(job.finished)}
+    messages: list[Json] = [
+        ["execution_start", began],
+        ["execution_cached", {"nodes": job.result.get("cached", []), **began}],
+    ]
+    error = cast("JsonObject", job.result.get("error") or {})
+    if job.state == "done":
+        messages.append(["execution_success", ended])
+    elif job.state == "cancelled":
+        messages.append(["execution_interrupted", {"node_id": "", "node_type": "", "executed": [], **ended}])
+    else:
+        kind = class_type(prompt, str(error.get("node") or ""))
+        messages.append(["execution_error", {**failure(error, kind), "executed": [], **ended}])
+    return messages
+
+
+async def _object(request: web.Request) -> JsonObject:
+    """The body as an object; none, or one that is no JSON at all, asks for nothing."""
+    if not request.can_read_body:
+        return {}
+    try:
+        body = await json_body(request)
+    except InputError as error:
+        raise web.HTTPBadRequest(text=str(error)) from None
+    return body if isinstance(body, dict) else {}
+
+
+def _names(value: Json) -> list[str]:
+    return [str(one) for one in value[:10_000]] if isinstance(value, list) else []
+
+
+def _whole(request: web.Request, name: str) -> int | None:
+    text = request.query.get(name)
+    if text is None:
+        return None
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdecimal() and len(digits) < 16):
+        raise ValueError(name)
+    return int(text)

@@ -1,0 +1,101 @@
+"""`/ws`: status for everybody, the messages of a prompt for the client that sent it and nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from graph.errors import InputError
+from graph.json import JsonObject, loads
+from server.http.comfyui.facts import FEATURES
+from server.http.comfyui.messages import Message, Translator, status
+from server.http.service import Service, service_of
+from server.jobs.job import ENDS, JobEvent
+from server.worker.hub import Dropped, Listener, Notice
+
+_LARGEST = 65536
+
+
+async def websocket(request: web.Request) -> web.WebSocketResponse:
+    """One client's session, until it leaves."""
+    service = service_of(request)
+    sid = request.query.get("clientId") or uuid.uuid4().hex
+    socket = web.WebSocketResponse(heartbeat=30, max_msg_size=_LARGEST)
+    await socket.prepare(request)
+    with service.hub.listening(lambda _job, _client: True, lambda _job, client: client == sid) as listener:
+        session = _Session(socket, service, sid)
+        await session.greet()
+        sending = asyncio.create_task(session.send_all(listener))
+        await session.listen()
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+    return socket
+
+
+class _Session:
+    """One socket and what it has been told."""
+
+    def __init__(self, socket: web.WebSocketResponse, service: Service, sid: str) -> None:
+        self._socket, self._service, self._sid = socket, service, sid
+        self._translators: dict[str, Translator] = {}
+        self._metadata = False
+
+    async def greet(self) -> None:
+        """The greeting; and where a prompt of this client is, if one runs."""
+        await self._send(status(self._service.hub.remaining, self._sid))
+        store = self._service.desk.store
+        for job in await self._service.desk.do(store.newest, ("running",), limit=16):
+            if job.client == self._sid:
+                events = await self._service.desk.do(store.events, job.id)
+                at = [one.data["display"] for one in events if one.type == "node_started"]
+                if at:
+                    await self._send(("executing", {"node": at[-1]}))
+
+    async def listen(self) -> None:
+        """The one thing a client says, in its first message: what it understands."""
+        first = True
+        async for message in self._socket:
+            if message.type == WSMsgType.TEXT and first:
+                await self._features(message.data)
+            first = False
+
+    async def send_all(self, listener: Listener) -> None:
+        try:
+            while True:
+                await self._pass_on(await listener.next())
+        except Dropped:
+            await self._socket.close(code=WSCloseCode.TRY_AGAIN_LATER)
+        except ConnectionResetError:
+            return
+
+    async def _pass_on(self, notice: Notice) -> None:
+        ours = notice.client == self._sid
+        translator = self._translators.setdefault(notice.job, Translator(notice.job, self._metadata)) if ours else None
+        for message in translator.messages(notice) if translator else ():
+            await self._send(message)
+        if isinstance(notice, JobEvent) and (notice.type in ("queued", "running", "requeued") or notice.type in ENDS):
+            await self._send(status(self._service.hub.remaining))
+        if isinstance(notice, JobEvent) and notice.type in ENDS and translator:
+            await self._send(translator.closing())
+            del self._translators[notice.job]
+
+    async def _features(self, text: str) -> None:
+        try:
+            message = loads(text, source="the message")
+        except InputError:
+            return
+        if not isinstance(message, dict) or message.get("type") != "feature_flags":
+            return
+        theirs = message.get("data")
+        self._metadata = isinstance(theirs, dict) and theirs.get("supports_preview_metadata") is True
+        ours: JsonObject = dict(FEATURES)
+        await self._send(("feature_flags", ours))
+
+    async def _send(self, message: Message) -> None:
+        if isinstance(message, bytes):
+            await self._socket.send_bytes(message)
+        else:
+            await self._socket.send_str(json.dumps({"type": message[0], "data": message[1]}))

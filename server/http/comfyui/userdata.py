@@ -1,0 +1,145 @@
+"""`/userdata`, `/settings` and `/users`: what ComfyUI's clients keep on the server, in one user's folder."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Final, cast
+
+from aiohttp import web
+
+from graph.errors import InputError
+from graph.json import Json, JsonObject, canonical, loads
+from server.http.bodies import json_body
+from server.http.service import service_of
+from server.http.user_files import UserFiles
+
+SETTINGS: Final = "comfy.settings.json"
+_TRUE: Final = ("true", "1")
+
+
+async def list_files(request: web.Request) -> web.Response:
+    """The files in a directory: names, or facts, or names in parts."""
+    query, user = request.query, service_of(request).user
+    directory = query.get("dir", "")
+    if not directory:
+        raise web.HTTPBadRequest(text="Directory not provided")
+    names = user.names(directory.rstrip("/"), recurse=_flag(request, "recurse"))
+    if names is None:
+        raise web.HTTPNotFound
+    if _flag(request, "full_info"):
+        return web.json_response([_facts(user, directory.rstrip("/") + "/" + name, name) for name in names])
+    if _flag(request, "split"):
+        return web.json_response([[name, *name.split("/")] for name in names])
+    return web.json_response(names)
+
+
+async def get_file(request: web.Request) -> web.StreamResponse:
+    """One file, as a download: nothing a client keeps here is shown by a browser."""
+    name = _name(request, "file")
+    content = await asyncio.to_thread(service_of(request).user.read, name)
+    if content is None:
+        raise web.HTTPNotFound
+    headers = {"Content-Disposition": "attachment", "Content-Security-Policy": "sandbox; default-src 'none'"}
+    kind = "application/json" if name.endswith(".json") else "application/octet-stream"
+    return web.Response(body=content, content_type=kind, headers=headers)
+
+
+async def post_file(request: web.Request) -> web.Response:
+    """Keep the body under a name."""
+    user, name = service_of(request).user, _name(request, "file")
+    overwrite = request.query.get("overwrite", "true").lower() != "false"
+    written = await asyncio.to_thread(user.write, name, await request.read(), overwrite=overwrite)
+    if not written:
+        raise web.HTTPConflict(text="File already exists")
+    return web.json_response(_facts(user, name, name) if _flag(request, "full_info") else name)
+
+
+async def delete_file(request: web.Request) -> web.Response:
+    """Forget a file."""
+    path = service_of(request).user.path(_name(request, "file"))
+    if not path.is_file():
+        raise web.HTTPNotFound
+    path.unlink()
+    return web.Response(status=204)
+
+
+async def move_file(request: web.Request) -> web.Response:
+    """Give a file another name."""
+    user, name, target = service_of(request).user, _name(request, "file"), _name(request, "dest")
+    source, path = user.path(name), user.path(target)
+    if not source.is_file():
+        raise web.HTTPNotFound
+    if path.is_dir() or (path.exists() and request.query.get("overwrite", "true").lower() == "false"):
+        raise web.HTTPConflict(text="File already exists")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    source.replace(path)
+    return web.json_response(_facts(user, target, target) if _flag(request, "full_info") else target)
+
+
+async def get_settings(request: web.Request) -> web.Response:
+    """All settings."""
+    return web.json_response(_settings(service_of(request).user))
+
+
+async def get_setting(request: web.Request) -> web.Response:
+    """One setting, or null."""
+    return web.json_response(_settings(service_of(request).user).get(request.match_info["id"]))
+
+
+async def post_settings(request: web.Request) -> web.Response:
+    """Set several."""
+    body = await _body(request)
+    if not isinstance(body, dict):
+        raise web.HTTPBadRequest(text="settings are an object")
+    _change(service_of(request).user, body)
+    return web.Response()
+
+
+async def post_setting(request: web.Request) -> web.Response:
+    """Set one."""
+    _change(service_of(request).user, {request.match_info["id"]: await _body(request)})
+    return web.Response()
+
+
+async def users(_request: web.Request) -> web.Response:
+    """There is one user, whose data is here."""
+    return web.json_response({"storage": "server", "migrated": True})
+
+
+def _settings(user: UserFiles) -> JsonObject:
+    try:
+        data = loads(user.read(SETTINGS) or b"{}", source=SETTINGS)
+    except InputError:
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _change(user: UserFiles, changes: JsonObject) -> None:
+    user.write(SETTINGS, canonical({**_settings(user), **changes}))
+
+
+async def _body(request: web.Request) -> Json:
+    try:
+        return await json_body(request)
+    except InputError as error:
+        raise web.HTTPBadRequest(text=str(error)) from None
+
+
+def _name(request: web.Request, field: str) -> str:
+    """A name from one segment of the path, in which slashes were encoded."""
+    name = request.match_info[field]
+    if not name:
+        raise web.HTTPBadRequest
+    return name
+
+
+def _flag(request: web.Request, name: str) -> bool:
+    return request.query.get(name, "").lower() in _TRUE
+
+
+def _facts(user: UserFiles, name: str, shown: str) -> Json:
+    path: Path = user.path(name)
+    stat = path.stat()
+    facts = {"path": shown, "size": stat.st_size, "modified": int(stat.st_mtime * 1000)}
+    return cast("Json", facts | {"created": int(stat.st_ctime * 1000)})

@@ -1,0 +1,63 @@
+"""Bytes of users' files on their way out: one function for all of them, whoever made the file.
+
+Pictures of a few raster formats are shown by browsers; anything else is a download, whatever it calls itself. Nothing that
+is served may run script in this origin.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from aiohttp import web
+
+from nodes.folders import Folders
+
+SHOWN: Final = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+    ".avif": "image/avif",
+}
+
+
+def found(folders: Folders, folder: str, name: str) -> Path | None:
+    """The regular file of that name in that folder, if no link leads out of the folder."""
+    path = folders.find(folder, name)
+    if path is None:
+        return None
+    real = path.resolve()
+    roots = [root.resolve() for kind in ("input", "output", "temp") for root in folders.roots.get(kind, ())]
+    return path if real.is_file() and any(real.is_relative_to(root) for root in roots) else None
+
+
+def served(path: Path, name: str) -> web.FileResponse:
+    """The file, with ranges and validators; `name` is what a download is called."""
+    kind = SHOWN.get(path.suffix.lower())
+    label = os.path.basename(name)
+    response = web.FileResponse(path, headers=_headers("inline" if kind else "attachment", label))
+    response.content_type = kind or "application/octet-stream"
+    return response
+
+
+def picture(content: bytes, kind: str, name: str) -> web.Response:
+    """A picture made for this answer."""
+    return web.Response(body=content, content_type=kind, headers=_headers("inline", os.path.basename(name)))
+
+
+def _headers(disposition: str, label: str) -> dict[str, str]:
+    ascii_label = "".join(one if one.isascii() and one.isprintable() and one not in '"\\' else "_" for one in label)
+    shown = f'filename="{ascii_label}"'
+    if ascii_label != label:
+        shown += f"; filename*=UTF-8''{quote(label)}"
+    prefix = "" if disposition == "inline" else "attachment; "
+    return {
+        "Content-Disposition": prefix + shown,
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }

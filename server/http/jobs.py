@@ -1,0 +1,247 @@
+"""Our API of jobs: submit, list, look, cancel, retry, move, fetch what came out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import uuid
+from typing import Final, cast, get_args
+
+from aiohttp import web
+
+from graph.comfyui.recognise import recognise
+from graph.errors import InputError
+from graph.json import Json, JsonObject
+from server.http.bodies import Schema, conforming, json_body, object_body, whole_number
+from server.http.checking import requested
+from server.http.files import found, served
+from server.http.problems import ProblemError
+from server.http.service import Service, service_of
+from server.jobs.job import ENDS, Accepted, Job, JobEvent, State, Submission
+from server.jobs.request import JobRequest
+from server.worker.hub import Dropped, nobody
+from server.worker.telling import problem
+
+_TEXT: Final[Schema] = {"type": "string", "maxLength": 200, "pattern": "^[^\\u0000-\\u001f]*$"}
+_PRIORITY: Final[Schema] = {"type": "number", "minimum": -1e9, "maximum": 1e9}
+_ORDER: Final[Schema] = {
+    "number": _PRIORITY | {"description": "place in the queue; lower runs first"},
+    "front": {"type": "boolean", "description": "before all that wait"},
+    "client": _TEXT | {"description": "who asks; events can be had by it"},
+}
+PARAMETERS: Final[Schema] = {"type": "object", "description": "values of the workflow's parameters, by name"}
+SUBMIT: Final[Schema] = {
+    "type": "object",
+    "required": ["workflow"],
+    "additionalProperties": False,
+    "properties": {
+        "workflow": {"type": "object", "description": "a workflow of any form: ours, ComfyUI's canvas or API prompt"},
+        "parameters": PARAMETERS,
+        "targets": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 20_000},
+        "scope": _TEXT | {"description": "names the workflow across runs, so that reasons can compare with the last"},
+        **_ORDER,
+    },
+}
+RUN: Final[Schema] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {"parameters": PARAMETERS, **_ORDER},
+}
+MOVE: Final[Schema] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {"number": _PRIORITY, "front": {"const": True}},
+    "minProperties": 1,
+    "maxProperties": 1,
+}
+LONGEST_WAIT: Final = 600
+
+
+async def submit(request: web.Request) -> web.Response:
+    """Accept a job: once answered with 202, no crash loses it. `?wait=SECONDS` answers 200 with the ended job instead."""
+    service = service_of(request)
+    data = await json_body(request)
+    if isinstance(data, dict) and "workflow" not in data:
+        with contextlib.suppress(InputError):
+            recognise(data)
+            data = {"workflow": data}
+    body = conforming(data, SUBMIT)
+    targets = cast("list[str] | None", body.get("targets"))
+    parameters = cast("JsonObject", body.get("parameters", {}))
+    wanted, problems = await asyncio.to_thread(
+        requested,
+        body["workflow"],
+        parameters,
+        targets,
+        str(body.get("scope", "")),
+        service.catalogue,
+        service.folders,
+    )
+    accepted = await keep(request, wanted, body)
+    return await answer(request, accepted, [problem(one) for one in problems])
+
+
+async def keep(request: web.Request, wanted: JobRequest, body: JsonObject) -> Accepted:
+    """Commit the job and wake the workers. `Idempotency-Key` makes a repeated submission the same job."""
+    service = service_of(request)
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not 1 <= len(key) <= 200:
+        raise ProblemError(400, "idempotency_key", "an idempotency key has 1 to 200 characters")
+    submission = Submission(
+        id=uuid.uuid4().hex,
+        request=wanted.to_text(),
+        fingerprint=hashlib.blake2b(wanted.fingerprint(), digest_size=16).hexdigest(),
+        client=cast("str | None", body.get("client")),
+        number=None if body.get("number") is None else float(cast("float", body["number"])),
+        front=body.get("front") is True,
+        key=key,
+    )
+    accepted = await service.desk.do(service.desk.store.accept, submission)
+    service.crew.wake()
+    return accepted
+
+
+async def answer(request: web.Request, accepted: Accepted, warnings: list[JsonObject]) -> web.Response:
+    """What a submission is answered with: at once, or when the job has ended."""
+    wait = whole_number(request, "wait", 0, most=LONGEST_WAIT)
+    job = await ended_within(service_of(request), accepted.id, wait) if wait else None
+    if job is None:
+        job = await known(request, accepted.id)
+    shown = show(job) | {"warnings": cast("Json", warnings)}
+    status = 202 if job.state not in ENDS and accepted.new else 200
+    return web.json_response(shown, status=status, headers={"Location": f"/api/v1/jobs/{job.id}"})
+
+
+async def ended_within(service: Service, job: str, seconds: float) -> Job | None:
+    """The job when it has ended; None when the time is up first."""
+
+    def wanted(one: str, _client: str | None) -> bool:
+        return one == job
+
+    with contextlib.suppress(TimeoutError, Dropped), service.hub.listening(wanted, nobody) as listener:
+        async with asyncio.timeout(seconds):
+            found_job = await service.desk.do(service.desk.store.job, job)
+            while found_job is not None and found_job.state not in ENDS:
+                notice = await listener.next()
+                if isinstance(notice, JobEvent) and notice.type in ENDS:
+                    found_job = await service.desk.do(service.desk.store.job, job)
+            return found_job
+    return None
+
+
+async def known(request: web.Request, job: str | None = None) -> Job:
+    """The job of this request. Raises ProblemError (404)."""
+    service = service_of(request)
+    name = job or request.match_info["id"]
+    found_job = await service.desk.do(service.desk.store.job, name)
+    if found_job is None:
+        raise ProblemError(404, "unknown_job", f"there is no job {name[:80]!r}")
+    return found_job
+
+
+async def list_jobs(request: web.Request) -> web.Response:
+    """Jobs, the latest first. `?state=a,b` chooses, `?limit=` and `?before=` page."""
+    service = service_of(request)
+    states = [one for one in request.query.get("state", "").split(",") if one] or list(get_args(State))
+    unknown = [one for one in states if one not in get_args(State)]
+    if unknown:
+        raise ProblemError(400, "query", f"there is no state {unknown[0][:40]!r}: {', '.join(get_args(State))}")
+    limit = whole_number(request, "limit", 50, least=1, most=500)
+    before = whole_number(request, "before", 0) or None
+    jobs = await service.desk.do(service.desk.store.newest, cast("list[State]", states), limit=limit, before=before)
+    following = jobs[-1].position if len(jobs) == limit else None
+    counts = await service.desk.do(service.desk.store.counts)
+    return web.json_response({"jobs": [show(one) for one in jobs], "next": following, "counts": counts})
+
+
+async def get_job(request: web.Request) -> web.Response:
+    """One job: its state, and what came out or went wrong. `?wait=SECONDS` waits for its end."""
+    job = await known(request)
+    wait = whole_number(request, "wait", 0, most=LONGEST_WAIT)
+    ended = await ended_within(service_of(request), job.id, wait) if wait else None
+    return web.json_response(show(ended or job))
+
+
+async def cancel(request: web.Request) -> web.Response:
+    """End a job: at once if it waits, within a step if it runs. Repeating it, or a job that has ended, changes nothing."""
+    job = await known(request)
+    await service_of(request).crew.cancel(job.id)
+    return web.json_response(show(await known(request)), status=202)
+
+
+async def retry(request: web.Request) -> web.Response:
+    """Submit the same request anew, as a job of its own."""
+    service = service_of(request)
+    job = await known(request)
+    text = await service.desk.do(service.desk.store.request, job.id) or ""
+    again = Submission(uuid.uuid4().hex, text, f"retry of {job.id} {uuid.uuid4().hex}", client=job.client)
+    accepted = await service.desk.do(service.desk.store.accept, again)
+    service.crew.wake()
+    return await answer(request, accepted, [])
+
+
+async def move(request: web.Request) -> web.Response:
+    """Give a waiting job another place in the queue."""
+    service = service_of(request)
+    body = await object_body(request, MOVE)
+    job = await known(request)
+    number = None if "front" in body else float(cast("float", body["number"]))
+    if not await service.desk.do(service.desk.store.renumber, job.id, number):
+        raise ProblemError(409, "job_not_waiting", f"the job is {job.state}; only waiting jobs can be moved")
+    return web.json_response(show(await known(request)))
+
+
+async def list_outputs(request: web.Request) -> web.Response:
+    """The files a job has saved, with where to fetch each."""
+    return web.json_response(outputs(await known(request)))
+
+
+async def get_output(request: web.Request) -> web.StreamResponse:
+    """One file a job has saved, by its number in the list. Ranges and validators are understood."""
+    job = await known(request)
+    text = request.match_info["number"]
+    listed = outputs(job)
+    if not (text.isascii() and text.isdecimal() and len(text) < 6 and int(text) < len(listed)):
+        raise ProblemError(404, "unknown_output", f"the job has {len(listed)} outputs, numbered from 0")
+    one = listed[int(text)]
+    path = found(service_of(request).folders, str(one["folder"]), str(one["name"]))
+    if path is None:
+        raise ProblemError(404, "output_gone", f"the file {one['name']!r} is not there any more")
+    return served(path, str(one["name"]))
+
+
+def outputs(job: Job) -> list[JsonObject]:
+    """The files of a job in a stable order."""
+    by_node = cast("dict[str, JsonObject]", job.result.get("outputs", {}))
+    listed: list[JsonObject] = []
+    for node, output in by_node.items():
+        for file in cast("list[JsonObject]", output.get("files", [])):
+            listed.append({"node": node, **file, "url": f"/api/v1/jobs/{job.id}/outputs/{len(listed)}"})
+    return listed
+
+
+def show(job: Job) -> JsonObject:
+    """A job as our API tells of it. Times are seconds since 1970."""
+    texts = {
+        node: output["text"]
+        for node, output in cast("dict[str, JsonObject]", job.result.get("outputs", {})).items()
+        if "text" in output
+    }
+    return {
+        "id": job.id,
+        "state": job.state,
+        "number": job.number,
+        "client": job.client,
+        "attempts": job.attempts,
+        "cancelling": job.cancelling,
+        "created": job.created,
+        "started": job.started,
+        "finished": job.finished,
+        "seconds": job.result.get("seconds"),
+        "nodes": job.result.get("nodes"),
+        "outputs": cast("Json", outputs(job)),
+        "texts": cast("Json", texts),
+        "error": job.result.get("error"),
+        "events": f"/api/v1/jobs/{job.id}/events",
+    }

@@ -1,0 +1,77 @@
+"""What can be said without running anything: the node types, the models, and of a workflow whether it is sound, how it
+reads in another form, and what of it would run."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+
+from aiohttp import web
+
+from graph.comfyui.imported import Imported
+from graph.errors import errors_only
+from graph.json import Json
+from graph.spec import to_json
+from server.cli.convert import converted
+from server.cli.plan import summary
+from server.cli.prepare import Request, prepare
+from server.http.bodies import json_body
+from server.http.checking import check, read
+from server.http.problems import ProblemError
+from server.http.service import service_of
+from server.workspace import Computing
+
+
+async def list_nodes(request: web.Request) -> web.Response:
+    """Every node type's declaration."""
+    return web.json_response([to_json(spec) for spec in service_of(request).catalogue.values()])
+
+
+async def describe_node(request: web.Request) -> web.Response:
+    """One node type's declaration."""
+    spec = service_of(request).catalogue.get(request.match_info["type"])
+    if spec is None:
+        raise ProblemError(404, "unknown_type", f"there is no node type {request.match_info['type']!r}")
+    return web.json_response(to_json(spec))
+
+
+async def list_models(request: web.Request) -> web.Response:
+    """Model files by folder."""
+    folders = service_of(request).folders
+    found = await asyncio.to_thread(lambda: {kind: list(folders.names(kind)) for kind in folders.roots})
+    return web.json_response(found)
+
+
+async def validate(request: web.Request) -> web.Response:
+    """Every problem of the workflow in the body, of any form."""
+    service = service_of(request)
+    source = await _source(request)
+    found = check(source.document, source.problems, service.catalogue, service.folders).problems
+    return web.json_response({"valid": not errors_only(found), "problems": [asdict(one) for one in found]})
+
+
+async def convert(request: web.Request) -> web.Response:
+    """The workflow in the body in another form: latentgraph, comfyui or comfyui-api."""
+    form = request.match_info["form"]
+    if form not in ("latentgraph", "comfyui", "comfyui-api"):
+        raise ProblemError(404, "unknown_form", f"there is no form {form!r}: latentgraph, comfyui, comfyui-api")
+    source = await _source(request)
+    document = converted(source.document, form, service_of(request).catalogue)
+    return web.json_response({"document": document, "problems": [asdict(one) for one in source.problems]})
+
+
+async def plan(request: web.Request) -> web.Response:
+    """What would run, and why. `?scope=` names the workflow whose last run is compared with, `?precision=` as in a run."""
+    source = await _source(request)
+    service = service_of(request)
+    wanted = Request(source.document, request.query.get("scope", ""), source.problems)
+    how = Computing(precision=request.query.get("precision", "auto"))
+    prepared = await asyncio.to_thread(prepare, wanted, service.catalogue, service.workspace, service.view, how)
+    return web.json_response(summary(prepared.plan))
+
+
+async def _source(request: web.Request) -> Imported:
+    data: Json = await json_body(request)
+    if isinstance(data, dict) and data.keys() == {"workflow"}:
+        data = data["workflow"]
+    return read(data, service_of(request).catalogue)

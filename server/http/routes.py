@@ -1,0 +1,100 @@
+"""A route as a declaration: where it is, what answers, what it takes. The application and its OpenAPI document are both
+made from a list of these."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from aiohttp import web
+
+from graph.json import Json, JsonObject
+from graph.version import __version__
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_PROBLEM: Final[JsonObject] = {
+    "type": "object",
+    "required": ["status", "code", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "stable"},
+        "detail": {"type": "string"},
+        "problems": {"type": "array", "items": {"type": "object"}},
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`summary` is the first sentence of the handler's docstring. `query` and `headers` are optional fields by name, with
+    what they mean; `body` is the schema of a JSON body; `status` is the usual answer."""
+
+    method: str
+    path: str
+    handler: Handler
+    body: JsonObject | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: int = 200
+
+
+def added(app: web.Application, routes: Iterable[Route]) -> None:
+    """Answer these routes."""
+    for route in routes:
+        app.router.add_route(route.method, route.path, route.handler)
+
+
+def document(routes: Iterable[Route], more: Mapping[str, JsonObject]) -> JsonObject:
+    """The OpenAPI 3.1 document. `more` are further POST operations by path (the saved workflows)."""
+    paths: dict[str, JsonObject] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    for path, operation in more.items():
+        paths.setdefault(path, {})["post"] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "latentgraph", "version": __version__, "license": {"name": "Apache-2.0"}},
+        "paths": {path: one for path, one in paths.items()},  # noqa: C416 - widens the type
+        "components": {"schemas": {"Problem": _PROBLEM}},
+    }
+
+
+def json_body(schema: JsonObject, *, required: bool = True) -> JsonObject:
+    """A JSON request body."""
+    return {"required": required, "content": {"application/json": {"schema": schema}}}
+
+
+def answers(status: int) -> JsonObject:
+    """The usual answer, and how everything else is told."""
+    told: JsonObject = {"$ref": "#/components/schemas/Problem"}
+    wrong: JsonObject = {"description": "What went wrong.", "content": {"application/problem+json": {"schema": told}}}
+    return {str(status): {"description": "As asked."}, "default": wrong}
+
+
+def _operation(route: Route) -> JsonObject:
+    text = inspect.getdoc(route.handler) or ""
+    summary, _, description = text.replace("\n", " ").partition(". ")
+    named = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
+    parameters: list[Json] = [
+        {"name": name.partition(":")[0], "in": "path", "required": True, "schema": {"type": "string"}} for name in named
+    ]
+    for place, fields in (("query", route.query), ("header", route.headers)):
+        parameters += [
+            {"name": name, "in": place, "description": meaning, "schema": {"type": "string"}}
+            for name, meaning in fields.items()
+        ]
+    operation: JsonObject = {
+        "operationId": getattr(route.handler, "__name__", route.path),
+        "summary": summary.rstrip("."),
+        "parameters": parameters,
+        "responses": answers(route.status),
+    }
+    if description:
+        operation["description"] = description
+    if route.body is not None:
+        operation["requestBody"] = json_body(route.body)
+    return operation

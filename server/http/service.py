@@ -1,0 +1,50 @@
+"""What handlers work with: made once, never changed, found in the application under one key."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from graph.cache.entry import View
+from graph.spec import NodeSpec
+from nodes.folders import Folders
+from server.http.user_files import UserFiles
+from server.jobs.desk import Desk
+from server.worker.crew import Crew
+from server.worker.hub import Hub
+from server.workspace import Workspace
+
+MAX_BODY: Final = 64 * 2**20
+MAX_UPLOAD: Final = 100 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """`view` answers what the cache has; `workflows` are the folders of saved workflows, the user's own first; `decoding`
+    bounds how many pictures are decoded at once, each in a process of its own."""
+
+    catalogue: Mapping[str, NodeSpec]
+    workspace: Workspace
+    view: View
+    desk: Desk
+    hub: Hub
+    crew: Crew
+    user: UserFiles
+    workflows: tuple[Path, ...]
+    decoding: asyncio.Semaphore
+
+    @property
+    def folders(self) -> Folders:
+        return self.workspace.folders
+
+
+SERVICE: Final = web.AppKey("service", Service)
+
+
+def service_of(request: web.Request) -> Service:
+    return request.app[SERVICE]

@@ -1,0 +1,71 @@
+"""The whole service at work: store, workers and application, opened in order and closed in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from graph.spec import NodeSpec
+from graph.values import Values
+from server.http.app import create_app
+from server.http.security import Doorkeeper
+from server.http.service import Service
+from server.http.user_files import UserFiles
+from server.jobs.desk import Desk
+from server.jobs.store import Limits
+from server.worker.crew import Crew
+from server.worker.hub import Hub
+from server.workspace import Workspace
+
+PACKAGED: Final = Path(__file__).parent.parent.parent / "workflows"
+"""The workflows that ship with the package."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a service is made of: `user` holds the jobs and what clients keep; `workers` are commands by device name."""
+
+    catalogue: Mapping[str, NodeSpec]
+    workspace: Workspace
+    user: Path
+    workers: Mapping[str, Sequence[str]]
+    limits: Limits = field(default_factory=Limits)
+
+
+@contextlib.asynccontextmanager
+async def serving(setup: Setup, listening: socket.socket) -> AsyncIterator[Service]:
+    """While this is open the socket is answered and jobs run. Raises StoreError if the jobs cannot be kept."""
+    hub = Hub(asyncio.get_running_loop())
+    with Desk(setup.user, hub.publish_from_thread, setup.limits) as desk:
+        counts = await desk.do(desk.store.counts)
+        hub.remaining = counts.get("queued", 0) + counts.get("running", 0)
+        crew = Crew(setup.workers, desk, hub)
+        mine = UserFiles(setup.user / "default")
+        service = Service(
+            catalogue=setup.catalogue,
+            workspace=setup.workspace,
+            view=setup.workspace.cache(Values()),
+            desk=desk,
+            hub=hub,
+            crew=crew,
+            user=mine,
+            workflows=(mine.root / "workflows", PACKAGED),
+            decoding=asyncio.Semaphore(2),
+        )
+        runner = web.AppRunner(
+            create_app(service, Doorkeeper(listening.getsockname()[1])), access_log=None, shutdown_timeout=2.0
+        )
+        await runner.setup()
+        try:
+            await web.SockSite(runner, listening).start()
+            async with crew.at_work():
+                yield service
+        finally:
+            await runner.cleanup()

@@ -1,0 +1,129 @@
+"""What happens to jobs, as it happens: over a WebSocket, as server-sent events, or as a list of what was kept.
+
+A kept event has a sequence number within its job; who comes back says the last one seen and misses nothing. Progress has
+none: it is told to who listens and forgotten. A client that reads too slowly is let go, and comes back the same way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from graph.json import JsonObject
+from server.http.bodies import whole_number
+from server.http.jobs import known
+from server.http.problems import ProblemError
+from server.http.service import Service, service_of
+from server.jobs.job import ENDS, JobEvent
+from server.worker.frames import pack
+from server.worker.hub import Dropped, Notice, Passing, Wanted
+
+
+async def job_events(request: web.Request) -> web.StreamResponse:
+    """What happened to a job after `?after=` (or `Last-Event-ID`): a list, or with `Accept: text/event-stream` a stream
+    that goes on to the end of the job."""
+    job = await known(request)
+    service = service_of(request)
+    last = request.headers.get("Last-Event-ID", "")
+    after = whole_number(request, "after", int(last) if last.isascii() and last.isdecimal() and len(last) < 10 else 0)
+    if "text/event-stream" not in request.headers.get("Accept", ""):
+        events = await service.desk.do(service.desk.store.events, job.id, after=after)
+        return web.json_response({"events": [told(one) for one in events]})
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
+    await response.prepare(request)
+    with contextlib.suppress(Dropped, ConnectionResetError):
+        async for notice in followed(service, job.id, after):
+            await response.write(_as_sse(notice))
+    return response
+
+
+async def event_socket(request: web.Request) -> web.WebSocketResponse:
+    """Events as JSON messages. `?job=ID` follows one job, from the beginning or `&after=N`; `?client=` those of one
+    client; neither, all. Progress with a preview is a binary message: two lengths (4 bytes each, big-endian), JSON, picture.
+    """
+    service = service_of(request)
+    job = request.query.get("job")
+    after = whole_number(request, "after", 0)
+    if job is not None:
+        await known(request, job)
+    elif "after" in request.query:
+        raise ProblemError(400, "query", "after= goes with job=: sequence numbers count within a job")
+    socket = web.WebSocketResponse(heartbeat=30, max_msg_size=65536)
+    await socket.prepare(request)
+    client = request.query.get("client")
+    notices = followed(service, job, after) if job else passing(service, lambda _job, one: client in (None, one))
+    sending = asyncio.create_task(_send_all(socket, notices))
+    async for message in socket:
+        if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+            await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"nothing is to be sent here")
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    return socket
+
+
+async def followed(service: Service, job: str, after: int) -> AsyncIterator[Notice]:
+    """Everything of one job after a sequence number: what was kept, then what happens, without gap or repeat."""
+
+    def wanted(one: str, _client: str | None) -> bool:
+        return one == job
+
+    with service.hub.listening(wanted, wanted) as listener:
+        for event in await service.desk.do(service.desk.store.events, job, after=after):
+            yield event
+            after = event.sequence
+            if event.type in ENDS:
+                return
+        while True:
+            notice = await listener.next()
+            if isinstance(notice, JobEvent):
+                if notice.sequence <= after:
+                    continue
+                after = notice.sequence
+            yield notice
+            if isinstance(notice, JobEvent) and notice.type in ENDS:
+                return
+
+
+async def passing(service: Service, wanted: Wanted) -> AsyncIterator[Notice]:
+    """Everything from now on."""
+    with service.hub.listening(wanted, wanted) as listener:
+        while True:
+            yield await listener.next()
+
+
+def told(notice: Notice) -> JsonObject:
+    """A notice as a client reads it."""
+    if isinstance(notice, Passing):
+        return {"type": "progress", "job": notice.job, "data": notice.data}
+    return {
+        "type": notice.type,
+        "job": notice.job,
+        "sequence": notice.sequence,
+        "time": notice.time,
+        "data": notice.data,
+    }
+
+
+async def _send_all(socket: web.WebSocketResponse, notices: AsyncIterator[Notice]) -> None:
+    code = WSCloseCode.OK
+    try:
+        async for notice in notices:
+            if isinstance(notice, Passing) and notice.picture:
+                await socket.send_bytes(pack(told(notice), notice.picture))
+            else:
+                await socket.send_str(json.dumps(told(notice)))
+    except Dropped:
+        code = WSCloseCode.TRY_AGAIN_LATER
+    except ConnectionResetError:
+        return
+    await socket.close(code=code)
+
+
+def _as_sse(notice: Notice) -> bytes:
+    number = f"id: {notice.sequence}\n" if isinstance(notice, JobEvent) else ""
+    word = notice.type if isinstance(notice, JobEvent) else "progress"
+    return f"{number}event: {word}\ndata: {json.dumps(told(notice))}\n\n".encode()

@@ -1,0 +1,114 @@
+"""Saved workflows: each file is an endpoint, and its parameters are the fields of its body."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final, cast
+
+from aiohttp import web
+
+from graph.comfyui.imported import Imported
+from graph.comfyui.read import import_workflow
+from graph.document import to_json
+from graph.errors import InputError
+from graph.json import Json, JsonObject, loads
+from graph.spec import Choice, FileChoice, Input, NodeSpec, Number, Text, Toggle
+from server.cli.parameters import flags
+from server.http.bodies import object_body
+from server.http.checking import requested
+from server.http.jobs import RUN, answer, keep
+from server.http.problems import ProblemError
+from server.http.service import Service, service_of
+from server.worker.telling import problem
+
+MOST_FILES: Final = 2000
+
+
+async def list_workflows(request: web.Request) -> web.Response:
+    """The names of the saved workflows."""
+    return web.json_response(sorted(await asyncio.to_thread(saved, service_of(request))))
+
+
+async def get_workflow(request: web.Request) -> web.Response:
+    """One saved workflow: the document, and the schema of its parameters."""
+    service = service_of(request)
+    imported = await asyncio.to_thread(_read, request)
+    schema = parameter_schema(imported, service.catalogue)
+    return web.json_response({"document": to_json(imported.document), "parameters": schema})
+
+
+async def run_workflow(request: web.Request) -> web.Response:
+    """Submit a saved workflow with values for its parameters. Otherwise as a submission of a job."""
+    service = service_of(request)
+    body = await object_body(request, RUN)
+    name = request.match_info["name"]
+    document = to_json((await asyncio.to_thread(_read, request)).document)
+    parameters = cast("JsonObject", body.get("parameters", {}))
+    wanted, problems = await asyncio.to_thread(
+        requested, document, parameters, None, f"workflow {name}", service.catalogue, service.folders
+    )
+    accepted = await keep(request, wanted, body)
+    return await answer(request, accepted, [problem(one) for one in problems])
+
+
+def saved(service: Service) -> Mapping[str, Path]:
+    """Workflow files by name; the user's own hide ours of the same name."""
+    found: dict[str, Path] = {}
+    for folder in service.workflows:
+        for path in sorted(folder.glob("**/*.json"))[:MOST_FILES]:
+            inside = path.resolve().is_relative_to(folder.resolve())
+            if inside and path.is_file():
+                found.setdefault(path.relative_to(folder).with_suffix("").as_posix(), path)
+    return found
+
+
+def read_saved(service: Service) -> Iterator[tuple[str, Imported]]:
+    """Every saved workflow that can be read."""
+    for name, path in sorted(saved(service).items()):
+        try:
+            yield name, import_workflow(loads(path.read_bytes(), source=name), service.catalogue)
+        except (OSError, InputError):
+            continue  # listed by its name; asking for it says what is wrong
+
+
+def parameter_schema(imported: Imported, catalogue: Mapping[str, NodeSpec]) -> JsonObject:
+    """The JSON Schema of a workflow's parameters, from the inputs they are bound to."""
+    properties: JsonObject = {}
+    for flag in flags(imported.document, catalogue):
+        schema = _input_schema(flag.port)
+        described = flag.parameter.help or (flag.port.tooltip if flag.port else None)
+        if described:
+            schema["description"] = described
+        if flag.value is not None:
+            schema["default"] = flag.value
+        properties[flag.parameter.name] = schema
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _input_schema(port: Input | None) -> JsonObject:
+    match port.widget if port else None:
+        case Number() as number:
+            limits: JsonObject = {"minimum": number.minimum, "maximum": number.maximum}
+            kind: JsonObject = {"type": "integer" if number.kind == "INT" else "number"}
+            bounded = kind | {name: value for name, value in limits.items() if value is not None}
+            return {"anyOf": [bounded, {"const": "random"}]} if number.seed else bounded
+        case Text():
+            return {"type": "string"}
+        case Toggle():
+            return {"type": "boolean"}
+        case Choice() as choice:
+            return {"type": "string", "enum": cast("list[Json]", list(choice.options))}
+        case FileChoice() as file:
+            return {"type": "string", "description": f"a file of the folder {file.folder}"}
+    return {}
+
+
+def _read(request: web.Request) -> Imported:
+    service = service_of(request)
+    name = request.match_info["name"]
+    path = saved(service).get(name)
+    if path is None:
+        raise ProblemError(404, "unknown_workflow", f"there is no workflow {name[:80]!r}")
+    return import_workflow(loads(path.read_bytes(), source=name), service.catalogue)
