@@ -52,18 +52,11 @@ class Workspace:
     """Folders, cache and history of one process. A context manager: leaving it writes what is queued for the disk."""
 
     def __init__(self, places: Places) -> None:
-        self.cache_folder = places.cache or default_cache_folder()
+        self.cache_folder = cache_folder(places)
         self.index = Index(self.cache_folder / "index.sqlite")
         known = _known_digests(self.index)
         self._digests_saved = set(known)
-        self.folders: Folders = standard_folders(
-            Path.cwd(),
-            models=places.models,
-            inputs=places.inputs,
-            outputs=places.output,
-            temp=self.cache_folder / "temp",
-            digests=Digests(known),
-        )
+        self.folders = folders_of(places, Digests(known))
         self.budget = Budget(_memory_limit())
         self.history: History = DiskHistory(self.index)
         self._disk: DiskStore | None = None
@@ -111,17 +104,31 @@ class Workspace:
             self._disk = None
 
 
+def folders_of(places: Places, digests: Digests | None = None) -> Folders:
+    """The folders of these places. Creates nothing, and opens no cache."""
+    return standard_folders(
+        Path.cwd(),
+        models=places.models,
+        inputs=places.inputs,
+        outputs=places.output,
+        temp=cache_folder(places) / "temp",
+        digests=digests,
+    )
+
+
+def cache_folder(places: Places) -> Path:
+    """The chosen folder, else `$XDG_CACHE_HOME/latentgraph` or `~/.cache/latentgraph`."""
+    if places.cache is not None:
+        return places.cache
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "latentgraph"
+
+
 def _known_digests(index: Index) -> dict[str, str]:
     """The digests of files by identity; none from an index that cannot be read."""
     try:
         return {str(identity): str(digest) for identity, digest in index.rows("SELECT * FROM digests")}
     except sqlite3.Error:
         return {}
-
-
-def default_cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/latentgraph`, or `~/.cache/latentgraph`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "latentgraph"
 
 
 def _memory_limit() -> int:

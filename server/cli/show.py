@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,13 +12,12 @@ from graph.bind import bind
 from graph.comfyui.object_info import object_info
 from graph.errors import InputError, Problem, errors_only, nearest
 from graph.flatten import flatten
-from graph.spec import Choice, Input, Missing, NodeSpec, Number, to_json
+from graph.spec import Catalogue, Choice, Input, Missing, NodeSpec, Number, to_json
 from graph.values import Values
 from nodes.catalogue import load_catalogue
-from nodes.folders import standard_folders
 from server.cli.options import add_places, places
 from server.cli.source import read_source
-from server.workspace import Workspace
+from server.workspace import Workspace, folders_of
 
 
 def validate(arguments: Sequence[str]) -> int:
@@ -29,8 +28,7 @@ def validate(arguments: Sequence[str]) -> int:
     add_places(parser)
     options = parser.parse_args(arguments)
     catalogue = load_catalogue()
-    where = places(options)
-    folders = standard_folders(Path.cwd(), models=where.models, inputs=where.inputs, outputs=where.output)
+    folders = folders_of(places(options))
     nodes = 0
     try:
         source = read_source(options.file, catalogue)
@@ -56,15 +54,14 @@ def nodes(arguments: Sequence[str]) -> int:
     parser.add_argument("--comfyui", action="store_true", help="print them in the shape of ComfyUI's object_info")
     add_places(parser)
     options = parser.parse_args(arguments)
-    catalogue: Mapping[str, NodeSpec] = load_catalogue()
+    catalogue: Catalogue = load_catalogue()
     if options.type is not None:
         if options.type not in catalogue:
             hint = nearest(options.type, catalogue)
             raise InputError([Problem("unknown_type", f"there is no node type {options.type!r}", hint=hint)])
         catalogue = {options.type: catalogue[options.type]}
     if options.comfyui:
-        where = places(options)
-        folders = standard_folders(Path.cwd(), models=where.models, inputs=where.inputs, outputs=where.output)
+        folders = folders_of(places(options))
         print(json.dumps({name: object_info(spec, folders) for name, spec in catalogue.items()}, indent=2))
     elif options.json:
         print(json.dumps([to_json(spec) for spec in catalogue.values()], indent=2))
@@ -81,8 +78,7 @@ def models(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_places(parser)
     options = parser.parse_args(arguments)
-    where = places(options)
-    folders = standard_folders(Path.cwd(), models=where.models, inputs=where.inputs, outputs=where.output)
+    folders = folders_of(places(options))
     found = {folder: list(folders.names(folder)) for folder in folders.models}
     if options.json:
         print(json.dumps(found, indent=2))
