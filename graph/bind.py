@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
+from graph.declare import Check
 from graph.document import Link, Node
 from graph.errors import Problem, Severity, errors_only, nearest
 from graph.files import Files
@@ -19,8 +20,6 @@ from graph.flatten import FlatGraph
 from graph.json import Json
 from graph.ports import ANY, accepts
 from graph.spec import Catalogue, Choice, FileChoice, Input, Missing, NodeSpec, Number, Text, Toggle, Widget
-
-Check = Callable[..., "str | None"]
 
 
 @dataclass(frozen=True, slots=True)

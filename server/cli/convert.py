@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from graph.comfyui.export_prompt import export_prompt
@@ -14,7 +14,7 @@ from graph.comfyui.export_ui import export_ui
 from graph.document import Document, to_json
 from graph.errors import InputError, Problem
 from graph.json import Json
-from graph.spec import NodeSpec
+from graph.spec import Catalogue
 from nodes.catalogue import load_catalogue
 from server.cli.source import read_source
 
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def converted(document: Document, form: str, catalogue: Mapping[str, NodeSpec]) -> Json:
+def converted(document: Document, form: str, catalogue: Catalogue) -> Json:
     """The document in another form."""
     match form:
         case "comfyui":

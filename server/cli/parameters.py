@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import argparse
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graph.document import Document, Link, Parameter, with_inputs
 from graph.errors import InputError, Problem, nearest
 from graph.interface import find_input
 from graph.json import Json
-from graph.spec import Choice, FileChoice, Input, Missing, NodeSpec, Number, Text, Toggle
-
-Catalogue = Mapping[str, NodeSpec]
+from graph.spec import Catalogue, Choice, FileChoice, Input, Missing, Number, Text, Toggle
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from graph.errors import Problem
 from graph.flatten import flatten
 from graph.keys import Recipe
 from graph.plan import Plan, plan
-from graph.spec import NodeSpec
+from graph.spec import Catalogue
 from server.cli.parameters import add_flags, apply_flags, apply_settings, flags
 from server.cli.source import read_source
 from server.workspace import Computing, Workspace
@@ -39,7 +39,7 @@ class Prepared:
 
 
 def request(
-    parser: argparse.ArgumentParser, arguments: Sequence[str], catalogue: Mapping[str, NodeSpec]
+    parser: argparse.ArgumentParser, arguments: Sequence[str], catalogue: Catalogue
 ) -> tuple[argparse.Namespace, Request]:
     """Parse a command line whose flags depend on the file it names. Raises InputError; exits on `--help`."""
     known, _ = parser.parse_known_args([one for one in arguments if one not in ("-h", "--help")])
@@ -52,9 +52,7 @@ def request(
     return options, Request(document, str(Path(options.file).absolute()), source.problems)
 
 
-def prepare(
-    request: Request, catalogue: Mapping[str, NodeSpec], workspace: Workspace, view: View, computing: Computing
-) -> Prepared:
+def prepare(request: Request, catalogue: Catalogue, workspace: Workspace, view: View, computing: Computing) -> Prepared:
     """Flatten, bind and plan. Raises InputError with every problem."""
     graph = bind(flatten(request.document, catalogue), catalogue, workspace.folders)
     previous = workspace.history.load(request.scope)

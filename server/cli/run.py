@@ -17,7 +17,7 @@ from graph.errors import Problem
 from graph.events import Event, NodeFailed, Outcome, RunFinished
 from graph.json import JsonObject
 from graph.run import run
-from graph.spec import NodeSpec
+from graph.spec import Catalogue
 from graph.values import Values
 from nodes.catalogue import load_catalogue, load_implementations
 from server.cli.options import add_computing, add_document, add_places, computing, places
@@ -86,7 +86,7 @@ def _node(outcome: Outcome) -> JsonObject:
 def _run(
     wanted: Request,
     prepared: Prepared,
-    catalogue: Mapping[str, NodeSpec],
+    catalogue: Catalogue,
     workspace: Workspace,
     how: Computing,
     watching: Watcher,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from graph.comfyui.imported import Imported
 from graph.comfyui.read import read_workflow
 from graph.errors import InputError, Problem
 from graph.json import MAX_BYTES
-from graph.spec import NodeSpec
+from graph.spec import Catalogue
 
 
-def read_source(path: Path, catalogue: Mapping[str, NodeSpec]) -> Imported:
+def read_source(path: Path, catalogue: Catalogue) -> Imported:
     """Read a file of any form. Raises InputError with every problem."""
     try:
         with open(path, "rb") as file:
