@@ -30,6 +30,7 @@ FILE: Final = Path(__file__).with_name("catalogue.json")
 
 BUILTIN: Final = (
     "nodes.builtin.loaders",
+    "nodes.builtin.part_loaders",
     "nodes.builtin.lora",
     "nodes.builtin.model_patches",
     "nodes.builtin.guidance_patches",

@@ -137,7 +137,7 @@ class Residency:
     @contextmanager
     def _borrow(self, ref: WeightsRef, kind: type[Module]) -> Iterator[Module]:
         placement = self.policy.placement(ref.part, ref.config)
-        key = (ref.digest, ref.part, placement)
+        key = (ref.digest, ref.part, ref.config, ref.rounded_to, placement)
         with self.borrow(key, lambda: weights_bytes(ref, placement), lambda: self._load(ref, placement)) as module:
             if not isinstance(module, kind):
                 raise TypeError(f"{ref.part} of {ref.path.name} is no {kind.__name__}")

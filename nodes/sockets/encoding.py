@@ -265,6 +265,7 @@ def encode_weights(ref: WeightsRef) -> JsonObject:
         "part": str(ref.part),
         "family": ref.config.family,
         "config": write_config(ref.config),
+        "rounded_to": ref.rounded_to,
         "file": file_identity(ref.path),
     }
 
@@ -278,7 +279,8 @@ def decode_weights(data: Json) -> WeightsRef:
     config = read_config({"config": known["config"]}, path.name)
     if config is None:
         raise ValueError("no configuration")
-    return WeightsRef(path, known["digest"], Part(known["part"]), replace(config, family=known["family"]))
+    config = replace(config, family=known["family"])
+    return WeightsRef(path, known["digest"], Part(known["part"]), config, known["rounded_to"])
 
 
 def file_identity(path: Path) -> list[Json] | None:

@@ -6,7 +6,8 @@ cannot tell (noise or velocity prediction) is told by marker tensors or, for SD 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from nodes.diffusion.config import (
@@ -22,14 +23,35 @@ from nodes.diffusion.config import (
 )
 from nodes.weights.errors import WeightsUnknownFamily
 from nodes.weights.files import Header, read_tensors
+from nodes.weights.keymaps import Part
 from nodes.weights.metadata import read_config
 
-_UNET = "model.diffusion_model."
-_FIRST_CONV = f"{_UNET}input_blocks.0.0.weight"
-_LABEL = f"{_UNET}label_emb.0.0.weight"
 _CROSS_ATTENTION = "transformer_blocks.0.attn2.to_k.weight"
-_V_WITNESS = f"{_UNET}output_blocks.11.1.transformer_blocks.0.norm1.bias"
 _V_SPREAD = 0.09  # SD 2.x trained for velocity has a wider bias there than SD 2.x trained for noise
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One way to name the layers that tell U-Nets apart. `witness` is a bias that tells SD 2.x for velocity."""
+
+    prefix: str
+    first_conv: str
+    label: str
+    witness: str
+
+
+_LDM = ("input_blocks.0.0.weight", "label_emb.0.0.weight", "output_blocks.11.1.transformer_blocks.0.norm1.bias")
+_DIFFUSERS = (
+    "conv_in.weight",
+    "add_embedding.linear_1.weight",
+    "up_blocks.3.attentions.2.transformer_blocks.0.norm1.bias",
+)
+DIALECTS: Sequence[Dialect] = (
+    Dialect("model.diffusion_model.", *_LDM),
+    Dialect("diffusion_model.", *_LDM),
+    Dialect("", *_LDM),
+    Dialect("", *_DIFFUSERS),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +75,59 @@ def detect(header: Header) -> ModelConfig:
     carried = read_config(header.metadata, header.path.name)
     if carried is not None:
         return carried
-    seen = _fingerprint(header)
+    dialect = next((one for one in DIALECTS if one.prefix + one.first_conv in header.tensors), DIALECTS[0])
+    seen = _fingerprint(header, dialect)
     for family in FAMILIES:
         if seen == fingerprint_of(family):
-            return _with_prediction(family, header)
+            return _with_prediction(family, header, dialect)
     raise WeightsUnknownFamily(
         f"{header.path.name} is no model that is known here: {_seen(header, seen)}",
         hint="Stable Diffusion 1.x, 2.x and SDXL checkpoints are known, as single .safetensors files with LDM names.",
     )
+
+
+def detect_part(header: Header, part: Part) -> ModelConfig:
+    """The configuration of the model that one part in a file belongs to, as far as the part tells.
+
+    Raises as `detect` does, where the part is a U-Net; `WeightsUnknownFamily` for an unknown text encoder.
+    """
+    carried = read_config(header.metadata, header.path.name)
+    if carried is not None or part is Part.UNET:
+        return detect(header)
+    if part is Part.VAE:
+        return replace(SD15, family="Stable Diffusion")
+    for prefix, suffix in _TOKEN_TABLES:
+        table = header.tensors.get(prefix + suffix)
+        if table is not None and len(table.shape) == 2 and table.shape[1] in _TOWERS:
+            return _of_tower(_TOWERS[table.shape[1]], header)
+    raise WeightsUnknownFamily(
+        f"{header.path.name} is no text encoder that is known here: {_seen(header, None)}",
+        hint="The text encoders of Stable Diffusion 1.x, 2.x and SDXL are known, as .safetensors files.",
+    )
+
+
+_TOKEN_TABLES: Sequence[tuple[str, str]] = (
+    ("", "text_model.embeddings.token_embedding.weight"),
+    ("", "token_embedding.weight"),
+    ("cond_stage_model.transformer.", "text_model.embeddings.token_embedding.weight"),
+    ("cond_stage_model.model.", "token_embedding.weight"),
+)
+_TOWERS: Mapping[int, ModelConfig] = {
+    768: SD15,
+    1024: SD20,
+    1280: SDXL_REFINER,
+}
+"""Width of a text tower, to a family that has it alone."""
+_LAYER = re.compile(r"(?:layers|resblocks)\.(\d+)\.")
+
+
+def _of_tower(family: ModelConfig, header: Header) -> ModelConfig:
+    """The family, its tower as deep as the file has it: diffusers leaves out a last layer that is not used."""
+    depth = 1 + max((int(match[1]) for name in header.tensors if (match := _LAYER.search(name))), default=0)
+    (tower,) = family.text
+    if depth == tower.num_hidden_layers - 1 and tower.layer == -2:
+        tower = replace(tower, num_hidden_layers=depth, layer=-1, projection_dim=None)
+    return replace(family, text=(tower,))
 
 
 def fingerprint_of(config: ModelConfig) -> Fingerprint:
@@ -69,26 +136,27 @@ def fingerprint_of(config: ModelConfig) -> Fingerprint:
     return Fingerprint(unet.in_channels, unet.model_channels, unet.context_dim, unet.adm_in_channels or 0)
 
 
-def _fingerprint(header: Header) -> Fingerprint | None:
-    first = header.tensors.get(_FIRST_CONV)
+def _fingerprint(header: Header, dialect: Dialect) -> Fingerprint | None:
+    first = header.tensors.get(dialect.prefix + dialect.first_conv)
     if first is None or len(first.shape) != 4:
         return None
     contexts = [
         entry.shape[1]
         for name, entry in header.tensors.items()
-        if name.startswith(_UNET) and name.endswith(_CROSS_ATTENTION) and len(entry.shape) == 2
+        if name.startswith(dialect.prefix) and name.endswith(_CROSS_ATTENTION) and len(entry.shape) == 2
     ]
-    label = header.tensors.get(_LABEL)
+    label = header.tensors.get(dialect.prefix + dialect.label)
     label_width = label.shape[1] if label is not None and len(label.shape) == 2 else 0
     return Fingerprint(first.shape[1], first.shape[0], contexts[0] if contexts else 0, label_width)
 
 
-def _with_prediction(family: ModelConfig, header: Header) -> ModelConfig:
+def _with_prediction(family: ModelConfig, header: Header, dialect: Dialect) -> ModelConfig:
+    witness_key = dialect.prefix + dialect.witness
     if "v_pred" in header.tensors:
         schedule = replace(family.schedule, prediction="v", zero_terminal_snr="ztsnr" in header.tensors)
         return replace(family, schedule=schedule)
-    if family is SD20 and _V_WITNESS in header.tensors:
-        witness = read_tensors(header, [_V_WITNESS])[_V_WITNESS].float()
+    if family is SD20 and witness_key in header.tensors:
+        witness = read_tensors(header, [witness_key])[witness_key].float()
         return SD21_V if float(witness.std()) > _V_SPREAD else SD20
     return family
 

@@ -7,11 +7,14 @@ The networks of `nodes/diffusion` already carry LDM names, so for most parts the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from torch import Tensor
+
+from nodes.diffusion.config import ModelConfig
+from nodes.weights.diffusers_names import OLD_VAE_ATTENTION, unet_name, unet_prefixes, vae_name, vae_prefixes
 
 
 class Part(StrEnum):
@@ -43,10 +46,15 @@ Layout = Callable[[str], Sequence[Source]]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one part is: the prefix of its keys and their layout."""
+    """Where one part is: the prefix of its keys and their layout. `witness` is a key that tells a layout from others."""
 
     prefix: str
     layout: Layout
+    witness: str = ""
+
+    def is_in(self, names: Iterable[str]) -> bool:
+        """Whether a file with tensors of these names has something at this place."""
+        return any(name.startswith(self.prefix + self.witness) for name in names)
 
 
 def same_names(name: str) -> Sequence[Source]:
@@ -88,10 +96,53 @@ _OPENCLIP_ENDS: Mapping[str, str] = {
     "text_model.final_layer_norm.bias": "ln_final.bias",
 }
 
-# For each part, every place it is known to be; a checkpoint has at most one of them.
+
+def diffusers_unet_names(config: ModelConfig) -> Layout:
+    """Diffusers' names for the parameters of a U-Net."""
+    prefixes = unet_prefixes(config.unet)
+    return lambda name: (Source(unet_name(name, prefixes)),)
+
+
+def diffusers_vae_names(config: ModelConfig) -> Layout:
+    """Diffusers' names for the parameters of an autoencoder, of today and of before version 0.17."""
+    prefixes = vae_prefixes(config.vae)
+
+    def layout(name: str) -> Sequence[Source]:
+        today = vae_name(name, prefixes)
+        before = next((today.replace(new, old) for new, old in OLD_VAE_ATTENTION.items() if f".{new}." in today), today)
+        return (Source(today), Source(before))
+
+    return layout
+
+
+def places(part: Part, config: ModelConfig) -> tuple[Place, ...]:
+    """Every place where a part of such a model is known to be, in files with LDM names and in those of diffusers."""
+    alone: Sequence[Place] = _TEXT_ALONE
+    if part is Part.UNET:
+        alone = (Place("", diffusers_unet_names(config), "down_blocks.0.resnets.0.conv1.weight"),)
+    elif part is Part.VAE:
+        alone = (Place("", diffusers_vae_names(config), "decoder.mid_block.resnets.0.conv1.weight"),)
+    return (*PLACES[part], *alone)
+
+
+_TEXT_ALONE: Sequence[Place] = (
+    Place("", same_names, "text_model.encoder.layers.0."),
+    Place("", openclip_names, "transformer.resblocks.0."),
+)
+"""A text encoder in a file of its own: named as by CLIP's or OpenCLIP's authors."""
+
+# For each part, every place it is known to be with LDM names; a checkpoint has at most one of them.
 PLACES: Mapping[Part, Sequence[Place]] = {
-    Part.UNET: (Place("model.diffusion_model.", same_names),),
-    Part.VAE: (Place("first_stage_model.", same_names),),
+    Part.UNET: (
+        Place("model.diffusion_model.", same_names),
+        Place("diffusion_model.", same_names),
+        Place("", same_names, "input_blocks.0.0.weight"),
+    ),
+    Part.VAE: (
+        Place("first_stage_model.", same_names),
+        Place("vae.", same_names),
+        Place("", same_names, "decoder.mid.block_1.conv1.weight"),
+    ),
     Part.TEXT: (
         Place("cond_stage_model.transformer.", same_names),
         Place("cond_stage_model.model.", openclip_names),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,22 +18,32 @@ from nodes.diffusion.clip import TextEncoder
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.unet import UNet
 from nodes.diffusion.vae import Vae
-from nodes.weights.detect import detect
+from nodes.weights.detect import detect, detect_part
 from nodes.weights.errors import WeightsMissing
 from nodes.weights.files import Header, read_header, read_tensors
-from nodes.weights.keymaps import EXPECTED_EXTRAS, PLACES, Part, Place, Source
+from nodes.weights.keymaps import EXPECTED_EXTRAS, PLACES, Part, Place, Source, places
 
 _SHOWN = 5
+
+Rounding = Literal["float8_e4m3fn", "float8_e5m2"]
+ROUNDINGS: Mapping[Rounding, torch.dtype] = {
+    "float8_e4m3fn": torch.float8_e4m3fn,
+    "float8_e5m2": torch.float8_e5m2,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class WeightsRef:
-    """One part of one file. `digest` is that of the file's content, so equal references are equal weights."""
+    """One part of one file. `digest` is that of the file's content, so equal references are equal weights.
+
+    `rounded_to` is a coarser precision that all weights are rounded to when they are loaded, the name of a torch type.
+    """
 
     path: Path
     digest: str
     part: Part
     config: ModelConfig
+    rounded_to: Rounding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +66,33 @@ def open_checkpoint(path: Path) -> Checkpoint:
     """Read a file's header and find out what model it holds. Raises a `WeightsError`; reads no weights."""
     header = read_header(path)
     config = detect(header)
-    return Checkpoint(config, frozenset(part for part in Part if find_place(header, part) is not None))
+    return Checkpoint(config, frozenset(part for part in Part if _in_checkpoint(header, part)))
 
 
-def find_place(header: Header, part: Part) -> Place | None:
+def open_part(path: Path, part: Part) -> ModelConfig:
+    """Read the header of a file that holds one part, or a whole checkpoint, and find out what it is.
+
+    A VAE or a text encoder alone does not tell its whole family: the rest of the configuration is that of SD 1.5.
+    Raises a `WeightsError`; reads no weights.
+    """
+    header = read_header(path)
+    config = detect_part(header, part)
+    if find_place(header, part, config) is None:
+        raise _absent(header, part)
+    return config
+
+
+def find_place(header: Header, part: Part, config: ModelConfig) -> Place | None:
     """Where in a file a part is, None if it is not in it."""
-    return next(
-        (place for place in PLACES[part] if any(name.startswith(place.prefix) for name in header.tensors)), None
-    )
+    return next((place for place in places(part, config) if place.is_in(header.tensors)), None)
+
+
+def _in_checkpoint(header: Header, part: Part) -> bool:
+    return any(place.prefix and place.is_in(header.tensors) for place in PLACES[part])
+
+
+def _absent(header: Header, part: Part) -> WeightsMissing:
+    return WeightsMissing(f"{header.path.name} has no {_TITLES[part]}", hint="Load that part from another file.")
 
 
 def load_part(ref: WeightsRef, dtype: torch.dtype) -> LoadedPart:
@@ -71,11 +101,15 @@ def load_part(ref: WeightsRef, dtype: torch.dtype) -> LoadedPart:
     Raises a `WeightsError`: the file may have changed or gone since the reference was made.
     """
     header = read_header(ref.path)
-    place = find_place(header, ref.part)
+    place = find_place(header, ref.part, ref.config)
     if place is None:
-        raise WeightsMissing(f"{ref.path.name} has no {_TITLES[ref.part]}", hint="Load that part from another file.")
+        raise _absent(header, ref.part)
     what = f"{_TITLES[ref.part]} of a {ref.config.family} model"
-    return load_module(header, place, build(ref.part, ref.config), what, dtype)
+    loaded = load_module(header, place, build(ref.part, ref.config), what, dtype)
+    if ref.rounded_to is not None:
+        for parameter in loaded.module.parameters():
+            parameter.data = parameter.data.to(ROUNDINGS[ref.rounded_to]).to(dtype)
+    return loaded
 
 
 def load_module(header: Header, place: Place, module: nn.Module, what: str, dtype: torch.dtype) -> LoadedPart:
