@@ -1,4 +1,5 @@
-"""Figures of whole pictures from the embedded model: warm, from a cold start, and how much runs again after an edit."""
+"""Figures of whole pictures from the embedded model: warm, from a cold start, how much runs again after an edit, and
+whether what must be the same is the same."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
 from bench.rows import Row, median_row
 from graph.bind import bind
@@ -20,6 +22,7 @@ from graph.plan import plan
 from graph.run import run
 from graph.values import Values
 from nodes.catalogue import load_catalogue, load_implementations
+from nodes.sockets import Latent
 from server.workspace import Computing, Places, Workspace
 
 WORKFLOWS = Path("workflows")
@@ -28,19 +31,23 @@ WORKFLOWS = Path("workflows")
 def rows() -> list[Row]:
     """Every figure of pictures."""
     with tempfile.TemporaryDirectory() as folder:
-        return [*cold_rows(Path(folder)), *warm_rows(Path(folder)), *edit_rows(Path(folder))]
+        places = Path(folder)
+        return [*cold_rows(places), *warm_rows(places), *edit_rows(places), *by_hand_rows(places)]
 
 
 def cold_rows(folder: Path, n: int = 3) -> Iterator[Row]:
-    """A new process and an empty cache, to the picture on disk."""
+    """A new process and an empty cache, to the picture on disk, which is the same file every time."""
     taken = []
+    pictures = set()
     for index in range(n):
         places = ["--cache", str(folder / f"cold{index}"), "--output", str(folder / f"out{index}")]
         started = time.perf_counter()
         command = [sys.executable, "-m", "server", "run", str(WORKFLOWS / "text_to_image.json"), "--quiet", *places]
         subprocess.run(command, check=True, capture_output=True)
         taken.append(time.perf_counter() - started)
+        pictures |= {path.read_bytes() for path in (folder / f"out{index}").glob("*.png")}
     yield median_row("first picture, cold start to file", taken, goal=12)
+    yield Row("different files from one seed, a process each", len(pictures), "", n, 1)
 
 
 def warm_rows(folder: Path, n: int = 5) -> Iterator[Row]:
@@ -65,8 +72,18 @@ def edit_rows(folder: Path) -> Iterator[Row]:
             session.run(document)
             saver = next(name for name, node in document.nodes.items() if node.type == "SaveImage")
             finished = session.run(with_inputs(document, {(saver, "filename_prefix"): "changed"}))
+            assert finished.outcomes[saver].status == "ran"
             ran = sum(outcome.status == "ran" for outcome in finished.outcomes.values())
             yield Row(f"nodes run after an edit of the last, {path.stem}", ran, "", 1, 1)
+
+
+def by_hand_rows(folder: Path) -> Iterator[Row]:
+    """How far the loop taken apart into nodes is from `KSampler`: not at all."""
+    with _Session(folder) as session:
+        document = read((WORKFLOWS / "sampler_by_hand.json").read_bytes())
+        values = session.run(document, ("end", "sampler")).values
+        by_hand, sampler = (cast("Latent", values[name]["LATENT"][0]).samples for name in ("end", "sampler"))
+        yield Row("numbers in which steps by hand and KSampler differ", int((by_hand != sampler).sum()), "", 1, 0)
 
 
 class _Session:
@@ -80,18 +97,21 @@ class _Session:
         self.cache: Cache = self.workspace.cache(self.values)
         self.services = self.workspace.services(Computing())
 
-    def run(self, document: Document) -> RunFinished:
+    def run(self, document: Document, targets: tuple[str, ...] | None = None) -> RunFinished:
+        """Run to the end, with the values of `targets` if some are asked for. Raises AssertionError if a node failed."""
         graph = bind(flatten(document, self.catalogue), self.catalogue, self.workspace.folders)
         environment = self.workspace.environment(Computing())
-        made = plan(graph, view=self.cache, files=self.workspace.folders, environment=environment)
+        files = self.workspace.folders
+        made = plan(graph, view=self.cache, files=files, environment=environment, targets=targets)
         last = None
         for event in run(
             made,
             self.implementations,
             cache=self.cache,
             values=self.values,
-            files=self.workspace.folders,
+            files=files,
             services=self.services,
+            keep_values=targets is not None,
         ):
             last = event
         assert isinstance(last, RunFinished)
