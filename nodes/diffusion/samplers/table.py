@@ -47,7 +47,6 @@ class Sampler:
     `noise`: the kind of noise it wants, made from a seed, a latent, the run's sigmas and the draws already made.
     `drops_penultimate`: it is meant for schedules without their smallest sigma.
     `redraws_kept`: under a noise mask, what is kept gets noise of its own and not the run's.
-    `uses_uncond`: it asks for the unconditional prediction too, whatever the cfg.
     """
 
     sample: Sample
@@ -55,7 +54,6 @@ class Sampler:
     noise: NoiseSource = no_noise
     drops_penultimate: bool = False
     redraws_kept: bool = False
-    uses_uncond: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -85,9 +83,9 @@ def take_steps(
 
 SAMPLERS: Final[Mapping[str, Sampler]] = {
     "euler": Sampler(euler),
-    "euler_cfg_pp": Sampler(euler_cfg_pp, uses_uncond=True),
+    "euler_cfg_pp": Sampler(euler_cfg_pp),
     "euler_ancestral": Sampler(euler_ancestral, noise=gaussian_noise),
-    "euler_ancestral_cfg_pp": Sampler(partial(euler_cfg_pp, eta=1.0), noise=gaussian_noise, uses_uncond=True),
+    "euler_ancestral_cfg_pp": Sampler(partial(euler_cfg_pp, eta=1.0), noise=gaussian_noise),
     "heun": Sampler(heun),
     "heunpp2": Sampler(heunpp2),
     "dpm_2": Sampler(dpm_2, drops_penultimate=True),
@@ -96,11 +94,11 @@ SAMPLERS: Final[Mapping[str, Sampler]] = {
     "dpm_fast": Sampler(dpm_fast),
     "dpm_adaptive": Sampler(dpm_adaptive),
     "dpmpp_2s_ancestral": Sampler(dpmpp_2s_ancestral, noise=gaussian_noise),
-    "dpmpp_2s_ancestral_cfg_pp": Sampler(dpmpp_2s_ancestral_cfg_pp, noise=gaussian_noise, uses_uncond=True),
+    "dpmpp_2s_ancestral_cfg_pp": Sampler(dpmpp_2s_ancestral_cfg_pp, noise=gaussian_noise),
     "dpmpp_sde": Sampler(dpmpp_sde, noise=brownian_noise),
     "dpmpp_sde_gpu": Sampler(dpmpp_sde, noise=brownian_noise_on_device),
     "dpmpp_2m": Sampler(dpmpp_2m),
-    "dpmpp_2m_cfg_pp": Sampler(dpmpp_2m_cfg_pp, uses_uncond=True),
+    "dpmpp_2m_cfg_pp": Sampler(dpmpp_2m_cfg_pp),
     "dpmpp_2m_sde": Sampler(dpmpp_2m_sde, noise=brownian_noise),
     "dpmpp_2m_sde_gpu": Sampler(dpmpp_2m_sde, noise=brownian_noise_on_device),
     "dpmpp_2m_sde_heun": Sampler(partial(dpmpp_2m_sde, solver_type="heun"), noise=brownian_noise),
@@ -113,13 +111,11 @@ SAMPLERS: Final[Mapping[str, Sampler]] = {
     "ipndm_v": Sampler(ipndm_v, history=3),
     "deis": Sampler(deis, history=2),
     "res_multistep": Sampler(res_multistep),
-    "res_multistep_cfg_pp": Sampler(res_multistep_cfg_pp, uses_uncond=True),
+    "res_multistep_cfg_pp": Sampler(res_multistep_cfg_pp),
     "res_multistep_ancestral": Sampler(partial(res_multistep, eta=1.0), noise=gaussian_noise),
-    "res_multistep_ancestral_cfg_pp": Sampler(
-        partial(res_multistep_cfg_pp, eta=1.0), noise=gaussian_noise, uses_uncond=True
-    ),
+    "res_multistep_ancestral_cfg_pp": Sampler(partial(res_multistep_cfg_pp, eta=1.0), noise=gaussian_noise),
     "gradient_estimation": Sampler(gradient_estimation),
-    "gradient_estimation_cfg_pp": Sampler(gradient_estimation_cfg_pp, uses_uncond=True),
+    "gradient_estimation_cfg_pp": Sampler(gradient_estimation_cfg_pp),
     "er_sde": Sampler(er_sde, history=2, noise=gaussian_noise),
     "seeds_2": Sampler(seeds_2, noise=gaussian_noise),
     "seeds_3": Sampler(seeds_3, noise=gaussian_noise),
