@@ -54,7 +54,14 @@ def rescale_cfg(*, model: Model, multiplier: Annotated[float, Range(0.0, 1.0, 0.
     return patched(model, RescaleCfg(multiplier))
 
 
-@node("Mahiro", category="_for_testing", returns="patched_model", lane="inline", experimental=True)
+@node(
+    "Mahiro",
+    display_name="Mahiro is so cute that she deserves a better guidance function!! (。・ω・。)",
+    category="_for_testing",
+    returns="patched_model",
+    lane="inline",
+    experimental=True,
+)
 def mahiro(*, model: Model) -> Model:
     """Guidance that leans towards the positive prompt where the negative one is unlike it."""
     return patched(model, Mahiro())

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nodes.diffusion.adapters import (
     BiasDifference,
@@ -30,7 +30,8 @@ from nodes.diffusion.adapters import (
 from nodes.weights.errors import WeightsWrongFamily
 from nodes.weights.files import Header, TensorEntry, read_header, read_tensors
 from nodes.weights.keymaps import Part
-from nodes.weights.load import WeightsRef, build
+from nodes.weights.layer_shapes import LayerShape, layer_shapes
+from nodes.weights.load import WeightsRef
 from nodes.weights.lora_family import adapter_family
 from nodes.weights.lora_keymaps import layer_aliases, split_key
 
@@ -86,14 +87,14 @@ def load_changes(path: Path, target: WeightsRef) -> dict[str, tuple[Change, ...]
 
 def changes_bytes(path: Path, target: WeightsRef) -> int:
     """Bytes that `load_changes` takes."""
-    header = read_header(path)
-    keys = [key for keys in _matched(header, target).values() for key in keys.values()]
-    return sum(math.prod(header.tensors[key].shape) * torch.float32.itemsize for key in keys)
+    tensors = read_header(path).tensors.items()
+    counts = (math.prod(entry.shape) for key, entry in tensors if not _is_for_others(key, [target]))
+    return sum(counts) * torch.float32.itemsize
 
 
 def _matched(header: Header, target: WeightsRef) -> dict[str, Keys]:
     """The complete changes in a file for a part, by layer."""
-    layers = _layers(target)
+    layers = layer_shapes(target.part, target.config)
     aliases = layer_aliases(target.part, target.config, layers)
     found: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for key in header.tensors:
@@ -106,15 +107,10 @@ def _matched(header: Header, target: WeightsRef) -> dict[str, Keys]:
     return {layer: keys for layer, keys in complete.items() if keys}
 
 
-def _layers(target: WeightsRef) -> dict[str, nn.Module]:
-    modules = build(target.part, target.config).named_modules()
-    return {name: module for name, module in modules if isinstance(getattr(module, "weight", None), Tensor)}
-
-
-def _complete(keys: Keys, layer: nn.Module) -> Keys:
+def _complete(keys: Keys, layer: LayerShape) -> Keys:
     """The keys of changes of which everything needed is there; nothing if there is none."""
     kinds = [kind for kind in _KINDS if kind <= keys.keys()]
-    if getattr(layer, "bias", None) is None:
+    if layer.bias is None:
         kinds = [kind for kind in kinds if "diff_b" not in kind]
     if not kinds:
         return {}
@@ -122,16 +118,13 @@ def _complete(keys: Keys, layer: nn.Module) -> Keys:
     return {role: key for role, key in keys.items() if role not in lone}
 
 
-def _expect_fitting(header: Header, target: WeightsRef, layer: nn.Module, keys: Keys) -> None:
+def _expect_fitting(header: Header, target: WeightsRef, layer: LayerShape, keys: Keys) -> None:
     entries = {role: header.tensors[key] for role, key in keys.items()}
-    weight, bias = layer.weight, getattr(layer, "bias", None)
-    assert isinstance(weight, Tensor)
-    if _fits(entries, weight.shape) and (
-        "diff_b" not in entries or bias is None or math.prod(entries["diff_b"].shape) == bias.numel()
-    ):
+    shift = entries.get("diff_b")
+    if _fits(entries, layer.weight) and (shift is None or layer.bias in (None, math.prod(shift.shape))):
         return
     first = next(iter(keys.values()))
-    raise _wrong_family(header, target, f"the shape of {first!r} does not fit a layer of {list(weight.shape)}")
+    raise _wrong_family(header, target, f"the shape of {first!r} does not fit a layer of {list(layer.weight)}")
 
 
 def _fits(entries: Mapping[str, TensorEntry], weight: Sequence[int]) -> bool:

@@ -25,12 +25,14 @@ from nodes.diffusion.adapters import (
     Multiplied,
     adapted,
 )
-from nodes.diffusion.config import SD15, SDXL
+from nodes.diffusion.config import SD15, SDXL, ModelConfig, TextConfig
 from nodes.weights.errors import WeightsError
 from nodes.weights.keymaps import Part
+from nodes.weights.layer_shapes import LayerShape, layer_shapes, text_layers
 from nodes.weights.load import WeightsRef
 from nodes.weights.lora import check_adapter, load_changes
-from tests.nodes.tiny import MODEL, tiny_text_encoder, tiny_unet
+from nodes.weights.lora_keymaps import layer_aliases
+from tests.nodes.tiny import MODEL, TEXT, TEXT_PROJECTED, tiny_text_encoder, tiny_unet
 
 Q = "middle_block.1.transformer_blocks.0.attn1.to_q"
 CONV = "middle_block.0.in_layers.2"
@@ -307,11 +309,20 @@ def test_an_adapter_of_another_family_is_refused_with_both_names(how: str, tmp_p
     assert caught.value.code == "weights_wrong_family"
 
 
-def test_every_layer_of_a_real_family_has_an_alias_of_its_own() -> None:
-    from nodes.weights.load import build
-    from nodes.weights.lora_keymaps import layer_aliases
+@pytest.mark.parametrize("config", [SD15, SDXL], ids=lambda config: config.family)
+def test_every_layer_of_a_real_family_has_an_alias_of_its_own(config: ModelConfig) -> None:
+    layers = layer_shapes(Part.UNET, config)
+    assert set(layer_aliases(Part.UNET, config, layers).values()) == set(layers)
 
-    for config in (SD15, SDXL):
-        layers = [name for name, module in build(Part.UNET, config).named_modules() if hasattr(module, "weight")]
-        aliases = layer_aliases(Part.UNET, config, layers)
-        assert set(aliases.values()) == set(layers)
+
+@pytest.mark.parametrize("config", [TEXT, TEXT_PROJECTED], ids=["plain", "projected"])
+def test_the_layers_of_a_text_encoder_are_known_without_building_it(config: TextConfig) -> None:
+    modules = tiny_text_encoder(config).named_modules()
+    expected = {
+        name: LayerShape(
+            tuple(module.weight.shape), None if (bias := getattr(module, "bias", None)) is None else len(bias)
+        )
+        for name, module in modules
+        if isinstance(getattr(module, "weight", None), Tensor)
+    }
+    assert text_layers(config) == expected
