@@ -20,7 +20,7 @@ from graph.context import Context
 from nodes.diffusion.adapters import Applied, AttentionScale, adapted
 from nodes.diffusion.clip import TextEncoder
 from nodes.diffusion.control import ControlNetwork
-from nodes.diffusion.control_net import ControlNet
+from nodes.diffusion.control_net import ControlNet, ControlNetConfig
 from nodes.diffusion.t2i_adapter import T2iAdapter
 from nodes.diffusion.taesd import TaesdDecoder, TaesdEncoder, tiny_vae
 from nodes.diffusion.tokenizer import Tokenizer
@@ -108,15 +108,19 @@ class Models:
             yield module
 
     @contextmanager
-    def control_nets(self, refs: Iterable[Hashable]) -> Iterator[Mapping[Hashable, ControlNetwork]]:
-        """The control networks that hints name, each by its reference."""
+    def control_nets(
+        self, refs: Iterable[Hashable], steered: WeightsRef
+    ) -> Iterator[Mapping[Hashable, ControlNetwork]]:
+        """The control networks that hints name, each by its reference, for the U-Net that they steer."""
         with ExitStack() as borrowed:
-            yield {ref: borrowed.enter_context(self._control_net(ref)) for ref in dict.fromkeys(refs)}
+            yield {ref: borrowed.enter_context(self._control_net(ref, steered)) for ref in dict.fromkeys(refs)}
 
     @contextmanager
-    def _control_net(self, ref: Hashable) -> Iterator[ControlNetwork]:
+    def _control_net(self, ref: Hashable, steered: WeightsRef) -> Iterator[ControlNetwork]:
         if not isinstance(ref, NetworkRef):
             raise TypeError(f"{ref!r} is no reference to a control network")
+        if isinstance(ref.config, ControlNetConfig) and ref.config.low_rank:
+            ref = replace(ref, base=steered)
         with self._network(ref) as module:
             if not isinstance(module, ControlNet | T2iAdapter):
                 raise TypeError(f"{ref.path.name} is no control network")

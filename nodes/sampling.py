@@ -61,7 +61,7 @@ def sampled(request: Request, context: Context) -> Sampled:
     hints = networks_of(guider.positive, guider.negative)
     with (
         models.unet(guider.model.weights, guider.model.adapters) as network,
-        models.control_nets(hints) as controls,
+        models.control_nets(hints, guider.model.weights) as controls,
         torch.inference_mode(),
     ):
         for last in sample(_run(request, diffusion_model(guider.model.config, network, controls), device)):

@@ -67,7 +67,7 @@ def unet_step(
     samples = x.samples.to(device)
     with (
         models.unet(model.weights, model.adapters) as network,
-        models.control_nets(networks_of(positive, negative)) as controls,
+        models.control_nets(networks_of(positive, negative), model.weights) as controls,
         torch.inference_mode(),
     ):
         prepared = diffusion_model(model.config, network, controls)

@@ -27,7 +27,8 @@ _UNION_EMBEDDING = 256
 class ControlNetConfig:
     """A control network for one family. `union_types` is how many kinds of picture it can be told of, 0 for one kind.
 
-    With `global_average` its residuals are the same everywhere (networks that shuffle a picture's content).
+    With `global_average` its residuals are the same everywhere (networks that shuffle a picture's content). With `low_rank`
+    its file holds only small changes to the U-Net that it steers (Control-LoRA, Stability AI, 2023).
     """
 
     family: str
@@ -35,6 +36,7 @@ class ControlNetConfig:
     hint_channels: int = 3
     union_types: int = 0
     global_average: bool = False
+    low_rank: bool = False
 
     def fits(self, unet: UNetConfig) -> bool:
         """Whether it can steer such a U-Net."""

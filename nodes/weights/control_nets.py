@@ -21,9 +21,12 @@ from nodes.weights.metadata import read_config
 FAMILIES: Final[Sequence[ModelConfig]] = (SD15, SD20, SDXL, SDXL_REFINER)
 DIFFERENCE: Final = "difference"
 """A tensor of this name marks weights that are to be added to those of a U-Net."""
+LOW_RANK: Final = "lora_controlnet"
+"""A tensor of this name marks a file of changes to the U-Net that is steered: products `up` times `down` of a layer."""
 
 _LDM_PREFIXES: Final = ("control_model.", "")
-_CROSS_ATTENTION: Final = ".attn2.to_k.weight"
+_CROSS_ATTENTION: Final = (".attn2.to_k.weight", ".attn2.to_k.down")
+_LABEL_DOWN: Final = "label_emb.0.0.down"
 _UNION: Final = ("task_embedding", "transformer_layes.", "spatial_ch_projs.", "control_add_embedding.")
 _AVERAGING: Final = ("_shuffle", "_shuffle_fp16")
 
@@ -106,6 +109,7 @@ def _config(header: Header, prefix: str, names: _Names) -> ControlNetConfig:
         hint_channels=hint.shape[1],
         union_types=0 if types is None else types.shape[0],
         global_average=header.path.stem.endswith(_AVERAGING),
+        low_rank=LOW_RANK in header.tensors,
     )
 
 
@@ -115,7 +119,7 @@ def _family(header: Header, prefix: str, names: _Names) -> ModelConfig:
         for name, entry in header.tensors.items()
         if name.startswith(prefix) and name.endswith(_CROSS_ATTENTION) and len(entry.shape) == 2
     }
-    label = header.tensors.get(prefix + names.label)
+    label = header.tensors.get(prefix + names.label) or header.tensors.get(prefix + _LABEL_DOWN)
     label_width = None if label is None else label.shape[1]
     for family in FAMILIES:
         if contexts == {family.unet.context_dim} and family.unet.adm_in_channels == label_width:

@@ -17,7 +17,9 @@ from nodes.diffusion.control_net import ControlNet, ControlNetConfig
 from nodes.diffusion.t2i_adapter import T2iAdapter, T2iAdapterConfig
 from nodes.diffusion.taesd import TaesdConfig, build_taesd
 from nodes.diffusion.upscaler import CompactConfig, RrdbConfig, UpscalerConfig, build_upscaler
+from nodes.weights.control_loras import load_control_lora
 from nodes.weights.control_nets import detect_control_net
+from nodes.weights.errors import WeightsMissing
 from nodes.weights.files import Header, read_header
 from nodes.weights.keymaps import Place, same_names
 from nodes.weights.load import WeightsRef, load_module, load_part
@@ -91,9 +93,20 @@ def build_network(config: NetworkConfig) -> nn.Module:
 def load_network(ref: NetworkRef, dtype: torch.dtype) -> nn.Module:
     """The network with its weights, on the CPU. Raises a `WeightsError`."""
     header = read_header(ref.path)
+    if isinstance(ref.config, ControlNetConfig) and ref.config.low_rank:
+        return load_control_lora(header, ref.config, _base(ref), dtype)
     place, what = _place(header, ref.config)
     module = load_module(header, place, build_network(ref.config), what, dtype).module
     return module if ref.base is None else _added(module, load_part(ref.base, dtype).module)
+
+
+def _base(ref: NetworkRef) -> WeightsRef:
+    if ref.base is None:
+        raise WeightsMissing(
+            f"{ref.path.name} holds changes to a model, and means nothing without it",
+            hint="Use it on a prompt that a sampler is given together with the model.",
+        )
+    return ref.base
 
 
 def network_bytes(config: NetworkConfig, dtype: torch.dtype) -> int:

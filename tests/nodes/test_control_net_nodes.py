@@ -228,3 +228,68 @@ def test_values_survive_the_cache(control_net: ControlNet, bench: Bench) -> None
     save_file({"x": torch.zeros(1)}, bench.folders.root("controlnet") / "tiny.safetensors")
     with pytest.raises(ValueError, match="not the file it was"):
         decode_conditioning(encoded)
+
+
+class TestControlLora:
+    """A file of changes to the model that it steers."""
+
+    @pytest.fixture
+    def changes(self) -> dict[str, Tensor]:
+        generator = torch.Generator().manual_seed(4)
+        whole = {
+            name: tensor
+            for name, tensor in tensors(prefix="").items()
+            if name.startswith(("zero_convs", "input_hint_block", "middle_block_out"))
+        }
+        layer = "input_blocks.1.1.transformer_blocks.0.attn2.to_k"
+        return whole | {
+            "lora_controlnet": torch.zeros(1),
+            "input_blocks.1.0.in_layers.2.bias": torch.full((32,), 0.5),
+            f"{layer}.up": torch.randn(32, 2, generator=generator),
+            f"{layer}.down": torch.randn(2, UNET.context_dim, generator=generator),
+            "input_blocks.2.0.op.up": torch.randn(32, 2, generator=generator),
+            "input_blocks.2.0.op.down": torch.randn(2, 32, 3, 3, generator=generator),
+        }
+
+    def test_layers_are_whole_changed_or_those_of_the_model(
+        self, bench: Bench, context: Context, changes: dict[str, Tensor]
+    ) -> None:
+        model, _, _ = checkpoint_loader_simple(ckpt_name="tiny.safetensors", context=context)
+        assert isinstance(model, Model)
+        path = bench.folders.root("controlnet") / "lora.safetensors"
+        save_file(changes, path, METADATA)
+        net = nodes.control_net_loader(control_net_name="lora.safetensors", context=context)
+        state = load_network(replace(net.network, base=model.weights), torch.float32).state_dict()
+        unet = load_network_unet(bench, model)
+        layer = "input_blocks.1.1.transformer_blocks.0.attn2.to_k"
+        product = changes[f"{layer}.up"] @ changes[f"{layer}.down"]
+        torch.testing.assert_close(state[f"{layer}.weight"], unet[f"{layer}.weight"] + product)
+        convolution = (changes["input_blocks.2.0.op.up"] @ changes["input_blocks.2.0.op.down"].flatten(1)).view(
+            32, 32, 3, 3
+        )
+        name = "input_blocks.2.0.op.weight"
+        torch.testing.assert_close(state[name], unet[name] + convolution)
+        assert torch.equal(state["input_blocks.1.0.in_layers.2.bias"], torch.full((32,), 0.5))
+        assert torch.equal(state["time_embed.0.weight"], unet["time_embed.0.weight"])
+        assert torch.equal(state["zero_convs.0.0.weight"], changes["zero_convs.0.0.weight"])
+
+    def test_it_steers_the_model_it_is_sampled_with(
+        self, bench: Bench, context: Context, changes: dict[str, Tensor]
+    ) -> None:
+        save_file(changes, bench.folders.root("controlnet") / "lora.safetensors", METADATA)
+        net = nodes.control_net_loader(control_net_name="lora.safetensors", context=context)
+        steered = nodes.control_net_apply(conditioning=conditioning(1), control_net=net, image=PICTURE)
+        plain = sampled(context, conditioning(1), conditioning(2))
+        assert not torch.equal(sampled(context, steered, conditioning(2)), plain)
+
+    def test_a_file_without_its_whole_layers_is_refused(
+        self, bench: Bench, context: Context, changes: dict[str, Tensor]
+    ) -> None:
+        model, _, _ = checkpoint_loader_simple(ckpt_name="tiny.safetensors", context=context)
+        assert isinstance(model, Model)
+        path = bench.folders.root("controlnet") / "lora.safetensors"
+        save_file({name: one for name, one in changes.items() if not name.startswith("zero_convs")}, path, METADATA)
+        net = nodes.control_net_loader(control_net_name="lora.safetensors", context=context)
+        for base, message in ((model.weights, "do not make a control network"), (None, "means nothing without")):
+            with pytest.raises(GraphError, match=message):
+                load_network(replace(net.network, base=base), torch.float32)

@@ -1,0 +1,50 @@
+"""Control-LoRA files: a control network as small changes to the U-Net that it steers.
+
+Layers that only a control network has are whole. Of the others the file has what differs: whole tensors, or for a weight the
+factors `up` [out, rank] and `down` [rank, in, ...], whose product is added to the U-Net's weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from nodes.diffusion.control_net import ControlNet, ControlNetConfig
+from nodes.weights.errors import WeightsMissing
+from nodes.weights.files import Header, read_tensors
+from nodes.weights.load import WeightsRef, load_part
+
+_SHOWN = 5
+
+
+def load_control_lora(header: Header, config: ControlNetConfig, base: WeightsRef, dtype: torch.dtype) -> ControlNet:
+    """The network with its weights, on the CPU. Raises `WeightsMissing` for a base of another shape."""
+    with torch.device("meta"):
+        network = ControlNet(config)
+    others = dict(load_part(base, torch.float32).module.named_parameters())
+    wanted = {name: tensor.shape for name, tensor in network.state_dict().items()}
+    state = {name: _tensor(header, name, others) for name in wanted}
+    wrong = [name for name, tensor in state.items() if tensor is None or tensor.shape != wanted[name]]
+    if wrong:
+        raise WeightsMissing(
+            f"{header.path.name} and {base.path.name} do not make a control network: "
+            f"{', '.join(wrong[:_SHOWN])} and {len(wrong)} in all are missing or of other shapes",
+            hint=f"It is for {config.family} models.",
+        )
+    network.load_state_dict({name: one.to(dtype) for name, one in state.items() if one is not None}, assign=True)
+    return network.eval().requires_grad_(requires_grad=False)
+
+
+def _tensor(header: Header, name: str, others: Mapping[str, Tensor]) -> Tensor | None:
+    if name in header.tensors:
+        return read_tensors(header, [name])[name].float()
+    other = others.get(name)
+    layer, _, kind = name.rpartition(".")
+    up, down = f"{layer}.up", f"{layer}.down"
+    if other is None or kind != "weight" or up not in header.tensors or down not in header.tensors:
+        return other
+    factors = read_tensors(header, [up, down])
+    product = factors[up].float().flatten(1) @ factors[down].float().flatten(1)
+    return other + product.view(other.shape) if product.numel() == other.numel() else None
