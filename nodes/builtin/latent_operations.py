@@ -6,12 +6,14 @@ from dataclasses import replace
 from typing import Annotated, Literal
 
 from graph.declare import Range, node
+from nodes.builtin.model_patches import patched
 from nodes.builtin.ranges import MAX_SIDE
 from nodes.diffusion import latent_operations as operations
 from nodes.diffusion.batch import repeat_to_batch
 from nodes.diffusion.latent_operations import Sharpen, TonemapReinhard
+from nodes.diffusion.operation_patches import guidance_patch
 from nodes.errors import UnsuitableInput
-from nodes.sockets import Latent, LatentOperation
+from nodes.sockets import Latent, LatentOperation, Model
 
 _DIMENSIONS = {"x": 3, "y": 2, "t": 1}
 
@@ -56,6 +58,18 @@ def latent_batch_seed_behavior(*, samples: Latent, seed_behavior: Literal["rando
 def latent_apply_operation(*, samples: Latent, operation: LatentOperation) -> Latent:
     """Do something to a latent."""
     return replace(samples, samples=operation.function(samples.samples))
+
+
+@node(
+    "LatentApplyOperationCFG",
+    category="latent/advanced/operations",
+    returns="MODEL",
+    experimental=True,
+    lane="inline",
+)
+def latent_apply_operation_cfg(*, model: Model, operation: LatentOperation) -> Model:
+    """Do something to the guidance of a model, at every step."""
+    return patched(model, guidance_patch(operation.function))
 
 
 @node(

@@ -9,9 +9,17 @@ from torch import Tensor
 from graph.errors import GraphError
 from nodes.builtin import latent_operations as nodes
 from nodes.builtin.rebatch import rebatch_images, rebatch_latents
+from nodes.diffusion.denoiser import NetworkInputs
+from nodes.diffusion.inputs import Canvas
 from nodes.diffusion.latent_operations import Sharpen, TonemapReinhard
-from nodes.sockets import Image, Latent, LatentOperation
+from nodes.diffusion.operation_patches import guidance_patch
+from nodes.diffusion.sampling import begin, guide
+from nodes.sockets import Image, Latent, LatentOperation, Model
+from nodes.sockets.model_encoding import decode_model, encode_model
 from nodes.sockets.operations import decode_latent_operation, encode_latent_operation
+from nodes.weights.keymaps import Part
+from tests.nodes.checkpoints import embedded_reference
+from tests.nodes.toy_denoise import says, toy_model
 
 
 def noise(*shape: int) -> Tensor:
@@ -109,3 +117,30 @@ def test_masks_go_with_their_latents() -> None:
     assert both.noise_mask is not None
     assert both.noise_mask.shape == (2, 64, 64)
     assert both.noise_mask.mean(dim=(1, 2)).tolist() == [0.0, 1.0]
+
+
+X = torch.randn(2, 4, 8, 12, generator=torch.Generator().manual_seed(0)) * 3
+SIGMA = torch.tensor(2.5)
+
+
+def predicted(value: float) -> Tensor:
+    return toy_model().denoiser(X, SIGMA, NetworkInputs(says(value).embedding.expand(2, -1, -1)))
+
+
+@pytest.mark.parametrize("function", [TonemapReinhard(0.5), Sharpen(2, 1.5, 0.2)])
+@pytest.mark.parametrize("cfg", [1.0, 6.0])
+def test_an_operation_on_guidance(function: TonemapReinhard | Sharpen, cfg: float) -> None:
+    model, canvas, patch = toy_model(), Canvas(X), guidance_patch(function)
+    hooks = begin(model, (patch,), canvas, SIGMA[None], seed=0)
+    result = guide(model, (says(0.3),), (says(0.9),), cfg, canvas, hooks)(X, SIGMA)
+    positive, negative = predicted(0.3), predicted(0.9)
+    expected = function(positive) if cfg == 1.0 else negative + function(positive - negative) * cfg
+    torch.testing.assert_close(result, expected)
+
+
+def test_an_operation_becomes_a_patch_of_the_model() -> None:
+    model = Model(embedded_reference(Part.UNET))
+    operation = nodes.latent_operation_sharpen(sharpen_radius=3)
+    patched = nodes.latent_apply_operation_cfg(model=model, operation=operation)
+    assert patched.patches == (guidance_patch(Sharpen(3, 1.0, 0.1)),)
+    assert decode_model(encode_model(patched)) == patched
