@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Final, Literal
 
-from graph.declare import Range, node
+from graph.declare import Choices, Range, node
 from nodes.builtin.model_patches import patched
 from nodes.diffusion.cfg_patches import (
     AdaptiveProjected,
@@ -18,11 +18,13 @@ from nodes.diffusion.cfg_patches import (
     RescaleCfg,
     TangentialDamping,
 )
-from nodes.diffusion.config import Prediction
+from nodes.diffusion.config import ContinuousNoise, Prediction
+from nodes.errors import UnsuitableInput
 from nodes.sockets import Conditioning, Guider, Model
 
 Scale = Annotated[float, Range(0.0, 100.0, 0.01)]
 Cfg = Annotated[float, Range(0.0, 100.0, 0.1, 0.01)]
+Bound = Annotated[float, Range(0.0, 1000.0, 0.001)]
 
 _READ_AS: Final[Mapping[str, Prediction]] = {
     "eps": "eps",
@@ -30,6 +32,13 @@ _READ_AS: Final[Mapping[str, Prediction]] = {
     "lcm": "lcm",
     "x0": "x0",
     "img_to_img": "edit",
+}
+_EDM_READ_AS: Final[Mapping[str, Prediction | None]] = {
+    "v_prediction": "v",
+    "edm": "edm",
+    "edm_playground_v2.5": None,
+    "eps": "eps",
+    "cosmos_rflow": None,
 }
 _LCM_TIMESTEPS: Final = 50
 
@@ -44,8 +53,44 @@ def model_sampling_discrete(
         prediction=_READ_AS[sampling],
         zero_terminal_snr=zsnr,
         distilled_timesteps=_LCM_TIMESTEPS if sampling == "lcm" else None,
+        continuous=None,
     )
     return replace(model, schedule=schedule)
+
+
+@node("ModelSamplingContinuousEDM", category="advanced/model", returns="MODEL", lane="inline")
+def model_sampling_continuous_edm(
+    *,
+    model: Model,
+    sampling: Annotated[str, Choices(tuple(_EDM_READ_AS))],
+    sigma_max: Bound = 120.0,
+    sigma_min: Bound = 0.002,
+) -> Model:
+    """For models trained on continuous noise, as CosXL is: what they predict, and between which noise levels."""
+    prediction = _EDM_READ_AS[sampling]
+    if prediction is None:
+        raise UnsuitableInput(
+            f"models that sample by {sampling!r} are not known here", hint="Use v_prediction, edm or eps."
+        )
+    return _over_continuous_noise(model, prediction, sigma_min, sigma_max, "log")
+
+
+@node("ModelSamplingContinuousV", category="advanced/model", returns="MODEL", lane="inline")
+def model_sampling_continuous_v(
+    *, model: Model, sampling: Literal["v_prediction"], sigma_max: Bound = 500.0, sigma_min: Bound = 0.03
+) -> Model:
+    """For models of velocity that are told the noise level as an angle."""
+    del sampling  # there is one
+    return _over_continuous_noise(model, "v", sigma_min, sigma_max, "angle")
+
+
+def _over_continuous_noise(
+    model: Model, prediction: Prediction, low: float, high: float, told_as: Literal["log", "angle"]
+) -> Model:
+    if not 0.0 < low < high:
+        raise UnsuitableInput(f"sigma_min must be above 0 and below sigma_max, not {low} and {high}")
+    noise = ContinuousNoise(low, high, told_as)
+    return replace(model, schedule=replace(model.weights.config.schedule, prediction=prediction, continuous=noise))
 
 
 @node("RescaleCFG", category="advanced/model", returns="MODEL", lane="inline")

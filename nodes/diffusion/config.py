@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Prediction = Literal["eps", "v", "x0", "lcm", "edit"]
-"""What a network's output is read as: noise, velocity, the clean latent, noise under the boundary condition of consistency
-models, or the clean latent from an input that is not scaled."""
+Prediction = Literal["eps", "v", "edm", "x0", "lcm", "edit"]
+"""What a network's output is read as: noise, velocity, velocity the other way round, the clean latent, noise under the
+boundary condition of consistency models, or the clean latent from an input that is not scaled."""
 Betas = Literal["scaled_linear", "linear"]
 Activation = Literal["quick_gelu", "gelu"]
 Rgb = tuple[float, float, float]
@@ -121,10 +121,27 @@ class TextConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ContinuousNoise:
+    """Noise levels between two bounds instead of a table of timesteps.
+
+    The network is told a level as log(sigma) / 4 (Karras et al., 2022, table 1) or as its angle, 2 atan(sigma) / pi.
+    """
+
+    sigma_min: float
+    sigma_max: float
+    told_as: Literal["log", "angle"] = "log"
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.sigma_min < self.sigma_max:
+            raise ValueError(f"sigma_min {self.sigma_min} is not above 0 and below sigma_max {self.sigma_max}")
+
+
+@dataclass(frozen=True, slots=True)
 class ScheduleConfig:
     """The forward process of training: betas over discrete timesteps, and what the network predicts.
 
-    A distilled model knows only some of the timesteps, evenly spaced from the last down.
+    A distilled model knows only some of the timesteps, evenly spaced from the last down. With `continuous` noise, betas
+    and timesteps mean nothing.
     """
 
     betas: Betas = "scaled_linear"
@@ -134,6 +151,7 @@ class ScheduleConfig:
     prediction: Prediction = "eps"
     zero_terminal_snr: bool = False
     distilled_timesteps: int | None = None
+    continuous: ContinuousNoise | None = None
 
 
 @dataclass(frozen=True, slots=True)

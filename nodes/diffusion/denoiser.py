@@ -109,6 +109,7 @@ def denoised_as_is(x: Tensor, output: Tensor, sigma: Tensor) -> Tensor:  # noqa:
 PREDICTIONS: Final[Mapping[Prediction, Callable[[Tensor, Tensor, Tensor], Tensor]]] = {
     "eps": denoised_from_eps,
     "v": denoised_from_v,
+    "edm": lambda x, output, sigma: denoised_from_v(x, -output, sigma),
     "x0": denoised_as_is,
     "edit": denoised_as_is,
 }

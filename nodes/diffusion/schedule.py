@@ -7,16 +7,19 @@ steps over it is `schedulers.py`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from nodes.diffusion.config import ScheduleConfig
+from nodes.diffusion.config import ContinuousNoise, ScheduleConfig
 
 # What the last cumulative alpha of a zero-terminal-SNR schedule is set to, so that its sigma stays finite.
 _TERMINAL_ALPHA = 4.8973451890853435e-08
 _BEYOND_ANY_SIGMA = 999999999.9
+_LOG_SCALE = 0.25
+_TABLE = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +50,13 @@ class NoiseSchedule:
         return len(self.sigmas)
 
     @property
-    def first_timestep(self) -> int:
+    def first_timestep(self) -> float:
+        """The timestep of the least noise."""
         return self.stride - 1
 
     @property
-    def last_timestep(self) -> int:
+    def last_timestep(self) -> float:
+        """The timestep of the most noise."""
         return self.timesteps * self.stride - 1
 
     def sigma(self, timestep: Tensor) -> Tensor:
@@ -76,8 +81,45 @@ class NoiseSchedule:
         return float(self.sigma(torch.tensor((1.0 - percent) * self.last_timestep)))
 
 
+@dataclass(frozen=True, eq=False)
+class ContinuousSchedule(NoiseSchedule):
+    """Noise levels between two bounds. `sigmas` is a table of them, evenly spaced in log sigma, for those who want one."""
+
+    noise: ContinuousNoise = ContinuousNoise(0.002, 120.0)
+
+    @property
+    def first_timestep(self) -> float:
+        return float(self.timestep(torch.tensor(self.noise.sigma_min)))
+
+    @property
+    def last_timestep(self) -> float:
+        return float(self.timestep(torch.tensor(self.noise.sigma_max)))
+
+    def sigma(self, timestep: Tensor) -> Tensor:
+        if self.noise.told_as == "log":
+            return (timestep.float() / _LOG_SCALE).exp()
+        return (timestep.float() * (math.pi / 2)).tan()
+
+    def timestep(self, sigma: Tensor) -> Tensor:
+        if self.noise.told_as == "log":
+            return _LOG_SCALE * sigma.float().log()
+        return sigma.float().atan() / math.pi * 2
+
+    def percent_to_sigma(self, percent: float) -> float:
+        """Sigma after this share (0..1) of the way in log sigma; beyond every sigma at 0, zero at 1."""
+        if percent <= 0.0:
+            return _BEYOND_ANY_SIGMA
+        if percent >= 1.0:
+            return 0.0
+        low, high = math.log(self.noise.sigma_min), math.log(self.noise.sigma_max)
+        return math.exp((high - low) * (1.0 - percent) + low)
+
+
 def noise_schedule(config: ScheduleConfig) -> NoiseSchedule:
     """The noise schedule that a model was trained with (Ho et al., 2020; scaled linear: Rombach et al., 2022)."""
+    if config.continuous is not None:
+        low, high = math.log(config.continuous.sigma_min), math.log(config.continuous.sigma_max)
+        return ContinuousSchedule(torch.linspace(low, high, _TABLE).exp(), noise=config.continuous)
     alphas_cumprod = torch.cumprod(1.0 - _betas(config), dim=0)
     if config.zero_terminal_snr:
         alphas_cumprod = _rescale_zero_terminal_snr(alphas_cumprod)

@@ -24,7 +24,7 @@ from nodes.diffusion.cfg_patches import (
     RescaleCfg,
     TangentialDamping,
 )
-from nodes.diffusion.config import ScheduleConfig
+from nodes.diffusion.config import ContinuousNoise, ScheduleConfig
 from nodes.diffusion.deep_shrink import DeepShrink
 from nodes.diffusion.differential import Differential
 from nodes.diffusion.freeu import FreeU
@@ -87,7 +87,7 @@ def decode_model(encoded: Encoded) -> Model:
         decode_weights(data["weights"]),
         tuple(map(_decode_adapter, data["adapters"])),
         tuple(map(_decode_patch, parts)),
-        None if schedule is None else ScheduleConfig(**schedule),
+        None if schedule is None else _decode_schedule(schedule),
     )
 
 
@@ -144,6 +144,13 @@ def _decode_adapter(data: Json) -> WeightPatch:
     if identity is None or identity != known["file"]:
         raise ValueError(f"{path} is not the file it was")
     return AdapterRef(path, known["digest"], float(known["strength"]))
+
+
+def _decode_schedule(data: Json) -> ScheduleConfig:
+    known = object_of(data)
+    continuous = known["continuous"]
+    noise = None if continuous is None else ContinuousNoise(**continuous)
+    return ScheduleConfig(**{**known, "continuous": noise})
 
 
 def _encode_patch(patch: Patch) -> Encoded:

@@ -19,7 +19,9 @@ from nodes.diffusion.config import (
     SD21_V,
     SDXL,
     SDXL_REFINER,
+    ContinuousNoise,
     ModelConfig,
+    ScheduleConfig,
 )
 from nodes.weights.errors import WeightsUnknownFamily
 from nodes.weights.files import Header, read_tensors
@@ -152,6 +154,8 @@ def _fingerprint(header: Header, dialect: Dialect) -> Fingerprint | None:
 
 def _with_prediction(family: ModelConfig, header: Header, dialect: Dialect) -> ModelConfig:
     witness_key = dialect.prefix + dialect.witness
+    if header.tensors.keys() >= _EDM_MARKERS:
+        return replace(family, schedule=_edm_schedule(family, header))
     if "v_pred" in header.tensors:
         schedule = replace(family.schedule, prediction="v", zero_terminal_snr="ztsnr" in header.tensors)
         return replace(family, schedule=schedule)
@@ -159,6 +163,16 @@ def _with_prediction(family: ModelConfig, header: Header, dialect: Dialect) -> M
         witness = read_tensors(header, [witness_key])[witness_key].float()
         return SD21_V if float(witness.std()) > _V_SPREAD else SD20
     return family
+
+
+_EDM_MARKERS = frozenset({"edm_vpred.sigma_max", "edm_vpred.sigma_min"})
+
+
+def _edm_schedule(family: ModelConfig, header: Header) -> ScheduleConfig:
+    """Velocity over continuous noise, bounds as the file says (CosXL)."""
+    bounds = read_tensors(header, sorted(_EDM_MARKERS))
+    low, high = (float(bounds[f"edm_vpred.sigma_{end}"]) for end in ("min", "max"))
+    return replace(family.schedule, prediction="v", continuous=ContinuousNoise(low, high))
 
 
 def _seen(header: Header, seen: Fingerprint | None) -> str:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from graph.errors import InputError
 from graph.json import Json, JsonObject, loads
 from nodes.diffusion.config import (
     Betas,
+    ContinuousNoise,
     ModelConfig,
     Prediction,
     Rgb,
@@ -30,6 +31,7 @@ from nodes.weights.errors import WeightsConfig
 Section = TypeVar("Section", UNetConfig, VaeConfig, TextConfig, SamplerDefaults)
 
 _PREDICTIONS: Mapping[str, Prediction] = {"epsilon": "eps", "eps": "eps", "v_prediction": "v", "v": "v"}
+_TOLD_AS: Mapping[str, Literal["log", "angle"]] = {"log": "log", "angle": "angle"}
 _BETAS: Mapping[str, Betas] = {"scaled_linear": "scaled_linear", "linear": "linear"}
 
 
@@ -67,6 +69,7 @@ def write_config(config: ModelConfig) -> str:
             "beta_end": schedule.beta_end,
             "num_train_timesteps": schedule.timesteps,
             "zero_terminal_snr": schedule.zero_terminal_snr,
+            "continuous": None if schedule.continuous is None else asdict(schedule.continuous),
         },
         "scale_factor": config.scale_factor,
         "native_size": config.native_size,
@@ -136,7 +139,16 @@ def _schedule(config: JsonObject) -> ScheduleConfig:
         timesteps=int(_number(betas.get("num_train_timesteps", 1000))),
         prediction=_PREDICTIONS[str(config.get("prediction_type", "epsilon"))],
         zero_terminal_snr=betas.get("zero_terminal_snr") is True,
+        continuous=_continuous(betas.get("continuous")),
     )
+
+
+def _continuous(value: Json) -> ContinuousNoise | None:
+    if value is None:
+        return None
+    noise = _object(value)
+    told_as = _TOLD_AS[str(noise.get("told_as", "log"))]
+    return ContinuousNoise(_number(noise["sigma_min"]), _number(noise["sigma_max"]), told_as)
 
 
 def _preview(value: Json) -> tuple[Rgb, ...] | None:

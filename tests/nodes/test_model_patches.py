@@ -17,6 +17,7 @@ from nodes.diffusion.denoiser import Denoiser, NetworkInputs, denoised_from_eps
 from nodes.diffusion.schedule import noise_schedule
 from nodes.diffusion.schedulers import SCHEDULERS
 from nodes.diffusion.unet import ControlResiduals
+from nodes.errors import UnsuitableInput
 from nodes.sockets import VALUE_TYPES, Clip, Conditioning, Guider, Model
 from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef
@@ -38,7 +39,7 @@ MODEL_NODES: dict[str, Callable[..., Model]] = {
         (model_patches, "differential_diffusion unet_self_attention_multiply unet_cross_attention_multiply"),
         (model_patches, "patch_model_add_downscale"),
         (guidance_patches, "rescale_cfg mahiro tcfg cfg_norm cfg_zero_star apg epsilon_scaling perp_neg"),
-        (guidance_patches, "model_sampling_discrete"),
+        (guidance_patches, "model_sampling_discrete model_sampling_continuous_edm model_sampling_continuous_v"),
     )
     for name in names.split()
 }
@@ -48,6 +49,8 @@ NEEDED: dict[str, dict[str, object]] = {
     "unet_self_attention_multiply": {"q": 0.5},
     "unet_cross_attention_multiply": {"out": 2.0},
     "model_sampling_discrete": {"sampling": "lcm", "zsnr": True},
+    "model_sampling_continuous_edm": {"sampling": "edm"},
+    "model_sampling_continuous_v": {"sampling": "v_prediction"},
 }
 """Inputs beside the model that have no default, or one that changes nothing."""
 
@@ -96,6 +99,31 @@ def test_a_consistency_model_knows_every_twentieth_timestep() -> None:
     for name, scheduler in SCHEDULERS.items():
         sigmas = scheduler(schedule, 4)
         assert sigmas[0] <= full.sigma_max * 1.0001, name
+
+
+def test_continuous_noise_is_told_by_its_logarithm_or_its_angle() -> None:
+    model = Model(WeightsRef(Path(), "", Part.UNET, MODEL))
+    by_log = guidance_patches.model_sampling_continuous_edm(model=model, sampling="v_prediction")
+    by_angle = guidance_patches.model_sampling_continuous_v(model=model, sampling="v_prediction")
+    sigmas = torch.tensor([0.05, 1.0, 80.0])
+    one, other = noise_schedule(by_log.config.schedule), noise_schedule(by_angle.config.schedule)
+    torch.testing.assert_close(one.timestep(sigmas), sigmas.log() / 4)
+    torch.testing.assert_close(other.timestep(sigmas), sigmas.atan() * 2 / torch.pi)
+    for schedule in (one, other):
+        torch.testing.assert_close(schedule.sigma(schedule.timestep(sigmas)), sigmas, rtol=1e-3, atol=1e-6)
+        normal = SCHEDULERS["normal"](schedule, 5)
+        assert float(normal[0]) == pytest.approx(schedule.sigma_max, rel=1e-3)
+        assert bool((normal.diff() < 0).all())
+        assert schedule.sigma_min < schedule.percent_to_sigma(0.5) < schedule.sigma_max
+    assert one.percent_to_sigma(0.5) == pytest.approx((120.0 * 0.002) ** 0.5, rel=1e-6)
+
+
+def test_bounds_of_noise_that_make_no_sense_are_refused() -> None:
+    model = Model(WeightsRef(Path(), "", Part.UNET, MODEL))
+    with pytest.raises(UnsuitableInput, match="sigma_min"):
+        guidance_patches.model_sampling_continuous_edm(model=model, sampling="edm", sigma_max=1.0, sigma_min=2.0)
+    with pytest.raises(UnsuitableInput, match="cosmos"):
+        guidance_patches.model_sampling_continuous_edm(model=model, sampling="cosmos_rflow")
 
 
 @pytest.mark.parametrize(("sampling", "prediction"), [("eps", "eps"), ("v_prediction", "v"), ("x0", "x0")])

@@ -19,10 +19,10 @@ from nodes.folders import MODEL_FOLDERS
 from nodes.models import Models
 from nodes.weights.detect import detect, detect_part
 from nodes.weights.diffusers_names import OLD_VAE_ATTENTION, unet_name, unet_prefixes, vae_name, vae_prefixes
-from nodes.weights.files import Header, TensorEntry
+from nodes.weights.files import Header, TensorEntry, read_header
 from nodes.weights.keymaps import Part
 from nodes.weights.load import build
-from nodes.weights.metadata import write_config
+from nodes.weights.metadata import read_config, write_config
 from tests.nodes.loaded import context_in
 from tests.nodes.tiny import MODEL, TEXT, TEXT_PROJECTED, tiny_text_encoder, tiny_unet, tiny_vae
 
@@ -186,3 +186,18 @@ def test_text_encoders_are_told_by_width_and_depth(width: int, layers: int, fami
     (text,) = config.text
     assert isinstance(text, TextConfig)
     assert (config.family, text.hidden_size, text.num_hidden_layers, text.layer) == (family, width, layers, layer)
+
+
+def test_a_model_of_continuous_noise_is_told_by_its_markers(tmp_path: Path) -> None:
+    shapes = {name: one.shape for name, one in build(Part.UNET, SDXL).state_dict().items()}
+    label, first = "label_emb.0.0.weight", "input_blocks.0.0.weight"
+    cross = "input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight"
+    tensors = {name: torch.zeros(shapes[name], dtype=torch.float16) for name in (label, first, cross)}
+    bounds = {"edm_vpred.sigma_max": torch.tensor(120.0), "edm_vpred.sigma_min": torch.tensor(0.002)}
+    path = tmp_path / "cos.safetensors"
+    save_file({**{f"model.diffusion_model.{name}": one for name, one in tensors.items()}, **bounds}, path)
+    config = detect(read_header(path))
+    assert config.schedule.prediction == "v"
+    assert config.schedule.continuous is not None
+    assert config.schedule.continuous.sigma_max == 120.0
+    assert read_config({"config": write_config(config), "modelspec.architecture": "sdxl"}, "") == config
