@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from graph.bind import Check, bind
+from graph.bind import bind
 from graph.cache.tiered import Cache
 from graph.comfyui.metadata import embedded_texts
 from graph.context import CancelToken
-from graph.declare import Implementation
+from graph.declare import Check, Implementation
 from graph.events import Event, RunFinished
 from graph.flatten import flatten
 from graph.keys import Environment
