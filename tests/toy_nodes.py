@@ -2,95 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from graph.context import Context
 from graph.declare import FileIn, Implementation, Lazy, Range, Seed, SocketOnly, Unlinked, implementation, node
 from graph.errors import GraphError
-from graph.result import Blocked, Expansion, ExpansionNode, Inner, Outer, Report, SavedFile
-from graph.values import Encoded, RawTensor, Values, value_type
-
-# Values: a tile is opaque (consumers are keyed by where it came from), a handle cannot leave memory
-
-
-@dataclass(frozen=True, slots=True, weakref_slot=True)
-class Tile:
-    """A picture of a few bytes."""
-
-    socket_type: ClassVar[str] = "TILE"
-    pixels: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Handle:
-    """A value that cannot be encoded, as a model's weights."""
-
-    socket_type: ClassVar[str] = "HANDLE"
-    name: str
-
-
-def _decode_tile(encoded: Encoded) -> Tile:
-    if encoded.tensors.keys() != {"pixels"}:
-        raise ValueError("not a tile")
-    return Tile(encoded.tensors["pixels"].data)
-
-
-TILE = value_type(
-    Tile,
-    name="tile",
-    nbytes=lambda tile: len(tile.pixels),
-    encode=lambda tile: Encoded(None, {"pixels": RawTensor("U8", (len(tile.pixels),), tile.pixels)}),
-    decode=_decode_tile,
-    describe=lambda tile: f"tile of {len(tile.pixels)}",
-)
-
-
-def toy_values() -> Values:
-    return Values([TILE])
-
-
-# Services: what a test lends to the bodies
-
-
-@dataclass
-class Gate:
-    """Bodies that pass through it are counted while inside; `together` is the most that were in at once. With
-    `parties`, each waits until so many have entered, which only happens if they truly overlap."""
-
-    parties: int = 1
-    inside: int = 0
-    together: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    all_in: threading.Event = field(default_factory=threading.Event)
-
-    def enter(self) -> None:
-        with self.lock:
-            self.inside += 1
-            self.together = max(self.together, self.inside)
-            if self.inside >= self.parties:
-                self.all_in.set()
-
-    def leave(self) -> None:
-        with self.lock:
-            self.inside -= 1
-
-
-@dataclass
-class Bell:
-    """Rung by a body that has begun; what it then waits for is up to the test."""
-
-    begun: threading.Event = field(default_factory=threading.Event)
-    go_on: threading.Event = field(default_factory=threading.Event)
-
-
-@dataclass(frozen=True)
-class OutputFolder:
-    path: Path
-
+from graph.result import Blocked, Report, SavedFile
+from tests import toy_expansions, toy_lanes
+from tests.toy_values import Dice, Handle, OutputFolder, Tile
 
 # Plain
 
@@ -253,13 +172,6 @@ def random_number(*, context: Context) -> int:
     return next(context.service(Dice).rolls)
 
 
-class Dice:
-    """What `Random` will give, in order."""
-
-    def __init__(self, *rolls: int) -> None:
-        self.rolls = iter(rolls)
-
-
 @node("RandomTile", category="toy", returns="out", deterministic=False)
 def random_tile(*, context: Context) -> Tile:
     return Tile(bytes([next(context.service(Dice).rolls)]))
@@ -359,217 +271,6 @@ def block_odd(*, value: int) -> int | Blocked:
     return Blocked(f"{value} is odd") if value % 2 else value
 
 
-# Expansion
-
-
-@node("AddTwice", category="toy", returns="out", lane="inline")
-def add_twice(*, a: Annotated[int, SocketOnly()], b: int = 0) -> int | Expansion:
-    """a + b + b, out of two Adds."""
-    return Expansion(
-        {
-            "once": ExpansionNode("Add", {"a": Outer("a"), "b": Outer("b")}),
-            "twice": ExpansionNode("Add", {"a": Inner("once", "out"), "b": Outer("b")}),
-        },
-        {"out": Inner("twice", "out")},
-    )
-
-
-@node("Countdown", category="toy", returns="out", lane="inline")
-def countdown(*, rounds: int = 10, value: int = 0) -> int | Expansion:
-    """A loop that ends in a call of itself: value + rounds."""
-    if rounds == 0:
-        return value
-    return Expansion(
-        {
-            "body": ExpansionNode("Add", {"a": Outer("value"), "b": 1}),
-            "next": ExpansionNode("Countdown", {"rounds": rounds - 1, "value": Inner("body", "out")}),
-        },
-        {"out": Inner("next", "out")},
-    )
-
-
-@node("ExpandsIntoBoom", category="toy", returns="out", lane="inline")
-def expands_into_boom(*, value: int = 0) -> int | Expansion:
-    """Comes to grief inside."""
-    return Expansion({"bad": ExpansionNode("Boom", {"value": Outer("value")})}, {"out": Inner("bad", "out")})
-
-
-@node("BlendLoop", category="toy", returns="out", lane="inline")
-def blend_loop(*, tile: Tile, rounds: int = 3) -> Tile | Expansion:
-    """A loop that carries an opaque value."""
-    if rounds == 0:
-        return tile
-    return Expansion(
-        {
-            "body": ExpansionNode("Copy", {"tile": Outer("tile"), "mark": rounds}),
-            "next": ExpansionNode("BlendLoop", {"tile": Inner("body", "out"), "rounds": rounds - 1}),
-        },
-        {"out": Inner("next", "out")},
-    )
-
-
-@node("Copy", category="toy", returns="out", lane="inline")
-def copy(*, tile: Tile, mark: int = 0) -> Tile:
-    """A tile of its own, of the same pixels."""
-    return Tile(bytes(tile.pixels))
-
-
-@node("SaveTwice", category="toy", effect=False, returns="out", lane="inline")
-def save_twice(*, text: str = "") -> str | Expansion:
-    """Effects inside an expansion."""
-    return Expansion(
-        {
-            "one": ExpansionNode("Save", {"text": Outer("text"), "name": "one.txt"}),
-            "two": ExpansionNode("Save", {"text": Outer("text"), "name": "two.txt"}),
-            "same": ExpansionNode("Concat", {"a": Outer("text")}),
-        },
-        {"out": Inner("same", "out")},
-    )
-
-
-def _nothing_needed(*, value: object) -> list[str]:
-    return []
-
-
-@node("Postpone", category="toy", returns="out", lane="inline", needs=_nothing_needed)
-def postpone(*, value: Annotated[object | None, Lazy()] = None) -> object | Expansion:
-    """Hands a lazy input on, unevaluated, to what it expands into."""
-    return Expansion({"inner": ExpansionNode("Pass", {"value": Outer("value")})}, {"out": Inner("inner", "out")})
-
-
-@node("PostponeEach", category="toy", returns="out", lane="inline", needs=lambda **_: [])
-def postpone_each(*, index: int, value: Annotated[object | None, Lazy()] = None) -> object | Expansion:
-    """The same, beside an input that may be a list."""
-    return Expansion({"value": ExpansionNode("Pass", {"value": Outer("value")})}, {"out": Inner("value", "out")})
-
-
-@node("Spread", category="toy", returns=("all", "first"), lane="inline")
-def spread(*, value: int) -> tuple[list[int], int] | Expansion:
-    """Outputs of both kinds, by expansion: lists join, single values stay single."""
-    inner = ExpansionNode("Neighbours", {"value": Outer("value")})
-    return Expansion({"inner": inner}, {"all": Inner("inner", "all"), "first": Inner("inner", "first")})
-
-
-@node("SometimesExpands", category="toy", returns="out", lane="inline")
-def sometimes_expands(*, value: int) -> int | Expansion:
-    """Even numbers come back as they are, odd ones through an Add."""
-    if value % 2 == 0:
-        return value
-    return Expansion({"value": ExpansionNode("Add", {"a": Outer("value"), "b": 100})}, {"out": Inner("value", "out")})
-
-
-@node("EmptyExpansion", category="toy", returns="out", lane="inline")
-def empty_expansion(*, value: int = 5) -> int | Expansion:
-    """Its output is its own input."""
-    return Expansion({}, {"out": Outer("value")})
-
-
-_PASSING = {"value": Outer("value")}
-BAD_EXPANSIONS: dict[str, Expansion] = {
-    "unknown_type": Expansion({"x": ExpansionNode("Nope", _PASSING)}, {"out": Inner("x", "out")}),
-    "unknown_inner": Expansion({"x": ExpansionNode("Pass", _PASSING)}, {"out": Inner("y", "out")}),
-    "unknown_output": Expansion({"x": ExpansionNode("Pass", _PASSING)}, {"out": Inner("x", "result")}),
-    "unknown_outer": Expansion({"x": ExpansionNode("Pass", {"value": Outer("values")})}, {"out": Inner("x", "out")}),
-    "no_output": Expansion({"x": ExpansionNode("Pass", _PASSING)}, {}),
-    "cycle": Expansion(
-        {
-            "x": ExpansionNode("Pass", {"value": Inner("y", "out")}),
-            "y": ExpansionNode("Pass", {"value": Inner("x", "out")}),
-        },
-        {"out": Inner("x", "out")},
-    ),
-    "not_json": Expansion({"x": ExpansionNode("Pass", {"value": object()})}, {"out": Inner("x", "out")}),  # type: ignore[dict-item]
-    "not_finite": Expansion({"x": ExpansionNode("Pass", {"value": float("nan")})}, {"out": Inner("x", "out")}),
-    "bad_literal": Expansion({"x": ExpansionNode("Concat", {"a": 7})}, {"out": Inner("x", "out")}),
-    "wrong_type": Expansion({"x": ExpansionNode("Paint", {})}, {"out": Inner("x", "out")}),
-    "not_a_node": Expansion({"x": "Pass"}, {"out": Inner("x", "out")}),  # type: ignore[dict-item]
-}
-
-
-@node("BadExpansion", category="toy", returns="out", lane="inline")
-def bad_expansion(*, kind: str, value: int = 0) -> str | Expansion:
-    """Every way of returning a graph that is none."""
-    return BAD_EXPANSIONS[kind]
-
-
-# Time: lanes, progress, cancelling, the event loop
-
-
-@node("Slow", category="toy", returns="out")
-def slow(*, value: int = 0, steps: int = 3, context: Context) -> int:
-    """Tells its progress; where a `Bell` is lent, waits for it after the first step."""
-    bell = context.services.get(Bell)
-    for step in range(steps):
-        context.progress(step + 1, steps)
-        if isinstance(bell, Bell):
-            bell.begun.set()
-            bell.go_on.wait(60)
-    return value
-
-
-@node("HoldDevice", category="toy", returns="out", lane="device")
-def hold_device(*, value: int = 0, context: Context) -> int:
-    """Keeps the device until the test lets it go."""
-    context.service(Bell).go_on.wait(60)
-    return value
-
-
-@node("MeetOnDevice", category="toy", returns="out", lane="device")
-def meet_on_device(*, value: int = 0, context: Context) -> int:
-    return _meet(value, context)
-
-
-@node("MeetOnCpu", category="toy", returns="out", lane="cpu")
-def meet_on_cpu(*, value: int = 0, context: Context) -> int:
-    return _meet(value, context)
-
-
-@node("MeetOnIo", category="toy", returns="out", lane="io")
-def meet_on_io(*, value: int = 0, context: Context) -> int:
-    """Waits inside the gate until its `parties` are there."""
-    return _meet(value, context)
-
-
-def _meet(value: int, context: Context) -> int:
-    gate = context.service(Gate)
-    gate.enter()
-    gate.all_in.wait(60)
-    gate.leave()
-    return value
-
-
-@node("MeetAsync", category="toy", returns="out")
-async def meet_async(*, value: int = 0, context: Context) -> int:
-    gate = context.service(Gate)
-    gate.enter()
-    while not gate.all_in.is_set():  # noqa: ASYNC110 - the gate is shared with threads
-        await asyncio.sleep(0.001)
-    gate.leave()
-    return value
-
-
-@node("SleepAsync", category="toy", returns="out")
-async def sleep_async(*, value: int = 0, seconds: float = 0.0, fail: bool = False, context: Context) -> int:
-    """Sleeps on the event loop; says in the ledger how that ended."""
-    ledger = context.service(Ledger)
-    ledger.lines.append("asleep")
-    try:
-        await asyncio.sleep(seconds)
-    except asyncio.CancelledError:
-        ledger.lines.append("woken")
-        raise
-    if fail:
-        raise RuntimeError("bad dream")
-    return value
-
-
-@dataclass
-class Ledger:
-    """What bodies write down."""
-
-    lines: list[str] = field(default_factory=list)
-
-
 # Files and effects
 
 
@@ -624,6 +325,7 @@ def knobs(
 
 
 def toys() -> dict[str, Implementation]:
-    """Every node of this file by type."""
-    found = (implementation(one) for one in list(globals().values()))
+    """Every toy node by type."""
+    declared = [*globals().values(), *vars(toy_expansions).values(), *vars(toy_lanes).values()]
+    found = (implementation(one) for one in declared)
     return {one.spec.type: one for one in found if one is not None}

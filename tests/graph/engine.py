@@ -24,7 +24,8 @@ from graph.plan import Plan, plan
 from graph.result import Report
 from graph.run import run
 from graph.values import Values
-from tests.toy_nodes import OutputFolder, toy_values, toys
+from tests.toy_nodes import toys
+from tests.toy_values import OutputFolder, toy_values
 
 
 def made(type: str, /, **inputs: InputValue) -> Node:

@@ -20,7 +20,7 @@ from graph.errors import InputError
 from graph.keys import Recipe
 from graph.result import Blocked, Report, SavedFile
 from graph.values import Encoded, RawTensor, Values, value_type
-from tests.toy_nodes import Handle, Tile, toy_values
+from tests.toy_values import Handle, Tile, toy_values
 
 
 class Disk:
@@ -348,7 +348,7 @@ from pathlib import Path
 from graph.cache.disk import DiskStore
 from graph.cache.entry import Entry
 from graph.cache.index import Index
-from tests.toy_nodes import Tile, toy_values
+from tests.toy_values import Tile, toy_values
 folder, name = Path(sys.argv[1]), sys.argv[2]
 index = Index(folder / "index.sqlite")
 store = DiskStore(folder, index, toy_values(), cap=60_000)

@@ -14,7 +14,7 @@ from graph.context import CancelToken, Context
 from graph.errors import Cancelled
 from graph.events import Event, NodeFinished, NodeProgress, NodeStarted, RunFinished
 from tests.graph.engine import Engine, document, made, of
-from tests.toy_nodes import Bell, Gate, Ledger
+from tests.toy_values import Bell, Gate, Ledger
 
 
 @pytest.fixture

@@ -39,7 +39,8 @@ from graph.spec import (
     from_json,
     to_json,
 )
-from tests.toy_nodes import Tile, toys
+from tests.toy_nodes import toys
+from tests.toy_values import Tile
 
 
 class Mask:

@@ -10,7 +10,8 @@ import pytest
 from graph.document import Document, InputValue, with_inputs
 from graph.events import NodeFailed
 from tests.graph.engine import Engine, document, made, of
-from tests.toy_nodes import BAD_EXPANSIONS, Tile
+from tests.toy_expansions import BAD_EXPANSIONS
+from tests.toy_values import Tile
 
 
 def test_an_expansion_runs_in_the_place_of_its_node() -> None:

@@ -23,7 +23,8 @@ from graph.plan import plan
 from graph.result import Blocked
 from graph.values import Values
 from tests.graph.engine import Engine, Folder, made, of
-from tests.toy_nodes import Tile, toy_values, toys
+from tests.toy_nodes import toys
+from tests.toy_values import Tile, toy_values
 
 CATALOGUE = {name: one.spec for name, one in toys().items()}
 

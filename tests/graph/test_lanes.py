@@ -9,7 +9,7 @@ import pytest
 from graph.document import Document
 from graph.events import NodeFinished, NodeProgress, NodeStarted
 from tests.graph.engine import Engine, document, made, of
-from tests.toy_nodes import Bell, Gate, Ledger
+from tests.toy_values import Bell, Gate, Ledger
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from graph.errors import InputError
 from graph.keys import Environment
 from graph.plan import Plan, Step
 from tests.graph.engine import Engine, bypassed, chain, document, made, muted, of
-from tests.toy_nodes import Dice
+from tests.toy_values import Dice
 
 Change = Callable[[Engine, Document], Document]
 

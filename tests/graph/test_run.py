@@ -17,7 +17,7 @@ from graph.errors import InputError
 from graph.events import NodeFinished, NodeStarted, RunStarted
 from graph.json import Json
 from tests.graph.engine import Engine, chain, document, made, of
-from tests.toy_nodes import Dice, Tile
+from tests.toy_values import Dice, Tile
 
 # Exact execution counts
 

@@ -17,7 +17,7 @@ from graph.cache.memory import MemoryStore
 from graph.cache.tiered import Cache
 from graph.document import Document, Link, with_inputs
 from tests.graph.engine import Engine, document, made, of
-from tests.toy_nodes import Dice, Tile, toy_values
+from tests.toy_values import Dice, Tile, toy_values
 
 GRAPH = document(
     number=made("Integer", value=3),
