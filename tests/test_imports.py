@@ -1,7 +1,8 @@
-"""The arrows of the house, and what starting up may not cost."""
+"""The arrows of the house, what starting up may not cost, and how long files and functions may be."""
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
+SOURCES = sorted(
+    path for name in ("graph", "nodes", "server", "tests", "bench", "workflows") for path in (ROOT / name).rglob("*.py")
+)
 HEAVY = {"torch", "transformers", "aiohttp", "numpy", "PIL", "networkx", "safetensors", "jsonschema", "asyncio.events"}
 
 
@@ -57,10 +61,15 @@ def test_no_test_folder_is_a_package() -> None:
 
 
 def test_no_file_is_longer_than_a_concept() -> None:
-    packages = (ROOT / name for name in ("graph", "nodes", "server"))
-    long = {str(path): count for package in packages for path in package.rglob("*.py") if (count := _lines(path)) > 450}
+    long = {str(path): count for path in SOURCES if (count := len(path.read_text("utf-8").splitlines())) > 450}
     assert long == {}
 
 
-def _lines(path: Path) -> int:
-    return len(path.read_text("utf-8").splitlines())
+def test_every_function_fits_a_screen() -> None:
+    long = [
+        f"{path}: {one.name}"
+        for path in SOURCES
+        for one in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) and (one.end_lineno or 0) - one.lineno >= 60
+    ]
+    assert long == []
