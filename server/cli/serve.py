@@ -33,7 +33,8 @@ def main(arguments: Sequence[str]) -> int:
     devices = options.device or ["auto"]
     with Workspace(where) as workspace:
         workers = {device: worker_command(device, options.precision, where) for device in devices}
-        asyncio.run(_serve(options.host, options.port, Setup(load_catalogue(), workspace, user, workers)))
+        setup = Setup(load_catalogue(), workspace, user, workers, previews=options.previews)
+        asyncio.run(_serve(options.host, options.port, setup))
     return 0
 
 
@@ -46,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
         "--device", action="append", metavar="auto|cpu|cuda[:N]", help="a worker for this device; may be repeated"
     )
     made.add_argument("--precision", default="auto", choices=["auto", "fp32", "bf16", "fp16"])
+    made.add_argument("--previews", action="store_true", help="send previews to all of ComfyUI's clients")
     add_places(made)
     return made
 

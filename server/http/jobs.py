@@ -85,6 +85,7 @@ async def submit(request: web.Request) -> web.Response:
 async def keep(request: web.Request, wanted: JobRequest, body: JsonObject) -> Accepted:
     """Commit the job and wake the workers. `Idempotency-Key` makes a repeated submission the same job."""
     service = service_of(request)
+    _patience(request)  # a fault in it is told before anything is kept
     key = request.headers.get("Idempotency-Key")
     if key is not None and not 1 <= len(key) <= 200:
         raise ProblemError(400, "idempotency_key", "an idempotency key has 1 to 200 characters")
@@ -104,13 +105,18 @@ async def keep(request: web.Request, wanted: JobRequest, body: JsonObject) -> Ac
 
 async def answer(request: web.Request, accepted: Accepted, warnings: list[JsonObject]) -> web.Response:
     """What a submission is answered with: at once, or when the job has ended."""
-    wait = whole_number(request, "wait", 0, most=LONGEST_WAIT)
+    wait = _patience(request)
     job = await ended_within(service_of(request), accepted.id, wait) if wait else None
     if job is None:
         job = await known(request, accepted.id)
     shown = show(job) | {"warnings": cast("Json", warnings)}
     status = 202 if job.state not in ENDS and accepted.new else 200
     return web.json_response(shown, status=status, headers={"Location": f"/api/v1/jobs/{job.id}"})
+
+
+def _patience(request: web.Request) -> int:
+    """Seconds that the client wants to wait for the end of the job."""
+    return whole_number(request, "wait", 0, most=LONGEST_WAIT)
 
 
 async def ended_within(service: Service, job: str, seconds: float) -> Job | None:
@@ -158,7 +164,7 @@ async def list_jobs(request: web.Request) -> web.Response:
 async def get_job(request: web.Request) -> web.Response:
     """One job: its state, and what came out or went wrong. `?wait=SECONDS` waits for its end."""
     job = await known(request)
-    wait = whole_number(request, "wait", 0, most=LONGEST_WAIT)
+    wait = _patience(request)
     ended = await ended_within(service_of(request), job.id, wait) if wait else None
     return web.json_response(show(ended or job))
 
@@ -173,6 +179,7 @@ async def cancel(request: web.Request) -> web.Response:
 async def retry(request: web.Request) -> web.Response:
     """Submit the same request anew, as a job of its own."""
     service = service_of(request)
+    _patience(request)
     job = await known(request)
     text = await service.desk.do(service.desk.store.request, job.id) or ""
     again = Submission(uuid.uuid4().hex, text, f"retry of {job.id} {uuid.uuid4().hex}", client=job.client)

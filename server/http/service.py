@@ -26,7 +26,9 @@ MAX_UPLOAD: Final = 100 * 2**20
 @dataclass(frozen=True, slots=True)
 class Service:
     """`view` answers what the cache has; `workflows` are the folders of saved workflows, the user's own first; `decoding`
-    bounds how many pictures are decoded at once, each in a process of its own."""
+    bounds how many pictures are decoded at once, each in a process of its own; with `previews` every client of ComfyUI's
+    socket gets pictures of running prompts, not only one that announces that it can tell them from results.
+    """
 
     catalogue: Mapping[str, NodeSpec]
     workspace: Workspace
@@ -37,6 +39,7 @@ class Service:
     user: UserFiles
     workflows: tuple[Path, ...]
     decoding: asyncio.Semaphore
+    previews: bool = False
 
     @property
     def folders(self) -> Folders:

@@ -30,13 +30,15 @@ PACKAGED: Final = Path(__file__).parent.parent.parent / "workflows"
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a service is made of: `user` holds the jobs and what clients keep; `workers` are commands by device name."""
+    """What a service is made of: `user` holds the jobs and what clients keep; `workers` are commands by device
+    name; with `previews` all of ComfyUI's clients get pictures while a prompt runs."""
 
     catalogue: Mapping[str, NodeSpec]
     workspace: Workspace
     user: Path
     workers: Mapping[str, Sequence[str]]
     limits: Limits = field(default_factory=Limits)
+    previews: bool = False
 
 
 @contextlib.asynccontextmanager
@@ -57,6 +59,7 @@ async def serving(setup: Setup, listening: socket.socket) -> AsyncIterator[Servi
             crew=crew,
             user=mine,
             workflows=(mine.root / "workflows", PACKAGED),
+            previews=setup.previews,
             decoding=asyncio.Semaphore(2),
         )
         runner = web.AppRunner(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -48,18 +49,19 @@ class Service:
 
     async def _ask(self, method: str, path: str, headers: dict[str, str], data: bytes | None) -> Answer:
         url = f"http://127.0.0.1:{self.port}{path}"
-        async with self.session.request(method, url, headers=headers, data=data) as response:
+        sent = data if data is None or len(data) < 2**20 else io.BytesIO(data)
+        async with self.session.request(method, url, headers=headers, data=sent) as response:
             return Answer(response.status, response.content_type, await response.read())
 
 
 @asynccontextmanager
-async def running(folder: Path, workers: Mapping[str, Sequence[str]] | None = None) -> AsyncIterator[Service]:
-    """The service with its folders under `folder`, and the workers asked for (none: jobs wait)."""
+async def running(
+    folder: Path, workers: Mapping[str, Sequence[str]] | None = None, *, previews: bool = False
+) -> AsyncIterator[Service]:
+    """The service with its folders under `folder`, toy nodes beside the others, and these workers (none: jobs wait)."""
     with Workspace(toy_places(folder)) as workspace:
-        catalogue = load_catalogue()
-        if workers:
-            catalogue = ByType({**catalogue, **{name: one.spec for name, one in implementations().items()}})
-        setup = Setup(catalogue, workspace, folder / "user", workers or {})
+        catalogue = ByType({**load_catalogue(), **{name: one.spec for name, one in implementations().items()}})
+        setup = Setup(catalogue, workspace, folder / "user", workers or {}, previews=previews)
         with socket.socket() as listening:
             listening.bind(("127.0.0.1", 0))
             async with serving(setup, listening), ClientSession() as session:
@@ -67,7 +69,7 @@ async def running(folder: Path, workers: Mapping[str, Sequence[str]] | None = No
 
 
 @asynccontextmanager
-async def working(folder: Path) -> AsyncIterator[Service]:
+async def working(folder: Path, *, previews: bool = False) -> AsyncIterator[Service]:
     """The service with a toy worker."""
-    async with running(folder, {"cpu": command(folder)}) as service:
+    async with running(folder, {"cpu": command(folder)}, previews=previews) as service:
         yield service

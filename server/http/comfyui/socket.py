@@ -1,4 +1,7 @@
-"""`/ws`: status for everybody, the messages of a prompt for the client that sent it and nobody else."""
+"""`/ws`: status for everybody, the messages of a prompt for the client that sent it and nobody else.
+
+Scripts take any binary message for a result, as previews are off there by default; so here too.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +78,8 @@ class _Session:
         ours = notice.client == self._sid
         translator = self._translators.setdefault(notice.job, Translator(notice.job, self._metadata)) if ours else None
         for message in translator.messages(notice) if translator else ():
-            await self._send(message)
+            if isinstance(message, tuple) or self._metadata or self._service.previews:
+                await self._send(message)
         if isinstance(notice, JobEvent) and (notice.type in ("queued", "running", "requeued") or notice.type in ENDS):
             await self._send(status(self._service.hub.remaining))
         if isinstance(notice, JobEvent) and notice.type in ENDS and translator:

@@ -1,0 +1,148 @@
+"""What ComfyUI's clients keep on the server: uploads, user files, settings; and how files are shown."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import FormData
+from PIL import Image
+
+from tests.server.service import Service, running
+
+
+def do(folder: Path, act: Callable[[Service], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with asyncio.timeout(100), running(folder) as service:
+            await act(service)
+
+    asyncio.run(run())
+
+
+def test_user_files_and_settings(tmp_path: Path) -> None:
+    async def act(service: Service) -> None:
+        answer = await service.post("/userdata/workflows%2Fmine.json", b'{"a": 1}')
+        assert (answer.status, answer.json) == (200, "workflows/mine.json")
+        assert (await service.post("/userdata/workflows%2Fmine.json?overwrite=false", b"{}")).status == 409
+        assert (await service.get("/userdata/workflows%2Fmine.json")).json == {"a": 1}
+        assert (await service.get("/userdata?dir=workflows")).json == ["mine.json"]
+        full = (await service.get("/userdata?dir=workflows&full_info=true")).json
+        assert (full[0]["path"], full[0]["size"]) == ("mine.json", 8)
+        assert (await service.post("/userdata/workflows%2Fmine.json/move/a%2Fb.json", b"")).json == "a/b.json"
+        assert (await service.get("/userdata/workflows%2Fmine.json")).status == 404
+        assert (await service.get("/userdata?dir=nothing")).status == 404
+        assert (await service.get("/userdata")).status == 400
+        for escape in ("..%2Fjobs.sqlite", "%2Fetc%2Fpasswd", "a%2F..%2F..%2Fx"):
+            assert (await service.get(f"/userdata/{escape}")).status == 403, escape
+        (tmp_path / "user" / "default" / "link").symlink_to("/etc")
+        assert (await service.get("/userdata/link%2Fpasswd")).status == 403
+        assert (await service.post("/settings", b'{"a": 1, "b": [2]}')).status == 200
+        assert (await service.post("/settings/a", b"3")).status == 200
+        assert (await service.get("/settings")).json == {"a": 3, "b": [2]}
+        assert (await service.get("/settings/a")).json == 3
+        assert (await service.get("/settings/unknown")).json is None
+
+    do(tmp_path, act)
+
+
+def png(colour: tuple[int, int, int, int], size: int = 8) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGBA", (size, size), colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+async def upload(
+    service: Service, content: bytes, name: str = "cat.png", path: str = "image", **fields: str
+) -> tuple[int, Any]:
+    form = FormData()
+    for key, value in fields.items():
+        form.add_field(key, value)
+    form.add_field("image", content, filename=name, content_type="image/png")
+    url = f"http://127.0.0.1:{service.port}/upload/{path}"
+    async with service.session.post(url, data=form) as answer:
+        return answer.status, await answer.json() if answer.status == 200 else await answer.text()
+
+
+def test_uploads_get_free_names_and_can_be_seen(tmp_path: Path) -> None:
+    async def act(service: Service) -> None:
+        red, blue = png((255, 0, 0, 255)), png((0, 0, 255, 128))
+        assert await upload(service, red) == (200, {"name": "cat.png", "subfolder": "", "type": "input"})
+        assert (await upload(service, red))[1]["name"] == "cat.png"
+        assert (await upload(service, blue))[1]["name"] == "cat (1).png"
+        assert (await upload(service, blue, overwrite="true"))[1]["name"] == "cat.png"
+        assert (await upload(service, red, subfolder="sub", type="temp"))[1] == {
+            "name": "cat.png", "subfolder": "sub", "type": "temp",
+        }  # fmt: skip
+        assert (await service.get("/view?filename=cat.png&type=input")).body == blue
+        assert (await service.get("/view?filename=cat.png [input]")).body == blue
+        assert (await service.get("/view?filename=cat.png&type=temp&subfolder=sub")).body == red
+        rgb = await service.get("/view?filename=cat.png&type=input&channel=rgb")
+        assert Image.open(io.BytesIO(rgb.body)).mode == "RGB"
+        alpha = await service.get("/view?filename=cat.png&type=input&channel=a")
+        assert Image.open(io.BytesIO(alpha.body)).getpixel((0, 0)) == (0, 0, 0, 128)
+        preview = await service.get("/view?filename=cat.png&type=input&preview=jpeg;50")
+        assert (preview.kind, preview.body[8:12]) == ("image/webp", b"WEBP")
+        reference = json.dumps({"filename": "cat (1).png", "subfolder": "", "type": "input"})
+        masked = await upload(service, png((0, 0, 0, 7)), "mask.png", "mask", original_ref=reference)
+        assert masked == (200, {"name": "mask.png", "subfolder": "", "type": "input"})
+        seen = Image.open(io.BytesIO((await service.get("/view?filename=mask.png&type=input")).body))
+        assert seen.getpixel((0, 0)) == (0, 0, 255, 7)
+        gone = json.dumps({"filename": "gone.png"})
+        assert (await upload(service, red, "m.png", "mask", original_ref=gone))[0] == 400
+
+    do(tmp_path, act)
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("", 400),
+        ("?filename=/etc/passwd", 400),
+        ("?filename=../secret.png", 400),
+        ("?filename=a.png&type=etc", 400),
+        ("?filename=a.png&subfolder=../..", 403),
+        ("?filename=a.png", 404),
+        ("?filename=out.png&type=input", 404),
+    ],
+)
+def test_view_serves_what_lies_in_its_folders(tmp_path: Path, query: str, status: int) -> None:
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    (tmp_path / "input").mkdir()
+    (tmp_path / "input" / "out.png").symlink_to(tmp_path / "secret.png")
+
+    async def act(service: Service) -> None:
+        answer = await service.get("/view" + query)
+        assert (answer.status, b"secret" in answer.body) == (status, False)
+
+    do(tmp_path, act)
+
+
+@pytest.mark.parametrize("name", ["page.html", "drawing.svg", "script.js", "page.xhtml", "a.png.html"])
+def test_what_is_no_picture_is_a_download(tmp_path: Path, name: str) -> None:
+    async def act(service: Service) -> None:
+        assert (await upload(service, b"<script>alert(1)</script>", name))[0] == 200
+        url = f"http://127.0.0.1:{service.port}/view?filename={name}&type=input"
+        async with service.session.get(url) as answer:
+            assert answer.content_type == "application/octet-stream"
+            assert answer.headers["Content-Disposition"].startswith("attachment")
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert "sandbox" in answer.headers["Content-Security-Policy"]
+
+    do(tmp_path, act)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "status"),
+    [("../../x.png", {"subfolder": "../.."}, 400), ("x.png", {"type": "etc"}, 400), ("", {}, 400)],
+)
+def test_bad_uploads_leave_nothing(tmp_path: Path, name: str, fields: dict[str, str], status: int) -> None:
+    async def act(service: Service) -> None:
+        assert (await upload(service, b"x", name, **fields))[0] == status
+
+    do(tmp_path, act)
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix in (".png", "")] == []

@@ -1,0 +1,238 @@
+"""Our API of jobs: accepted once, followed without gaps, ended on request, and refused in one shape."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import WSMsgType
+
+from tests.server.service import Service, running, working
+
+
+def work(value: int = 1, **steps: int) -> dict[str, Any]:
+    """A document of two nodes and a parameter."""
+    return {
+        "format": "latentgraph/1",
+        "nodes": {
+            "work": {"type": "Steps", "inputs": {"value": value, **steps}},
+            "save": {"type": "WriteText", "inputs": {"value": {"from": ["work", "out"]}, "name": "file"}},
+        },
+        "parameters": [{"name": "value", "binds": [["work", "value"]], "help": "what to write"}],
+    }
+
+
+def do(folder: Path, act: Callable[[Service], Awaitable[None]], *, workers: bool = True) -> None:
+    async def run() -> None:
+        async with asyncio.timeout(100), working(folder) if workers else running(folder) as service:
+            await act(service)
+
+    asyncio.run(run())
+
+
+async def submit(
+    service: Service, workflow: object = None, query: str = "", key: str | None = None, **more: object
+) -> Any:  # noqa: ANN401 - tests look into it freely
+    headers = {"Idempotency-Key": key} if key else {}
+    body = json.dumps({"workflow": workflow or work(), **more})
+    answer = await service.post(f"/api/v1/jobs{query}", body, headers)
+    assert answer.status in (200, 202), answer.json
+    return answer.json
+
+
+PROMPT = {
+    "1": {"class_type": "Steps", "inputs": {"value": 1}},
+    "2": {"class_type": "WriteText", "inputs": {"value": ["1", 0], "name": "file"}},
+}
+
+
+@pytest.mark.parametrize("workflow", [work(), PROMPT])
+@pytest.mark.parametrize("bare", [False, True])
+def test_any_form_runs_and_its_file_can_be_fetched(tmp_path: Path, workflow: dict[str, Any], bare: bool) -> None:
+    async def act(service: Service) -> None:
+        body = workflow if bare else {"workflow": workflow}
+        answer = await service.post("/api/v1/jobs?wait=60", json.dumps(body))
+        job = answer.json
+        assert (answer.status, job["state"], job["error"]) == (200, "done", None)
+        assert job["nodes"] == {"ran": 2, "cached": 0, "skipped": 0, "failed": 0}
+        assert [one["name"] for one in job["outputs"]] == ["file.txt"]
+        assert (await service.get(job["outputs"][0]["url"])).body == b"1"
+        part = await service.get(job["outputs"][0]["url"], {"Range": "bytes=0-0"})
+        assert (part.status, part.body) == (206, b"1")
+        assert (await service.get(f"/api/v1/jobs/{job['id']}/outputs")).json == job["outputs"]
+
+    do(tmp_path, act)
+
+
+def test_one_key_is_one_job(tmp_path: Path) -> None:
+    async def act(service: Service) -> None:
+        jobs = await asyncio.gather(*(submit(service, key="k") for _ in range(10)))
+        assert len({job["id"] for job in jobs}) == 1
+        other = await service.post("/api/v1/jobs", json.dumps({"workflow": work(2)}), {"Idempotency-Key": "k"})
+        assert (other.status, other.json["code"]) == (409, "idempotency_key_reused")
+        assert (await service.get("/api/v1/jobs")).json["counts"] == {"queued": 1}
+
+    do(tmp_path, act, workers=False)
+
+
+def test_jobs_are_listed_moved_and_cancelled(tmp_path: Path) -> None:
+    async def act(service: Service) -> None:
+        ids = [(await submit(service, work(value)))["id"] for value in range(5)]
+        page = (await service.get("/api/v1/jobs?limit=2")).json
+        rest = (await service.get(f"/api/v1/jobs?limit=3&before={page['next']}&state=queued")).json
+        assert [job["id"] for job in (*page["jobs"], *rest["jobs"])] == ids[::-1]
+        moved = await service.post(f"/api/v1/jobs/{ids[4]}/move", b'{"front": true}')
+        assert moved.json["number"] < 1
+        for _ in range(2):
+            cancelled = await service.post(f"/api/v1/jobs/{ids[0]}/cancel", b"")
+            assert (cancelled.status, cancelled.json["state"]) == (202, "cancelled")
+        refused = await service.post(f"/api/v1/jobs/{ids[0]}/move", b'{"front": true}')
+        assert (refused.status, refused.json["code"]) == (409, "job_not_waiting")
+        again = await service.post(f"/api/v1/jobs/{ids[0]}/retry", b"")
+        assert (again.status, again.json["state"]) == (202, "queued")
+        assert again.json["id"] not in ids
+
+    do(tmp_path, act, workers=False)
+
+
+async def read_all(service: Service, query: str) -> list[dict[str, Any]]:
+    """Everything the socket says until it closes."""
+    heard: list[dict[str, Any]] = []
+    async with service.session.ws_connect(f"http://127.0.0.1:{service.port}/api/v1/events?{query}") as socket:
+        async for message in socket:
+            if message.type == WSMsgType.BINARY:
+                length, _ = struct.unpack(">II", message.data[:8])
+                heard.append(json.loads(message.data[8 : 8 + length]))
+            else:
+                heard.append(json.loads(message.data))
+    return heard
+
+
+def test_events_are_followed_and_replayed_without_gap(tmp_path: Path) -> None:
+    async def act(service: Service) -> None:
+        job = await submit(service, work(1, count=20))
+        heard = await read_all(service, f"job={job['id']}")
+        kept = [one for one in heard if "sequence" in one]
+        assert [one["sequence"] for one in kept] == list(range(1, len(kept) + 1))
+        assert (kept[0]["type"], kept[-1]["type"]) == ("queued", "done")
+        assert {one["data"]["maximum"] for one in heard if one["type"] == "progress"} == {20}
+        assert (await service.get(job["events"])).json["events"] == kept
+        for after in range(len(kept) + 1):
+            listed = (await service.get(f"{job['events']}?after={after}")).json["events"]
+            assert listed == kept[after:]
+            if after < len(kept):
+                assert await read_all(service, f"job={job['id']}&after={after}") == kept[after:]
+        stream = await service.get(job["events"], {"Accept": "text/event-stream", "Last-Event-ID": "2"})
+        data = [json.loads(line[6:]) for line in stream.body.decode().splitlines() if line.startswith("data: ")]
+        assert (stream.kind, data) == ("text/event-stream", kept[2:])
+
+    do(tmp_path, act)
+
+
+def test_a_saved_workflow_is_an_endpoint(tmp_path: Path) -> None:
+    folder = tmp_path / "user" / "default" / "workflows" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "work.json").write_text(json.dumps(work()))
+
+    async def act(service: Service) -> None:
+        names = (await service.get("/api/v1/workflows")).json
+        assert {"mine/work", "text_to_image"} <= set(names)
+        schema = (await service.get("/api/v1/workflows/mine/work")).json["parameters"]
+        assert schema["properties"]["value"] == {
+            "type": "integer", "description": "what to write", "default": 1,
+        }  # fmt: skip
+        url = "/api/v1/workflows/mine/work/jobs?wait=60"
+        job = (await service.post(url, b'{"parameters": {"value": 42}}')).json
+        assert (job["state"], job["texts"]) == ("done", {"save": ["42"]})
+        for parameters, code in (({"valeu": 1}, "unknown_parameter"), ({"value": "many"}, "wrong_type")):
+            refused = await service.post(url, json.dumps({"parameters": parameters}))
+            assert (refused.status, refused.json["problems"][0]["code"]) == (422, code)
+        paths = (await service.get("/api/v1/openapi.json")).json["paths"]
+        body = paths["/api/v1/workflows/mine/work/jobs"]["post"]["requestBody"]["content"]["application/json"]
+        assert body["schema"]["properties"]["parameters"] == schema
+
+    do(tmp_path, act)
+
+
+def test_the_interface_is_described_as_it_is(tmp_path: Path) -> None:
+    async def act(service: Service) -> None:
+        described = (await service.get("/api/v1/openapi.json")).json
+        assert described["openapi"] == "3.1.0"
+        submission = described["paths"]["/api/v1/jobs"]["post"]
+        required = submission["requestBody"]["content"]["application/json"]["schema"]["required"]
+        assert (required, submission["summary"][:12]) == (["workflow"], "Accept a job")
+        for path, operations in described["paths"].items():
+            if "get" in operations and "{" not in path and path != "/api/v1/events":
+                assert (await service.get(path)).status in (200, 503), path
+
+    do(tmp_path, act, workers=False)
+
+
+def test_ready_is_told_apart_from_alive(tmp_path: Path) -> None:
+    async def without(service: Service) -> None:
+        assert (await service.get("/health/live")).status == 200
+        assert (await service.get("/health/ready")).status == 503
+
+    async def with_worker(service: Service) -> None:
+        while (await service.get("/health/ready")).status != 200:  # noqa: ASYNC110 - the worker is starting
+            await asyncio.sleep(0.02)
+
+    do(tmp_path, without, workers=False)
+    do(tmp_path, with_worker)
+
+
+CHAIN = {"n0": {"type": "Integer"}} | {
+    f"n{i}": {"type": "Add", "inputs": {"a": {"from": [f"n{i - 1}", "out"]}}} for i in range(1, 20_001)
+}
+BAD: list[tuple[str, bytes, int, str]] = [
+    ("", b'{"workflow":', 400, "json_syntax"),
+    ("", b"123", 422, "input_wrong"),
+    ("", b"null", 422, "input_wrong"),
+    ("", b"[" * 200_000, 400, "json_too_deep"),
+    ("", b'{"workflow": {}, "workflow": {}}', 400, "json_duplicate_key"),
+    ("", b'{"workflow": {}, "number": NaN}', 400, "json_number"),
+    ("", b'{"workflow": {}, "number": 1e999}', 400, "json_number"),
+    ("", b'{"workflow": {}, "number": ' + b"9" * 5000 + b"}", 400, "json_number"),
+    ("", b'{"workflow": {"a": "\\ud800"}}', 400, "json_encoding"),
+    ("", b'{"workflow": {}}', 422, "input_wrong"),
+    ("", b'{"workflow": {"format": "latentgraph/1", "nodes": {}}}', 422, "input_wrong"),
+    ("", json.dumps({"workflow": work(), "colour": 1}).encode(), 422, "input_wrong"),
+    ("", json.dumps({"workflow": work(), "client": ["x"]}).encode(), 422, "input_wrong"),
+    ("", json.dumps({"workflow": work(), "client": "a\0b"}).encode(), 422, "input_wrong"),
+    ("", json.dumps({"workflow": work(), "targets": ["nobody"]}).encode(), 422, "input_wrong"),
+    ("", json.dumps({"workflow": work(), "targets": []}).encode(), 422, "input_wrong"),
+    ("", json.dumps({"workflow": {"format": "latentgraph/1", "nodes": CHAIN}}).encode(), 422, "input_wrong"),
+    ("?wait=x", json.dumps({"workflow": work()}).encode(), 400, "query"),
+    ("/unknown/cancel", b"", 404, "unknown_job"),
+]
+
+
+def test_bad_requests_are_refused_and_change_nothing(tmp_path: Path) -> None:
+    async def act(service: Service) -> None:
+        for path, body, status, code in BAD:
+            answer = await service.post(f"/api/v1/jobs{path}", body)
+            said = (answer.status, answer.kind, answer.json["code"])
+            assert said == (status, "application/problem+json", code), (path, body[:80], answer.json["detail"])
+        for path in ("/api/v1/jobs?state=lost", "/api/v1/jobs?limit=0", "/api/v1/events?after=3"):
+            assert (await service.get(path)).status == 400, path
+        for path in ("/api/v1/jobs/x", "/api/v1/jobs/x/outputs/0", "/api/v1/workflows/..%2Fx", "/api/v1/events?job=x"):
+            assert (await service.get(path)).status == 404, path
+        assert (await service.get("/api/v1/jobs")).json["counts"] == {}
+
+    do(tmp_path, act, workers=False)
+
+
+@pytest.mark.parametrize("path", ["/ws?clientId=a", "/api/v1/events"])
+@pytest.mark.parametrize("headers", [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}])
+def test_foreign_pages_open_no_socket(tmp_path: Path, path: str, headers: dict[str, str]) -> None:
+    async def act(service: Service) -> None:
+        upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+        upgrade["Sec-WebSocket-Key"] = "dGhlIHNhbXBsZSBub25jZQ=="
+        assert (await service.get(path, upgrade | headers)).status in (403, 421)
+
+    do(tmp_path, act, workers=False)
