@@ -37,6 +37,7 @@ BUILTIN: Final = (
     "nodes.builtin.clip",
     "nodes.builtin.conditioning",
     "nodes.builtin.control_net",
+    "nodes.builtin.clip_vision",
     "nodes.builtin.sampling",
     "nodes.builtin.vae",
     "nodes.builtin.tiled_vae",

@@ -19,6 +19,7 @@ from torch import nn
 from graph.context import Context
 from nodes.diffusion.adapters import Applied, AttentionScale, adapted
 from nodes.diffusion.clip import TextEncoder
+from nodes.diffusion.clip_vision import ClipVision
 from nodes.diffusion.control import ControlNetwork
 from nodes.diffusion.control_net import ControlNet, ControlNetConfig
 from nodes.diffusion.t2i_adapter import T2iAdapter
@@ -97,6 +98,14 @@ class Models:
         with self._network(ref) as module:
             if not isinstance(module, RrdbNet | CompactNet):
                 raise TypeError(f"{ref.path.name} is no upscale model")
+            yield module
+
+    @contextmanager
+    def clip_vision(self, ref: NetworkRef) -> Iterator[ClipVision]:
+        """A network that sees what is in a picture."""
+        with self._network(ref) as module:
+            if not isinstance(module, ClipVision):
+                raise TypeError(f"{ref.path.name} is no CLIP vision model")
             yield module
 
     @contextmanager

@@ -21,6 +21,7 @@ from typing import Literal, get_args
 import torch
 
 from graph.errors import GraphError
+from nodes.diffusion.clip_vision import ClipVisionConfig
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.control_net import ControlNetConfig
 from nodes.diffusion.t2i_adapter import T2iAdapterConfig
@@ -77,6 +78,8 @@ class DevicePolicy:
                 return self.vae
             case ControlNetConfig():
                 return torch.float32 if config.unet.model_channels < self.least_width else self.unet
+            case ClipVisionConfig():
+                return self.text
             case RrdbConfig() | CompactConfig() | T2iAdapterConfig():
                 return torch.float32
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from nodes.sockets.handles import Clip, Conditioning, Guider, Model, Noise, Sampler, Vae
-from nodes.sockets.networks import ControlNet, UpscaleModel
+from nodes.sockets.networks import ClipVision, ClipVisionOutput, ControlNet, UpscaleModel
 from nodes.sockets.operations import LatentOperation
 from nodes.sockets.table import VALUE_TYPES
 from nodes.sockets.tensors import Image, Latent, Mask, ScaledLatent, Sigmas
@@ -12,6 +12,8 @@ from nodes.sockets.tensors import Image, Latent, Mask, ScaledLatent, Sigmas
 __all__ = [
     "VALUE_TYPES",
     "Clip",
+    "ClipVision",
+    "ClipVisionOutput",
     "Conditioning",
     "ControlNet",
     "Guider",

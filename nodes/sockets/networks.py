@@ -1,4 +1,5 @@
-"""Networks in files of their own, as values on wires, and their form at rest: UPSCALE_MODEL, CONTROL_NET."""
+"""Networks in files of their own, as values on wires, and their form at rest: UPSCALE_MODEL, CONTROL_NET,
+CLIP_VISION and what it gives."""
 
 from __future__ import annotations
 
@@ -6,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from graph.values import Encoded
+from nodes.diffusion.clip_vision import VisionEncoding
 from nodes.diffusion.control_net import ControlNetConfig
 from nodes.diffusion.t2i_adapter import T2iAdapterConfig
-from nodes.sockets.encoding import decode_network, encode_network, pack
-from nodes.weights.networks import NetworkRef, open_control_net, open_upscaler
+from nodes.sockets.encoding import decode_network, decode_tensor, encode_network, pack
+from nodes.weights.networks import NetworkRef, open_clip_vision, open_control_net, open_upscaler
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,44 @@ def encode_control_net(control_net: ControlNet) -> Encoded:
 def decode_control_net(encoded: Encoded) -> ControlNet:
     data: Any = encoded.data
     return ControlNet(decode_network(data["network"], open_control_net), data["kind"])
+
+
+@dataclass(frozen=True, slots=True)
+class ClipVision:
+    """A network that sees what is in a picture."""
+
+    socket_type: ClassVar[str] = "CLIP_VISION"
+    network: NetworkRef
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipVisionOutput:
+    """What CLIP saw in a batch of pictures."""
+
+    socket_type: ClassVar[str] = "CLIP_VISION_OUTPUT"
+    encoding: VisionEncoding
+
+    def __post_init__(self) -> None:
+        if self.encoding.embeddings.ndim != 2:
+            raise ValueError(f"embeddings of pictures are [B, P], not {list(self.encoding.embeddings.shape)}")
+
+
+def encode_clip_vision(tower: ClipVision) -> Encoded:
+    return pack(encode_network(tower.network))
+
+
+def decode_clip_vision(encoded: Encoded) -> ClipVision:
+    return ClipVision(decode_network(encoded.data, open_clip_vision))
+
+
+def encode_clip_vision_output(output: ClipVisionOutput) -> Encoded:
+    seen = output.encoding
+    return pack(embeddings=seen.embeddings, last=seen.last, penultimate=seen.penultimate)
+
+
+def decode_clip_vision_output(encoded: Encoded) -> ClipVisionOutput:
+    parts = (decode_tensor(encoded.tensors[name]) for name in ("embeddings", "last", "penultimate"))
+    return ClipVisionOutput(VisionEncoding(*parts))
 
 
 def encode_upscale_model(model: UpscaleModel) -> Encoded:

@@ -12,10 +12,16 @@ from graph.values import Encoded, ValueType, value_type
 from nodes.sockets import encoding, model_encoding
 from nodes.sockets.handles import Clip, Conditioning, Guider, Model, Noise, Sampler, Vae
 from nodes.sockets.networks import (
+    ClipVision,
+    ClipVisionOutput,
     ControlNet,
     UpscaleModel,
+    decode_clip_vision,
+    decode_clip_vision_output,
     decode_control_net,
     decode_upscale_model,
+    encode_clip_vision,
+    encode_clip_vision_output,
     encode_control_net,
     encode_upscale_model,
 )
@@ -184,5 +190,18 @@ VALUE_TYPES: Final[tuple[ValueType[object], ...]] = (
         encode_control_net,
         decode_control_net,
         describe=lambda control_net: f"CONTROL_NET from {control_net.network.path.name}",
+    ),
+    _type(
+        ClipVision,
+        encode_clip_vision,
+        decode_clip_vision,
+        describe=lambda tower: f"CLIP_VISION from {tower.network.path.name}",
+    ),
+    _type(
+        ClipVisionOutput,
+        encode_clip_vision_output,
+        decode_clip_vision_output,
+        nbytes=lambda output: _nbytes((output.encoding.embeddings, output.encoding.last, output.encoding.penultimate)),
+        describe=lambda output: f"CLIP_VISION_OUTPUT {describe_tensor(output.encoding.embeddings)}",
     ),
 )

@@ -12,11 +12,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from nodes.diffusion.clip_vision import ClipVision, ClipVisionConfig
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.control_net import ControlNet, ControlNetConfig
 from nodes.diffusion.t2i_adapter import T2iAdapter, T2iAdapterConfig
 from nodes.diffusion.taesd import TaesdConfig, build_taesd
 from nodes.diffusion.upscaler import CompactConfig, RrdbConfig, UpscalerConfig, build_upscaler
+from nodes.weights.clip_visions import detect_clip_vision
 from nodes.weights.control_loras import load_control_lora
 from nodes.weights.control_nets import detect_control_net
 from nodes.weights.errors import WeightsMissing
@@ -28,7 +30,7 @@ from nodes.weights.taesd import detect_taesd
 from nodes.weights.upscalers import detect_upscaler
 
 ControlConfig = ControlNetConfig | T2iAdapterConfig
-NetworkConfig = RrdbConfig | CompactConfig | TaesdConfig | ControlConfig
+NetworkConfig = RrdbConfig | CompactConfig | TaesdConfig | ClipVisionConfig | ControlConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,11 @@ def is_difference(path: Path) -> bool:
     return detect_t2i_adapter(header) is None and detect_control_net(header).is_difference
 
 
+def open_clip_vision(path: Path) -> ClipVisionConfig:
+    """Which CLIP vision tower a file holds. Raises a `WeightsError`; reads no weights."""
+    return detect_clip_vision(read_header(path)).config
+
+
 def open_upscaler(path: Path) -> UpscalerConfig:
     """Which upscale model a file holds. Raises a `WeightsError`; reads no weights."""
     return detect_upscaler(read_header(path)).config
@@ -84,6 +91,8 @@ def build_network(config: NetworkConfig) -> nn.Module:
                 return build_upscaler(config)
             case TaesdConfig():
                 return build_taesd(config)
+            case ClipVisionConfig():
+                return ClipVision(config)
             case ControlNetConfig():
                 return ControlNet(config)
             case T2iAdapterConfig():
@@ -121,6 +130,8 @@ def _place(header: Header, config: NetworkConfig) -> tuple[Place, str]:
             return detect_upscaler(header).place, "upscale model"
         case TaesdConfig():
             return Place("", same_names), f"{config.half} of a tiny autoencoder"
+        case ClipVisionConfig():
+            return detect_clip_vision(header).place, "CLIP vision model"
         case ControlNetConfig():
             return detect_control_net(header).place, f"control network of a {config.family} model"
         case T2iAdapterConfig():
