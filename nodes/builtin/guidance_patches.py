@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Annotated, Final, Literal
 
 from graph.declare import Choices, Range, node
-from nodes.builtin.model_patches import patched
+from nodes.builtin.model_patches import Factor, patched
 from nodes.diffusion.cfg_patches import (
     AdaptiveProjected,
     CfgNorm,
     CfgZeroStar,
     EpsilonScaling,
+    FrequencyScaling,
     Mahiro,
     PerpendicularNegative,
     RescaleCfg,
@@ -148,6 +149,18 @@ def apg(
 ) -> Model:
     """Guidance of bounded strength, its part along the prediction weighed by eta: high cfg without burnt colours."""
     return patched(model, AdaptiveProjected(eta, norm_threshold, momentum))
+
+
+@node("FreSca", category="_for_testing", returns="MODEL", lane="inline", experimental=True)
+def fresca(
+    *,
+    model: Model,
+    scale_low: Factor = 1.0,
+    scale_high: Factor = 1.25,
+    freq_cutoff: Annotated[int, Range(1, 10000, 1)] = 20,
+) -> Model:
+    """Scale coarse and fine parts of guidance apart: more of the fine gives more detail."""
+    return patched(model, FrequencyScaling(scale_low, scale_high, freq_cutoff))
 
 
 @node("Epsilon Scaling", category="model_patches/unet", returns="MODEL", lane="inline")

@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Final
 
 from graph.context import Context
-from graph.declare import FileIn, node
+from graph.declare import Choices, FileIn, node
 from graph.result import Blocked
 from nodes.folders import FolderError, Folders
 from nodes.sockets import Clip, Model, Vae
 from nodes.weights.keymaps import Part
 from nodes.weights.load import Checkpoint, WeightsRef, open_checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class _Config:
+    """What a configuration file of old says beyond what checkpoints tell themselves."""
+
+    velocity: bool = False
+    layer: int | None = None
+
+
+_CONFIGS: Final[Mapping[str, _Config]] = {
+    "anything_v3.yaml": _Config(layer=-2),
+    "v1-inference.yaml": _Config(),
+    "v1-inference_clip_skip_2.yaml": _Config(layer=-2),
+    "v1-inference_clip_skip_2_fp16.yaml": _Config(layer=-2),
+    "v1-inference_fp16.yaml": _Config(),
+    "v1-inpainting-inference.yaml": _Config(),
+    "v2-inference-v.yaml": _Config(velocity=True),
+    "v2-inference-v_fp32.yaml": _Config(velocity=True),
+    "v2-inference.yaml": _Config(),
+    "v2-inference_fp32.yaml": _Config(),
+    "v2-inpainting-inference.yaml": _Config(),
+}
 
 
 @node(
@@ -38,6 +63,30 @@ def checkpoint_loader_simple(
         Clip(towers) if towers else _absent(ckpt_name, "text encoder"),
         Vae(vae) if vae else _absent(ckpt_name, "VAE"),
     )
+
+
+@node(
+    "CheckpointLoader",
+    display_name="Load Checkpoint With Config (DEPRECATED)",
+    category="advanced/loaders",
+    returns=("MODEL", "CLIP", "VAE"),
+    lane="io",
+    deprecated=True,
+)
+def checkpoint_loader(
+    *,
+    config_name: Annotated[str, Choices(tuple(_CONFIGS))],
+    ckpt_name: Annotated[str, FileIn("checkpoints")],
+    context: Context,
+) -> tuple[Model | Blocked, Clip | Blocked, Vae | Blocked]:
+    """A whole model from one file. Of the configuration only what a file does not tell is used: velocity, and CLIP skip."""
+    model, clip, vae = checkpoint_loader_simple(ckpt_name=ckpt_name, context=context)
+    settings = _CONFIGS[config_name]
+    if settings.velocity and isinstance(model, Model):
+        model = replace(model, schedule=replace(model.config.schedule, prediction="v"))
+    if settings.layer is not None and isinstance(clip, Clip):
+        clip = replace(clip, layer=settings.layer)
+    return model, clip, vae
 
 
 def _towers(checkpoint: Checkpoint, refs: dict[Part, WeightsRef]) -> tuple[WeightsRef, ...]:

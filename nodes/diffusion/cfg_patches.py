@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nodes.diffusion.conditioning import ConditioningEntry, place
+from nodes.diffusion.freeu import scale_frequencies
 from nodes.diffusion.inputs import network_inputs
 from nodes.diffusion.patching import Hooks, Predict, Predictions, Start
 
@@ -109,6 +110,27 @@ class AdaptiveProjected:
             return replace(seen, positive=positive)
 
         return before
+
+
+@dataclass(frozen=True, slots=True)
+class FrequencyScaling:
+    """The difference of both sides, its low and its high frequencies scaled apart (Huang et al., 2025, "FreSca").
+
+    Low are those up to `cutoff` from zero, in cells of the spectrum.
+    """
+
+    low: float
+    high: float
+    cutoff: int
+
+    def begin(self, start: Start) -> Hooks:  # noqa: ARG002 - remembers nothing
+        return Hooks(before=self._before)
+
+    def _before(self, seen: Predictions) -> Predictions:
+        if not seen.both:
+            return seen
+        difference = scale_frequencies(seen.positive - seen.negative, self.low, self.high, self.cutoff)
+        return replace(seen, positive=difference + seen.negative)
 
 
 @dataclass(frozen=True, slots=True)

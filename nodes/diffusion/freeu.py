@@ -50,20 +50,26 @@ class _ScaledJoin(nn.Module):
             half = h.shape[1] // 2
             strength = (backbone - 1.0) * _structure(h) + 1.0 if self.by_structure else backbone
             h = torch.cat([h[:, :half] * strength, h[:, half:]], dim=1)
-            skip = scale_low_frequencies(skip, low, _RADIUS)
+            skip = scale_frequencies(skip, low, 1.0, _RADIUS)
         out: Tensor = self.join(h, skip)
         return out
 
 
-def scale_low_frequencies(x: Tensor, factor: float, radius: int) -> Tensor:
-    """x [B, C, h, w] with the square of frequencies around zero, `radius` to each side, scaled."""
+def scale_frequencies(x: Tensor, low: float, high: float, radius: int) -> Tensor:
+    """x [B, C, h, w] with the square of frequencies around zero, up to `radius` to each side, and all others scaled."""
     spectrum = torch.fft.fftshift(torch.fft.fftn(x.float(), dim=(-2, -1)), dim=(-2, -1))
-    row, column = x.shape[-2] // 2, x.shape[-1] // 2
-    scale = torch.ones_like(x, dtype=torch.float32)
-    scale[..., row - radius : row + radius, column - radius : column + radius] = factor
+    scale = torch.full_like(x, high, dtype=torch.float32)
+    scale[..., _around_zero(x.shape[-2], radius), _around_zero(x.shape[-1], radius)] = low
     shifted = torch.fft.ifftshift(spectrum * scale, dim=(-2, -1))
     filtered: Tensor = torch.fft.ifftn(shifted, dim=(-2, -1)).real
     return filtered.to(x.dtype)
+
+
+def _around_zero(cells: int, radius: int) -> slice:
+    """The places of a shifted axis that are within a radius of zero; one cell is all low."""
+    middle = cells // 2
+    reach = min(radius, middle)
+    return slice(middle - reach, middle + reach) if cells > 1 else slice(None)
 
 
 def _structure(h: Tensor) -> Tensor:

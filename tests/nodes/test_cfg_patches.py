@@ -14,6 +14,7 @@ from nodes.diffusion.cfg_patches import (
     CfgNorm,
     CfgZeroStar,
     EpsilonScaling,
+    FrequencyScaling,
     Mahiro,
     PerpendicularNegative,
     RescaleCfg,
@@ -104,6 +105,7 @@ CASES: dict[str, tuple[Patch, Callable[[], Tensor]]] = {
     "APG": (AdaptiveProjected(0.5, 5.0, 0.0), lambda: projected(0.5, 5.0)),
     "APG without bound": (AdaptiveProjected(1.0, 0.0, 0.0), lambda: projected(1.0, 0.0)),
     "EpsilonScaling": (EpsilonScaling(1.1), lambda: X - (X - PLAIN) / 1.1),
+    "FreSca": (FrequencyScaling(1.5, 1.5, 2), lambda: NEGATIVE + (POSITIVE - NEGATIVE) * CFG * 1.5),
     "PerpNeg": (PerpendicularNegative((EMPTY,), 0.8), lambda: perpendicular(0.8)),
 }
 

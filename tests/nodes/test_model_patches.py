@@ -38,7 +38,7 @@ MODEL_NODES: dict[str, Callable[..., Model]] = {
         ),
         (model_patches, "differential_diffusion unet_self_attention_multiply unet_cross_attention_multiply"),
         (model_patches, "patch_model_add_downscale"),
-        (guidance_patches, "rescale_cfg mahiro tcfg cfg_norm cfg_zero_star apg epsilon_scaling perp_neg"),
+        (guidance_patches, "rescale_cfg mahiro tcfg cfg_norm cfg_zero_star apg epsilon_scaling fresca perp_neg"),
         (guidance_patches, "model_sampling_discrete model_sampling_continuous_edm model_sampling_continuous_v"),
     )
     for name in names.split()

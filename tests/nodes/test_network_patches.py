@@ -16,7 +16,7 @@ from nodes.diffusion.conditioning import ConditioningEntry
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.deep_shrink import DeepShrink
 from nodes.diffusion.differential import Differential
-from nodes.diffusion.freeu import FreeU, scale_low_frequencies
+from nodes.diffusion.freeu import FreeU, scale_frequencies
 from nodes.diffusion.hypertile import HyperTile
 from nodes.diffusion.noise import seeded_noise
 from nodes.diffusion.patching import Hooks, Patch, Start
@@ -161,11 +161,13 @@ def test_the_most_alike_are_merged_first() -> None:
 
 def test_low_frequencies_are_scaled_and_the_rest_kept() -> None:
     x = torch.randn(1, 2, 8, 6, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(scale_low_frequencies(x, 1.0, 1), x)
+    torch.testing.assert_close(scale_frequencies(x, 1.0, 1.0, 1), x)
     flat = torch.ones(1, 2, 8, 6)
-    torch.testing.assert_close(scale_low_frequencies(flat, 0.2, 1), 0.2 * flat)
+    torch.testing.assert_close(scale_frequencies(flat, 0.2, 1.0, 1), 0.2 * flat)
     checkered = torch.tensor([1.0, -1.0]).repeat(4).expand(1, 1, 8, 8)
-    torch.testing.assert_close(scale_low_frequencies(checkered, 0.2, 1), checkered)
+    torch.testing.assert_close(scale_frequencies(checkered, 0.2, 1.0, 1), checkered)
+    torch.testing.assert_close(scale_frequencies(flat[..., :1, :1], 0.2, 1.0, 1), 0.2 * flat[..., :1, :1])
+    torch.testing.assert_close(scale_frequencies(x, 2.0, 2.0, 99), 2.0 * x)
 
 
 def test_without_attention_each_cell_sees_itself() -> None:

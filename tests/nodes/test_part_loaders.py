@@ -13,17 +13,19 @@ from torch import Tensor, nn
 
 from graph.context import Context
 from graph.errors import GraphError
+from nodes.builtin.loaders import checkpoint_loader
 from nodes.builtin.part_loaders import clip_loader, dual_clip_loader, unet_loader, vae_loader
 from nodes.diffusion.config import SD15, SD15_INPAINT, SDXL, SDXL_REFINER, ModelConfig, TextConfig
 from nodes.folders import MODEL_FOLDERS
 from nodes.models import Models
+from nodes.sockets import Clip, Model
 from nodes.weights.detect import detect, detect_part
 from nodes.weights.diffusers_names import OLD_VAE_ATTENTION, unet_name, unet_prefixes, vae_name, vae_prefixes
 from nodes.weights.files import Header, TensorEntry, read_header
 from nodes.weights.keymaps import Part
 from nodes.weights.load import build
 from nodes.weights.metadata import read_config, write_config
-from tests.nodes.loaded import context_in
+from tests.nodes.loaded import NAME, context_in, load_tiny
 from tests.nodes.tiny import MODEL, TEXT, TEXT_PROJECTED, tiny_text_encoder, tiny_unet, tiny_vae
 
 Rename = Callable[[str], str]
@@ -201,3 +203,18 @@ def test_a_model_of_continuous_noise_is_told_by_its_markers(tmp_path: Path) -> N
     assert config.schedule.continuous is not None
     assert config.schedule.continuous.sigma_max == 120.0
     assert read_config({"config": write_config(config), "modelspec.architecture": "sdxl"}, "") == config
+
+
+@pytest.mark.parametrize(
+    ("config", "prediction", "layer"),
+    [("v1-inference.yaml", "eps", None), ("v2-inference-v.yaml", "v", None), ("anything_v3.yaml", "eps", -2)],
+)
+def test_a_configuration_says_what_a_checkpoint_does_not(
+    config: str, prediction: str, layer: int | None, tmp_path: Path
+) -> None:
+    context = load_tiny(tmp_path).context
+    model, clip, _ = checkpoint_loader(config_name=config, ckpt_name=NAME, context=context)
+    assert isinstance(model, Model)
+    assert isinstance(clip, Clip)
+    assert model.config.schedule.prediction == prediction
+    assert clip.layer == layer
