@@ -12,10 +12,13 @@ from graph.context import Context
 from graph.declare import Range, node
 from nodes.diffusion.conditioning import ConcatImage
 from nodes.diffusion.inpaint import grey_out, grow_noise_mask, inpaint_picture
-from nodes.diffusion.vae import decode_image, encode_image
+from nodes.diffusion.tiling import Tiling, tiled_thrice
+from nodes.diffusion.vae import Autoencoder, crop_to_multiple, decode_image, encode_image, picture_of, pixels_of
 from nodes.errors import UnsuitableInput
 from nodes.models import Models
 from nodes.sockets import Conditioning, Image, Latent, Mask, Vae
+
+_TILE, _OVERLAP = 64, 16  # in cells, for pictures that memory does not hold
 
 
 @node("VAEDecode", display_name="VAE Decode", category="latent", returns="IMAGE", lane="device")
@@ -30,7 +33,7 @@ def vae_decode(*, samples: Latent, vae: Vae, context: Context) -> Image:
     with models.vae(vae.weights) as module, torch.inference_mode():
         for latent in samples.samples.unbind():  # one by one: a batch needs no more memory than a single picture
             context.cancel.check()
-            decoded.append(decode_image(module, latent[None].to(device)).cpu())
+            decoded.append(_decoded(module, latent[None].to(device)).cpu())
     return Image(torch.cat(decoded))
 
 
@@ -105,8 +108,30 @@ def _encode(pixels: Tensor, vae: Vae, context: Context) -> Tensor:
     with models.vae(vae.weights) as module, torch.inference_mode():
         for image in pixels.unbind():
             context.cancel.check()
-            encoded.append(encode_image(module, image[None].to(device)).cpu())
+            encoded.append(_encoded(module, image[None].to(device)).cpu())
     return torch.cat(encoded)
+
+
+def _decoded(module: Autoencoder, latent: Tensor) -> Tensor:
+    """The picture of one latent, in tiles where the device has no memory for the whole."""
+    try:
+        return decode_image(module, latent)
+    except torch.OutOfMemoryError:
+        pass  # what the attempt held is free only after this block
+    scale = module.config.downscale
+    return picture_of(tiled_thrice(latent, module.decode, Tiling(_TILE, _TILE, _OVERLAP), scale))
+
+
+def _encoded(module: Autoencoder, image: Tensor) -> Tensor:
+    """The latent of one picture, in tiles where the device has no memory for the whole."""
+    try:
+        return encode_image(module, image)
+    except torch.OutOfMemoryError:
+        pass
+    scale = module.config.downscale
+    pixels = crop_to_multiple(pixels_of(image, module.config.image_channels), scale)
+    tiling = Tiling(_TILE * scale, _TILE * scale, _OVERLAP * scale // 2)
+    return tiled_thrice(pixels, lambda tile: module.encode(tile).mode(), tiling, 1 / scale)
 
 
 def _showing(conditioning: Conditioning, shown: ConcatImage) -> Conditioning:
