@@ -11,13 +11,12 @@ from graph.result import Report
 from nodes.folders import FolderError, Folders
 from nodes.sockets import Clip, Model
 from nodes.sockets.handles import WeightPatch
+from nodes.weights.errors import listed
 from nodes.weights.load import WeightsRef
 from nodes.weights.lora import AdapterRef, check_adapter
 
 AdapterStrength = Annotated[float, Range(-100.0, 100.0, 0.01)]
 LoraName = Annotated[str, FileIn("loras")]
-
-_SHOWN = 5
 
 
 @node("LoraLoader", display_name="Load LoRA", category="loaders", returns=("MODEL", "CLIP"), lane="io")
@@ -56,15 +55,10 @@ def _checked(name: str, targets: tuple[WeightsRef, ...], context: Context) -> tu
         raise FolderError(f"there is no LoRA {name!r}", code="file_not_found")
     unknown = check_adapter(path, targets)
     report = Report(
-        text=(f"{name}: {len(unknown)} unknown tensors are not used: {_listed(unknown)}",) if unknown else ()
+        text=(f"{name}: {len(unknown)} unknown tensors are not used: {listed(unknown)}",) if unknown else ()
     )
     return AdapterRef(path, folders.digest(path), 1.0), report
 
 
 def _with(adapters: tuple[WeightPatch, ...], ref: AdapterRef, strength: float) -> tuple[WeightPatch, ...]:
     return (*adapters, replace(ref, strength=strength)) if strength != 0.0 else adapters
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

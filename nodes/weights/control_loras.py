@@ -12,11 +12,9 @@ import torch
 from torch import Tensor
 
 from nodes.diffusion.control_net import ControlNet, ControlNetConfig
-from nodes.weights.errors import WeightsMissing
+from nodes.weights.errors import WeightsMissing, listed
 from nodes.weights.files import Header, read_tensors
 from nodes.weights.load import WeightsRef, load_part
-
-_SHOWN = 5
 
 
 def load_control_lora(header: Header, config: ControlNetConfig, base: WeightsRef, dtype: torch.dtype) -> ControlNet:
@@ -30,7 +28,7 @@ def load_control_lora(header: Header, config: ControlNetConfig, base: WeightsRef
     if wrong:
         raise WeightsMissing(
             f"{header.path.name} and {base.path.name} do not make a control network: "
-            f"{', '.join(wrong[:_SHOWN])} and {len(wrong)} in all are missing or of other shapes",
+            f"{listed(wrong)} missing or of another shape",
             hint=f"It is for {config.family} models.",
         )
     network.load_state_dict({name: one.to(dtype) for name, one in state.items() if one is not None}, assign=True)

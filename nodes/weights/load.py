@@ -19,11 +19,9 @@ from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.unet import UNet
 from nodes.diffusion.vae import Vae
 from nodes.weights.detect import detect, detect_part
-from nodes.weights.errors import WeightsMissing
+from nodes.weights.errors import WeightsMissing, listed
 from nodes.weights.files import Header, read_header, read_tensors
 from nodes.weights.keymaps import EXPECTED_EXTRAS, PLACES, Part, Place, Source, places
-
-_SHOWN = 5
 
 Rounding = Literal["float8_e4m3fn", "float8_e5m2"]
 ROUNDINGS: Mapping[Rounding, torch.dtype] = {
@@ -157,7 +155,7 @@ def _sources(header: Header, place: Place, module: nn.Module, what: str) -> dict
             missing.append(place.prefix + name)
     if missing:
         raise WeightsMissing(
-            f"{header.path.name}: the {what} lacks {_listed(missing)}",
+            f"{header.path.name}: the {what} lacks {listed(missing)}",
             hint="The file is incomplete or is another kind of model: use a complete checkpoint.",
         )
     return sources
@@ -191,8 +189,3 @@ def _converted(
 def _without_ones(shape: torch.Size) -> list[int]:
     """A 1x1 convolution and a linear layer hold the same numbers: [C, C, 1, 1] is [C, C]."""
     return [side for side in shape if side != 1]
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
