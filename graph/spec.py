@@ -77,7 +77,8 @@ class Choice:
 class FileChoice:
     """The name of a file in one of the known folders (a COMBO whose options are on disk).
 
-    The file's content, not its name, enters the key of the node. `extra` are names offered beside the files.
+    The file's content enters the key of the node, and its name too unless files can be uploaded there. `extra` are names
+    offered beside the files.
     """
 
     folder: str
