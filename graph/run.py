@@ -54,6 +54,7 @@ from graph.lanes import Lanes
 from graph.plan import Plan, file_digests, keyed_by_value, names_file, still_there
 from graph.ports import by_content
 from graph.result import Report
+from graph.states import States
 from graph.task import CANCELLED, IDENTITY, KNOWN, VALUE, Inside, Level, Task
 from graph.values import Values
 
@@ -73,14 +74,15 @@ def run(
 ) -> Generator[Event, None, None]:
     """Execute `plan` and yield events, `RunStarted` first and `RunFinished` last.
 
-    `services` and `metadata` reach node bodies through their `Context`. After a failure independent branches still
-    finish; after a cancel nothing new starts, and to close the iterator is to cancel. With `keep_values` the last event
-    carries the targets' outputs.
+    `services` and `metadata` reach node bodies through their `Context`, the `States` of this cache among them. After a
+    failure independent branches still finish; after a cancel nothing new starts, and to close the iterator is to cancel.
+    With `keep_values` the last event carries the targets' outputs.
     """
     started = time.perf_counter()
     yield RunStarted(len(plan.steps), tuple(plan.having("cached")))
     values = values or Values()
-    context = Context(cancel=cancel or CancelToken(), services=services or {}, metadata=metadata or {})
+    provided = {States: States(cache, values), **(services or {})}
+    context = Context(cancel=cancel or CancelToken(), services=provided, metadata=metadata or {})
     with Lanes() as lanes:
         bodies = Bodies(lanes, context, values)
         execution = Execution(plan, implementations, cache, values, files, context.cancel, bodies, previous or {})

@@ -13,32 +13,22 @@ import torch
 from torch import Tensor
 
 from graph.context import Context
+from graph.errors import Cancelled
+from graph.states import States
 from nodes.diffusion.conditioning import ConditioningEntry
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.control_net import ControlNetConfig
 from nodes.diffusion.noise import seeded_noise
-from nodes.diffusion.samplers.step import Step
 from nodes.diffusion.sampling import DiffusionModel, Run, diffusion_model, plain_latent, sample, scaled_latent
 from nodes.diffusion.t2i_adapter import T2iAdapterConfig
 from nodes.errors import UnsuitableInput
 from nodes.folders import Folders
 from nodes.models import Models
 from nodes.previews import Previewer
-from nodes.sockets import Conditioning, Guider, Latent, Noise, Sampler, Sigmas
+from nodes.resuming import Request, Steps
+from nodes.sockets import Conditioning, Latent, Noise
 from nodes.taesd import find_previewer
 from nodes.weights.networks import NetworkRef
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Everything that decides what sampling returns. `seed` is for noise that the sampler draws on its way."""
-
-    guider: Guider
-    sampler: Sampler
-    sigmas: Sigmas
-    latent: Latent
-    noise: Noise
-    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +40,35 @@ class Sampled:
 
 
 def sampled(request: Request, context: Context) -> Sampled:
-    """Run all steps. Reports progress after each, and raises `Cancelled` between two when the run was cancelled."""
-    guider, latent = request.guider, request.latent
-    expect_fitting(guider.model.config, guider.positive, guider.negative, latent.samples)
+    """Run all steps that no earlier run has taken. Reports progress after each, and raises `Cancelled` between two when the
+    run was cancelled."""
+    guider, latent, config = request.guider, request.latent, request.guider.model.config
+    expect_fitting(config, guider.positive, guider.negative, latent.samples)
     models = Models.of(context)
     device = models.device(guider.model.weights)
-    previewer = _previewer(guider.model.config, context)
-    last: Step | None = None
-    context.progress(0, max(1, len(request.sigmas.values) - 1))
+    steps = Steps(
+        request, models.residency.policy.placement(guider.model.weights.part, config), context.service(States)
+    )
+    past = steps.known(device)
+    previewer = _previewer(config, context)
+    context.progress(past[-1].index + 1 if past else 0, max(1, len(request.sigmas.values) - 1))
     hints = networks_of(guider.positive, guider.negative)
     with (
         models.unet(guider.model.weights, guider.model.adapters) as network,
         models.control_nets(hints, guider.model.weights) as controls,
         torch.inference_mode(),
     ):
-        for last in sample(_run(request, diffusion_model(guider.model.config, network, controls), device)):
-            context.progress(last.index + 1, last.total, previewer.offer(last.denoised))
+        run = _run(request, diffusion_model(config, network, controls), device)
+        try:
+            for step in sample(run, past):
+                steps.add(step)
+                context.progress(step.index + 1, step.total, previewer.offer(step.denoised))
+        except Cancelled:
+            steps.leave()
+            raise
+    last = steps.last
     if last is None:
         return Sampled(latent, latent)
-    config = guider.model.config
     return Sampled(
         replace(latent, samples=finished(plain_latent(config, last.x))),
         replace(latent, samples=finished(plain_latent(config, last.denoised))),

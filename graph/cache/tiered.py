@@ -37,6 +37,10 @@ class Cache:
         for tier in self.tiers:
             tier.put(key, entry)
 
+    def drop(self, key: str) -> None:
+        for tier in self.tiers:
+            tier.drop(key)
+
     def clear(self) -> None:
         for tier in self.tiers:
             tier.clear()

@@ -9,7 +9,8 @@ from graph.declare import node
 from nodes.builtin.sampling import Cfg, SeedValue
 from nodes.diffusion import denoiser
 from nodes.diffusion.sampling import plain_latent, scaled_latent
-from nodes.sampling import Request, Sampled, sampled, starting_noise
+from nodes.resuming import Request
+from nodes.sampling import Sampled, sampled, starting_noise
 from nodes.sockets import Conditioning, Guider, Latent, Model, Noise, Sampler, Sigmas
 
 

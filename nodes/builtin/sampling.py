@@ -13,7 +13,8 @@ from nodes.diffusion.samplers.table import SAMPLERS
 from nodes.diffusion.sampling import section, to_the_end
 from nodes.diffusion.schedule import noise_schedule
 from nodes.diffusion.schedulers import SCHEDULERS, drop_penultimate, partial_sigmas
-from nodes.sampling import Request, sampled
+from nodes.resuming import Request
+from nodes.sampling import sampled
 from nodes.sockets import Conditioning, Guider, Latent, Model, Noise, Sampler, Sigmas
 
 SeedValue = Annotated[int, Range(0, 2**64 - 1), Seed()]

@@ -26,6 +26,7 @@ from nodes.sockets.networks import (
     encode_upscale_model,
 )
 from nodes.sockets.operations import LatentOperation, decode_latent_operation, encode_latent_operation
+from nodes.sockets.states import SamplingState, decode_sampling_state, encode_sampling_state
 from nodes.sockets.tensors import Image, Latent, Mask, ScaledLatent, Sigmas
 from nodes.weights.load import WeightsRef
 
@@ -178,6 +179,13 @@ VALUE_TYPES: Final[tuple[ValueType[object], ...]] = (
         encode_latent_operation,
         decode_latent_operation,
         describe=lambda operation: f"LATENT_OPERATION {operation.function}",
+    ),
+    _type(
+        SamplingState,
+        encode_sampling_state,
+        decode_sampling_state,
+        nbytes=lambda state: state.nbytes,
+        describe=lambda state: f"SAMPLING_STATE after step {state.steps[-1].index}",
     ),
     _type(
         UpscaleModel,

@@ -8,13 +8,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from graph.cache.budget import Budget
+from graph.cache.tiered import Cache
 from graph.context import CancelToken, Context, Preview
 from graph.result import Blocked
+from graph.states import States
+from graph.values import Values
 from nodes.builtin.clip import clip_text_encode
 from nodes.builtin.loaders import checkpoint_loader_simple
 from nodes.folders import Folders, standard_folders
 from nodes.services import services
-from nodes.sockets import Clip, Conditioning, Model, Vae
+from nodes.sockets import VALUE_TYPES, Clip, Conditioning, Model, Vae
 from tests.nodes.checkpoints import write_tiny_checkpoint
 
 NAME = "tiny.safetensors"
@@ -58,9 +61,10 @@ class Loaded:
 
 
 def context_in(base: Path) -> Context:
-    """Folders below `base`, and models on the CPU in float32."""
+    """Folders below `base`, models on the CPU in float32, and nothing remembered of earlier runs."""
     folders = standard_folders(base)
-    return Context(services=services(folders, Budget(2**31), device="cpu", precision="fp32"))
+    provided = services(folders, Budget(2**31), device="cpu", precision="fp32")
+    return Context(services={States: States(Cache([]), Values(VALUE_TYPES)), **provided})
 
 
 def load_tiny(base: Path) -> Loaded:

@@ -47,6 +47,7 @@ class Sampler:
     `noise`: the kind of noise it wants, made from a seed, a latent, the run's sigmas and the draws already made.
     `drops_penultimate`: it is meant for schedules without their smallest sigma.
     `redraws_kept`: under a noise mask, what is kept gets noise of its own and not the run's.
+    `looks_ahead`: a step depends on sigmas beyond the one it goes to, or asks the model below it.
     """
 
     sample: Sample
@@ -54,6 +55,7 @@ class Sampler:
     noise: NoiseSource = no_noise
     drops_penultimate: bool = False
     redraws_kept: bool = False
+    looks_ahead: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -87,24 +89,26 @@ SAMPLERS: Final[Mapping[str, Sampler]] = {
     "euler_ancestral": Sampler(euler_ancestral, noise=gaussian_noise),
     "euler_ancestral_cfg_pp": Sampler(partial(euler_cfg_pp, eta=1.0), noise=gaussian_noise),
     "heun": Sampler(heun),
-    "heunpp2": Sampler(heunpp2),
+    "heunpp2": Sampler(heunpp2, looks_ahead=True),
     "dpm_2": Sampler(dpm_2, drops_penultimate=True),
-    "dpm_2_ancestral": Sampler(dpm_2_ancestral, noise=gaussian_noise, drops_penultimate=True),
+    "dpm_2_ancestral": Sampler(dpm_2_ancestral, noise=gaussian_noise, drops_penultimate=True, looks_ahead=True),
     "lms": Sampler(lms, history=3),
-    "dpm_fast": Sampler(dpm_fast),
-    "dpm_adaptive": Sampler(dpm_adaptive),
-    "dpmpp_2s_ancestral": Sampler(dpmpp_2s_ancestral, noise=gaussian_noise),
-    "dpmpp_2s_ancestral_cfg_pp": Sampler(dpmpp_2s_ancestral_cfg_pp, noise=gaussian_noise),
-    "dpmpp_sde": Sampler(dpmpp_sde, noise=brownian_noise),
-    "dpmpp_sde_gpu": Sampler(dpmpp_sde, noise=brownian_noise_on_device),
+    "dpm_fast": Sampler(dpm_fast, looks_ahead=True),
+    "dpm_adaptive": Sampler(dpm_adaptive, looks_ahead=True),
+    "dpmpp_2s_ancestral": Sampler(dpmpp_2s_ancestral, noise=gaussian_noise, looks_ahead=True),
+    "dpmpp_2s_ancestral_cfg_pp": Sampler(dpmpp_2s_ancestral_cfg_pp, noise=gaussian_noise, looks_ahead=True),
+    "dpmpp_sde": Sampler(dpmpp_sde, noise=brownian_noise, looks_ahead=True),
+    "dpmpp_sde_gpu": Sampler(dpmpp_sde, noise=brownian_noise_on_device, looks_ahead=True),
     "dpmpp_2m": Sampler(dpmpp_2m),
     "dpmpp_2m_cfg_pp": Sampler(dpmpp_2m_cfg_pp),
-    "dpmpp_2m_sde": Sampler(dpmpp_2m_sde, noise=brownian_noise),
-    "dpmpp_2m_sde_gpu": Sampler(dpmpp_2m_sde, noise=brownian_noise_on_device),
-    "dpmpp_2m_sde_heun": Sampler(partial(dpmpp_2m_sde, solver_type="heun"), noise=brownian_noise),
-    "dpmpp_2m_sde_heun_gpu": Sampler(partial(dpmpp_2m_sde, solver_type="heun"), noise=brownian_noise_on_device),
-    "dpmpp_3m_sde": Sampler(dpmpp_3m_sde, history=2, noise=brownian_noise),
-    "dpmpp_3m_sde_gpu": Sampler(dpmpp_3m_sde, history=2, noise=brownian_noise_on_device),
+    "dpmpp_2m_sde": Sampler(dpmpp_2m_sde, noise=brownian_noise, looks_ahead=True),
+    "dpmpp_2m_sde_gpu": Sampler(dpmpp_2m_sde, noise=brownian_noise_on_device, looks_ahead=True),
+    "dpmpp_2m_sde_heun": Sampler(partial(dpmpp_2m_sde, solver_type="heun"), noise=brownian_noise, looks_ahead=True),
+    "dpmpp_2m_sde_heun_gpu": Sampler(
+        partial(dpmpp_2m_sde, solver_type="heun"), noise=brownian_noise_on_device, looks_ahead=True
+    ),
+    "dpmpp_3m_sde": Sampler(dpmpp_3m_sde, history=2, noise=brownian_noise, looks_ahead=True),
+    "dpmpp_3m_sde_gpu": Sampler(dpmpp_3m_sde, history=2, noise=brownian_noise_on_device, looks_ahead=True),
     "ddpm": Sampler(ddpm, noise=gaussian_noise),
     "lcm": Sampler(lcm, noise=gaussian_noise),
     "ipndm": Sampler(ipndm, history=3),
@@ -119,9 +123,9 @@ SAMPLERS: Final[Mapping[str, Sampler]] = {
     "er_sde": Sampler(er_sde, history=2, noise=gaussian_noise),
     "seeds_2": Sampler(seeds_2, noise=gaussian_noise),
     "seeds_3": Sampler(seeds_3, noise=gaussian_noise),
-    "sa_solver": Sampler(sa_solver, history=3, noise=gaussian_noise),
-    "sa_solver_pece": Sampler(sa_solver_pece, history=3, noise=gaussian_noise),
+    "sa_solver": Sampler(sa_solver, history=3, noise=gaussian_noise, looks_ahead=True),
+    "sa_solver_pece": Sampler(sa_solver_pece, history=3, noise=gaussian_noise, looks_ahead=True),
     "ddim": Sampler(euler, redraws_kept=True),
-    "uni_pc": Sampler(uni_pc, history=3, drops_penultimate=True),
-    "uni_pc_bh2": Sampler(uni_pc_bh2, history=3, drops_penultimate=True),
+    "uni_pc": Sampler(uni_pc, history=3, drops_penultimate=True, looks_ahead=True),
+    "uni_pc_bh2": Sampler(uni_pc_bh2, history=3, drops_penultimate=True, looks_ahead=True),
 }
