@@ -41,7 +41,7 @@ def upscale_model_loader(*, model_name: Annotated[str, FileIn("upscale_models")]
 def image_upscale_with_model(*, upscale_model: UpscaleModel, image: Image, context: Context) -> Image:
     """Enlarge a picture by a network, in tiles. The factor is the network's own."""
     models = Models.of(context)
-    pixels = with_channels(image.pixels, upscale_model.network.config.image_channels).movedim(-1, 1)
+    pixels = with_channels(image.pixels, upscale_model.image_channels).movedim(-1, 1)
     with models.upscaler(upscale_model.network) as network, torch.inference_mode():
         enlarged = _upscaled(network, pixels.to(models.network_device), context)
     return Image(enlarged.clamp(0.0, 1.0).movedim(1, -1).contiguous().cpu())

@@ -10,6 +10,7 @@ from graph.values import Encoded
 from nodes.diffusion.clip_vision import VisionEncoding
 from nodes.diffusion.control_net import ControlNetConfig
 from nodes.diffusion.t2i_adapter import T2iAdapterConfig
+from nodes.diffusion.upscaler import CompactConfig, RrdbConfig
 from nodes.sockets.encoding import decode_network, decode_tensor, encode_network, pack
 from nodes.weights.networks import NetworkRef, open_clip_vision, open_control_net, open_upscaler
 
@@ -20,6 +21,17 @@ class UpscaleModel:
 
     socket_type: ClassVar[str] = "UPSCALE_MODEL"
     network: NetworkRef
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.network.config, RrdbConfig | CompactConfig):
+            raise TypeError(f"{self.network.path.name} is no network that enlarges pictures")
+
+    @property
+    def image_channels(self) -> int:
+        """How many channels the network takes and gives: 3, or 1 for grey."""
+        config = self.network.config
+        assert isinstance(config, RrdbConfig | CompactConfig)
+        return config.image_channels
 
 
 @dataclass(frozen=True, slots=True)

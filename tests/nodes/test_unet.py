@@ -154,6 +154,7 @@ class TestControlResiduals:
     def test_each_residual_has_an_effect(self) -> None:
         unet, given = tiny_unet(), inputs(UNET)
         plain, zeros = run(unet, given), self.filled(0.0)
+        assert zeros.middle is not None
         for index in range(len(zeros.skips)):
             skips = [skip + 1.0 if index == one else skip for one, skip in enumerate(zeros.skips)]
             assert not torch.allclose(run(unet, given, ControlResiduals(tuple(skips), zeros.middle)), plain)
