@@ -14,7 +14,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Engine, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    Float,
+    Integer,
+    String,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.engine import Connection
 
 from graph.json import JsonObject
@@ -27,6 +42,61 @@ _JOB: Final = (
     JOBS.c.id, JOBS.c.position, JOBS.c.state, JOBS.c.number, JOBS.c.client, JOBS.c.attempts, JOBS.c.cancelling,
     JOBS.c.created, JOBS.c.started, JOBS.c.finished, JOBS.c.ended, JOBS.c.result,
 )  # fmt: skip
+
+_HELD: Final = and_(
+    JOBS.c.id == bindparam("of_job"), JOBS.c.fence == bindparam("of_fence"), JOBS.c.state == literal_column("'running'")
+)
+_ADDED: Final = JOBS.c.recorded + bindparam("more", type_=Integer)
+_NEXT_END: Final = select(func.coalesce(func.max(JOBS.c.ended), 0) + 1).scalar_subquery()
+
+# Statements are built once: building one costs more than running it.
+_KNOWN: Final = select(JOBS.c.id, JOBS.c.number, JOBS.c.fingerprint, JOBS.c.idempotency_key).where(
+    or_(JOBS.c.id == bindparam("given"), JOBS.c.idempotency_key == bindparam("key"))
+)
+_INSERT_JOB: Final = insert(JOBS).returning(JOBS.c.position)
+_INSERT_EVENT: Final = insert(EVENTS)
+_NUMBER: Final = update(JOBS).where(JOBS.c.position == bindparam("at")).values(number=bindparam("to", type_=Float))
+_WAITING: Final = select(func.count()).select_from(JOBS).where(JOBS.c.state == literal_column("'queued'"))
+_COUNT_UP: Final = (
+    update(JOBS)
+    .where(JOBS.c.id == bindparam("of_job"))
+    .values(recorded=_ADDED)
+    .returning(JOBS.c.recorded, JOBS.c.client)
+)
+_COUNT_UP_HELD: Final = update(JOBS).where(_HELD).values(recorded=_ADDED).returning(JOBS.c.recorded, JOBS.c.client)
+_END: Final = {
+    "state": bindparam("to_state", type_=String),
+    "finished": bindparam("now", type_=Float),
+    "result": bindparam("to_result", type_=String),
+    "ended": _NEXT_END,
+    "lease_until": None,
+    "recorded": _ADDED,
+}
+_FINISH: Final = (
+    update(JOBS).where(JOBS.c.id == bindparam("of_job")).values(_END).returning(JOBS.c.recorded, JOBS.c.client)
+)
+_FINISH_HELD: Final = update(JOBS).where(_HELD).values(_END).returning(JOBS.c.recorded, JOBS.c.client)
+_CLAIM: Final = (
+    update(JOBS)
+    .where(
+        JOBS.c.position
+        == select(JOBS.c.position)
+        .where(JOBS.c.state == literal_column("'queued'"))
+        .order_by(JOBS.c.number, JOBS.c.position)
+        .limit(1)
+        .scalar_subquery()
+    )
+    .values(
+        state="running",
+        worker=bindparam("by", type_=String),
+        fence=JOBS.c.fence + 1,
+        attempts=JOBS.c.attempts + 1,
+        started=bindparam("now", type_=Float),
+        lease_until=bindparam("until", type_=Float),
+        recorded=JOBS.c.recorded + 1,
+    )
+    .returning(JOBS.c.id, JOBS.c.fence, JOBS.c.request, JOBS.c.client, JOBS.c.attempts, JOBS.c.recorded)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +118,12 @@ class _Change:
     recorded: list[JobEvent] = field(default_factory=list)
 
     def record(self, job: str, happenings: Sequence[Happening]) -> None:
-        """Append to the job's events, numbered on."""
-        if not happenings:
-            return
-        counted = (
-            update(JOBS)
-            .where(JOBS.c.id == job)
-            .values(recorded=JOBS.c.recorded + len(happenings))
-            .returning(JOBS.c.recorded, JOBS.c.client)
-        )
-        last, client = self.connection.execute(counted).one()
+        """Append to the job's events."""
+        row = self.connection.execute(_COUNT_UP, {"of_job": job, "more": len(happenings)}).one()
+        self.tell(job, row.client, row.recorded, happenings)
+
+    def tell(self, job: str, client: str | None, last: int, happenings: Sequence[Happening]) -> None:
+        """Write events that the job has counted already: the last of them has the number `last`."""
         events = [
             JobEvent(job, last - len(happenings) + index, self.now, one.type, dict(one.data), client)
             for index, one in enumerate(happenings, start=1)
@@ -66,7 +132,7 @@ class _Change:
             {"job": job, "sequence": one.sequence, "time": one.time, "type": one.type, "data": _text(one.data)}
             for one in events
         ]
-        self.connection.execute(insert(EVENTS), rows)
+        self.connection.execute(_INSERT_EVENT, rows)
         self.recorded += events
 
 
@@ -99,27 +165,28 @@ class Store:
             known = self._known(change.connection, submission)
             if known is not None:
                 return known
-            waiting = change.connection.execute(_count(JOBS.c.state == "queued")).scalar_one()
+            waiting = change.connection.execute(_WAITING).scalar_one()
             if waiting >= self._limits.queued:
                 raise StoreError(
                     f"{waiting} jobs are waiting already", code="queue_full", hint="Send it again when some are done."
                 )
-            made = insert(JOBS).values(
-                id=submission.id,
-                state="queued",
-                number=submission.number or 0.0,
-                client=submission.client,
-                idempotency_key=submission.key,
-                fingerprint=submission.fingerprint,
-                request=submission.request,
-                created=change.now,
-            )
-            position: int = change.connection.execute(made.returning(JOBS.c.position)).scalar_one()
+            made = {
+                "id": submission.id,
+                "state": "queued",
+                "number": submission.number or 0.0,
+                "client": submission.client,
+                "idempotency_key": submission.key,
+                "fingerprint": submission.fingerprint,
+                "request": submission.request,
+                "created": change.now,
+                "recorded": 1,
+            }
+            position: int = change.connection.execute(_INSERT_JOB, made).scalar_one()
             number = submission.number
             if number is None:
                 number = float(-position if submission.front else position)
-                change.connection.execute(update(JOBS).where(JOBS.c.position == position).values(number=number))
-            change.record(submission.id, [Happening("queued", {"number": number})])
+                change.connection.execute(_NUMBER, {"at": position, "to": number})
+            change.tell(submission.id, submission.client, 1, [Happening("queued", {"number": number})])
             return Accepted(submission.id, number, new=True)
 
     def cancel(self, job: str) -> State | None:
@@ -129,7 +196,7 @@ class Store:
             if row is None:
                 return None
             if row.state == "queued":
-                self._end(change, job, "cancelled", {}, [])
+                self._end(change, job, "cancelled", {})
             elif row.state == "running" and not row.cancelling:
                 change.connection.execute(update(JOBS).where(JOBS.c.id == job).values(cancelling=True))
                 change.record(job, [Happening("cancelling")])
@@ -144,7 +211,7 @@ class Store:
         with self._change() as change:
             found = change.connection.execute(select(JOBS.c.id).where(which)).scalars().all()
             for job in found:
-                self._end(change, job, "cancelled", {}, [])
+                self._end(change, job, "cancelled", {})
             return list(found)
 
     def renumber(self, job: str, number: float | None) -> bool:
@@ -171,31 +238,13 @@ class Store:
 
     def claim(self, worker: str) -> Claim | None:
         """Lend the next job. None if none waits."""
-        first = (
-            select(JOBS.c.position)
-            .where(JOBS.c.state == "queued")
-            .order_by(JOBS.c.number, JOBS.c.position)
-            .limit(1)
-            .scalar_subquery()
-        )
         with self._change() as change:
-            taken = (
-                update(JOBS)
-                .where(JOBS.c.position == first)
-                .values(
-                    state="running",
-                    worker=worker,
-                    fence=JOBS.c.fence + 1,
-                    attempts=JOBS.c.attempts + 1,
-                    started=change.now,
-                    lease_until=self._clock() + self._limits.lease,
-                )
-                .returning(JOBS.c.id, JOBS.c.fence, JOBS.c.request, JOBS.c.client, JOBS.c.attempts)
-            )
-            row = change.connection.execute(taken).first()
+            lent = {"by": worker, "now": change.now, "until": self._clock() + self._limits.lease}
+            row = change.connection.execute(_CLAIM, lent).first()
             if row is None:
                 return None
-            change.record(row.id, [Happening("running", {"attempt": row.attempts, "worker": worker})])
+            told = Happening("running", {"attempt": row.attempts, "worker": worker})
+            change.tell(row.id, row.client, row.recorded, [told])
             return Claim(row.id, row.fence, row.request, row.client, row.attempts)
 
     def beat(self, job: str, fence: int) -> bool:
@@ -207,17 +256,22 @@ class Store:
     def record(self, job: str, fence: int, happenings: Sequence[Happening]) -> bool:
         """Keep what happened. False, and nothing is kept, if the job is no longer the worker's."""
         with self._change() as change:
-            if change.connection.execute(_count(_held(job, fence))).scalar_one() == 0:
+            counted = {"of_job": job, "of_fence": fence, "more": len(happenings)}
+            row = change.connection.execute(_COUNT_UP_HELD, counted).first()
+            if row is None:
                 return False
-            change.record(job, happenings)
+            change.tell(job, row.client, row.recorded, happenings)
             return True
 
     def finish(self, job: str, fence: int, state: End, result: JsonObject, happenings: Sequence[Happening]) -> bool:
         """Keep the end of a job, once. False, and nothing is kept, if the job is no longer the worker's."""
         with self._change() as change:
-            if change.connection.execute(_count(_held(job, fence))).scalar_one() == 0:
+            told = [*happenings, Happening(state, result)]
+            ended = _ending(change, job, state, result, len(told)) | {"of_fence": fence}
+            row = change.connection.execute(_FINISH_HELD, ended).first()
+            if row is None:
                 return False
-            self._end(change, job, state, result, happenings)
+            change.tell(job, row.client, row.recorded, told)
             return True
 
     # When workers are lost
@@ -311,11 +365,7 @@ class Store:
             self._publish(change.recorded)
 
     def _known(self, connection: Connection, submission: Submission) -> Accepted | None:
-        which: ColumnElement[bool] = JOBS.c.id == submission.id
-        if submission.key is not None:
-            which = or_(which, JOBS.c.idempotency_key == submission.key)
-        asked = select(JOBS.c.id, JOBS.c.number, JOBS.c.fingerprint, JOBS.c.idempotency_key).where(which)
-        row = connection.execute(asked).first()
+        row = connection.execute(_KNOWN, {"given": submission.id, "key": submission.key}).first()
         if row is None:
             return None
         if row.fingerprint == submission.fingerprint and (submission.key or None) == row.idempotency_key:
@@ -326,25 +376,18 @@ class Store:
             message, code = f"there is another job {submission.id!r}", "job_id_taken"
         raise StoreError(message, code=code, hint="Choose a new one for a new job.")
 
-    def _end(
-        self, change: _Change, job: str, state: State, result: JsonObject, happenings: Sequence[Happening]
-    ) -> None:
-        following = select(func.coalesce(func.max(JOBS.c.ended), 0) + 1).scalar_subquery()
-        change.connection.execute(
-            update(JOBS)
-            .where(JOBS.c.id == job)
-            .values(state=state, finished=change.now, ended=following, result=_text(result), lease_until=None)
-        )
-        change.record(job, [*happenings, Happening(state, result)])
+    def _end(self, change: _Change, job: str, state: State, result: JsonObject) -> None:
+        row = change.connection.execute(_FINISH, _ending(change, job, state, result, 1)).one()
+        change.tell(job, row.client, row.recorded, [Happening(state, result)])
 
     def _give_back(self, change: _Change, which: ColumnElement[bool], cause: str) -> list[str]:
         asked = select(JOBS.c.id, JOBS.c.attempts, JOBS.c.cancelling).where(which)
         rows = change.connection.execute(asked).all()
         for row in rows:
             if row.cancelling:
-                self._end(change, row.id, "cancelled", {}, [])
+                self._end(change, row.id, "cancelled", {})
             elif row.attempts >= self._limits.attempts:
-                self._end(change, row.id, "quarantined", {"error": _poisoned(cause, row.attempts)}, [])
+                self._end(change, row.id, "quarantined", {"error": _poisoned(cause, row.attempts)})
             else:
                 again = update(JOBS).where(JOBS.c.id == row.id).values(state="queued", lease_until=None, worker=None)
                 change.connection.execute(again)
@@ -356,8 +399,8 @@ def _held(job: str, fence: int) -> ColumnElement[bool]:
     return and_(JOBS.c.id == job, JOBS.c.fence == fence, JOBS.c.state == "running")
 
 
-def _count(which: ColumnElement[bool]) -> Any:  # noqa: ANN401 - a select of one number
-    return select(func.count()).select_from(JOBS).where(which)
+def _ending(change: _Change, job: str, state: State, result: JsonObject, more: int) -> dict[str, object]:
+    return {"of_job": job, "to_state": state, "now": change.now, "to_result": _text(result), "more": more}
 
 
 def _poisoned(cause: str, attempts: int) -> JsonObject:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.server.cli import WORKFLOWS, CommandLine
+from tests.server.cli import ROOT, WORKFLOWS, CommandLine
 from tests.server.service import Answer, Service, running
 
 FILE = WORKFLOWS / "text_to_image.json"
@@ -114,6 +116,12 @@ def test_bad_input_is_a_problem_document(tmp_path: Path, path: str, body: bytes,
 def test_foreign_pages_are_refused(tmp_path: Path, headers: dict[str, str], status: int, code: str) -> None:
     answer = ask(tmp_path, "POST", "/api/v1/validate", FILE.read_bytes(), headers)
     assert (answer.status, answer.json["code"]) == (status, code)
+
+
+def test_the_service_imports_nothing_heavy() -> None:
+    code = "import sys, server.cli.serve; print([name for name in ('torch', 'numpy', 'PIL') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_our_own_page_and_programs_are_served(tmp_path: Path) -> None:
