@@ -30,8 +30,8 @@ VOLATILE = "~"
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What enters keys beside the document. `precision` enters nodes that compute on a device, `output` (where effects
-    go) enters nodes with an effect."""
+    """What enters keys beside the document. `precision` (device and number format, which decide the last digits) enters
+    nodes that compute on a device, `output` (where effects go) enters nodes with an effect."""
 
     precision: str = "auto"
     output: str = ""

@@ -47,6 +47,11 @@ class Computing:
     device: str = "auto"
     precision: str = "auto"
 
+    @property
+    def numbers(self) -> str:
+        """What decides the numbers that come out, for keys: cards of one kind compute the same."""
+        return f"{self.device.partition(':')[0]} {self.precision}"
+
 
 class Workspace:
     """Folders, cache and history of one process. A context manager: leaving it writes what is queued for the disk."""
@@ -62,7 +67,7 @@ class Workspace:
         self._disk: DiskStore | None = None
 
     def environment(self, computing: Computing) -> Environment:
-        return Environment(computing.precision, str(self.folders.root("output").absolute()))
+        return Environment(computing.numbers, str(self.folders.root("output").absolute()))
 
     def cache(self, values: Values) -> Cache:
         """The tiers. To plan, `values` may know nothing: nothing is loaded then."""

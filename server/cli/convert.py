@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -16,11 +15,12 @@ from graph.errors import InputError, Problem
 from graph.json import Json
 from graph.spec import Catalogue
 from nodes.catalogue import load_catalogue
+from server.cli.options import Parser
 from server.cli.source import read_source
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="latentgraph convert", description=__doc__)
+    parser = Parser(prog="latentgraph convert", description=__doc__)
     parser.add_argument("input", type=Path, metavar="IN", help="any workflow file, or a picture that carries one")
     parser.add_argument("output", metavar="OUT", help="the file to write, - for standard output")
     parser.add_argument(

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from pathlib import Path
+from typing import NoReturn
 
+from graph.errors import InputError, Problem
 from server.workspace import Computing, Places
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose refusals are problems like any other, also for those who read JSON."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError([Problem("usage", message, hint=self.format_usage().strip())])
 
 
 def add_places(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +36,11 @@ def add_computing(parser: argparse.ArgumentParser) -> None:
     """What to compute on, and how precisely."""
     group = parser.add_argument_group("computing")
     group.add_argument(
-        "--device", default="auto", metavar="auto|cpu|cuda[:N]", help="device to compute on (default: auto)"
+        "--device",
+        type=_device,
+        default="auto",
+        metavar="auto|cpu|cuda[:N]",
+        help="device to compute on (default: auto)",
     )
     group.add_argument(
         "--precision",
@@ -62,6 +76,12 @@ def places(options: argparse.Namespace) -> Places:
 
 def computing(options: argparse.Namespace) -> Computing:
     return Computing(options.device, options.precision)
+
+
+def _device(text: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
+        raise argparse.ArgumentTypeError(f"there is no device {text!r}: auto, cpu, cuda or cuda:N")
+    return text
 
 
 def _from_environment(name: str) -> Path | None:

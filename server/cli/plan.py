@@ -10,7 +10,7 @@ from graph.json import JsonObject
 from graph.plan import Plan, Step
 from graph.values import Values
 from nodes.catalogue import load_catalogue
-from server.cli.options import add_computing, add_document, add_places, computing, places
+from server.cli.options import Parser, add_computing, add_document, add_places, computing, places
 from server.cli.prepare import prepare, request
 from server.workspace import Workspace
 
@@ -24,7 +24,7 @@ _WORDS = {
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog="latentgraph plan", description=__doc__)
+    made = Parser(prog="latentgraph plan", description=__doc__)
     add_document(made)
     made.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     add_places(made)

@@ -42,8 +42,7 @@ def request(
     parser: argparse.ArgumentParser, arguments: Sequence[str], catalogue: Catalogue
 ) -> tuple[argparse.Namespace, Request]:
     """Parse a command line whose flags depend on the file it names. Raises InputError; exits on `--help`."""
-    known, _ = parser.parse_known_args([one for one in arguments if one not in ("-h", "--help")])
-    source = read_source(known.file, catalogue)
+    source = read_source(_file(parser, arguments), catalogue)
     found = flags(source.document, catalogue)
     add_flags(parser, found)
     options = parser.parse_args(arguments)
@@ -64,3 +63,11 @@ def prepare(request: Request, catalogue: Catalogue, workspace: Workspace, view: 
         environment=workspace.environment(computing),
     )
     return Prepared(made, previous, graph.problems)
+
+
+def _file(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> Path:
+    """The workflow's file, before its flags are known: the first word that is a file, else what stands in its place."""
+    words = [one for one in arguments if one not in ("-h", "--help")]
+    files = (Path(one) for one in words if not one.startswith("-") and Path(one).is_file())
+    found: Path = next(files, None) or parser.parse_known_args(words)[0].file
+    return found

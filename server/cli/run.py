@@ -20,7 +20,7 @@ from graph.run import run
 from graph.spec import Catalogue
 from graph.values import Values
 from nodes.catalogue import load_catalogue, load_implementations
-from server.cli.options import add_computing, add_document, add_places, computing, places
+from server.cli.options import Parser, add_computing, add_document, add_places, computing, places
 from server.cli.prepare import Prepared, Request, prepare, request
 from server.cli.progress import Watcher, watcher
 from server.workspace import Computing, Workspace
@@ -29,7 +29,7 @@ EXIT = {"done": 0, "failed": 1, "cancelled": 130}
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog="latentgraph run", description=__doc__)
+    made = Parser(prog="latentgraph run", description=__doc__)
     add_document(made)
     made.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     made.add_argument("--quiet", action="store_true", help="print nothing but errors and the files written")

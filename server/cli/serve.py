@@ -14,7 +14,7 @@ from pathlib import Path
 
 from graph.errors import InputError, Problem
 from nodes.catalogue import load_catalogue
-from server.cli.options import add_places, places
+from server.cli.options import Parser, add_places, places
 from server.http.security import LOOPBACK
 from server.http.serving import Setup, serving
 from server.workspace import Places, Workspace
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog="latentgraph serve", description=__doc__)
+    made = Parser(prog="latentgraph serve", description=__doc__)
     made.add_argument("--host", default="127.0.0.1", help="a loopback address (default: 127.0.0.1)")
     made.add_argument("--port", type=int, default=8188, help="port (default: 8188); 0 takes a free one")
     made.add_argument("--user", type=Path, metavar="DIR", help="where jobs and what clients keep lie (default: ./user)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -15,14 +14,14 @@ from graph.flatten import flatten
 from graph.spec import Catalogue, Choice, Input, Missing, NodeSpec, Number, to_json
 from graph.values import Values
 from nodes.catalogue import load_catalogue
-from server.cli.options import add_places, places
+from server.cli.options import Parser, add_places, places
 from server.cli.source import read_source
 from server.workspace import Workspace, folders_of
 
 
 def validate(arguments: Sequence[str]) -> int:
     """Check a workflow and report every problem. Exit code 0 when it can run, 2 when not."""
-    parser = argparse.ArgumentParser(prog="latentgraph validate", description=validate.__doc__)
+    parser = Parser(prog="latentgraph validate", description=validate.__doc__)
     parser.add_argument("file", type=Path, metavar="FILE")
     parser.add_argument("--json", action="store_true", help="print the problems as JSON")
     add_places(parser)
@@ -48,7 +47,7 @@ def validate(arguments: Sequence[str]) -> int:
 
 def nodes(arguments: Sequence[str]) -> int:
     """List the node types, or describe one."""
-    parser = argparse.ArgumentParser(prog="latentgraph nodes", description=nodes.__doc__)
+    parser = Parser(prog="latentgraph nodes", description=nodes.__doc__)
     parser.add_argument("type", nargs="?", metavar="TYPE", help="describe this node")
     parser.add_argument("--json", action="store_true", help="print the declarations as JSON")
     parser.add_argument("--comfyui", action="store_true", help="print them in the shape of ComfyUI's object_info")
@@ -74,7 +73,7 @@ def nodes(arguments: Sequence[str]) -> int:
 
 def models(arguments: Sequence[str]) -> int:
     """List the model files that workflows can name, by folder."""
-    parser = argparse.ArgumentParser(prog="latentgraph models", description=models.__doc__)
+    parser = Parser(prog="latentgraph models", description=models.__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_places(parser)
     options = parser.parse_args(arguments)
@@ -91,7 +90,7 @@ def models(arguments: Sequence[str]) -> int:
 
 def cache(arguments: Sequence[str]) -> int:
     """Show how much is cached on disk, or clear it."""
-    parser = argparse.ArgumentParser(prog="latentgraph cache", description=cache.__doc__)
+    parser = Parser(prog="latentgraph cache", description=cache.__doc__)
     parser.add_argument("what", choices=["info", "clear"])
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_places(parser)

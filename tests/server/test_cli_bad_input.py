@@ -116,6 +116,7 @@ def test_every_problem_is_reported_not_only_the_first(latentgraph: CommandLine) 
         (["run", str(WORKFLOWS / "text_to_image.json"), "--set", "sampler.stepps=3"], "has no input"),
         (["run", str(WORKFLOWS / "text_to_image.json"), "--steps", "many"], "expects a whole number"),
         (["run", str(WORKFLOWS / "text_to_image.json"), "--precision", "fp7"], "invalid choice"),
+        (["plan", str(WORKFLOWS / "text_to_image.json"), "--device", "tpu"], "there is no device"),
         (["run", str(WORKFLOWS / "text_to_image.json"), "--no-such-parameter", "1"], "unrecognized arguments"),
     ],
 )
@@ -124,6 +125,12 @@ def test_a_wrong_command_line_is_refused(latentgraph: CommandLine, arguments: li
     assert done.code == 2
     assert said in done.err
     assert "Traceback" not in done.err
+
+
+def test_a_wrong_command_line_is_a_problem_for_programs_too(latentgraph: CommandLine) -> None:
+    done = latentgraph("run", str(WORKFLOWS / "text_to_image.json"), "--json", "--no-such-parameter", "1")
+    assert done.code == 2
+    assert done.json["problems"][0]["code"] == "usage"
 
 
 class Exploit:

@@ -122,6 +122,21 @@ def test_a_parameter_is_a_flag_with_help(latentgraph: CommandLine) -> None:
     assert re.search(r"--prompt TEXT", done.out)
 
 
+def test_flags_may_stand_before_the_file(latentgraph: CommandLine) -> None:
+    file = str(WORKFLOWS / "text_to_image.json")
+    after = latentgraph("plan", file, "--seed", "5", "--json", *latentgraph.places)
+    before = latentgraph("plan", "--seed", "5", "--json", *latentgraph.places, file)
+    assert (before.code, before.out) == (0, after.out)
+
+
+def test_another_device_or_precision_is_another_result(latentgraph: CommandLine) -> None:
+    file = WORKFLOWS / "text_to_image.json"
+    latentgraph.run(file, FEW_STEPS)
+    for computing in (["--device", "cpu"], ["--precision", "fp32"]):
+        planned = latentgraph("plan", str(file), "--json", *latentgraph.places, FEW_STEPS, *computing).json
+        assert planned["nodes"]["positive"]["code"] == "place"
+
+
 def test_text_output_names_the_files_and_counts(latentgraph: CommandLine) -> None:
     file = str(WORKFLOWS / "text_to_image.json")
     first = latentgraph("run", file, FEW_STEPS, *latentgraph.places)
