@@ -24,6 +24,7 @@ from nodes.diffusion.cfg_patches import (
     CfgNorm,
     CfgZeroStar,
     EpsilonScaling,
+    FrequencyScaling,
     Mahiro,
     PerpendicularNegative,
     RescaleCfg,
@@ -32,6 +33,7 @@ from nodes.diffusion.cfg_patches import (
 from nodes.diffusion.conditioning import ConditioningEntry
 from nodes.diffusion.deep_shrink import DeepShrink
 from nodes.diffusion.differential import Differential
+from nodes.diffusion.dual_guidance import ThirdAway, ThirdTowards
 from nodes.diffusion.freeu import FreeU
 from nodes.diffusion.samplers.step import Past, Step, latest
 from nodes.diffusion.schedule import NoiseSchedule, noise_schedule
@@ -45,12 +47,15 @@ WITHOUT_MEMORY: Final = (
     DeepShrink,
     Differential,
     EpsilonScaling,
+    FrequencyScaling,
     FreeU,
     Mahiro,
     PerpendicularNegative,
     PerturbedAttention,
     RescaleCfg,
     TangentialDamping,
+    ThirdAway,
+    ThirdTowards,
 )
 """Patches that do at each step the same, whatever they did before. Runs under others start anew."""
 

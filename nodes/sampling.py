@@ -15,7 +15,7 @@ from torch import Tensor
 from graph.context import Context
 from graph.errors import Cancelled
 from graph.states import States
-from nodes.diffusion.conditioning import ConditioningEntry
+from nodes.diffusion.conditioning import ConditioningEntry, moved
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.control_net import ControlNetConfig
 from nodes.diffusion.noise import seeded_noise
@@ -118,7 +118,7 @@ def networks_of(*sides: Conditioning) -> list[Hashable]:
 
 def on_device(conditioning: Conditioning, device: torch.device) -> tuple[ConditioningEntry, ...]:
     """The entries with all their tensors on one device."""
-    return tuple(_entry_on(entry, device) for entry in conditioning.entries)
+    return tuple(moved(entry, device) for entry in conditioning.entries)
 
 
 def finished(samples: Tensor) -> Tensor:
@@ -165,20 +165,3 @@ def _run(request: Request, model: DiffusionModel, device: torch.device) -> Run:
         seed=request.seed,
         patches=guider.model.patches,
     )
-
-
-def _entry_on(entry: ConditioningEntry, device: torch.device) -> ConditioningEntry:
-    concat = entry.concat
-    if concat is not None:
-        concat = replace(concat, latent=concat.latent.to(device), mask=_moved(concat.mask, device))
-    return replace(
-        entry,
-        embedding=entry.embedding.to(device),
-        pooled=_moved(entry.pooled, device),
-        mask=_moved(entry.mask, device),
-        concat=concat,
-    )
-
-
-def _moved(tensor: Tensor | None, device: torch.device) -> Tensor | None:
-    return None if tensor is None else tensor.to(device)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from graph.declare import node
+from nodes.builtin.model_patches import patched
 from nodes.builtin.sampling import Cfg
+from nodes.diffusion.dual_guidance import ThirdAway, ThirdTowards
+from nodes.errors import UnsuitableInput
 from nodes.sockets import Conditioning, Guider, Model
 
 
@@ -17,3 +22,28 @@ def basic_guider(*, model: Model, conditioning: Conditioning) -> Guider:
 def cfg_guider(*, model: Model, positive: Conditioning, negative: Conditioning, cfg: Cfg = 8.0) -> Guider:
     """Towards one prompt and away from another."""
     return Guider(model, positive, negative, cfg)
+
+
+@node("DualCFGGuider", category="sampling/custom_sampling/guiders", returns="GUIDER", lane="inline")
+def dual_cfg_guider(
+    *,
+    model: Model,
+    cond1: Conditioning,
+    cond2: Conditioning,
+    negative: Conditioning,
+    cfg_conds: Cfg = 8.0,
+    cfg_cond2_negative: Cfg = 8.0,
+    style: Literal["regular", "nested"],
+) -> Guider:
+    """From a negative prompt towards a second and from there towards a first, as far as two scales say.
+
+    `nested` is the guidance between both prompts, guided away from the negative one.
+    """
+    third = cond1 if style == "regular" else negative
+    if any(entry.controls for entry in third.entries):
+        name = "cond1" if style == "regular" else "negative"
+        raise UnsuitableInput(f"control networks cannot steer {name} of {style} guidance by three prompts")
+    if style == "regular":
+        guided = patched(model, ThirdTowards(third.entries, cfg_conds))
+        return Guider(guided, cond2, negative, cfg_cond2_negative)
+    return Guider(patched(model, ThirdAway(third.entries, cfg_cond2_negative)), cond1, cond2, cfg_conds)

@@ -5,16 +5,16 @@ All work on predictions of the clean latent [B, C, h, w]; a difference x - predi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nodes.diffusion.conditioning import ConditioningEntry, place
+from nodes.diffusion.conditioning import ConditioningEntry, Region, moved, place
 from nodes.diffusion.freeu import scale_frequencies
-from nodes.diffusion.inputs import network_inputs
+from nodes.diffusion.inputs import Side, network_inputs
 from nodes.diffusion.patching import Hooks, Predict, Predictions, Start
 
 _PICTURE = (-1, -2, -3)
@@ -156,14 +156,7 @@ class PerpendicularNegative:
     always_both: bool = False
 
     def begin(self, start: Start) -> Hooks:
-        device = start.canvas.latent.device
-        moved = [_moved(entry, device) for entry in self.empty]
-        regions = tuple(
-            place(
-                entry, network_inputs(start.config, entry, start.canvas, "negative"), start.canvas.size, start.schedule
-            )
-            for entry in moved
-        )
+        regions = placed(self.empty, "negative", start)
 
         def combine(seen: Predictions, predict: Predict) -> Tensor:
             empty = predict(seen.x, regions)
@@ -173,6 +166,14 @@ class PerpendicularNegative:
             return guided
 
         return Hooks(combine=combine, always_both=self.always_both)
+
+
+def placed(entries: Sequence[ConditioningEntry], side: Side, start: Start) -> tuple[Region, ...]:
+    """The entries of one more prompt, as regions of a run. Their control networks take no part."""
+    here = [moved(entry, start.canvas.latent.device) for entry in entries]
+    inputs = [network_inputs(start.config, entry, start.canvas, side) for entry in here]
+    size, schedule = start.canvas.size, start.schedule
+    return tuple(place(entry, each, size, schedule) for entry, each in zip(here, inputs, strict=True))
 
 
 def _deviation(tensor: Tensor) -> Tensor:
@@ -232,9 +233,3 @@ def _split(vector: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
     unit = direction / length
     along = (vector * unit).sum(dim=_PICTURE, keepdim=True) * unit
     return along, vector - along
-
-
-def _moved(entry: ConditioningEntry, device: torch.device) -> ConditioningEntry:
-    pooled = None if entry.pooled is None else entry.pooled.to(device)
-    mask = None if entry.mask is None else entry.mask.to(device)
-    return replace(entry, embedding=entry.embedding.to(device), pooled=pooled, mask=mask)

@@ -135,6 +135,24 @@ class Region:
     sigma_end: float
 
 
+def moved(entry: ConditioningEntry, device: torch.device) -> ConditioningEntry:
+    """The entry with its tensors on a device. (Pictures of control networks follow when they are read.)"""
+    concat = entry.concat
+    if concat is not None:
+        concat = replace(concat, latent=concat.latent.to(device), mask=_on(concat.mask, device))
+    return replace(
+        entry,
+        embedding=entry.embedding.to(device),
+        pooled=_on(entry.pooled, device),
+        mask=_on(entry.mask, device),
+        concat=concat,
+    )
+
+
+def _on(tensor: Tensor | None, device: torch.device) -> Tensor | None:
+    return None if tensor is None else tensor.to(device)
+
+
 def place(
     entry: ConditioningEntry, inputs: NetworkInputs, latent_size: tuple[int, int], schedule: NoiseSchedule
 ) -> Region:

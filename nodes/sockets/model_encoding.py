@@ -1,6 +1,6 @@
 """Models, text encoders and guiders at rest: references to files, and everything that was laid over them.
 
-Patches are frozen values of numbers, kept by the name of their class; the one that holds prompts keeps them beside.
+Patches are frozen values of numbers, kept by the name of their class; those that hold prompts keep them beside.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from nodes.diffusion.cfg_patches import (
 from nodes.diffusion.config import ContinuousNoise, ScheduleConfig
 from nodes.diffusion.deep_shrink import DeepShrink
 from nodes.diffusion.differential import Differential
+from nodes.diffusion.dual_guidance import ThirdAway, ThirdTowards
 from nodes.diffusion.freeu import FreeU
 from nodes.diffusion.hypertile import HyperTile
 from nodes.diffusion.operation_patches import SharpenGuidance, TonemapGuidance
@@ -161,6 +162,9 @@ def _encode_patch(patch: Patch) -> Encoded:
         data: JsonObject = {"scale": patch.scale, "empty": empty.data, "always_both": patch.always_both}
         return Encoded(data | {"type": "PerpendicularNegative"}, empty.tensors)
     name = type(patch).__name__
+    if isinstance(patch, ThirdTowards | ThirdAway):
+        third = encode_conditioning(Conditioning(patch.entries))
+        return Encoded({"type": name, "third": third.data, "scale": patch.scale}, third.tensors)
     return Encoded({"type": name, "values": asdict(patch)})  # type: ignore[call-overload]
 
 
@@ -169,6 +173,10 @@ def _decode_patch(encoded: Encoded) -> Patch:
     if data["type"] == "PerpendicularNegative":
         empty = decode_conditioning(Encoded(data["empty"], encoded.tensors))
         return PerpendicularNegative(empty.entries, float(data["scale"]), data["always_both"])
+    if "third" in data:
+        third = decode_conditioning(Encoded(data["third"], encoded.tensors))
+        kind = ThirdTowards if data["type"] == ThirdTowards.__name__ else ThirdAway
+        return kind(third.entries, float(data["scale"]))
     patch: Patch = _PATCHES[data["type"]](**data["values"])
     return patch
 
