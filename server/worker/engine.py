@@ -14,7 +14,7 @@ from graph.context import CancelToken
 from graph.declare import Check, Implementation
 from graph.events import Event, RunFinished
 from graph.flatten import flatten
-from graph.keys import Environment
+from graph.keys import Environment, Recipe
 from graph.plan import Plan, plan
 from graph.result import Report
 from graph.run import run
@@ -75,15 +75,15 @@ class Engine:
             previous=previous,
         )
         cached = {name: step.hit.report for name, step in made.steps.items() if step.hit and step.hit.report}
-        return Running(cached, self._remembering(events, request.scope))
+        return Running(cached, self._remembering(events, request.scope, previous))
 
     def free(self) -> None:
         """Forget what is held in memory; the disk keeps what it has."""
         self._cache.tiers[0].clear()
 
-    def _remembering(self, events: Iterator[Event], scope: str) -> Iterator[Event]:
+    def _remembering(self, events: Iterator[Event], scope: str, previous: Mapping[str, Recipe]) -> Iterator[Event]:
         for event in events:
-            if isinstance(event, RunFinished):
+            if isinstance(event, RunFinished) and any(previous.get(name) != one for name, one in event.recipes.items()):
                 self.workspace.history.save(scope, event.recipes)
             yield event
 
