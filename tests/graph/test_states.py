@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from graph.bind import bind
 from graph.cache.budget import Budget
 from graph.cache.disk import DiskStore
 from graph.cache.index import Index
 from graph.cache.memory import MemoryStore
 from graph.cache.tiered import Cache
+from graph.context import Context
+from graph.declare import implementation, node
+from graph.document import Document, Node
+from graph.events import RunFinished
+from graph.flatten import flatten
+from graph.plan import plan
+from graph.run import run as run_plan
 from graph.states import KEPT, States, state_key
 from graph.values import Values
 
@@ -114,3 +123,47 @@ def test_states_on_disk_outlive_the_process(tmp_path: Path, clock: Clock) -> Non
     assert States(Cache([again]), Values(), clock).trail(keys(20)).furthest() == 9
     again.close()
     index.close()
+
+
+# Through a run
+
+
+@dataclass
+class Taken:
+    """The steps that a body took, and after which one the run is cancelled."""
+
+    steps: list[int] = field(default_factory=list)
+    cancel_after: int | None = None
+
+
+@node("Walk", category="toy", returns="out")
+def walk(*, length: int, context: Context) -> int:
+    """So many steps, each of which is kept."""
+    trail, taken = context.service(States).trail(keys(length)), context.service(Taken)
+    known = trail.furthest()
+    for index in range(known + 1 if isinstance(known, int) else 0, length):
+        taken.steps.append(index)
+        trail.keep(index, index)
+        if index == taken.cancel_after:
+            context.cancel.cancel()
+        context.progress(index + 1, length)
+    return length
+
+
+def test_a_run_gives_its_bodies_the_states_of_its_cache() -> None:
+    declared = implementation(walk)
+    assert declared is not None
+    graph = bind(
+        flatten(Document({"w": Node("Walk", {"length": 9})}), {"Walk": declared.spec}), {"Walk": declared.spec}
+    )
+    cache = Cache([MemoryStore(Budget(None))])
+    statuses, steps = [], []
+    for taken in (Taken(cancel_after=5), Taken()):
+        *_, last = run_plan(
+            plan(graph, view=cache, targets=["w"]), {"Walk": declared}, cache=cache, services={Taken: taken}
+        )
+        assert isinstance(last, RunFinished)
+        statuses.append(last.status)
+        steps.append(taken.steps)
+    assert statuses == ["cancelled", "done"]
+    assert steps == [[0, 1, 2, 3, 4, 5], [6, 7, 8]]
