@@ -34,7 +34,7 @@ from sqlalchemy.engine import Connection
 
 from graph.json import JsonObject
 from server.jobs.job import Accepted, Claim, End, Happening, Job, JobEvent, State, StoreError, Submission
-from server.jobs.tables import EVENTS, JOBS
+from server.jobs.tables import EVENTS, JOBS, RELAXED
 
 Publish = Callable[[Sequence[JobEvent]], None]
 
@@ -153,6 +153,7 @@ class Store:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._engine = engine
+        self._relaxed = engine.execution_options(**{RELAXED: True})
         self._limits = limits or Limits()
         self._publish = publish
         self._clock, self._wall = clock, wall
@@ -238,7 +239,7 @@ class Store:
 
     def claim(self, worker: str) -> Claim | None:
         """Lend the next job. None if none waits."""
-        with self._change() as change:
+        with self._change(durable=False) as change:
             lent = {"by": worker, "now": change.now, "until": self._clock() + self._limits.lease}
             row = change.connection.execute(_CLAIM, lent).first()
             if row is None:
@@ -249,13 +250,13 @@ class Store:
 
     def beat(self, job: str, fence: int) -> bool:
         """The worker is alive: extend its lease. False if the job is no longer its own."""
-        with self._change() as change:
+        with self._change(durable=False) as change:
             longer = update(JOBS).where(_held(job, fence)).values(lease_until=self._clock() + self._limits.lease)
             return bool(change.connection.execute(longer).rowcount)
 
     def record(self, job: str, fence: int, happenings: Sequence[Happening]) -> bool:
         """Keep what happened. False, and nothing is kept, if the job is no longer the worker's."""
-        with self._change() as change:
+        with self._change(durable=False) as change:
             counted = {"of_job": job, "of_fence": fence, "more": len(happenings)}
             row = change.connection.execute(_COUNT_UP_HELD, counted).first()
             if row is None:
@@ -357,8 +358,9 @@ class Store:
         self._engine.dispose()
 
     @contextmanager
-    def _change(self) -> Iterator[_Change]:
-        with self._engine.begin() as connection:
+    def _change(self, *, durable: bool = True) -> Iterator[_Change]:
+        """A transaction. One that is not `durable` is undone by a power cut alone, and then the job is run again."""
+        with (self._engine if durable else self._relaxed).begin() as connection:
             change = _Change(connection, self._wall())
             yield change
         if change.recorded:

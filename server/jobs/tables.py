@@ -35,6 +35,9 @@ from sqlalchemy.pool import StaticPool
 from server.jobs.job import StoreError
 
 VERSION: Final = 1
+RELAXED: Final = "relaxed"
+"""Execution option: this transaction may be undone by a power cut (never by the end of a process), so it does not wait for
+the disk. The next one that does brings it to the disk as well."""
 
 METADATA: Final = MetaData()
 
@@ -119,6 +122,8 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
+    relaxed = connection.get_execution_options().get(RELAXED) is True
+    connection.exec_driver_sql(f"PRAGMA synchronous={'NORMAL' if relaxed else 'FULL'}")
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from sqlalchemy import event
 
 from server.jobs.desk import Desk
 from server.jobs.job import ENDS, Claim, End, Happening, JobEvent, StoreError, Submission
@@ -272,6 +273,20 @@ def test_history_is_in_the_order_of_the_ends(store: Store) -> None:
     assert store.forget(["c"]) == 1
     assert store.forget() == 3
     assert store.events("a") == []
+
+
+def test_what_clients_are_told_waits_for_the_disk(tmp_path: Path) -> None:
+    engine = open_database(tmp_path / "jobs.sqlite")
+    begun: list[int] = []
+    event.listen(engine, "begin", lambda one: begun.append(one.exec_driver_sql("PRAGMA synchronous").scalar()))
+    store = Store(engine)
+    store.accept(Submission("a", "{}", "a"))
+    claim = store.claim("w")
+    assert claim is not None
+    store.finish("a", claim.fence, "done", {}, [])
+    store.close()
+    normal, full = 1, 2
+    assert begun == [full, normal, full]
 
 
 def test_pages_go_back_in_time(store: Store) -> None:
