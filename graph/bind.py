@@ -238,8 +238,8 @@ def _number_faults(widget: Number, value: Json) -> Iterator[Fault]:
 def _file_faults(widget: FileChoice, value: Json, files: Files | None) -> Iterator[Fault]:
     if not isinstance(value, str) or not value:
         yield "wrong_type", f"expects the name of a file in {widget.folder!r}, not {_short(value)}", None
-    elif files is not None and value not in widget.extra and files.find(widget.folder, value) is None:
-        names = [*files.names(widget.folder), *widget.extra]
+    elif files is not None and value not in widget.extra_names and files.find(widget.folder, value) is None:
+        names = [*files.names(widget.folder), *widget.extra_names]
         hint = nearest(value, names) or (_some(names) if names else f"The folder {widget.folder!r} is empty.")
         yield "file_not_found", f"there is no file {value!r} in {widget.folder!r}", hint
 

@@ -23,7 +23,21 @@ from graph.context import Context
 from graph.errors import DeclarationError
 from graph.json import Json
 from graph.result import Blocked, Expansion, Report
-from graph.spec import MISSING, Choice, FileChoice, Input, Lane, Missing, NodeSpec, Number, Output, Text, Toggle, Widget
+from graph.spec import (
+    MISSING,
+    Choice,
+    ExtraName,
+    FileChoice,
+    Input,
+    Lane,
+    Missing,
+    NodeSpec,
+    Number,
+    Output,
+    Text,
+    Toggle,
+    Widget,
+)
 
 NodeFunction = TypeVar("NodeFunction", bound=Callable[..., object])
 Needs = Callable[..., Sequence[str]]
@@ -49,11 +63,11 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class FileIn:
-    """The name of a file in a known folder; its content is part of the node's key."""
+    """The name of a file in a known folder; its content is part of the node's key. `extra`: see `spec.FileChoice`."""
 
     folder: str
     upload: bool = False
-    extra: tuple[str, ...] = ()
+    extra: tuple[ExtraName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

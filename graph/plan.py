@@ -255,8 +255,12 @@ def file_digests(
 def _named(widget: Widget | None, value: str, files: Files) -> Iterator[Path | None]:
     """The files that a field's value names, None for one that is not there."""
     match widget:
-        case FileChoice(folder, _, extra) if value not in extra:
-            yield files.find(folder, value)
+        case FileChoice():
+            extra = widget.extra_name(value)
+            if extra is None:
+                yield files.find(widget.folder, value)
+            else:
+                yield from (files.find(extra.folder, name) for name in extra.files)
         case Text(mentions=str(folder), pattern=str(pattern), suffixes=suffixes):
             for match in re.finditer(pattern, value):
                 name = match[1].replace("\\", "")  # escapes in a text; no name has a backslash

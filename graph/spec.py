@@ -74,16 +74,32 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class ExtraName:
+    """A name offered beside the files of a folder. What it stands for are `files` of the known folder `folder`, if any."""
+
+    name: str
+    folder: str = ""
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FileChoice:
     """The name of a file in one of the known folders (a COMBO whose options are on disk).
 
     The file's content enters the key of the node, and its name too unless files can be uploaded there. `extra` are names
-    offered beside the files.
+    offered beside the files; what the files behind them hold enters the key likewise.
     """
 
     folder: str
     upload: bool = False
-    extra: tuple[str, ...] = ()
+    extra: tuple[ExtraName, ...] = ()
+
+    @property
+    def extra_names(self) -> list[str]:
+        return [one.name for one in self.extra]
+
+    def extra_name(self, name: str) -> ExtraName | None:
+        return next((one for one in self.extra if one.name == name), None)
 
     def schema(self) -> JsonObject:
         return {"type": "string", "minLength": 1}
@@ -254,8 +270,14 @@ def widget_to_json(widget: Widget) -> JsonObject:
     for name in type(widget).__slots__:
         value = getattr(widget, name)
         if value is not None and value is not False and value != ():
-            data[name] = list(value) if isinstance(value, tuple) else value
+            data[name] = [_item_to_json(item) for item in value] if isinstance(value, tuple) else value
     return data
+
+
+def _item_to_json(item: str | ExtraName) -> Json:
+    if isinstance(item, str):
+        return item
+    return {"name": item.name, "folder": item.folder, "files": list(item.files)}
 
 
 def _input_from_json(data: JsonObject) -> Input:
@@ -265,6 +287,15 @@ def _input_from_json(data: JsonObject) -> Input:
 
 
 def _widget_from_json(data: JsonObject) -> Widget:
-    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+    fields = {
+        name: tuple(map(_item_from_json, value)) if isinstance(value, list) else value for name, value in data.items()
+    }
     kind = _WIDGETS[cast("str", fields.pop("widget"))]
     return kind(**fields)  # type: ignore[arg-type]
+
+
+def _item_from_json(item: Json) -> Json | ExtraName:
+    if not isinstance(item, dict):
+        return item
+    files = cast("list[str]", item["files"])
+    return ExtraName(cast("str", item["name"]), cast("str", item["folder"]), tuple(files))

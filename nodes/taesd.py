@@ -5,12 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from graph.spec import ExtraName
 from nodes.diffusion.config import ModelConfig
 from nodes.folders import Folders
 from nodes.weights.networks import NetworkRef, TaesdRef, open_taesd
 from nodes.weights.taesd import TAESD, TaesdNames
 
 FOLDER: Final = "vae_approx"
+SUFFIX: Final = ".safetensors"
+
+TAESD_CHOICES: Final = tuple(
+    ExtraName(name, FOLDER, (names.encoder + SUFFIX, names.decoder + SUFFIX)) for name, names in TAESD.items()
+)
+"""The tiny autoencoders as a VAE loader offers them, with the files that they are made of."""
 
 
 def available_taesd(folders: Folders) -> list[str]:
@@ -42,4 +49,4 @@ def _files(folders: Folders, names: TaesdNames) -> tuple[Path, Path] | None:
 
 
 def _file(folders: Folders, stem: str) -> Path | None:
-    return folders.find(FOLDER, f"{stem}.safetensors")
+    return folders.find(FOLDER, stem + SUFFIX)

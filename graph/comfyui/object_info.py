@@ -17,6 +17,7 @@ from graph.json import Json, JsonObject
 from graph.spec import (
     MISSING,
     Choice,
+    ExtraName,
     FileChoice,
     Input,
     Missing,
@@ -106,7 +107,7 @@ def _input_info(one: Input, files: Files) -> Json:
         case Choice():
             kind = list(one.widget.options)
         case FileChoice():
-            kind = [*files.names(one.widget.folder), *one.widget.extra]
+            kind = [*files.names(one.widget.folder), *one.widget.extra_names]
             if one.widget.upload:
                 options["image_upload"] = True
         case Number():
@@ -180,7 +181,7 @@ def _combo(name: str, choices: list[Json], *, upload: bool) -> Widget:
     """The choices of a file input are the files of that moment; a list without any is a folder that was empty."""
     options = tuple(str(one) for one in choices if isinstance(one, str | int | float))
     if upload or not options or name in _FOLDERS:
-        return FileChoice(_FOLDERS.get(name, "input"), upload, options)
+        return FileChoice(_FOLDERS.get(name, "input"), upload, tuple(ExtraName(one) for one in options))
     return Choice(options)
 
 

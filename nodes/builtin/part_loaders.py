@@ -12,7 +12,7 @@ from nodes.diffusion.config import SDXL
 from nodes.errors import UnsuitableInput
 from nodes.folders import FolderError, Folders
 from nodes.sockets import Clip, Model, Vae
-from nodes.taesd import find_taesd
+from nodes.taesd import TAESD_CHOICES, find_taesd
 from nodes.weights.errors import WeightsWrongFamily
 from nodes.weights.keymaps import Part
 from nodes.weights.load import Rounding, WeightsRef, open_part
@@ -31,10 +31,11 @@ _TWO_ENCODERS: Final = ("sdxl", "sd3", "flux", "hunyuan_video", "hidream", "huny
 
 EncoderFile = Annotated[str, FileIn("text_encoders")]
 Device = Annotated[Literal["default", "cpu"], Unlinked()]
+VaeFile = Annotated[str, FileIn("vae", extra=TAESD_CHOICES)]
 
 
 @node("VAELoader", display_name="Load VAE", category="loaders", returns="VAE", lane="io")
-def vae_loader(*, vae_name: Annotated[str, FileIn("vae", extra=tuple(TAESD))], context: Context) -> Vae:
+def vae_loader(*, vae_name: VaeFile, context: Context) -> Vae:
     """The autoencoder between pictures and latents, from a file of its own; the tiny ones are in `vae_approx`."""
     folders = context.service(Folders)
     if vae_name not in TAESD:

@@ -10,7 +10,7 @@ import pytest
 
 from graph.comfyui.object_info import object_info, spec_from_object_info
 from graph.json import Json, JsonObject
-from graph.spec import MISSING, Choice, FileChoice, Input, NodeSpec, Number, Output, Text, Toggle
+from graph.spec import MISSING, Choice, ExtraName, FileChoice, Input, NodeSpec, Number, Output, Text, Toggle
 from tests.graph.comfyui_cases import CATALOGUE, full_catalogue, needs_shared, socket
 
 
@@ -40,7 +40,7 @@ WRITTEN: dict[str, tuple[Input, Json]] = {
     "a toggle": (Input("x", "BOOLEAN", Toggle(), True), ["BOOLEAN", {"default": True}]),
     "a choice": (Input("x", "COMBO", Choice(("a", "b")), "b"), [["a", "b"], {"default": "b"}]),
     "a file": (
-        Input("x", "COMBO", FileChoice("input", upload=True, extra=("none",))),
+        Input("x", "COMBO", FileChoice("input", upload=True, extra=(ExtraName("none"),))),
         [["input/a", "input/b", "none"], {"image_upload": True}]),
     "a number that is only linked": (Input("x", "INT"), ["INT", {"forceInput": True}]),
     "lazy, with help": (
@@ -97,7 +97,7 @@ READ: dict[str, tuple[Json, Input]] = {
     "a newer list": (["COMBO", {"options": ["a"], "default": "a"}], Input("x", "COMBO", Choice(("a",)), "a")),
     "choices that are numbers": ([[1, 2]], Input("x", "COMBO", Choice(("1", "2")))),
     "the files of an empty folder": ([[]], Input("x", "COMBO", FileChoice("input"))),
-    "an upload": ([["a"], {"image_upload": True}], Input("x", "COMBO", FileChoice("input", True, ("a",)))),
+    "an upload": ([["a"], {"image_upload": True}], Input("x", "COMBO", FileChoice("input", True, (ExtraName("a"),)))),
     "a default of the wrong kind": (["INT", {"default": 1.0}], Input("x", "INT", Number("INT"), 1)),
     "no rounding": (["FLOAT", {"round": False}], Input("x", "FLOAT", Number("FLOAT"))),
     "a forced link": (["INT", {"forceInput": True, "default": 3}], Input("x", "INT")),
@@ -115,7 +115,7 @@ def test_inputs_are_read(info: Json, one: Input) -> None:
 def test_a_known_file_input_has_its_folder() -> None:
     data: JsonObject = {"input": {"required": {"lora_name": [["a.safetensors"]]}}}
     (one,) = spec_from_object_info("T", data).inputs
-    assert one.widget == FileChoice("loras", extra=("a.safetensors",))
+    assert one.widget == FileChoice("loras", extra=(ExtraName("a.safetensors"),))
 
 
 def test_outputs_of_one_name_are_told_apart() -> None:

@@ -29,6 +29,7 @@ from graph.result import Blocked, Expansion, Report
 from graph.spec import (
     MISSING,
     Choice,
+    ExtraName,
     FileChoice,
     Input,
     NodeSpec,
@@ -91,9 +92,9 @@ def input_of(annotation: object, default: object = MISSING) -> Input:
         (Annotated[str, Choices(["a", "b"])], "a", Input("x", "COMBO", Choice(("a", "b")), "a")),
         (Annotated[str, FileIn("models")], MISSING, Input("x", "COMBO", FileChoice("models"))),
         (
-            Annotated[str, FileIn("input", upload=True, extra=("none",))],
+            Annotated[str, FileIn("input", upload=True, extra=(ExtraName("none", "models", ("a", "b")),))],
             MISSING,
-            Input("x", "COMBO", FileChoice("input", True, ("none",))),
+            Input("x", "COMBO", FileChoice("input", True, (ExtraName("none", "models", ("a", "b")),))),
         ),
         (Annotated[int, Range(1, 9, 2)], 3, Input("x", "INT", Number("INT", 1, 9, 2), 3)),
         (Annotated[float, Range(0, 1, round=0.01)], 1, Input("x", "FLOAT", Number("FLOAT", 0, 1, None, 0.01), 1.0)),

@@ -10,8 +10,12 @@ import torch
 from PIL import Image as Pillow
 from safetensors.torch import save_file
 
+from graph.bind import BoundNode
 from graph.context import Context
+from graph.declare import implementation
 from graph.errors import GraphError
+from graph.plan import file_digests
+from nodes.builtin.part_loaders import vae_loader
 from nodes.builtin.vae import vae_decode, vae_encode
 from nodes.diffusion.config import SD15, SDXL, SDXL_REFINER, ModelConfig
 from nodes.diffusion.taesd import TaesdConfig, TaesdDecoder, TaesdEncoder, build_taesd, tiny_vae
@@ -89,6 +93,19 @@ class TestFiles:
         assert latent.samples.shape == (2, 4, 2, 3)
         assert vae_decode(samples=latent, vae=vae, context=context).pixels.shape == (2, 16, 24, 3)
         assert decode_vae(encode_vae(vae)) == vae
+
+    def test_what_the_files_hold_is_part_of_the_key(self, bench: Bench, tmp_path: Path) -> None:
+        declared = implementation(vae_loader)
+        assert declared is not None
+
+        def digests(name: str) -> dict[str, str]:
+            return file_digests("vae", BoundNode(declared.spec, {"vae_name": name}, {}), bench.folders)
+
+        before, other = digests("taesd"), digests("taesdxl")
+        decoder = fill(build_taesd(DECODER), 5).state_dict()
+        save_file(decoder, tmp_path / "models" / "vae_approx" / "taesd_decoder.safetensors")
+        assert digests("taesd") != before
+        assert digests("taesdxl") == other == {"vae_name": "missing,missing"}
 
     def test_other_files_are_refused(self, bench: Bench, tmp_path: Path) -> None:
         save_file({"x": torch.zeros(1)}, tmp_path / "models" / "vae_approx" / "taesd_encoder.safetensors")
