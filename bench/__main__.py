@@ -18,9 +18,12 @@ SUITES: Final = {"engine": engine.rows, "pictures": pictures.rows}
 def main() -> int:
     """Run the suites asked for and print what was measured."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("suites", nargs="*", choices=[*SUITES], help="default: all")
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"any of {', '.join(SUITES)} (default: all)")
     parser.add_argument("--json", type=Path, default=Path("bench-results/latest.json"), metavar="FILE")
     options = parser.parse_args()
+    unknown = [name for name in options.suites if name not in SUITES]
+    if unknown:
+        parser.error(f"there is no suite {unknown[0]!r}")
     rows: list[Row] = []
     for name in options.suites or SUITES:
         rows += SUITES[name]()

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Final
 
@@ -21,12 +23,14 @@ from graph.cache.history import DiskHistory, History
 from graph.cache.index import Index
 from graph.cache.memory import MemoryStore
 from graph.cache.tiered import Cache
+from graph.errors import InputError, Problem
 from graph.files import Digests
 from graph.keys import Environment
 from graph.values import Values
 from nodes.folders import Folders, standard_folders
 from nodes.memory.host import host_bytes
 
+INDEX: Final = "index.sqlite"
 DISK_CAP: Final = 20 * 2**30
 
 
@@ -54,14 +58,19 @@ class Computing:
 
 
 class Workspace:
-    """Folders, cache and history of one process. A context manager: leaving it writes what is queued for the disk."""
+    """Folders, cache and history of one process. A context manager: leaving it writes what is queued for the disk.
+
+    Where the cache's folder cannot be used, a folder that is gone afterwards stands in for it, and `problems` says so: a
+    full disk keeps nobody from making a picture."""
 
     def __init__(self, places: Places) -> None:
         self.cache_folder = cache_folder(places)
-        self.index = Index(self.cache_folder / "index.sqlite")
+        self.problems: tuple[Problem, ...] = ()
+        self._spare: TemporaryDirectory[str] | None = None
+        self.index = self._open_index()
         known = _known_digests(self.index)
         self._digests_saved = set(known)
-        self.folders = folders_of(places, Digests(known))
+        self.folders = folders_of(replace(places, cache=self.cache_folder), Digests(known))
         self.budget = Budget(_memory_limit())
         self.history: History = DiskHistory(self.index)
         self._disk: DiskStore | None = None
@@ -94,6 +103,18 @@ class Workspace:
         with contextlib.suppress(sqlite3.Error):  # a full disk: what is not remembered is read again
             self.index.change("INSERT OR REPLACE INTO digests VALUES (?, ?)", new)
         self.index.close()
+        if self._spare is not None:
+            self._spare.cleanup()
+
+    def _open_index(self) -> Index:
+        try:
+            return Index(self.cache_folder / INDEX)
+        except InputError as error:
+            hint = "Nothing is kept this time. Free some space, clear the cache, or choose another folder with --cache."
+            self.problems = tuple(replace(one, severity="warning", hint=hint) for one in error.problems)
+            self._spare = TemporaryDirectory(prefix="latentgraph-")
+            self.cache_folder = Path(self._spare.name)
+            return Index(self.cache_folder / INDEX)
 
     def __enter__(self) -> Workspace:
         return self
@@ -119,6 +140,16 @@ def folders_of(places: Places, digests: Digests | None = None) -> Folders:
         temp=cache_folder(places) / "temp",
         digests=digests,
     )
+
+
+def clear_cache(folder: Path, *, index: bool) -> None:
+    """Delete the previews and blobs that a cache keeps in `folder`; with `index` also an index that cannot be opened, as
+    on a full disk."""
+    for name in ("blobs", "temp"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for path in folder.glob(f"{INDEX}*") if index else ():
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def cache_folder(places: Places) -> Path:

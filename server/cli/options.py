@@ -8,15 +8,21 @@ import re
 from pathlib import Path
 from typing import NoReturn
 
-from graph.errors import InputError, Problem
+from graph.errors import InputError, Problem, nearest
 from server.workspace import Computing, Places
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose refusals are problems like any other, also for those who read JSON."""
+    """A parser whose refusals are problems like any other, also for those who read JSON. Options are written in full, so
+    that a parameter added to a workflow never changes what an old command line means."""
+
+    def __init__(self, *, prog: str, description: str | None, epilog: str | None = None) -> None:
+        super().__init__(prog=prog, description=description, epilog=epilog, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
-        raise InputError([Problem("usage", message, hint=self.format_usage().strip())])
+        _, unrecognised, words = message.partition("unrecognized arguments: ")
+        hint = nearest(words.split("=")[0].split(" ")[0], self._option_string_actions) if unrecognised else None
+        raise InputError([Problem("usage", message, hint=hint or self.format_usage().strip())])
 
 
 def add_places(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from graph.document import Document, Link, Parameter, with_inputs
 from graph.errors import InputError, Problem, nearest
-from graph.interface import find_input
+from graph.interface import find_input, input_names
 from graph.json import Json
 from graph.spec import Catalogue, Choice, FileChoice, Input, Missing, Number, Text, Toggle
 
@@ -143,7 +143,9 @@ def _setting(document: Document, setting: str, catalogue: Catalogue) -> tuple[tu
         raise ValueError(f"there is no node {node!r}" + (f" ({hint})" if hint else ""))
     port = find_input(document.nodes[node].type, input_name, document.subgraphs, catalogue)
     if port is None:
-        raise ValueError(f"{document.nodes[node].type} has no input {input_name!r}")
+        known = input_names(document.nodes[node].type, document.subgraphs, catalogue)
+        hint = nearest(input_name, known)
+        raise ValueError(f"{document.nodes[node].type} has no input {input_name!r}" + (f" ({hint})" if hint else ""))
     return (node, input_name), read_value(text, port)
 
 

@@ -11,7 +11,7 @@ from graph.plan import Plan, Step
 from graph.values import Values
 from nodes.catalogue import load_catalogue
 from server.cli.options import Parser, add_computing, add_document, add_places, computing, places
-from server.cli.prepare import prepare, request
+from server.cli.prepare import WITH_FILE, prepare, print_problems, request
 from server.workspace import Workspace
 
 _WORDS = {
@@ -24,7 +24,7 @@ _WORDS = {
 
 
 def parser() -> argparse.ArgumentParser:
-    made = Parser(prog="latentgraph plan", description=__doc__)
+    made = Parser(prog="latentgraph plan", description=__doc__, epilog=WITH_FILE)
     add_document(made)
     made.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     add_places(made)
@@ -38,6 +38,8 @@ def main(arguments: Sequence[str]) -> int:
     how = computing(options)
     with Workspace(places(options)) as workspace:
         prepared = prepare(wanted, catalogue, workspace, workspace.cache(Values()), how)
+    if not options.json:
+        print_problems([*workspace.problems, *wanted.warnings])
     if options.json:
         print(json.dumps(summary(prepared.plan), indent=2))
     else:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from graph.bind import bind
 from graph.cache.entry import View
 from graph.document import Document
-from graph.errors import Problem
+from graph.errors import InputError, Problem, errors_only
 from graph.flatten import flatten
 from graph.keys import Recipe
 from graph.plan import Plan, plan
 from graph.spec import Catalogue
+from graph.validate import parameter_problems
 from server.cli.parameters import add_flags, apply_flags, apply_settings, flags
 from server.cli.source import read_source
 from server.workspace import Computing, Workspace
+
+WITH_FILE: Final = "With a FILE, the parameters of that workflow are listed here too."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,14 @@ def request(
     parser: argparse.ArgumentParser, arguments: Sequence[str], catalogue: Catalogue
 ) -> tuple[argparse.Namespace, Request]:
     """Parse a command line whose flags depend on the file it names. Raises InputError; exits on `--help`."""
-    source = read_source(_file(parser, arguments), catalogue)
+    file = _file(arguments)
+    if file is None and {"-h", "--help"} & set(arguments):
+        parser.print_help()
+        raise SystemExit(0)
+    source = read_source(file or parser.parse_known_args(arguments)[0].file, catalogue)
+    wrong = errors_only(parameter_problems(source.document, catalogue))
+    if wrong:
+        raise InputError(wrong)
     found = flags(source.document, catalogue)
     add_flags(parser, found)
     options = parser.parse_args(arguments)
@@ -65,9 +77,13 @@ def prepare(request: Request, catalogue: Catalogue, workspace: Workspace, view: 
     return Prepared(made, previous, graph.problems)
 
 
-def _file(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> Path:
-    """The workflow's file, before its flags are known: the first word that is a file, else what stands in its place."""
-    words = [one for one in arguments if one not in ("-h", "--help")]
-    files = (Path(one) for one in words if not one.startswith("-") and Path(one).is_file())
-    found: Path = next(files, None) or parser.parse_known_args(words)[0].file
-    return found
+def print_problems(problems: Sequence[Problem]) -> None:
+    """On standard error, each once."""
+    for problem in dict.fromkeys(problems):
+        print(f"{problem.severity}: {problem}", file=sys.stderr)
+
+
+def _file(arguments: Sequence[str]) -> Path | None:
+    """The workflow's file, before its flags are known: the first word that is a file."""
+    files = (Path(one) for one in arguments if not one.startswith("-") and Path(one).is_file())
+    return next(files, None)

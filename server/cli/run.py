@@ -13,7 +13,6 @@ from types import FrameType
 
 from graph.comfyui.metadata import embedded_texts
 from graph.context import CancelToken
-from graph.errors import Problem
 from graph.events import Event, NodeFailed, Outcome, RunFinished
 from graph.json import JsonObject
 from graph.run import run
@@ -21,7 +20,7 @@ from graph.spec import Catalogue
 from graph.values import Values
 from nodes.catalogue import load_catalogue, load_implementations
 from server.cli.options import Parser, add_computing, add_document, add_places, computing, places
-from server.cli.prepare import Prepared, Request, prepare, request
+from server.cli.prepare import WITH_FILE, Prepared, Request, prepare, print_problems, request
 from server.cli.progress import Watcher, watcher
 from server.workspace import Computing, Workspace
 
@@ -29,7 +28,7 @@ EXIT = {"done": 0, "failed": 1, "cancelled": 130}
 
 
 def parser() -> argparse.ArgumentParser:
-    made = Parser(prog="latentgraph run", description=__doc__)
+    made = Parser(prog="latentgraph run", description=__doc__, epilog=WITH_FILE)
     add_document(made)
     made.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     made.add_argument("--quiet", action="store_true", help="print nothing but errors and the files written")
@@ -45,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     with Workspace(places(options)) as workspace:
         prepared = prepare(wanted, catalogue, workspace, workspace.cache(Values()), how)
         if not options.quiet and not options.json:
-            _print_problems([*wanted.warnings, *prepared.problems, *catalogue.problems])
+            print_problems([*workspace.problems, *wanted.warnings, *prepared.problems, *catalogue.problems])
         finished = _run(wanted, prepared, catalogue, workspace, how, watcher(sys.stderr, quiet=options.quiet))
     if options.json:
         print(json.dumps(summary(finished), indent=2))
@@ -186,8 +185,3 @@ def _print_failure(event: NodeFailed) -> None:
         print(f"    {failure.hint}", file=sys.stderr)
     if failure.trace:
         print(failure.trace, file=sys.stderr)
-
-
-def _print_problems(problems: Sequence[Problem]) -> None:
-    for problem in dict.fromkeys(problems):
-        print(f"{problem.severity}: {problem}", file=sys.stderr)

@@ -7,16 +7,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from graph.bind import bind
 from graph.comfyui.object_info import object_info
 from graph.errors import InputError, Problem, errors_only, nearest
-from graph.flatten import flatten
 from graph.spec import Catalogue, Choice, Input, Missing, NodeSpec, Number, to_json
+from graph.validate import validate as check
 from graph.values import Values
 from nodes.catalogue import load_catalogue
 from server.cli.options import Parser, add_places, places
 from server.cli.source import read_source
-from server.workspace import Workspace, folders_of
+from server.workspace import Workspace, cache_folder, clear_cache, folders_of
 
 
 def validate(arguments: Sequence[str]) -> int:
@@ -31,9 +30,8 @@ def validate(arguments: Sequence[str]) -> int:
     nodes = 0
     try:
         source = read_source(options.file, catalogue)
-        graph = bind(flatten(source.document, catalogue), catalogue, folders)
-        nodes = len(graph.nodes)
-        problems = list(dict.fromkeys([*source.problems, *graph.problems]))
+        nodes = len(source.document.nodes)
+        problems = list(dict.fromkeys([*source.problems, *check(source.document, catalogue, folders)]))
     except InputError as error:
         problems = list(error.problems)
     wrong = errors_only(problems)
@@ -41,7 +39,8 @@ def validate(arguments: Sequence[str]) -> int:
         print(json.dumps({"valid": not wrong, "problems": [asdict(one) for one in problems]}, indent=2))
     else:
         _print_problems(problems)
-        print(f"{options.file}: {len(wrong)} errors" if wrong else f"{options.file}: valid, {nodes} nodes")
+        counted = f"{len(wrong)} {'error' if len(wrong) == 1 else 'errors'}"
+        print(f"{options.file}: {counted}" if wrong else f"{options.file}: valid, {nodes} nodes")
     return 2 if wrong else 0
 
 
@@ -95,15 +94,19 @@ def cache(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_places(parser)
     options = parser.parse_args(arguments)
+    folder = cache_folder(places(options))
     with Workspace(places(options)) as workspace:
-        disk = workspace.cache(Values()).tiers[-1]
-        if options.what == "clear":
-            disk.clear()
+        if options.what == "clear" and not workspace.problems:
+            workspace.cache(Values()).clear()
+    if options.what == "clear":
+        clear_cache(folder, index=bool(workspace.problems))
+    with Workspace(places(options)) as workspace:
+        if workspace.problems:
+            raise InputError(workspace.problems)
         rows = workspace.index.rows("SELECT COUNT(*), COALESCE(SUM(bytes), 0), COALESCE(SUM(seconds), 0) FROM entries")
         entries, nbytes, seconds = rows[0]
-        folder = str(workspace.cache_folder)
     if options.json:
-        print(json.dumps({"folder": folder, "entries": entries, "bytes": nbytes, "seconds": seconds}))
+        print(json.dumps({"folder": str(folder), "entries": entries, "bytes": nbytes, "seconds": seconds}))
     else:
         print(f"{folder}: {entries} results, {nbytes:,} bytes, {seconds:.1f} s of computing")
     return 0

@@ -69,21 +69,16 @@ WRONG = [
     Wrong("a file outside its folder", graph(a={"type": "LoadImage", "inputs": {"image": "../../etc/passwd"}},
                                              b={"type": "PreviewImage", "inputs": {"images": {"from": ["a", "IMAGE"]}}}),
           "file_not_found", "$.nodes.a.inputs.image"),
+    Wrong("two parameters of one name", {**graph(a=TEXT, b=PREVIEW), "parameters": [
+        {"name": "prompt", "binds": [["a", "value"]]}, {"name": "prompt", "binds": [["a", "value"]]}]},
+          "duplicate_parameter", "$.parameters[1].name"),
     Wrong("unknown subgraph", graph(a={"type": "subgraph:nope"}, b={**PREVIEW, "inputs": {"source": {"from": ["a", "X"]}}}),
           "unknown_subgraph"),
 ]  # fmt: skip
 
 
-OF_A_RUN = ("nothing_to_run", "cycle")  # what only a run can have wrong
-REFUSALS = [
-    pytest.param(command, wrong, id=f"{command}: {wrong.name}")
-    for command in ("run", "plan", "validate")
-    for wrong in WRONG
-    if command != "validate" or wrong.code not in OF_A_RUN
-]
-
-
-@pytest.mark.parametrize(("command", "wrong"), REFUSALS)
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name)
+@pytest.mark.parametrize("command", ["run", "plan", "validate"])
 def test_a_wrong_document_is_refused_with_its_place(latentgraph: CommandLine, wrong: Wrong, command: str) -> None:
     file = latentgraph.write("wrong.json", wrong.content)
     done = latentgraph(command, str(file), "--json", *latentgraph.places[:2])
@@ -118,6 +113,9 @@ def test_every_problem_is_reported_not_only_the_first(latentgraph: CommandLine) 
         (["run", str(WORKFLOWS / "text_to_image.json"), "--precision", "fp7"], "invalid choice"),
         (["plan", str(WORKFLOWS / "text_to_image.json"), "--device", "tpu"], "there is no device"),
         (["run", str(WORKFLOWS / "text_to_image.json"), "--no-such-parameter", "1"], "unrecognized arguments"),
+        (["run", str(WORKFLOWS / "text_to_image.json"), "--promt", "a fox"], "Did you mean '--prompt'?"),
+        (["run", str(WORKFLOWS / "text_to_image.json"), "--see", "5"], "Did you mean '--seed'?"),
+        (["run", str(WORKFLOWS / "text_to_image.json"), "--set", "sampler.stepz=3"], "Did you mean 'steps'?"),
     ],
 )
 def test_a_wrong_command_line_is_refused(latentgraph: CommandLine, arguments: list[str], said: str) -> None:
@@ -168,3 +166,41 @@ def test_a_wrong_model_file_fails_its_loader_by_name(latentgraph: CommandLine, k
     assert node["code"].startswith("weights_")
     assert done.json["nodes"]["sampler"]["status"] == "skipped"
     assert done.json["files"] == []
+
+
+def test_a_parameter_that_leads_nowhere_is_a_warning(latentgraph: CommandLine) -> None:
+    document = graph(a=TEXT, b=PREVIEW) | {"parameters": [{"name": "p", "binds": [["nowhere", "x"], ["a", "valeu"]]}]}
+    done = latentgraph("validate", str(latentgraph.write("odd.json", document)), "--json")
+    assert done.code == 0
+    assert [problem["severity"] for problem in done.json["problems"]] == ["warning", "warning"]
+    assert "Did you mean 'value'?" in done.json["problems"][1]["hint"]
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_a_cache_that_cannot_be_kept_is_a_warning(latentgraph: CommandLine, command: str) -> None:
+    blocked = latentgraph.write("cache", "a file where the folder should be")
+    done = latentgraph(command, str(latentgraph.write("a.json", graph(a=TEXT, b=PREVIEW))), *latentgraph.places)
+    assert done.code == 0
+    assert "cache_folder" in done.err
+    assert blocked.read_text() == "a file where the folder should be"
+
+
+def test_a_damaged_cache_can_be_cleared(latentgraph: CommandLine) -> None:
+    for name in ("index.sqlite", "blobs/ab/ab.safetensors"):
+        latentgraph.write(f"cache/{name}", "junk" * 1000)
+    done = latentgraph("cache", "clear", "--json", *latentgraph.places)
+    assert (done.code, done.json["entries"]) == (0, 0)
+    assert not list((latentgraph.folder / "cache").rglob("*.safetensors"))
+
+
+def test_converting_below_a_file_is_refused(latentgraph: CommandLine) -> None:
+    below = latentgraph.write("file", "") / "out.json"
+    done = latentgraph("convert", str(WORKFLOWS / "text_to_image.json"), str(below), "--to", "comfyui")
+    assert (done.code, "cannot_write" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_help_needs_no_file(latentgraph: CommandLine, command: str) -> None:
+    done = latentgraph(command, "--help")
+    assert done.code == 0
+    assert "With a FILE" in done.out
