@@ -10,11 +10,11 @@ import math
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Final, cast
 
 from graph.declare import Check
 from graph.document import Link, Node
-from graph.errors import Problem, Severity, errors_only, nearest
+from graph.errors import Problem, Severity, errors_only, nearest, nearest_file
 from graph.files import Files
 from graph.flatten import FlatGraph
 from graph.json import Json
@@ -240,12 +240,18 @@ def _file_faults(widget: FileChoice, value: Json, files: Files | None) -> Iterat
         yield "wrong_type", f"expects the name of a file in {widget.folder!r}, not {_short(value)}", None
     elif files is not None and value not in widget.extra_names and files.find(widget.folder, value) is None:
         names = [*files.names(widget.folder), *widget.extra_names]
-        hint = nearest(value, names) or (_some(names) if names else f"The folder {widget.folder!r} is empty.")
+        hint = nearest_file(value, names) or (_some(names) if names else f"The folder {widget.folder!r} is empty.")
         yield "file_not_found", f"there is no file {value!r} in {widget.folder!r}", hint
 
 
+ALIKE_TYPES: Final = 0.8
+"""How much of two node types must be the same for a slip of the pen: many end in the same words."""
+
+FOREIGN: Final = "It is not part of latentgraph; install the plugin that provides it, or remove the node."
+
+
 def _unknown_type(name: str, node: Node, flat: FlatGraph, catalogue: Catalogue) -> Problem:
-    hint = nearest(node.type, catalogue) or "Install the plugin that provides it, or remove the node."
+    hint = nearest(node.type, catalogue, ALIKE_TYPES) or FOREIGN
     path = flat.path(name, "type")
     return Problem("unknown_type", f"unknown node type {node.type!r}", node=name, path=path, hint=hint)
 

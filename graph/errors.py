@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Literal
 
 Severity = Literal["error", "warning"]
@@ -73,10 +74,26 @@ def errors_only(problems: Iterable[Problem]) -> list[Problem]:
     return [problem for problem in problems if problem.severity == "error"]
 
 
-def nearest(word: str, choices: Iterable[str]) -> str | None:
-    """A suggestion: `Did you mean 'KSampler'?` for a near miss, else None."""
-    matches = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)
-    if not matches:
-        lowered = {choice.lower(): choice for choice in choices}
-        matches = [lowered[word.lower()]] if word.lower() in lowered else []
-    return f"Did you mean {matches[0]!r}?" if matches else None
+def nearest(word: str, choices: Iterable[str], likeness: float = 0.6) -> str | None:
+    """A suggestion: `Did you mean 'KSampler'?` for a near miss, else None. `likeness` (0 to 1) is what makes one near."""
+    choices = list(choices)
+    matches = difflib.get_close_matches(word, choices, n=1, cutoff=likeness)
+    matches = matches or [choice for choice in choices if choice.lower() == word.lower()]
+    return _did_you_mean(matches[0]) if matches else None
+
+
+def nearest_file(name: str, names: Iterable[str]) -> str | None:
+    """As `nearest`, of files: neither a suffix that all share, nor the subfolder, nor case makes two names alike."""
+    by_stem: dict[str, str] = {}
+    for one in names:
+        by_stem.setdefault(_stem(one), one)
+    matches = difflib.get_close_matches(_stem(name), by_stem, n=1, cutoff=0.6)
+    return _did_you_mean(by_stem[matches[0]]) if matches else None
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name.replace("\\", "/")).stem.lower()
+
+
+def _did_you_mean(name: str) -> str:
+    return f"Did you mean {name!r}?"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.bind import BoundGraph, bind
+from graph.bind import FOREIGN, BoundGraph, bind
 from graph.document import Document, InputValue, Link, Node, Subgraph
-from graph.errors import Problem, errors_only, nearest
+from graph.errors import Problem, errors_only, nearest, nearest_file
 from graph.flatten import flatten
 from graph.json import Json, canonical
 from graph.ports import accepts
@@ -284,6 +284,35 @@ def test_a_mismatch_names_the_output_that_would_fit() -> None:
 )
 def test_suggestions(word: str, choices: list[str], hint: str | None) -> None:
     assert nearest(word, choices) == hint
+
+
+@pytest.mark.parametrize(
+    ("type", "hint"),
+    [
+        ("Integr", "Did you mean 'Integer'?"),
+        ("IPAdapterAdvanced", FOREIGN),
+        ("KSamplerAdvance", "Did you mean 'KSamplerAdvanced'?"),
+        ("FaceDetailer", FOREIGN),
+    ],
+)
+def test_a_type_is_not_suggested_for_its_last_word(type: str, hint: str) -> None:
+    catalogue = {**CATALOGUE, "KSamplerAdvanced": CATALOGUE["Knobs"]}
+    (problem,) = bind(flatten(document(n=made(type)), catalogue), catalogue).problems
+    assert problem.hint == hint
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "hint"),
+    [
+        ("DreamShaper_8_pruned.safetensors", ["hugehdr.safetensors"], None),
+        ("DreamShaper_8_pruned.safetensors", ["a.ckpt", "dreamshaper_8.safetensors"], "dreamshaper_8.safetensors"),
+        ("sd15.safetensors", ["hugehdr.safetensors", "SD1.5/v1-5.ckpt", "sd/SD15.ckpt"], "sd/SD15.ckpt"),
+        ("sd\\sd15.ckpt", ["a.ckpt", "sd15.safetensors"], "sd15.safetensors"),
+        ("sd15.safetensors", [], None),
+    ],
+)
+def test_files_are_suggested_by_their_stems(name: str, names: list[str], hint: str | None) -> None:
+    assert nearest_file(name, names) == (hint and f"Did you mean {hint!r}?")
 
 
 def test_a_problem_prints_its_place_code_and_advice() -> None:
