@@ -19,6 +19,10 @@ class Files(Protocol):
         """The names offered in a folder, sorted; empty for an unknown folder."""
         ...
 
+    def meant(self, folder: str, name: str) -> tuple[str, str]:
+        """The folder and the name in it that a requested name speaks of: a name may say itself where it is."""
+        ...
+
     def find(self, folder: str, name: str) -> Path | None:
         """The file of that name, None if there is none or the name would leave the folder."""
         ...

@@ -105,14 +105,16 @@ class Folders:
         }
         return sorted(found)
 
-    def find(self, folder: str, name: str) -> Path | None:
-        """The file of that name. None if there is none or the name would leave the folder.
-
-        In the folders of pictures a name may say where it is itself: `cat.png [output]`.
-        """
+    def meant(self, folder: str, name: str) -> tuple[str, str]:
+        """The folder and the name in it. In the folders of pictures a name may say where it is: `cat.png [output]`."""
         folder = LEGACY_NAMES.get(folder, folder)
         if folder in _ANNOTATED and (annotated := _ANNOTATION.fullmatch(name)):
-            folder, name = annotated["folder"], annotated["name"]
+            return annotated["folder"], annotated["name"]
+        return folder, name
+
+    def find(self, folder: str, name: str) -> Path | None:
+        """The file of that name (see `meant`). None if there is none or the name would leave the folder."""
+        folder, name = self.meant(folder, name)
         if not is_inside(name):
             return None
         paths = (root / name for root in self.roots.get(folder, ()))

@@ -69,8 +69,12 @@ class Folder:
         place = self.root / folder
         return sorted(path.name for path in place.iterdir()) if place.is_dir() else []
 
+    def meant(self, folder: str, name: str) -> tuple[str, str]:
+        name, _, place = name.partition(" in ")
+        return place or folder, name
+
     def find(self, folder: str, name: str) -> Path | None:
-        path = self.root / folder / name
+        path = self.root.joinpath(*self.meant(folder, name))
         return path if path.is_file() else None
 
     def digest(self, path: Path) -> str:

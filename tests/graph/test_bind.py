@@ -170,6 +170,21 @@ def test_an_empty_folder_is_said_to_be_empty(tmp_path: Path) -> None:
     assert problem.hint == "The folder 'input' is empty."
 
 
+@pytest.mark.parametrize(
+    ("value", "message", "hint"),
+    [
+        ("d.txt in output", "there is no file 'd.txt' in 'output'", "Choose a name.txt in output."),
+        ("a_name.txt in output", "there is no file 'a_name.txt' in 'output'", "Did you mean 'a name.txt in output'?"),
+        ("d.txt in temp", "there is no file 'd.txt' in 'temp'", "The folder 'temp' is empty."),
+    ],
+)
+def test_a_name_that_says_where_it_is_is_missed_there(tmp_path: Path, value: str, message: str, hint: str) -> None:
+    Folder(tmp_path).write("input", "d.txt", "")
+    Folder(tmp_path).write("output", "a name.txt", "")
+    problem = only_problem(document(n=made("ReadText", file=value)), tmp_path)
+    assert (problem.message, problem.hint) == (message, hint)
+
+
 def test_without_folders_file_names_are_not_checked() -> None:
     assert bound(document(n=made("ReadText", file="a.txt"))).problems == ()
 

@@ -20,6 +20,9 @@ class SomeFiles:
     def names(self, folder: str) -> Sequence[str]:
         return [f"{folder}/a", f"{folder}/b"]
 
+    def meant(self, folder: str, name: str) -> tuple[str, str]:
+        return folder, name
+
     def find(self, folder: str, name: str) -> Path | None:
         return None
 

@@ -105,6 +105,19 @@ def test_find(folders: Folders, tmp_path: Path, folder: str, name: str, found: s
 
 
 @pytest.mark.parametrize(
+    ("folder", "name", "meant"),
+    [
+        ("input", "cat.png", ("input", "cat.png")),
+        ("input", "my pic.png [output]", ("output", "my pic.png")),
+        ("input", "cat.png [elsewhere]", ("input", "cat.png [elsewhere]")),
+        ("clip", "cat.png [output]", ("text_encoders", "cat.png [output]")),
+    ],
+)
+def test_where_a_name_says_it_is(folders: Folders, folder: str, name: str, meant: tuple[str, str]) -> None:
+    assert folders.meant(folder, name) == meant
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "", ".", "..", "../secret.png", "deep/../../secret.png", "deep/..", "/etc/passwd", "//etc/passwd",
