@@ -9,15 +9,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from graph.comfyui.export_prompt import export_prompt
-from graph.comfyui.export_ui import export_ui
-from graph.document import Document, to_json
+from graph.comfyui.write import write_workflow
 from graph.errors import InputError, Problem
-from graph.json import Json
-from graph.spec import Catalogue
 from nodes.catalogue import load_catalogue
-from server.cli.options import Parser
-from server.cli.source import read_source
+from server.options import Parser
+from server.source import read_source
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,23 +28,12 @@ def main(arguments: Sequence[str]) -> int:
     source = read_source(options.input, catalogue)
     for problem in source.problems:
         print(f"{problem.severity}: {problem}", file=sys.stderr)
-    text = json.dumps(converted(source.document, options.to, catalogue), indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(write_workflow(source.document, options.to, catalogue), indent=2, ensure_ascii=False) + "\n"
     if options.output == "-":
         sys.stdout.write(text)
     else:
         write_whole(Path(options.output), text)
     return 0
-
-
-def converted(document: Document, form: str, catalogue: Catalogue) -> Json:
-    """The document in another form."""
-    match form:
-        case "comfyui":
-            return export_ui(document, catalogue)
-        case "comfyui-api":
-            return export_prompt(document, catalogue)
-        case _:
-            return to_json(document)
 
 
 def write_whole(path: Path, text: str) -> None:

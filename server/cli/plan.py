@@ -6,12 +6,12 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from graph.json import JsonObject
 from graph.plan import Plan, Step
 from graph.values import Values
 from nodes.catalogue import load_catalogue
-from server.cli.options import Parser, add_computing, add_document, add_places, computing, places
-from server.cli.prepare import WITH_FILE, prepare, print_problems, request
+from server.cli.prepare import WITH_FILE, print_problems, request
+from server.options import Parser, add_computing, add_document, add_places, computing, places
+from server.planning import prepare, summary
 from server.workspace import Workspace
 
 _WORDS = {
@@ -47,17 +47,6 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def summary(plan: Plan) -> JsonObject:
-    """The plan as JSON: counts, and for every node its status, tier, reason and key."""
-    return {
-        "targets": list(plan.targets),
-        "run": plan.count("run"),
-        "depends": plan.count("depends"),
-        "cached": plan.count("cached"),
-        "nodes": {name: _node(plan, name, step) for name, step in plan.steps.items()},
-    }
-
-
 def table(plan: Plan) -> list[str]:
     """The plan for people: a line a node, in the order in which they would run."""
     rows = [
@@ -75,14 +64,3 @@ def table(plan: Plan) -> list[str]:
 
 def _what(step: Step) -> str:
     return f"{_WORDS[step.status]} ({step.hit.tier})" if step.hit else _WORDS[step.status]
-
-
-def _node(plan: Plan, name: str, step: Step) -> JsonObject:
-    return {
-        "type": plan.graph.nodes[name].spec.type,
-        "status": step.status,
-        "tier": step.hit.tier if step.hit else None,
-        "reason": str(step.reason),
-        "code": step.reason.code,
-        "key": step.recipe.key if step.recipe else None,
-    }

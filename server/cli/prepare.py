@@ -1,46 +1,21 @@
-"""From a file and flags to a plan: what `run` and `plan` have in common. Imports no torch."""
+"""From a command line to the request it makes: what `run` and `plan` have in common. Imports no torch."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from graph.bind import bind
-from graph.cache.entry import View
-from graph.document import Document
 from graph.errors import InputError, Problem, errors_only
-from graph.flatten import flatten
-from graph.keys import Recipe
-from graph.plan import Plan, plan
 from graph.spec import Catalogue
 from graph.validate import parameter_problems
-from server.cli.parameters import add_flags, apply_flags, apply_settings, flags
-from server.cli.source import read_source
-from server.workspace import Computing, Workspace
+from server.parameters import add_flags, apply_flags, apply_settings, flags
+from server.planning import Request
+from server.source import read_source
 
 WITH_FILE: Final = "With a FILE, the parameters of that workflow are listed here too."
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A document with its flags applied, and warnings from reading it. `scope` names the workflow across runs."""
-
-    document: Document
-    scope: str
-    warnings: tuple[Problem, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A plan and what it was made against."""
-
-    plan: Plan
-    previous: Mapping[str, Recipe]
-    problems: tuple[Problem, ...]
 
 
 def request(
@@ -61,20 +36,6 @@ def request(
     document = apply_flags(source.document, found, options)
     document = apply_settings(document, options.set, catalogue)
     return options, Request(document, str(Path(options.file).absolute()), source.problems)
-
-
-def prepare(request: Request, catalogue: Catalogue, workspace: Workspace, view: View, computing: Computing) -> Prepared:
-    """Flatten, bind and plan. Raises InputError with every problem."""
-    graph = bind(flatten(request.document, catalogue), catalogue, workspace.folders)
-    previous = workspace.history.load(request.scope)
-    made = plan(
-        graph,
-        view=view,
-        files=workspace.folders,
-        previous=previous,
-        environment=workspace.environment(computing),
-    )
-    return Prepared(made, previous, graph.problems)
 
 
 def print_problems(problems: Sequence[Problem]) -> None:

@@ -19,9 +19,10 @@ from graph.run import run
 from graph.spec import Catalogue
 from graph.values import Values
 from nodes.catalogue import load_catalogue, load_implementations
-from server.cli.options import Parser, add_computing, add_document, add_places, computing, places
-from server.cli.prepare import WITH_FILE, Prepared, Request, prepare, print_problems, request
+from server.cli.prepare import WITH_FILE, print_problems, request
 from server.cli.progress import Watcher, watcher
+from server.options import Parser, add_computing, add_document, add_places, computing, places
+from server.planning import Prepared, Request, prepare
 from server.workspace import Computing, Workspace
 
 EXIT = {"done": 0, "failed": 1, "cancelled": 130}

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from graph.errors import InputError, Problem
 from nodes.catalogue import load_catalogue
-from server.cli.options import Parser, add_places, places
 from server.http.security import LOOPBACK
 from server.http.serving import Setup, serving
+from server.options import Parser, add_places, places
 from server.workspace import Places, Workspace
 
 

@@ -13,8 +13,8 @@ from graph.spec import Catalogue, Choice, Input, Missing, NodeSpec, Number, to_j
 from graph.validate import validate as check
 from graph.values import Values
 from nodes.catalogue import load_catalogue
-from server.cli.options import Parser, add_places, places
-from server.cli.source import read_source
+from server.options import Parser, add_places, places
+from server.source import read_source
 from server.workspace import Workspace, cache_folder, clear_cache, folders_of
 
 

@@ -18,8 +18,8 @@ from graph.json import Json, JsonObject
 from graph.plan import plan
 from graph.spec import NodeSpec, Number
 from nodes.folders import Folders
-from server.cli.parameters import flags
 from server.jobs.request import JobRequest
+from server.parameters import flags
 
 MAX_NODES: Final = 20_000
 

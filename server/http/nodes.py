@@ -5,20 +5,22 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
+from typing import get_args
 
 from aiohttp import web
 
 from graph.comfyui.imported import Imported
+from graph.comfyui.recognise import Format
+from graph.comfyui.write import write_workflow
 from graph.errors import errors_only
 from graph.json import Json
 from graph.spec import to_json
-from server.cli.convert import converted
-from server.cli.plan import summary
-from server.cli.prepare import Request, prepare
+from graph.validate import validate as problems_of
 from server.http.bodies import json_body
-from server.http.checking import check, read
+from server.http.checking import read
 from server.http.problems import ProblemError
 from server.http.service import service_of
+from server.planning import Request, prepare, summary
 from server.workspace import Computing
 
 
@@ -38,7 +40,7 @@ async def describe_node(request: web.Request) -> web.Response:
 async def list_models(request: web.Request) -> web.Response:
     """Model files by folder."""
     folders = service_of(request).folders
-    found = await asyncio.to_thread(lambda: {kind: list(folders.names(kind)) for kind in folders.roots})
+    found = await asyncio.to_thread(lambda: {kind: list(folders.names(kind)) for kind in folders.models})
     return web.json_response(found)
 
 
@@ -46,17 +48,19 @@ async def validate(request: web.Request) -> web.Response:
     """Every problem of the workflow in the body, of any form."""
     service = service_of(request)
     source = await _source(request)
-    found = check(source.document, source.problems, service.catalogue, service.folders).problems
+    problems = await asyncio.to_thread(problems_of, source.document, service.catalogue, service.folders)
+    found = list(dict.fromkeys([*source.problems, *problems]))
     return web.json_response({"valid": not errors_only(found), "problems": [asdict(one) for one in found]})
 
 
 async def convert(request: web.Request) -> web.Response:
     """The workflow in the body in another form: latentgraph, comfyui or comfyui-api."""
-    form = request.match_info["form"]
-    if form not in ("latentgraph", "comfyui", "comfyui-api"):
-        raise ProblemError(404, "unknown_form", f"there is no form {form!r}: latentgraph, comfyui, comfyui-api")
+    form = next((one for one in get_args(Format) if one == request.match_info["form"]), None)
+    if form is None:
+        known = ", ".join(get_args(Format))
+        raise ProblemError(404, "unknown_form", f"there is no form {request.match_info['form']!r}: {known}")
     source = await _source(request)
-    document = converted(source.document, form, service_of(request).catalogue)
+    document = write_workflow(source.document, form, service_of(request).catalogue)
     return web.json_response({"document": document, "problems": [asdict(one) for one in source.problems]})
 
 

@@ -15,12 +15,12 @@ from graph.document import to_json
 from graph.errors import InputError
 from graph.json import Json, JsonObject, loads
 from graph.spec import Choice, FileChoice, Input, NodeSpec, Number, Text, Toggle
-from server.cli.parameters import flags
 from server.http.bodies import object_body
 from server.http.checking import requested
 from server.http.jobs import RUN, answer, keep
 from server.http.problems import ProblemError
 from server.http.service import Service, service_of
+from server.parameters import flags
 from server.worker.telling import problem
 
 MOST_FILES: Final = 2000

@@ -14,7 +14,7 @@ from graph.json import JsonObject
 from nodes.catalogue import load_implementations
 from nodes.memory.policy import DevicePolicy
 from nodes.memory.residency import Residency
-from server.cli.options import add_computing, add_places, computing, places
+from server.options import add_computing, add_places, computing, places
 from server.worker.engine import Engine
 from server.worker.frames import Channel
 from server.worker.process import Worker

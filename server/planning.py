@@ -1,0 +1,71 @@
+"""From a document to a plan, in the places of a workspace, and the plan as JSON. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graph.bind import bind
+from graph.cache.entry import View
+from graph.document import Document
+from graph.errors import Problem
+from graph.flatten import flatten
+from graph.json import JsonObject
+from graph.keys import Recipe
+from graph.plan import Plan, Step, plan
+from graph.spec import Catalogue
+from server.workspace import Computing, Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A document with its flags applied, and warnings from reading it. `scope` names the workflow across runs."""
+
+    document: Document
+    scope: str
+    warnings: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan and what it was made against."""
+
+    plan: Plan
+    previous: Mapping[str, Recipe]
+    problems: tuple[Problem, ...]
+
+
+def prepare(request: Request, catalogue: Catalogue, workspace: Workspace, view: View, computing: Computing) -> Prepared:
+    """Flatten, bind and plan. Raises InputError with every problem."""
+    graph = bind(flatten(request.document, catalogue), catalogue, workspace.folders)
+    previous = workspace.history.load(request.scope)
+    made = plan(
+        graph,
+        view=view,
+        files=workspace.folders,
+        previous=previous,
+        environment=workspace.environment(computing),
+    )
+    return Prepared(made, previous, graph.problems)
+
+
+def summary(plan: Plan) -> JsonObject:
+    """The plan as JSON: counts, and for every node its status, tier, reason and key."""
+    return {
+        "targets": list(plan.targets),
+        "run": plan.count("run"),
+        "depends": plan.count("depends"),
+        "cached": plan.count("cached"),
+        "nodes": {name: _node(plan, name, step) for name, step in plan.steps.items()},
+    }
+
+
+def _node(plan: Plan, name: str, step: Step) -> JsonObject:
+    return {
+        "type": plan.graph.nodes[name].spec.type,
+        "status": step.status,
+        "tier": step.hit.tier if step.hit else None,
+        "reason": str(step.reason),
+        "code": step.reason.code,
+        "key": step.recipe.key if step.recipe else None,
+    }
