@@ -16,7 +16,7 @@ from graph.declare import Check
 from graph.document import Link, Node
 from graph.errors import Problem, Severity, errors_only, nearest, nearest_file
 from graph.files import Files
-from graph.flatten import FlatGraph
+from graph.flatten import FlatGraph, Lost
 from graph.json import Json
 from graph.ports import ANY, accepts
 from graph.spec import Catalogue, Choice, FileChoice, Input, Missing, NodeSpec, Number, Text, Toggle, Widget
@@ -39,7 +39,7 @@ class BoundGraph:
 
     nodes: Mapping[str, BoundNode]
     problems: tuple[Problem, ...] = ()
-    unavailable: Mapping[str, str] = field(default_factory=dict)
+    unavailable: Mapping[str, Lost] = field(default_factory=dict)
     faulty: frozenset[str] = frozenset()
     gone: Mapping[str, str] = field(default_factory=dict)
 
@@ -55,7 +55,7 @@ def bind(
     by type; `only` limits the checking to some nodes, the others being there to be linked to."""
     nodes: dict[str, BoundNode] = {}
     problems: list[Problem] = list(flat.problems)
-    unavailable: dict[str, str] = {}
+    unavailable: dict[str, Lost] = {}
     faulty: set[str] = {problem.node for problem in problems if problem.node}
     for name, node in flat.nodes.items():
         if only is not None and name not in only:
@@ -91,7 +91,7 @@ class _Binding:
         self.name, self.node, self.spec = name, node, spec
         self.flat, self.catalogue, self.files = flat, catalogue, files
         self.problems: list[Problem] = []
-        self.missing_source = ""
+        self.missing_source: Lost | None = None
 
     def bound(self) -> BoundNode:
         literals: dict[str, Json] = {}

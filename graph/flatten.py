@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Literal
 
 from graph.document import SUBGRAPH, Document, InputValue, Link, Mode, Node, Subgraph, json_path, links
 from graph.errors import Problem, nearest
@@ -24,6 +24,14 @@ MAX_DEPTH: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """Why an input lost its source; `code` for programs, `reason` for people."""
+
+    code: Literal["muted", "bypassed", "unconnected"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class FlatGraph:
     """`nodes` by flat id; `places` gives the JSON path of nodes that came out of a subgraph; `lost` gives, for inputs
     whose source was muted or bypassed away, the reason; `gone` the muted and bypassed nodes, with the word for it;
@@ -31,7 +39,7 @@ class FlatGraph:
 
     nodes: Mapping[str, Node]
     places: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    lost: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    lost: Mapping[tuple[str, str], Lost] = field(default_factory=dict)
     gone: Mapping[str, str] = field(default_factory=dict)
     instances: frozenset[str] = frozenset()
     problems: tuple[Problem, ...] = ()
@@ -189,11 +197,6 @@ def _prefixed(value: InputValue, prefix: str) -> InputValue:
     return Link(prefix + value.node, value.output) if isinstance(value, Link) else value
 
 
-@dataclass(frozen=True, slots=True)
-class _Lost:
-    reason: str
-
-
 def _without_gone(expansion: _Expansion, catalogue: Catalogue) -> FlatGraph:
     """Drop muted, bypassed and reroute nodes and lead every link to what it now comes from."""
     gone: dict[str, str] = {}
@@ -203,15 +206,15 @@ def _without_gone(expansion: _Expansion, catalogue: Catalogue) -> FlatGraph:
         elif node.mode == "bypass" or node.type == REROUTE:
             gone[name] = "rerouted" if node.type == REROUTE and node.mode != "bypass" else "bypassed"
     nodes: dict[str, Node] = {}
-    lost: dict[tuple[str, str], str] = {}
+    lost: dict[tuple[str, str], Lost] = {}
     for name, node in expansion.nodes.items():
         if name in gone:
             continue
         inputs: dict[str, InputValue] = {}
         for key, value in node.inputs.items():
             source = _source(value, expansion, gone, catalogue) if isinstance(value, Link) else value
-            if isinstance(source, _Lost):
-                lost[name, key] = source.reason
+            if isinstance(source, Lost):
+                lost[name, key] = source
             else:
                 inputs[key] = source
         nodes[name] = Node(node.type, inputs, "on", node.title, node.ui)
@@ -230,12 +233,12 @@ def _unknown_outputs(nodes: Mapping[str, Node], expansion: _Expansion) -> Iterat
             yield Problem("unknown_output", message, node=name, input=key, path=path, hint=hint)
 
 
-def _source(link: Link, expansion: _Expansion, gone: Mapping[str, str], catalogue: Catalogue) -> InputValue | _Lost:
+def _source(link: Link, expansion: _Expansion, gone: Mapping[str, str], catalogue: Catalogue) -> InputValue | Lost:
     seen: set[tuple[str, str]] = set()
     current = link
     while True:
         if (current.node, current.output) in seen:
-            return _Lost(f"`{link.node}` passes only itself through")
+            return Lost("unconnected", f"`{link.node}` passes only itself through")
         seen.add((current.node, current.output))
         inner = expansion.outputs.get((current.node, current.output))
         if inner is not None:
@@ -244,13 +247,13 @@ def _source(link: Link, expansion: _Expansion, gone: Mapping[str, str], catalogu
         if current.node not in gone:
             return current
         if gone[current.node] == "muted":
-            return _Lost(f"`{current.node}` is muted")
+            return Lost("muted", f"`{current.node}` is muted")
         node = expansion.nodes[current.node]
         passed = _passed_through(node, current.output, expansion.subgraphs, catalogue)
         if passed is None and gone[current.node] == "rerouted":
-            return _Lost(f"`{current.node}` leads nowhere")
+            return Lost("unconnected", f"`{current.node}` leads nowhere")
         if passed is None:
-            return _Lost(f"`{current.node}` is bypassed and has nothing to pass through")
+            return Lost("bypassed", f"`{current.node}` is bypassed and has nothing to pass through")
         if not isinstance(passed, Link):
             return passed
         current = passed

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from graph.bind import BoundGraph, BoundNode
 from graph.cache.entry import Hit, View
@@ -22,6 +22,7 @@ from graph.document import Link
 from graph.errors import InputError, Problem, errors_only, nearest
 from graph.explain import NOTHING, OUTPUT_GONE, Reason, waits_for, why
 from graph.files import Files
+from graph.flatten import Lost
 from graph.keys import Environment, Recipe, recipe, source_fingerprint
 from graph.ports import by_content
 from graph.result import Report
@@ -80,7 +81,7 @@ def plan(
             keyed.add(name)
     steps = _statuses(graph, order, wanted, keyed, previous or {}, unavailable)
     if all(target in unavailable for target in wanted):
-        problems = [_muted(target, unavailable[target]) for target in wanted]
+        problems = [_lost_source(target, unavailable[target]) for target in wanted]
         raise InputError(problems)
     return Plan(graph, tuple(wanted), steps, environment)
 
@@ -159,11 +160,11 @@ def _refuse_all(graph: BoundGraph) -> None:
         raise InputError(problems)
 
 
-def _unavailable(graph: BoundGraph, order: list[str]) -> dict[str, str]:
+def _unavailable(graph: BoundGraph, order: list[str]) -> dict[str, Lost]:
     """Nodes that need a muted node, and what needs those."""
     if not graph.unavailable:
         return {}
-    reasons: dict[str, str] = {}
+    reasons: dict[str, Lost] = {}
     for name in order:
         if name in graph.unavailable:
             reasons[name] = graph.unavailable[name]
@@ -175,10 +176,15 @@ def _unavailable(graph: BoundGraph, order: list[str]) -> dict[str, str]:
     return reasons
 
 
-def _muted(target: str, reason: str) -> Problem:
-    return Problem(
-        "muted", f"cannot run: {reason}", node=target, hint="Switch the muted node on, or mute this one too."
-    )
+_LOST_HINTS: Final = {
+    "muted": "Switch the muted node on, or mute this one too.",
+    "bypassed": "Switch the bypassed node on, link another node in its place, or mute this one too.",
+    "unconnected": "Link an output to it, or mute this one too.",
+}
+
+
+def _lost_source(target: str, lost: Lost) -> Problem:
+    return Problem(lost.code, f"cannot run: {lost.reason}", node=target, hint=_LOST_HINTS[lost.code])
 
 
 class _Keyed:
@@ -296,7 +302,7 @@ def _statuses(
     targets: Iterable[str],
     keyed: _Keyed,
     previous: Mapping[str, Recipe],
-    unavailable: Mapping[str, str],
+    unavailable: Mapping[str, Lost],
 ) -> dict[str, Step]:
     needed = set(targets)
     perhaps: set[str] = set()
@@ -319,12 +325,12 @@ def _step(
     name: str,
     keyed: _Keyed,
     previous: Mapping[str, Recipe],
-    unavailable: Mapping[str, str],
+    unavailable: Mapping[str, Lost],
     needed: set[str],
     perhaps: set[str],
 ) -> Step:
     if name in unavailable:
-        return Step("unavailable", Reason("none", unavailable[name]))
+        return Step("unavailable", Reason("none", unavailable[name].reason))
     made, hit = keyed.recipes.get(name), keyed.hits.get(name)
     if hit is not None:
         return Step("cached", NOTHING, made, hit)

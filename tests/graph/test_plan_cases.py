@@ -381,6 +381,22 @@ def _loop(length: int) -> Document:
             id="all muted",
         ),
         pytest.param(
+            document(a=bypassed(made("Paint")), b=made("Show", value=of("a"))),
+            (),
+            "bypassed",
+            "b",
+            "Switch the bypassed node on",
+            id="all bypassed",
+        ),
+        pytest.param(
+            document(a=made("Reroute"), b=made("Show", value=of("a", ""))),
+            (),
+            "unconnected",
+            "b",
+            "Link an output to it",
+            id="a reroute from nowhere",
+        ),
+        pytest.param(
             document(s=made("subgraph:x"), b=made("Show", value=of("s", "o"))),
             (),
             "unknown_subgraph",
