@@ -11,6 +11,7 @@ import math
 from typing import TypeAlias
 
 from graph.errors import InputError, Problem
+from graph.json_places import Token, place_of
 
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
 JsonObject: TypeAlias = "dict[str, Json]"
@@ -34,9 +35,11 @@ def loads(text: str | bytes, *, source: str = "document", max_bytes: int = MAX_B
             "json_encoding", f"{source} is not UTF-8 text (byte {error.start})", "Save it as UTF-8."
         ) from None
     except _DuplicateKeyError as error:
+        twice = error.key
         raise _refused(
             "json_duplicate_key",
-            f"{source} has the key {error.key!r} twice in one object",
+            f"{source} has the key {twice!r} twice in one object, the second time"
+            + place_of(decoded, lambda token: token.again == twice),
             "Keep one of the two; which one was meant cannot be known.",
         ) from None
     except json.JSONDecodeError as error:
@@ -45,13 +48,15 @@ def loads(text: str | bytes, *, source: str = "document", max_bytes: int = MAX_B
     except RecursionError:
         too_deep = True
     except ValueError as error:  # NaN, Infinity, integers of thousands of digits
-        raise _refused("json_number", f"{source} holds a number that JSON does not have: {error}", "") from None
+        place = place_of(decoded, _is_refused_number)
+        raise _refused("json_number", f"{source} holds a number that JSON does not have{place}: {error}", "") from None
     if not too_deep and _has_lone_surrogate(decoded, value):
         raise _refused(
             "json_encoding", f"{source} holds half a character (a lone surrogate)", "Write the whole character."
         )
     if too_deep:
-        raise _refused("json_too_deep", f"{source} is nested deeper than {MAX_DEPTH} levels", "")
+        place = place_of(decoded, lambda token: token.depth >= MAX_DEPTH)
+        raise _refused("json_too_deep", f"{source} is nested deeper than {MAX_DEPTH} levels{place}", "")
     return value
 
 
@@ -90,6 +95,21 @@ def _finite(text: str) -> float:
     if math.isinf(value):
         raise ValueError(text if len(text) < 40 else f"{text[:37]}...")
     return value
+
+
+def _is_refused_number(token: Token) -> bool:
+    if not token.text.startswith(_NUMBERS):
+        return False
+    try:
+        json.loads(token.text, parse_float=_finite, parse_constant=_refuse)
+    except json.JSONDecodeError:
+        return False
+    except ValueError:
+        return True
+    return False
+
+
+_NUMBERS = tuple("-0123456789NI")
 
 
 def _has_lone_surrogate(text: str, value: Json) -> bool:

@@ -45,8 +45,21 @@ def test_strict_json_is_read(text: str | bytes, value: Json) -> None:
         pytest.param("{'a': 1}", "json_syntax", "line 1, column 2", id="single quotes"),
         pytest.param("[1] [2]", "json_syntax", "column 5", id="two values"),
         pytest.param("[1\n 2]", "json_syntax", "line 2", id="place in a later line"),
-        pytest.param('{"a": 1, "b": 2, "a": 3}', "json_duplicate_key", "'a'", id="a key twice"),
+        pytest.param(
+            '{"a": 1, "b": 2, "a": 3}',
+            "json_duplicate_key",
+            "'a' twice in one object, the second time at line 1, column 18",
+            id="a key twice",
+        ),
         pytest.param('[{"x": {"y": 1, "y": 1}}]', "json_duplicate_key", "'y'", id="a key twice, deep"),
+        pytest.param(
+            '[{"y": "a\\", {", "x": [1, 2]},\n {"y": {"y": 1}, "\\u0079": 2}]',
+            "json_duplicate_key",
+            "line 2, column 18",
+            id="a key twice, spelled otherwise",
+        ),
+        pytest.param('{"a": 1, "n":\n  [2.5, NaN]}', "json_number", "line 2, column 9: NaN", id="NaN in a later line"),
+        pytest.param('["1e999", {"1e999": 1e999}]', "json_number", "line 1, column 21", id="not the text, not the key"),
         pytest.param("[NaN]", "json_number", "NaN", id="NaN"),
         pytest.param("[Infinity]", "json_number", "Infinity", id="Infinity"),
         pytest.param("[-Infinity]", "json_number", "-Infinity", id="minus Infinity"),
@@ -57,7 +70,9 @@ def test_strict_json_is_read(text: str | bytes, value: Json) -> None:
         pytest.param("[]".encode("utf-16"), "json_encoding", "UTF-8", id="UTF-16"),
         pytest.param('["\\ud800"]', "json_encoding", "half a character", id="a lone surrogate"),
         pytest.param("[" * 10_000_000, "json_too_deep", "levels", id="10 MB of nesting"),
-        pytest.param("[" * 300 + "]" * 300, "json_too_deep", f"{MAX_DEPTH}", id="300 levels"),
+        pytest.param(
+            "[" * 300 + "]" * 300, "json_too_deep", f"{MAX_DEPTH} levels at line 1, column 201", id="300 levels"
+        ),
         pytest.param('{"a":' * 100_000, "json_too_deep", "levels", id="nested objects"),
     ],
 )

@@ -377,7 +377,7 @@ def _loop(length: int) -> Document:
             (),
             "muted",
             "b",
-            "Switch the muted node on",
+            "Switch the muted",
             id="all muted",
         ),
         pytest.param(
@@ -385,7 +385,7 @@ def _loop(length: int) -> Document:
             (),
             "bypassed",
             "b",
-            "Switch the bypassed node on",
+            "Switch the bypassed",
             id="all bypassed",
         ),
         pytest.param(
@@ -393,8 +393,8 @@ def _loop(length: int) -> Document:
             (),
             "unconnected",
             "b",
-            "Link an output to it",
-            id="a reroute from nowhere",
+            "Link an output",
+            id="a bare reroute",
         ),
         pytest.param(
             document(s=made("subgraph:x"), b=made("Show", value=of("s", "o"))),
