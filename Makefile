@@ -49,6 +49,7 @@ serve: setup
 # Files that are generated from the sources and committed; tests say when one is stale.
 generated: setup
 	$(BIN)/python -m nodes.catalogue --write
+	$(BIN)/python -m nodes.coverage
 	$(BIN)/python -m graph.schema
 
 format: setup
