@@ -373,30 +373,6 @@ def _loop(length: int) -> Document:
             id="a source of unknown type",
         ),
         pytest.param(
-            document(a=muted(made("Paint")), b=made("Show", value=of("a"))),
-            (),
-            "muted",
-            "b",
-            "Switch the muted",
-            id="all muted",
-        ),
-        pytest.param(
-            document(a=bypassed(made("Paint")), b=made("Show", value=of("a"))),
-            (),
-            "bypassed",
-            "b",
-            "Switch the bypassed",
-            id="all bypassed",
-        ),
-        pytest.param(
-            document(a=made("Reroute"), b=made("Show", value=of("a", ""))),
-            (),
-            "unconnected",
-            "b",
-            "Link an output",
-            id="a bare reroute",
-        ),
-        pytest.param(
             document(s=made("subgraph:x"), b=made("Show", value=of("s", "o"))),
             (),
             "unknown_subgraph",
@@ -417,6 +393,20 @@ def test_what_cannot_be_planned(
     (problem,) = caught.value.problems
     assert (problem.code, problem.node) == (code, node)
     assert hint in (problem.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "hint"),
+    [
+        (muted(made("Paint")), "muted", "Switch the muted node on"),
+        (bypassed(made("Paint")), "bypassed", "Switch the bypassed node on"),
+        (made("Reroute"), "unconnected", "Link an output to it"),
+    ],
+)
+def test_a_target_whose_source_is_gone(source: Node, code: str, hint: str) -> None:
+    with pytest.raises(InputError, match=hint) as caught:
+        Engine().plan(document(a=source, b=made("Show", value=of("a"))))
+    assert [(problem.code, problem.node) for problem in caught.value.problems] == [(code, "b")]
 
 
 def test_a_cycle_is_shown_with_its_nodes() -> None:
