@@ -240,7 +240,8 @@ def _file_faults(widget: FileChoice, value: Json, files: Files | None) -> Iterat
         yield "wrong_type", f"expects the name of a file in {widget.folder!r}, not {_short(value)}", None
     elif files is not None and value not in widget.extra_names and files.find(widget.folder, value) is None:
         folder, name = files.meant(widget.folder, value)
-        names = [value.replace(name, one, 1) for one in files.names(folder)]
+        annotation = value.removeprefix(name) if value.startswith(name) else ""
+        names = [one + annotation for one in files.names(folder)]
         names += widget.extra_names
         hint = nearest_file(value, names) or (_some(names) if names else f"The folder {folder!r} is empty.")
         yield "file_not_found", f"there is no file {name!r} in {folder!r}", hint

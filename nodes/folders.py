@@ -106,11 +106,12 @@ class Folders:
         return sorted(found)
 
     def meant(self, folder: str, name: str) -> tuple[str, str]:
-        """The folder and the name in it. In the folders of pictures a name may say where it is: `cat.png [output]`."""
+        """The folder and the name in it. In the folders of pictures a name may say where it is: `cat.png [output]`; in
+        those of models a backslash is a slash."""
         folder = LEGACY_NAMES.get(folder, folder)
         if folder in _ANNOTATED and (annotated := _ANNOTATION.fullmatch(name)):
             return annotated["folder"], annotated["name"]
-        return folder, name
+        return folder, name if folder in _ANNOTATED else name.replace("\\", "/")  # a workflow made on Windows
 
     def find(self, folder: str, name: str) -> Path | None:
         """The file of that name (see `meant`). None if there is none or the name would leave the folder."""

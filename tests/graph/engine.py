@@ -70,7 +70,7 @@ class Folder:
         return sorted(path.name for path in place.iterdir()) if place.is_dir() else []
 
     def meant(self, folder: str, name: str) -> tuple[str, str]:
-        name, _, place = name.partition(" in ")
+        name, _, place = name.replace("\\", "/").partition(" in ")
         return place or folder, name
 
     def find(self, folder: str, name: str) -> Path | None:

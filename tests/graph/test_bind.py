@@ -175,6 +175,7 @@ def test_an_empty_folder_is_said_to_be_empty(tmp_path: Path) -> None:
     [
         ("d.txt in output", "there is no file 'd.txt' in 'output'", "Choose a name.txt in output."),
         ("a_name.txt in output", "there is no file 'a_name.txt' in 'output'", "Did you mean 'a name.txt in output'?"),
+        ("sub\\d.txt", "there is no file 'sub/d.txt' in 'input'", "Did you mean 'd.txt'?"),
         ("d.txt in temp", "there is no file 'd.txt' in 'temp'", "The folder 'temp' is empty."),
     ],
 )

@@ -111,10 +111,19 @@ def test_find(folders: Folders, tmp_path: Path, folder: str, name: str, found: s
         ("input", "my pic.png [output]", ("output", "my pic.png")),
         ("input", "cat.png [elsewhere]", ("input", "cat.png [elsewhere]")),
         ("clip", "cat.png [output]", ("text_encoders", "cat.png [output]")),
+        ("checkpoints", r"sd\one\a.ckpt", ("checkpoints", "sd/one/a.ckpt")),
+        ("input", r"deep\cat.png", ("input", r"deep\cat.png")),
     ],
 )
 def test_where_a_name_says_it_is(folders: Folders, folder: str, name: str, meant: tuple[str, str]) -> None:
     assert folders.meant(folder, name) == meant
+
+
+@pytest.mark.parametrize(("name", "inside"), [(r"sub\a.ckpt", True), (r"..\a.ckpt", False), (r"\a.ckpt", False)])
+def test_backslashes_in_the_name_of_a_model(folders: Folders, tmp_path: Path, name: str, inside: bool) -> None:
+    write(tmp_path / "models/loras/sub/a.ckpt")
+    write(tmp_path / "models/a.ckpt")
+    assert folders.find("loras", name) == (tmp_path / "models/loras/sub/a.ckpt" if inside else None)
 
 
 @pytest.mark.parametrize(
