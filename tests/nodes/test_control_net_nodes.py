@@ -12,8 +12,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from graph.cache.tiered import Cache
 from graph.context import Context
 from graph.errors import GraphError
+from graph.states import States
+from graph.values import Values
 from nodes.builtin import control_net as nodes
 from nodes.builtin.loaders import checkpoint_loader_simple
 from nodes.builtin.sampling import ksampler
@@ -21,7 +24,7 @@ from nodes.diffusion.conditioning import ConditioningEntry
 from nodes.diffusion.config import SD15, SDXL, ModelConfig
 from nodes.diffusion.control_net import ControlNet as Network
 from nodes.diffusion.control_net import ControlNetConfig
-from nodes.sockets import Conditioning, ControlNet, Image, Latent, Model
+from nodes.sockets import VALUE_TYPES, Conditioning, ControlNet, Image, Latent, Model
 from nodes.sockets.encoding import decode_conditioning, encode_conditioning
 from nodes.sockets.networks import decode_control_net, encode_control_net
 from nodes.weights.control_nets import detect_control_net, diffusers_names
@@ -69,7 +72,7 @@ def bench(tmp_path: Path) -> Bench:
 
 @pytest.fixture
 def context(bench: Bench) -> Context:
-    return Context(services=bench.services)
+    return Context(services={States: States(Cache([]), Values(VALUE_TYPES)), **bench.services})
 
 
 @pytest.fixture
