@@ -8,7 +8,7 @@ as written: subgraphs not yet expanded, bypass not yet applied (that is `flatten
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias, cast
 
 from graph.errors import InputError, Problem
@@ -33,13 +33,15 @@ InputValue: TypeAlias = "Link | Json"
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One node as written. `type` is a node type or `subgraph:NAME`; `ui` belongs to editors and never changes results."""
+    """One node as written. `type` is a node type or `subgraph:NAME`; `ui` belongs to editors and never changes results.
+    `place` is the JSON path of a node that was read from a file of another format, for its author to find it."""
 
     type: str
     inputs: Mapping[str, InputValue] = field(default_factory=dict)
     mode: Mode = "on"
     title: str | None = None
     ui: JsonObject = field(default_factory=dict)
+    place: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ def with_inputs(document: Document, changes: Mapping[tuple[str, str], Json]) -> 
     nodes = dict(document.nodes)
     for (name, input_name), value in changes.items():
         node = nodes[name]
-        nodes[name] = Node(node.type, {**node.inputs, input_name: value}, node.mode, node.title, node.ui)
+        nodes[name] = replace(node, inputs={**node.inputs, input_name: value})
     return Document(nodes, document.name, document.description, document.parameters, document.subgraphs, document.ui)
 
 

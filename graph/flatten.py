@@ -45,6 +45,10 @@ class FlatGraph:
     problems: tuple[Problem, ...] = ()
 
     def path(self, node: str, *more: str) -> str:
+        """Where the node is in the user's file; of a file in another format, whose inputs are elsewhere, no `more`."""
+        written = self.nodes.get(node)
+        if written is not None and written.place is not None:
+            return written.place
         return json_path(*self.places.get(node, ("nodes", node)), *more)
 
 
@@ -217,7 +221,7 @@ def _without_gone(expansion: _Expansion, catalogue: Catalogue) -> FlatGraph:
                 lost[name, key] = source
             else:
                 inputs[key] = source
-        nodes[name] = Node(node.type, inputs, "on", node.title, node.ui)
+        nodes[name] = replace(node, inputs=inputs, mode="on")
     problems = [*expansion.problems, *_unknown_outputs(nodes, expansion)]
     return FlatGraph(nodes, expansion.places, lost, gone, frozenset(expansion.instances), tuple(problems))
 

@@ -68,7 +68,7 @@ def document_node(
     ui = _ui(node, kind, known, values)
     ui |= {key: found for key, found in (("beneath", linking.beneath), ("via", linking.via)) if found}
     inputs = _in_order(linking.inputs, spec)
-    return Node(kind, inputs, _mode(node, reading.findings), node.title, ui), linking.fed
+    return Node(kind, inputs, _mode(node, reading.findings), node.title, ui, node.path), linking.fed
 
 
 def output_name(node: CanvasNode, slot: int, path: str, reading: Reading) -> str:

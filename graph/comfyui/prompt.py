@@ -88,7 +88,7 @@ def _node(name: str, value: Json, path: str, reading: _Reading) -> Node | None:
         if found is not None:
             given[found[0]] = found[1]
     title = as_text((as_object(data.get("_meta")) or {}).get("title"))
-    return Node(kind, given, title=title)
+    return Node(kind, given, title=title, place=path)
 
 
 @dataclass(frozen=True, slots=True)

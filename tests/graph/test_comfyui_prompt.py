@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from graph.bind import bind
 from graph.comfyui.export_prompt import export_prompt
 from graph.comfyui.prompt import import_prompt
+from graph.comfyui.read import import_workflow
 from graph.document import Document, InputValue, Link, Node, Parameter, Subgraph, SubgraphOutput
 from graph.errors import InputError
+from graph.flatten import flatten
 from graph.json import Json, JsonObject
-from tests.graph.comfyui_cases import CATALOGUE, sent
+from tests.graph.comfyui_cases import CATALOGUE, canvas, node, sent
 
 LOADER: JsonObject = {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "a.safetensors"}}
 
@@ -156,3 +159,18 @@ def test_a_list_is_wrapped_so_that_it_is_not_taken_for_a_link() -> None:
     prompt = export_prompt(document, CATALOGUE)
     assert sent(prompt, "a") == {"points": {"__value__": ["1", 0]}}
     assert import_prompt(prompt, CATALOGUE).document.nodes["a"].inputs == document.nodes["a"].inputs
+
+
+@pytest.mark.parametrize(
+    ("file", "path"),
+    [
+        ({"4": {"class_type": "Nope"}}, "$['4']"),
+        ({"prompt": {"4": {"class_type": "Nope"}}}, "$.prompt['4']"),
+        (canvas([node(7, "Note"), node(4, "Nope")]), "$.nodes[1]"),
+        (canvas([node(4, "Nope", mode=0), node(5, "ImageInvert", mode=4)]), "$.nodes[0]"),
+    ],
+)
+def test_later_problems_lead_into_the_file_of_the_user(file: JsonObject, path: str) -> None:
+    document = import_workflow(file, CATALOGUE).document
+    problems = bind(flatten(document, CATALOGUE), CATALOGUE).problems
+    assert [(problem.code, problem.node, problem.path) for problem in problems] == [("unknown_type", "4", path)]
