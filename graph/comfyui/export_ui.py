@@ -57,7 +57,7 @@ def _definition_ids(subgraphs: Mapping[str, Subgraph]) -> dict[str, str]:
     taken: set[str] = set()
     for key, subgraph in subgraphs.items():
         kept = as_text(_kept(subgraph.ui).get("id"))
-        ids[key] = kept if kept is not None and kept not in taken else str(uuid.uuid5(_NAMESPACE, key))
+        ids[key] = kept if kept is not None and kept not in taken else str(uuid.uuid5(_NAMESPACE, ascii(key)))
         taken.add(ids[key])
     return ids
 
@@ -108,7 +108,7 @@ def _outputs(identity: str, subgraph: Subgraph, drawing: Drawing, insides: Insid
 
 
 def _boundary_slot(identity: str, side: str, name: str, kind: str) -> JsonObject:
-    return {"id": str(uuid.uuid5(_NAMESPACE, f"{identity}/{side}/{name}")), "name": name, "type": kind}
+    return {"id": str(uuid.uuid5(_NAMESPACE, ascii(f"{identity}/{side}/{name}"))), "name": name, "type": kind}
 
 
 def _ends(ends: Iterable[tuple[Json, int, int]]) -> dict[tuple[Json, int], list[int]]:

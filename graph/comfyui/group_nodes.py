@@ -61,7 +61,7 @@ class _Group:
 
     def __init__(self, name: str, data: JsonObject, catalogue: Catalogue) -> None:
         self.name, self.catalogue = name, catalogue
-        self.id = str(uuid.uuid5(_NAMESPACE, name))
+        self.id = str(uuid.uuid5(_NAMESPACE, ascii(name)))
         self.nodes = [as_object(one) or {} for one in as_list(data.get("nodes"))]
         self.config = as_object(data.get("config")) or {}
         self.links = [found for one in as_list(data.get("links")) if (found := _positions(one)) is not None]

@@ -16,7 +16,7 @@ from graph.comfyui.export_prompt import export_prompt
 from graph.comfyui.export_ui import export_ui
 from graph.comfyui.metadata import import_picture
 from graph.comfyui.read import import_workflow, read_workflow
-from graph.document import Document, parse, to_json
+from graph.document import Document, Link, Node, Subgraph, SubgraphOutput, parse, to_json
 from graph.errors import InputError
 from graph.json import Json
 from graph.spec import NodeSpec
@@ -173,3 +173,9 @@ def test_bytes_of_any_kind(content: bytes) -> None:
             read_workflow(start + content, CATALOGUE)
     with pytest.raises(InputError):
         import_picture(content, CATALOGUE)
+
+
+def test_half_a_character_in_a_name_is_drawn_too() -> None:
+    inner = Subgraph("\ud800", {}, (), (SubgraphOutput("\udfff", Link("a", "b")),))
+    document = Document({"s": Node("subgraph:\ud800")}, subgraphs={"\ud800": inner})
+    settles(document, CATALOGUE)
