@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -25,8 +26,9 @@ def main() -> int:
         ("And so it does", "run", PROMPTS[1]),
     )
     for title, command, prompt in steps:
-        print(f"\n{title}\n$ latentgraph {command} workflows/{WORKFLOW.name} --prompt {prompt!r}", flush=True)
-        code = latentgraph([command, str(WORKFLOW), "--prompt", prompt, *where])
+        arguments = [command, f"workflows/{WORKFLOW.name}", "--prompt", prompt, *where]
+        print(f"\n{title}\n$ latentgraph {shlex.join(arguments)}", flush=True)
+        code = latentgraph([command, str(WORKFLOW), *arguments[2:]])
         if code != 0:
             return code
     return 0
