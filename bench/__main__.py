@@ -11,6 +11,7 @@ from typing import Final
 
 from bench import engine, pictures
 from bench.rows import Row, table
+from server.process import calm_collector
 
 SUITES: Final = {"engine": engine.rows, "pictures": pictures.rows}
 
@@ -24,6 +25,7 @@ def main() -> int:
     unknown = [name for name in options.suites if name not in SUITES]
     if unknown:
         parser.error(f"there is no suite {unknown[0]!r}")
+    calm_collector()  # as every process of ours does
     rows: list[Row] = []
     for name in options.suites or SUITES:
         rows += SUITES[name]()

@@ -16,6 +16,7 @@ from typing import Final
 
 from graph.errors import GraphError, InputError, Problem, nearest
 from graph.version import __version__
+from server.process import calm_collector
 
 COMMANDS: Final = {
     "run": ("server.cli.run", "main", "run a workflow"),
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hint = nearest(given[0], COMMANDS) or f"Commands: {', '.join(COMMANDS)}."
         return _refuse([Problem("unknown_command", f"there is no command {given[0]!r}", hint=hint)], given)
     try:
+        calm_collector()
         module, function, _ = command
         code = getattr(import_module(module), function)(given[1:])
         sys.stdout.flush()

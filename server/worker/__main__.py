@@ -15,6 +15,7 @@ from nodes.catalogue import load_implementations
 from nodes.memory.policy import DevicePolicy
 from nodes.memory.residency import Residency
 from server.options import add_computing, add_places, computing, places
+from server.process import calm_collector
 from server.worker.engine import Engine
 from server.worker.frames import Channel
 from server.worker.process import Worker
@@ -44,6 +45,7 @@ def about(engine: Engine) -> JsonObject:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    calm_collector()
     parser = argparse.ArgumentParser(prog="python -m server.worker", description=__doc__)
     parser.add_argument("--socket", type=int, required=True, help="an inherited socket to the service")
     add_places(parser)
