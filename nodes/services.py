@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from graph.cache.budget import Budget
 from nodes.folders import Folders
 from nodes.memory.policy import DevicePolicy, choose_policy
 from nodes.memory.probe import probe_hardware
-from nodes.memory.residency import Budget, Residency
+from nodes.memory.residency import Residency
 
 
 def services(folders: Folders, budget: Budget, *, device: str, precision: str) -> Mapping[type, object]:

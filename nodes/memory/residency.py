@@ -12,12 +12,12 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, cast
+from typing import TypeVar, cast
 
 import torch
 from torch import nn
 
-from graph.cache.budget import Holder
+from graph.cache.budget import Budget
 from nodes.diffusion.clip import TextEncoder
 from nodes.diffusion.tokenizer import Tokenizer
 from nodes.diffusion.unet import UNet
@@ -29,14 +29,6 @@ from nodes.weights.vocabulary import load_tokenizer
 Module = TypeVar("Module", bound=nn.Module)
 Value = TypeVar("Value")
 Loader = Callable[[WeightsRef, Placement], nn.Module]
-
-
-class Budget(Protocol):
-    """The byte budget shared with cached values: `graph.cache.budget.Budget`."""
-
-    def join(self, holder: Holder) -> None: ...
-
-    def charge(self, nbytes: int) -> None: ...
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from graph.bind import BoundGraph, bind
-from graph.cache.entry import Hit
+from graph.cache.entry import Empty
 from graph.comfyui.imported import Imported
 from graph.comfyui.read import import_workflow
 from graph.document import Document, with_inputs
@@ -22,13 +22,6 @@ from server.jobs.request import JobRequest
 from server.parameters import flags
 
 MAX_NODES: Final = 20_000
-
-
-class Nothing:
-    """A cache that has nothing: planning against it checks everything and reads no file."""
-
-    def find(self, key: str) -> Hit | None:  # noqa: ARG002 - the protocol's
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +48,7 @@ def read(data: Json, catalogue: Mapping[str, NodeSpec]) -> Imported:
 def check(
     document: Document, imported: Sequence[Problem], catalogue: Mapping[str, NodeSpec], files: Folders
 ) -> Checked:
-    """Bind every node. Raises nothing: faults are in `problems`."""
+    """Bind every node; faults are in `problems`. Raises InputError for a document that is too large."""
     flat = flatten(document, catalogue)
     if len(flat.nodes) > MAX_NODES:
         raise InputError([Problem("too_many_nodes", f"a workflow has at most {MAX_NODES:,} nodes here")])
@@ -68,7 +61,7 @@ def runnable(checked: Checked, targets: Sequence[str] | None) -> tuple[str, ...]
     faults = errors_only(one for one in checked.problems if one not in checked.graph.problems)
     if faults:
         raise InputError(faults)
-    return plan(checked.graph, view=Nothing(), targets=targets).targets
+    return plan(checked.graph, view=Empty(), targets=targets).targets
 
 
 def with_parameters(document: Document, given: JsonObject, catalogue: Mapping[str, NodeSpec]) -> Document:
