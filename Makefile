@@ -6,12 +6,15 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := graph nodes server tests bench
 
-.PHONY: help setup demo test test-golden check format bench serve clean generated
+.PHONY: help setup demo test test-golden test-web bench-web web check format bench serve clean generated
 
 help:
 	@echo "make demo    a prompt becomes a picture, then one word changes"
 	@echo "make test    all checks and tests"
 	@echo "make test-golden   whole workflows against reference results, on full-size models"
+	@echo "make web     build the editor into server/static"
+	@echo "make test-web      the editor's own tests, in a real browser too"
+	@echo "make bench-web     the editor's timings and counts"
 	@echo "make check   lint, format, types, import contracts"
 	@echo "make bench   timings, as a table and as JSON"
 	@echo "make serve   the service on this machine"
@@ -36,12 +39,36 @@ check: setup
 
 test: check
 	$(BIN)/pytest -n 2 -m "not (golden and slow)"
+	@$(MAKE) --no-print-directory test-web
 
 test-golden: setup
 	$(BIN)/pytest -m "golden and slow" -rs
 
 bench: setup
 	$(BIN)/python -m bench
+
+# The editor. Its built form is committed: nobody needs Node to use it.
+NODE_OK := $(shell node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null && echo yes)
+MODULES := web/node_modules/.package-lock.json
+
+$(MODULES): web/package.json web/package-lock.json
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+web: $(MODULES)
+	cd web && npm run --silent build
+
+ifeq ($(NODE_OK),yes)
+test-web: setup $(MODULES)
+	cd web && npm run --silent check && node scripts/build-info.mjs --check && npm test --silent
+	@web/scripts/with-browser cd web '&&' npm run --silent e2e
+
+bench-web: setup $(MODULES)
+	@web/scripts/with-browser cd web '&&' npm run --silent bench
+else
+test-web bench-web:
+	@echo "SKIPPED: the editor's tests need Node 20 or newer, which is not here." >&2
+endif
 
 serve: setup
 	$(BIN)/python -m server serve
@@ -51,6 +78,8 @@ generated: setup
 	$(BIN)/python -m nodes.catalogue --write
 	$(BIN)/python -m nodes.coverage
 	$(BIN)/python -m graph.schema
+	$(BIN)/python -m server.http.describe
+	@if [ -d web/node_modules ]; then cd web && npm run --silent generate; else echo "web/src/generated needs: cd web && npm ci && npm run generate"; fi
 
 format: setup
 	$(BIN)/ruff check --fix $(SOURCES)

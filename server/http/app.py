@@ -10,6 +10,7 @@ from aiohttp import web
 from graph.json import JsonObject
 from server.http import health, jobs, nodes, stream, workflows
 from server.http.comfyui import facts, files, prompt, queue, socket, userdata
+from server.http.editor import Editor
 from server.http.problems import problems
 from server.http.routes import Route, added, answers, document, json_body
 from server.http.security import Doorkeeper, guard
@@ -109,6 +110,7 @@ def create_app(service: Service, doorkeeper: Doorkeeper) -> web.Application:
     app = web.Application(middlewares=[problems, guard(doorkeeper)], client_max_size=max(MAX_BODY, MAX_UPLOAD))
     app[SERVICE] = service
     added(app, OURS)
+    added(app, Editor().routes())
     for prefix in ("", "/api"):
         added(app, (Route(one.method, prefix + one.path, one.handler) for one in COMFYUI))
     return app

@@ -1,0 +1,51 @@
+// What a widget is given and what it may do. A widget edits one value: it never sees the document, the node or the graph.
+import { createContext, useContext, type ComponentType } from "react";
+import type { WidgetSchema } from "@/model/catalogue";
+
+/**
+ * How a change is meant. While a gesture goes on (a scrub, a stroke, typing) changes are `live`: shown at once, one step of
+ * undo in all. The change that ends it is `done`.
+ */
+export type ChangeKind = "live" | "done";
+
+export interface WidgetProps<Schema = WidgetSchema, Value = unknown> {
+  schema: Schema;
+  /** The value in the document; undefined when the document does not give one and there is no default. */
+  value: Value | undefined;
+  onChange: (value: Value, kind?: ChangeKind) => void;
+  /** The name of the input, to be shown inside the field (compact rows have no other place) and read out. */
+  label: string;
+  /** What the field starts from, for "reset" and for the mark of a changed value. */
+  initial?: Value;
+  disabled?: boolean;
+  /** What is wrong with the value, from the service. */
+  problem?: string | undefined;
+  /** In a node (a row of fixed height, `var(--row)`) or in a form (as high as it likes). */
+  place: "node" | "form";
+}
+
+export type Widget<Schema = WidgetSchema, Value = unknown> = ComponentType<WidgetProps<Schema, Value>>;
+
+/** What widgets may ask of the rest of the editor. */
+export interface WidgetServices {
+  /** The names of the files in a known folder, sorted; empty until they are known. */
+  files: (folder: string) => readonly string[];
+  /** Keep a file in a folder of the service. Resolves to the name it has got. */
+  upload: (file: Blob, name: string, folder: string) => Promise<string>;
+  /** Keep a mask for a picture of the input folder as its transparency. Resolves to the name of the masked picture. */
+  uploadMask: (mask: Blob, original: string) => Promise<string>;
+  /** Where the picture of that name can be fetched. */
+  pictureUrl: (name: string, folder: string) => string;
+  /** The seed that the service drew when this input was last run, if it was `"random"`. */
+  lastSeed: number | string | undefined;
+  /** Open the mask editor over everything for a picture of the input folder. Resolves to the new name, null if closed. */
+  editMask: (name: string) => Promise<string | null>;
+}
+
+export const WidgetServicesContext = createContext<WidgetServices | null>(null);
+
+export function useWidgetServices(): WidgetServices {
+  const services = useContext(WidgetServicesContext);
+  if (services === null) throw new Error("a widget needs a WidgetServicesContext above it");
+  return services;
+}
