@@ -11,6 +11,7 @@ import asyncio
 import traceback
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final, TypeAlias, cast
 
 from graph.context import Context
@@ -42,15 +43,14 @@ Result: TypeAlias = "list[Returned] | Failure | Cancelled"
 
 def calls(implementation: Implementation, inputs: Mapping[str, Items]) -> list[dict[str, object]]:
     """The arguments of each call."""
-    absent = [port.name for port in implementation.spec.inputs if port.name not in inputs]
-    nothing: dict[str, object] = dict.fromkeys(absent)
+    nothing: dict[str, object] = dict.fromkeys(implementation.spec.inputs_by_name)
     if implementation.spec.takes_lists:
-        return [{**nothing, **{name: list(items) for name, items in inputs.items()}}]
-    lengths = [len(items) for items in inputs.values()]
+        return [nothing | {name: list(items) for name, items in inputs.items()}]
+    lengths = set(map(len, inputs.values()))
     if 0 in lengths:
         return []
     return [
-        {**nothing, **{name: items[min(index, len(items) - 1)] for name, items in inputs.items()}}
+        nothing | {name: items[min(index, len(items) - 1)] for name, items in inputs.items()}
         for index in range(max(lengths, default=1))
     ]
 
@@ -156,16 +156,17 @@ def _is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and _ALLOCATION in str(error)
 
 
-def collect(spec: NodeSpec, returned: Sequence[Returned]) -> dict[str, list[object]]:
+def collect(spec: NodeSpec, returned: Sequence[Returned]) -> dict[str, tuple[object, ...]]:
     """The items of each output over all calls: lists are joined, single values follow each other."""
-    outputs: dict[str, list[object]] = {port.name: [] for port in spec.outputs}
-    for one in returned:
-        for port, value in zip(spec.outputs, one.outputs, strict=True):
-            if port.is_list and isinstance(value, list | tuple):
-                outputs[port.name].extend(value)
-            else:
-                outputs[port.name].append(value)
+    outputs: dict[str, tuple[object, ...]] = {}
+    for position, port in enumerate(spec.outputs):
+        values = [one.outputs[position] for one in returned]
+        outputs[port.name] = _joined(values) if port.is_list else tuple(values)
     return outputs
+
+
+def _joined(values: Sequence[object]) -> tuple[object, ...]:
+    return tuple(chain.from_iterable(one if isinstance(one, list | tuple) else (one,) for one in values))
 
 
 def reports(returned: Sequence[Returned]) -> Report | None:

@@ -29,12 +29,17 @@ class Demand:
 
     def wait(self, task: Task, sources: Sequence[Task], level: Level) -> bool:
         """Have `task` wait for those sources that are not yet at `level`. False when there is nothing to wait for."""
-        missing = [source for source in sources if not source.reached(level)]
-        for source in missing:
-            source.waiters.append((level, task))
-            self.ask(source, level)
-        task.missing += len(missing)
-        return bool(missing)
+        return self.wait_each(task, [(source, level) for source in sources])
+
+    def wait_each(self, task: Task, wanted: Sequence[tuple[Task, Level]]) -> bool:
+        """The same, with a level for each source."""
+        before = task.missing
+        for source, level in wanted:
+            if not source.reached(level):
+                task.missing += 1
+                source.waiters.append((level, task))
+                self.ask(source, level)
+        return task.missing > before
 
     def wake(self, task: Task) -> None:
         """Put those to work that waited for what `task` has reached."""

@@ -67,16 +67,16 @@ def handed_on(task: Task) -> list[str]:
     return [name for name in sorted(names) if name in links and spec.inputs_by_name[name].lazy]
 
 
-def splice(parts: Sequence[Part], tasks: Mapping[str, Task], spec: NodeSpec) -> dict[str, list[object]]:
+def splice(parts: Sequence[Part], tasks: Mapping[str, Task], spec: NodeSpec) -> dict[str, tuple[object, ...]]:
     """The outputs of an expanded node, once everything its parts link to has a value."""
-    outputs: dict[str, list[object]] = {port.name: [] for port in spec.outputs}
+    outputs: dict[str, tuple[object, ...]] = {port.name: () for port in spec.outputs}
     for part in parts:
         if isinstance(part, Returned):
             for name, items in collect(spec, [part]).items():
                 outputs[name] += items
             continue
         for port, source in zip(spec.outputs, part, strict=True):
-            outputs[port.name] += _items(tasks, source) if isinstance(source, Link) else [source]
+            outputs[port.name] += _items(tasks, source) if isinstance(source, Link) else (source,)
     return outputs
 
 
@@ -85,7 +85,7 @@ def links_of(parts: Sequence[Part]) -> list[Link]:
     return [source for part in parts if not isinstance(part, Returned) for source in part if isinstance(source, Link)]
 
 
-def _items(tasks: Mapping[str, Task], link: Link) -> Sequence[object]:
+def _items(tasks: Mapping[str, Task], link: Link) -> tuple[object, ...]:
     entry = tasks[link.node].entry
     assert entry is not None
     return entry.outputs[link.output]

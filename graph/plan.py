@@ -223,7 +223,7 @@ class _Keyed:
     def _fingerprint(self, bound: BoundNode, port: str, link: Link) -> str | None:
         source = self.graph.nodes[link.node]
         made = self.recipes.get(link.node)
-        if self.files is not None and names_file(bound, port):
+        if self.files is not None and port in bound.spec.file_inputs:
             return None  # which file it is will be known when the name is
         if not keyed_by_value(bound, port, source, link):
             return source_fingerprint(made.key, link.output, None) if made else None
@@ -236,20 +236,16 @@ def keyed_by_value(bound: BoundNode, port: str, source: BoundNode, link: Link) -
     return by_content(source.spec.outputs_by_name[link.output].type) and not bound.spec.inputs_by_name[port].lazy
 
 
-def names_file(bound: BoundNode, port: str) -> bool:
-    """Whether this input names a file, or may mention one, whose content counts."""
-    widget = bound.spec.inputs_by_name[port].widget
-    return isinstance(widget, FileChoice) or (isinstance(widget, Text) and widget.mentions is not None)
-
-
 def file_digests(
     name: str, bound: BoundNode, files: Files | None, linked: Mapping[str, Sequence[object]] | None = None
 ) -> dict[str, str]:
     """Content digests of the files a node names, in literals or (`linked`: the values by input) through links. Raises
     InputError for one that cannot be read."""
+    if files is None or not bound.spec.file_inputs:
+        return {}
     digests: dict[str, str] = {}
     for port in bound.spec.inputs:
-        if files is None or not names_file(bound, port.name):
+        if port.name not in bound.spec.file_inputs:
             continue
         values = linked[port.name] if linked and port.name in linked else [bound.literals.get(port.name)]
         named = [path for value in values if isinstance(value, str) for path in _named(port.widget, value, files)]

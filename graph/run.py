@@ -51,7 +51,7 @@ from graph.explain import Reason, why
 from graph.files import Files
 from graph.keys import Recipe, recipe, source_fingerprint
 from graph.lanes import Lanes
-from graph.plan import Plan, file_digests, keyed_by_value, names_file, still_there
+from graph.plan import Plan, file_digests, keyed_by_value, still_there
 from graph.ports import by_content
 from graph.result import Report
 from graph.states import States
@@ -181,20 +181,21 @@ class Execution:
         """Make the key, once the sources it depends on are identified or known. True when there is one."""
         if task.recipe is not None:
             return True
-        links = [
-            (port, link, self.tasks[link.node], self._level(task, port, link))
-            for port, link in task.bound.links.items()
-        ]
-        if any([self.demand.wait(task, [source], level) for _, _, source, level in links]):
+        links = task.bound.links
+        levels = task.levels
+        if levels is None:
+            levels = task.levels = {port: self._level(task, port, link) for port, link in links.items()}
+        if self.demand.wait_each(task, [(self.tasks[link.node], levels[port]) for port, link in links.items()]):
             return False
         fingerprints: dict[str, str] = {}
-        for port, link, source, level in links:
+        for port, link in links.items():
+            source, level = self.tasks[link.node], levels[port]
             if source.broken and (source.recipe is None or level > IDENTITY):
                 self._breaks(task, [source])
                 return False
             content = source.content.get(link.output) if level > IDENTITY else None
             fingerprints[port] = source_fingerprint(source.key, link.output, content)
-        linked = {port: self._items(link) for port, link, _, level in links if level == VALUE}
+        linked = {port: self._items(link) for port, link in links.items() if levels[port] == VALUE}
         digests = file_digests(task.name, task.bound, self.files, linked)
         task.recipe = recipe(task.bound, digests, fingerprints, self.plan.environment)
         task.hit = self.cache.find(task.key)
@@ -203,7 +204,7 @@ class Execution:
 
     def _level(self, task: Task, port: str, link: Link) -> Level:
         """How well a source must be known before the key can be made."""
-        if self.files is not None and names_file(task.bound, port):
+        if self.files is not None and port in task.bound.spec.file_inputs:
             return VALUE
         return KNOWN if keyed_by_value(task.bound, port, self.tasks[link.node].bound, link) else IDENTITY
 
@@ -360,11 +361,11 @@ class Execution:
         if isinstance(result, Failure):
             self._fail(task, result)
             return
-        for message in dict.fromkeys(one.blocked for one in result if one.blocked):
+        for message in dict.fromkeys([one.blocked for one in result if one.blocked]):
             self.out.append(NodeBlocked(task.name, task.display, message))
         if task.inner:
             self.inside[task.display].seconds += seconds
-        if any(one.expansion for one in result):
+        if [one for one in result if one.expansion]:
             task.returned = result
             self._expand(task)
             return
@@ -372,14 +373,11 @@ class Execution:
         self.cache.put(task.key, entry)
         self._finish(task, entry)
 
-    def _entry(self, task: Task, collected: Mapping[str, list[object]], report: Report | None) -> Entry:
-        outputs = {name: tuple(items) for name, items in collected.items()}
-        content = {
-            port.name: self.values.digest_items(outputs[port.name])
-            for port in task.bound.spec.outputs
-            if by_content(port.type) and all(map(self.values.encodable, outputs[port.name]))
-        }
-        nbytes = sum(self.values.nbytes(item) for items in outputs.values() for item in items)
+    def _entry(self, task: Task, outputs: Mapping[str, tuple[object, ...]], report: Report | None) -> Entry:
+        small = (port.name for port in task.bound.spec.outputs if by_content(port.type))
+        digests = {name: self.values.digest_items(outputs[name]) for name in small}
+        content = {name: digest for name, digest in digests.items() if digest is not None}
+        nbytes = sum([self.values.nbytes(item) for items in outputs.values() for item in items])
         return Entry(outputs, content, report, task.seconds, nbytes)
 
     def _finish(self, task: Task, entry: Entry) -> None:

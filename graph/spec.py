@@ -177,10 +177,13 @@ class NodeSpec:
     module: str = ""
     inputs_by_name: Mapping[str, Input] = field(init=False, repr=False, compare=False)
     outputs_by_name: Mapping[str, Output] = field(init=False, repr=False, compare=False)
+    file_inputs: frozenset[str] = field(init=False, repr=False, compare=False)
+    """Inputs that name a file, or may mention one, whose content counts."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs_by_name", {one.name: one for one in self.inputs})
         object.__setattr__(self, "outputs_by_name", {one.name: one for one in self.outputs})
+        object.__setattr__(self, "file_inputs", frozenset(one.name for one in self.inputs if _names_file(one.widget)))
 
     def input(self, name: str) -> Input | None:
         """The input of that name, or of the name it once had."""
@@ -188,6 +191,10 @@ class NodeSpec:
         if found is None and self.aliases:
             found = self.inputs_by_name.get(dict(self.aliases).get(name, name))
         return found
+
+
+def _names_file(widget: Widget | None) -> bool:
+    return isinstance(widget, FileChoice) or (isinstance(widget, Text) and widget.mentions is not None)
 
 
 Catalogue: TypeAlias = "Mapping[str, NodeSpec]"

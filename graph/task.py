@@ -51,6 +51,7 @@ class Task:
         "hit",
         "holding",
         "level",
+        "levels",
         "missing",
         "name",
         "outcome",
@@ -69,6 +70,7 @@ class Task:
     def __init__(self, name: str, display: str, bound: BoundNode, recipe: Recipe | None) -> None:
         self.name, self.display, self.bound, self.recipe = name, display, bound, recipe
         self.level: Level = NOTHING
+        self.levels: Mapping[str, Level] | None = None
         self.missing = 0
         self.uses = 0
         self.busy = self.ended = self.ran = self.holding = False

@@ -98,10 +98,13 @@ class Values:
             hasher.update(tensor.data)
         return hasher.hexdigest()
 
-    def digest_items(self, items: Sequence[object]) -> str:
-        """A digest of all items on a wire."""
-        digests = [self.digest(item) for item in items]
-        return digests[0] if len(digests) == 1 else self.digest(",".join(["list", *digests]))
+    def digest_items(self, items: Sequence[object]) -> str | None:
+        """A digest of all items on a wire. None where one is of a type that is not in the table."""
+        if len(items) == 1:
+            return self.digest(items[0]) if self.encodable(items[0]) else None
+        if not all(map(self.encodable, items)):
+            return None
+        return self.digest(",".join(["list", *map(self.digest, items)]))
 
 
 def value_type(
