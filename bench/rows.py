@@ -35,7 +35,7 @@ def seconds(work: Callable[[], object], n: int) -> list[float]:
 
 def median_row(name: str, taken: Sequence[float], *, goal: float | None = None, unit: str = "s") -> Row:
     """A row from measurements in seconds."""
-    scale = 1000.0 if unit == "ms" else 1.0
+    scale = {"s": 1.0, "ms": 1e3, "us": 1e6}[unit]
     return Row(name, statistics.median(taken) * scale, unit, len(taken), goal)
 
 

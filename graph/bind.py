@@ -19,10 +19,11 @@ from graph.files import Files
 from graph.flatten import FlatGraph, Lost
 from graph.json import Json
 from graph.ports import ANY, accepts
+from graph.record import record
 from graph.spec import Catalogue, Choice, FileChoice, Input, Missing, NodeSpec, Number, Text, Toggle, Widget
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BoundNode:
     """A node ready to be keyed: `literals` are complete and normalised, `links` lead to existing nodes."""
 

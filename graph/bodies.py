@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
 
@@ -15,13 +15,14 @@ from graph.declare import Implementation
 from graph.errors import Cancelled
 from graph.events import NodeProgress, NodeStarted
 from graph.lanes import Lanes
+from graph.record import record
 from graph.task import Task
 from graph.values import Values
 
 Arguments: TypeAlias = "list[dict[str, object]]"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """A body is done. `seconds` counts from when its lane took it up."""
 

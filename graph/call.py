@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import Final, TypeAlias, cast
 
@@ -18,6 +17,7 @@ from graph.context import Context
 from graph.declare import Implementation
 from graph.errors import Cancelled, GraphError, nearest
 from graph.events import Failure
+from graph.record import record
 from graph.result import Blocked, Expansion, Report
 from graph.spec import NodeSpec
 from graph.values import Values
@@ -27,7 +27,7 @@ Items: TypeAlias = "Sequence[object]"
 _ALLOCATION: Final = "can't allocate memory"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Returned:
     """What one call returned, sorted out: its outputs by position, an expansion, a report; `blocked` is the message of a
     blocker that stopped the call."""

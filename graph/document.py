@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeAlias, cast
 
 from graph.errors import InputError, Problem
 from graph.json import Json, JsonObject, loads
+from graph.record import record
 
 FORMAT: Final = "latentgraph/1"
 SUBGRAPH: Final = "subgraph:"
@@ -20,7 +21,7 @@ SUBGRAPH: Final = "subgraph:"
 Mode = Literal["on", "mute", "bypass"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Link:
     """An input comes from output `output` of node `node`. Written `{"from": [node, output]}`."""
 
@@ -31,7 +32,7 @@ class Link:
 InputValue: TypeAlias = "Link | Json"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Node:
     """One node as written. `type` is a node type or `subgraph:NAME`; `ui` belongs to editors and never changes results.
     `place` is the JSON path of a node that was read from a file of another format, for its author to find it."""

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 from graph.context import Preview
 from graph.keys import Recipe
+from graph.record import record
 from graph.result import Report
 
 RunStatus = Literal["done", "failed", "cancelled"]
@@ -30,7 +31,7 @@ class Failure:
     exception: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """How one node ended. `tier` is set for cached ones; `reason` says why it ran, or why it did not."""
 
@@ -50,14 +51,14 @@ class RunStarted:
     cached: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NodeStarted:
     node: str
     display: str
     type: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NodeProgress:
     """`value` of `maximum` done. `preview` makes JPEG or PNG bytes, for whoever wants to see."""
 
@@ -68,7 +69,7 @@ class NodeProgress:
     preview: Preview | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NodeFinished:
     """The node ended well: it ran or was answered from the cache while the run went on."""
 

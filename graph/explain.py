@@ -5,17 +5,17 @@ The first difference that people would name is told: a value they changed before
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from graph.keys import VOLATILE, Recipe
+from graph.record import record
 
 ReasonCode = Literal[
     "first", "literal", "file", "link", "upstream", "version", "place", "evicted", "volatile", "output", "value", "none"
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reason:
     """`code` for programs, `text` for people: "`cfg` changed 7.0 -> 6.5"."""
 

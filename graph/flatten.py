@@ -162,7 +162,7 @@ class _Expansion:
                     self.problems.append(problem)
                     continue
                 old = nodes[inner]
-                outer = _Absolute(value) if isinstance(value, Link) else value
+                outer = _Absolute(value.node, value.output) if isinstance(value, Link) else value
                 nodes[inner] = replace(old, inputs={**old.inputs, input_name: outer})
         return nodes
 
@@ -183,16 +183,10 @@ def _refusal(
     return None
 
 
-@dataclass(frozen=True, slots=True)
 class _Absolute(Link):
     """A link that already carries flat names, so that entering a subgraph does not prefix it again."""
 
-    node: str
-    output: str
-
-    def __init__(self, link: Link) -> None:
-        object.__setattr__(self, "node", link.node)
-        object.__setattr__(self, "output", link.output)
+    __slots__ = ()
 
 
 def _prefixed(value: InputValue, prefix: str) -> InputValue:

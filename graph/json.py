@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable
-from json.encoder import c_make_encoder, encode_basestring_ascii
+from json.encoder import c_make_encoder, encode_basestring_ascii  # type: ignore[attr-defined]
 from typing import TypeAlias
 
 from graph.errors import InputError, Problem
@@ -70,10 +70,12 @@ def canonical(value: object) -> bytes:
 def _canonical_encoder() -> Callable[[object, int], Iterable[str]]:
     """The standard library's encoder, made once: its `encode` makes one anew for each value, at twice the cost."""
     encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False)
-    if c_make_encoder is None:
+    if c_make_encoder is None:  # an interpreter without the C part
         return lambda value, _: encoder.iterencode(value)
-    ascii_text = encode_basestring_ascii
-    return c_make_encoder(None, encoder.default, ascii_text, None, ":", ",", True, False, False)
+    made: Callable[[object, int], Iterable[str]] = c_make_encoder(
+        None, encoder.default, encode_basestring_ascii, None, ":", ",", True, False, False
+    )
+    return made
 
 
 _CANONICAL = _canonical_encoder()

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from graph.bind import BoundNode
 from graph.json import Json, canonical
+from graph.record import record
 from graph.spec import FileChoice
 
 SCHEME = "latentgraph-key/1"
@@ -37,7 +38,7 @@ class Environment:
     output: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Recipe:
     """The ingredients of a node's key. `sources` gives for each linked input (node, output, fingerprint)."""
 

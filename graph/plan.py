@@ -25,13 +25,14 @@ from graph.files import Files
 from graph.flatten import Lost
 from graph.keys import Environment, Recipe, recipe, source_fingerprint
 from graph.ports import by_content
+from graph.record import record
 from graph.result import Report
 from graph.spec import FileChoice, Text, Widget
 
 Status = Literal["cached", "run", "depends", "unneeded", "unavailable"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """One node of the plan. `recipe` is None while the key depends on values not known yet; `hit` is what the cache has."""
 

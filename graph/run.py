@@ -199,6 +199,7 @@ class Execution:
         digests = file_digests(task.name, task.bound, self.files, linked)
         task.recipe = recipe(task.bound, digests, fingerprints, self.plan.environment)
         task.hit = self.cache.find(task.key)
+        task.levels = None
         self.demand.wake(task)
         return True
 

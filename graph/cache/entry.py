@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
+from graph.record import record
 from graph.result import Report
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """The result of one node: for each output its list of items; `content` digests of outputs that are keyed by value;
     `seconds` it took to compute, which is what keeping it saves."""
@@ -21,7 +22,7 @@ class Entry:
     nbytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hit:
     """A key that can be answered: from which tier, and what consumers need to know to compute their own keys."""
 
