@@ -15,8 +15,9 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import wraps
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from graph.context import Context
@@ -68,6 +69,15 @@ class FileIn:
     folder: str
     upload: bool = False
     extra: tuple[ExtraName, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Many inputs of one kind with one default, on a parameter that is a mapping: the function is given their values by
+    name. The names need not be Python's, and marks beside this one are those of each input."""
+
+    names: tuple[str, ...]
+    default: Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +162,7 @@ def node(
         name = getattr(function, "__qualname__", repr(function))
         hints = _hints(function, name)
         context, inputs, takes_lists = _inputs(function, hints, name)
+        gathered = {parameter: fields.names for parameter, hint in hints.items() if (fields := _fields(hint))}
         outputs, expands = _outputs(hints.get("return", MISSING), returns, name)
         if (needs is None) != (not any(one.lazy for one in inputs)):
             raise DeclarationError(f"{name}: lazy inputs and a `needs` function belong together")
@@ -174,7 +185,8 @@ def node(
             aliases=aliases,
             module=function.__module__,
         )
-        setattr(function, ATTRIBUTE, Implementation(spec, function, needs, check, context))
+        called = _gathering(function, gathered) if gathered else function
+        setattr(function, ATTRIBUTE, Implementation(spec, called, needs, check, context))
         return function
 
     return declare
@@ -225,12 +237,39 @@ def _inputs(
             context = parameter.name
             continue
         default = MISSING if parameter.default is parameter.empty else parameter.default
-        one, is_list = _input(parameter.name, annotation, default, place)
-        inputs.append(one)
-        lists.append(is_list)
+        for input_name, hint, value in _declared(parameter.name, annotation, default):
+            one, is_list = _input(input_name, hint, value, place)
+            inputs.append(one)
+            lists.append(is_list)
     if any(lists) and not all(lists):
         raise DeclarationError(f"{name}: either every input is a list or none is")
     return context, tuple(inputs), bool(lists) and all(lists)
+
+
+def _declared(name: str, annotation: object, default: object) -> Iterable[tuple[str, object, object]]:
+    """The inputs that one parameter stands for, each with its annotation and its default."""
+    fields = _fields(annotation)
+    if fields is None:
+        return [(name, annotation, default)]
+    mapping, *marks = get_args(annotation)
+    _, value = get_args(mapping)
+    each = Annotated[(value, *(mark for mark in marks if mark is not fields))] if len(marks) > 1 else value
+    return [(one, each, fields.default) for one in fields.names]
+
+
+def _fields(annotation: object) -> Fields | None:
+    return _mark(get_args(annotation)[1:], Fields) if get_origin(annotation) is Annotated else None
+
+
+def _gathering(function: Callable[..., object], parameters: Mapping[str, Sequence[str]]) -> Callable[..., object]:
+    """The function called with the inputs of its mappings one by one."""
+
+    @wraps(function)
+    def called(**inputs: object) -> object:
+        mappings = {one: {name: inputs.pop(name) for name in names} for one, names in parameters.items()}
+        return function(**inputs, **mappings)
+
+    return called
 
 
 def _input(name: str, annotation: object, default: Any, place: str) -> tuple[Input, bool]:

@@ -30,13 +30,15 @@ from nodes.diffusion.upscaler import CompactNet, RrdbNet, Upscaler
 from nodes.diffusion.vae import Autoencoder
 from nodes.diffusion.views import ModuleT
 from nodes.folders import FolderError, Folders
-from nodes.memory.residency import Residency
-from nodes.sockets.handles import WeightPatch
+from nodes.memory.residency import Residency, placed, weights_bytes
 from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef
-from nodes.weights.lora import changes_bytes, load_changes
+from nodes.weights.lora import AdapterRef, changes_bytes, load_changes
 from nodes.weights.networks import NetworkRef, TaesdRef, load_network, network_bytes
+from nodes.weights.patched import load_patched
+from nodes.weights.patches import Merge, WeightPatch, split_at_merge, with_paths
 
+_NOWHERE: Final = Path()
 TEXT_ROUNDED_TO: Final = torch.float16
 """Text encoders with adapters hold their weights in half precision, whatever they compute in: pictures with a LoRA depend on
 that rounding by more than on anything else, and the pictures people have were made with it."""
@@ -57,14 +59,16 @@ class Models:
     @contextmanager
     def unet(self, ref: WeightsRef, adapters: Sequence[WeightPatch] = ()) -> Iterator[UNet]:
         """A U-Net, seen through adapters: the resident module itself is not touched."""
-        with self.residency.unet(self._located(ref)) as network, self._adapted(network, ref, adapters) as view:
+        merged, later = split_at_merge(adapters)
+        whole = self._merged(ref, merged, UNet) if merged else self.residency.unet(self.located_weights(ref))
+        with whole as network, self._adapted(network, ref, later) as view:
             yield view
 
     @contextmanager
     def vae(self, ref: WeightsRef | TaesdRef) -> Iterator[Autoencoder]:
         """An autoencoder: that of a checkpoint, or a tiny one."""
         if isinstance(ref, WeightsRef):
-            with self.residency.vae(self._located(ref)) as module:
+            with self.residency.vae(self.located_weights(ref)) as module:
                 yield module
         else:
             with self._network(ref.encoder) as encoder, self.taesd_decoder(ref.decoder) as decoder:
@@ -75,17 +79,21 @@ class Models:
     @contextmanager
     def text_encoder(self, ref: WeightsRef, adapters: Sequence[WeightPatch] = ()) -> Iterator[TextEncoder]:
         """A text encoder, seen through adapters."""
-        with self.residency.text_encoder(self._located(ref)) as encoder, self._adapted(encoder, ref, adapters) as view:
+        merged, later = split_at_merge(adapters)
+        whole = (
+            self._merged(ref, merged, TextEncoder) if merged else self.residency.text_encoder(self.located_weights(ref))
+        )
+        with whole as encoder, self._adapted(encoder, ref, later) as view:
             yield view
 
     def tokenizer(self, ref: WeightsRef) -> Tokenizer:
-        return self.residency.tokenizer(self._located(ref))
+        return self.residency.tokenizer(self.located_weights(ref))
 
     def device(self, ref: WeightsRef | TaesdRef) -> torch.device:
         """Where the module of a reference computes."""
         if isinstance(ref, TaesdRef):
             return self.network_device
-        return torch.device(self.residency.policy.placement(ref.part, ref.config).device)
+        return torch.device(self.residency.policy.placement_of(ref).device)
 
     @property
     def network_device(self) -> torch.device:
@@ -139,7 +147,7 @@ class Models:
     def _network(self, ref: NetworkRef) -> Iterator[nn.Module]:
         path, device = self._path(ref.path, ref.digest), self.network_device
         dtype = self.residency.policy.network_dtype(ref.config)
-        base = None if ref.base is None else self._located(ref.base)
+        base = None if ref.base is None else self.located_weights(ref.base)
         with self.residency.borrow(
             ("network", ref.digest, ref.config, dtype, None if base is None else base.digest),
             lambda: network_bytes(ref.config, dtype),
@@ -148,10 +156,43 @@ class Models:
             yield module
 
     @contextmanager
+    def _merged(self, ref: WeightsRef, patches: Sequence[WeightPatch], kind: type[ModuleT]) -> Iterator[ModuleT]:
+        """A network whose weights are those of several models. It is resident like one of a file; its sources are not."""
+        placement = self.residency.policy.placement_of(ref)
+        rounded_to = torch.float32 if ref.part is Part.UNET else TEXT_ROUNDED_TO
+        identity = (replace(ref, path=_NOWHERE), tuple(with_paths(patch, _NOWHERE) for patch in patches))
+        with self.residency.borrow(
+            ("merged", *identity, placement),
+            lambda: weights_bytes(ref, placement),
+            lambda: placed(
+                load_patched(self.located_weights(ref), self.located(patches), placement.dtype, rounded_to), placement
+            ),
+        ) as module:
+            if not isinstance(module, kind):
+                raise TypeError(f"{ref.part} of {ref.path.name} is no {kind.__name__}")
+            yield module
+
+    def located(self, patches: Sequence[WeightPatch]) -> tuple[WeightPatch, ...]:
+        """The patches with paths that lead to their contents."""
+        return tuple(map(self._patch_located, patches))
+
+    def _patch_located(self, patch: WeightPatch) -> WeightPatch:
+        match patch:
+            case AdapterRef():
+                return replace(patch, path=self._path(patch.path, patch.digest))
+            case Merge():
+                return replace(
+                    patch, others=tuple(map(self.located_weights, patch.others)), patches=self.located(patch.patches)
+                )
+            case AttentionScale():
+                return patch
+
+    @contextmanager
     def _adapted(self, module: ModuleT, ref: WeightsRef, adapters: Sequence[WeightPatch]) -> Iterator[ModuleT]:
         changes: defaultdict[str, list[Applied]] = defaultdict(list)
         with ExitStack() as borrowed:
             for adapter in adapters:
+                assert not isinstance(adapter, Merge)
                 if isinstance(adapter, AttentionScale):
                     for layer, factor in adapter.changes(module).items():
                         changes[layer].append(Applied(factor))
@@ -168,7 +209,7 @@ class Models:
                     changes[layer] += [Applied(change, adapter.strength) for change in some]
             yield adapted(module, changes, None if ref.part is Part.UNET else TEXT_ROUNDED_TO)
 
-    def _located(self, ref: WeightsRef) -> WeightsRef:
+    def located_weights(self, ref: WeightsRef) -> WeightsRef:
         """The reference with a path that leads to its content."""
         path = self._path(ref.path, ref.digest)
         return ref if path == ref.path else replace(ref, path=path)

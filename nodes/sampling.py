@@ -46,9 +46,7 @@ def sampled(request: Request, context: Context) -> Sampled:
     expect_fitting(config, guider.positive, guider.negative, latent.samples)
     models = Models.of(context)
     device = models.device(guider.model.weights)
-    steps = Steps(
-        request, models.residency.policy.placement(guider.model.weights.part, config), context.service(States)
-    )
+    steps = Steps(request, models.residency.policy.placement_of(guider.model.weights), context.service(States))
     past = steps.known(device)
     previewer = _previewer(config, context)
     context.progress(past[-1].index + 1 if past else 0, max(1, len(request.sigmas.values) - 1))

@@ -11,7 +11,8 @@ import errno
 import os
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -55,17 +56,22 @@ class Numbered:
 
     def save(self, data: bytes, *, batch_number: int = 0) -> SavedFile:
         """Write the next file. Raises `SaveError` when the disk refuses, `FolderError` when the name leaves the folder."""
+        return self.save_chunks((data,), batch_number=batch_number)
+
+    def save_chunks(self, chunks: Iterable[bytes | memoryview], *, batch_number: int = 0) -> SavedFile:
+        """Write the next file, piece by piece as its bytes are made. Raises as `save` does, and as making them does."""
         stem = self.stem.replace("%batch_num%", str(batch_number))
         directory = self.folders.place(self.folder, f"{stem}_00001_{self.suffix}").parent
         counter = _highest(directory, os.path.basename(stem)) + 1
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            while True:
-                name = f"{stem}_{counter:05}_{self.suffix}"
-                path = self.folders.place(self.folder, name)
-                if write_new(path, data):
-                    return SavedFile(self.folder, name, len(data), str(path))
-                counter += 1
+            with _written(directory, chunks) as temporary:
+                while True:
+                    name = f"{stem}_{counter:05}_{self.suffix}"
+                    path = self.folders.place(self.folder, name)
+                    if _publish(temporary, path):
+                        return SavedFile(self.folder, name, path.stat().st_size, str(path))
+                    counter += 1
         except OSError as error:
             hint = _HINTS.get(error.errno or 0)
             raise SaveError(f"cannot save into {directory}: {error.strerror or error}", hint=hint) from None
@@ -100,13 +106,21 @@ def fill_prefix(prefix: str, *, width: int, height: int, now: datetime) -> str:
 
 def write_new(path: Path, data: bytes) -> bool:
     """Write a file that does not exist yet, durably and all at once; False if the name is taken. Raises OSError."""
-    temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
+    with _written(path.parent, (data,)) as temporary:
+        return _publish(temporary, path)
+
+
+@contextmanager
+def _written(directory: Path, chunks: Iterable[bytes | memoryview]) -> Iterator[Path]:
+    """A hidden file with these bytes on disk, which is gone afterwards. Raises OSError."""
+    temporary = directory / f".{uuid.uuid4().hex}.tmp"
     try:
         with open(temporary, "xb") as file:
-            file.write(data)
+            for chunk in chunks:
+                file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
-        return _publish(temporary, path)
+        yield temporary
     finally:
         temporary.unlink(missing_ok=True)
 

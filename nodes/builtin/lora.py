@@ -10,10 +10,10 @@ from graph.declare import FileIn, Range, node
 from graph.result import Report
 from nodes.folders import FolderError, Folders
 from nodes.sockets import Clip, Model
-from nodes.sockets.handles import WeightPatch
 from nodes.weights.errors import listed
 from nodes.weights.load import WeightsRef
 from nodes.weights.lora import AdapterRef, check_adapter
+from nodes.weights.patches import WeightPatch
 
 AdapterStrength = Annotated[float, Range(-100.0, 100.0, 0.01)]
 LoraName = Annotated[str, FileIn("loras")]

@@ -56,7 +56,7 @@ class TextEncoder(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.text_model.final_layer_norm.weight.device
+        return next(self.parameters()).device
 
     def forward(
         self, tokens: Tensor, layer: int | None = None, inserted: Sequence[Inserted] = ()
@@ -84,7 +84,7 @@ class TextEncoder(nn.Module):
     def _hidden_states(self, tokens: Tensor, inserted: Sequence[Inserted]) -> list[Tensor]:
         """The output of every layer in order, before the final norm, each [B, T, D]."""
         embeddings = self.text_model.embeddings
-        positions = embeddings.position_embedding.weight[: tokens.shape[1]]
+        positions = embeddings.position_embedding(torch.arange(tokens.shape[1], device=tokens.device))  # (T, D)
         hidden = embeddings.token_embedding(tokens)
         for one in inserted:
             hidden[one.row, one.place] = one.vector.to(hidden)

@@ -29,6 +29,7 @@ from nodes.diffusion.taesd import TaesdConfig
 from nodes.diffusion.upscaler import CompactConfig, RrdbConfig
 from nodes.memory.probe import Hardware
 from nodes.weights.keymaps import Part
+from nodes.weights.load import WeightsRef
 from nodes.weights.networks import NetworkConfig
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -70,6 +71,13 @@ class DevicePolicy:
         dtype = self._dtype(part, config)
         # Half-precision convolutions are fastest in channels-last, float32 ones in the default layout.
         return Placement(self.device, dtype, channels_last=dtype is not torch.float32)
+
+    def placement_of(self, ref: WeightsRef) -> Placement:
+        """Where and how the part of a reference is held: as the policy says, but for what was chosen for it."""
+        plain = self.placement(ref.part, ref.config)
+        device = "cpu" if ref.on_cpu else plain.device
+        dtype = plain.dtype if ref.compute_dtype is None else _DTYPES[ref.compute_dtype]
+        return Placement(device, dtype, channels_last=dtype is not torch.float32)
 
     def network_dtype(self, config: NetworkConfig) -> torch.dtype:
         """The precision of a network in a file of its own."""

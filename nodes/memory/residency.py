@@ -128,7 +128,7 @@ class Residency:
 
     @contextmanager
     def _borrow(self, ref: WeightsRef, kind: type[Module]) -> Iterator[Module]:
-        placement = self.policy.placement(ref.part, ref.config)
+        placement = self.policy.placement_of(ref)
         key = (ref.digest, ref.part, ref.config, ref.rounded_to, placement)
         with self.borrow(key, lambda: weights_bytes(ref, placement), lambda: self._load(ref, placement)) as module:
             if not isinstance(module, kind):
@@ -179,7 +179,11 @@ class Residency:
 
 def load_placed(ref: WeightsRef, placement: Placement) -> nn.Module:
     """Load a part from its file and put it where the policy wants it."""
-    module = load_part(ref, placement.dtype).module
+    return placed(load_part(ref, placement.dtype).module, placement)
+
+
+def placed(module: nn.Module, placement: Placement) -> nn.Module:
+    """A module that was just loaded, in its memory layout and on its device."""
     if placement.channels_last:
         for parameter in module.parameters():
             if parameter.ndim == 4:

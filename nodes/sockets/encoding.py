@@ -266,6 +266,8 @@ def encode_weights(ref: WeightsRef) -> JsonObject:
         "family": ref.config.family,
         "config": write_config(ref.config),
         "rounded_to": ref.rounded_to,
+        "compute_dtype": ref.compute_dtype,
+        "on_cpu": ref.on_cpu,
         "file": file_identity(ref.path),
     }
 
@@ -280,7 +282,8 @@ def decode_weights(data: Json) -> WeightsRef:
     if config is None:
         raise ValueError("no configuration")
     config = replace(config, family=known["family"])
-    return WeightsRef(path, known["digest"], Part(known["part"]), config, known["rounded_to"])
+    chosen = {name: known[name] for name in ("rounded_to", "compute_dtype", "on_cpu")}
+    return WeightsRef(path, known["digest"], Part(known["part"]), config, **chosen)
 
 
 def file_identity(path: Path) -> list[Json] | None:

@@ -7,9 +7,8 @@ by `nodes/memory` when a node needs it. So these values are small, cheap to cach
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, TypeAlias
+from typing import ClassVar
 
-from nodes.diffusion.adapters import AttentionScale
 from nodes.diffusion.conditioning import ConditioningEntry
 from nodes.diffusion.config import ModelConfig, ScheduleConfig
 from nodes.diffusion.patching import Patch
@@ -17,11 +16,8 @@ from nodes.diffusion.samplers import table as samplers
 from nodes.diffusion.samplers.options import SamplerOptions
 from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef
-from nodes.weights.lora import AdapterRef
 from nodes.weights.networks import TaesdRef
-
-WeightPatch: TypeAlias = "AdapterRef | AttentionScale"
-"""What changes weights: the adapter of a file, or factors."""
+from nodes.weights.patches import WeightPatch
 
 
 @dataclass(frozen=True, slots=True)

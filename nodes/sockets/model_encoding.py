@@ -43,8 +43,9 @@ from nodes.sockets.encoding import (
     object_of,
     under,
 )
-from nodes.sockets.handles import Clip, Conditioning, Guider, Model, WeightPatch
+from nodes.sockets.handles import Clip, Conditioning, Guider, Model
 from nodes.weights.lora import AdapterRef
+from nodes.weights.patches import Merge, WeightPatch
 
 _PATCHES: Final[Mapping[str, type[Any]]] = {
     kind.__name__: kind
@@ -130,6 +131,14 @@ def decode_guider(encoded: Encoded) -> Guider:
 def _encode_adapter(one: WeightPatch) -> JsonObject:
     if isinstance(one, AttentionScale):
         return asdict(one)
+    if isinstance(one, Merge):
+        return {
+            "others": [encode_weights(ref) for ref in one.others],
+            "patches": [_encode_adapter(patch) for patch in one.patches],
+            "kept": one.kept,
+            "added": one.added,
+            "ratios": [[prefix, ratio] for prefix, ratio in one.ratios],
+        }
     return {
         "path": str(one.path),
         "digest": one.digest,
@@ -142,6 +151,10 @@ def _decode_adapter(data: Json) -> WeightPatch:
     known = object_of(data)
     if "layers" in known:
         return AttentionScale(**known)
+    if "others" in known:
+        others = tuple(map(decode_weights, known["others"]))
+        ratios = tuple((str(prefix), float(ratio)) for prefix, ratio in known["ratios"])
+        return Merge(others, tuple(map(_decode_adapter, known["patches"])), known["kept"], known["added"], ratios)
     path = Path(known["path"])
     identity = file_identity(path)
     if identity is None or identity != known["file"]:

@@ -24,6 +24,7 @@ from nodes.weights.files import Header, read_header, read_tensors
 from nodes.weights.keymaps import EXPECTED_EXTRAS, PLACES, Part, Place, Source, places
 
 Rounding = Literal["float8_e4m3fn", "float8_e5m2"]
+ComputeDtype = Literal["fp32", "fp16", "bf16"]
 ROUNDINGS: Mapping[Rounding, torch.dtype] = {
     "float8_e4m3fn": torch.float8_e4m3fn,
     "float8_e5m2": torch.float8_e5m2,
@@ -35,6 +36,7 @@ class WeightsRef:
     """One part of one file. `digest` is that of the file's content, so equal references are equal weights.
 
     `rounded_to` is a coarser precision that all weights are rounded to when they are loaded, the name of a torch type.
+    `compute_dtype` and `on_cpu` overrule where and in which precision the policy would have the part compute.
     """
 
     path: Path
@@ -42,6 +44,8 @@ class WeightsRef:
     part: Part
     config: ModelConfig
     rounded_to: Rounding | None = None
+    compute_dtype: ComputeDtype | None = None
+    on_cpu: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,40 @@ class Checkpoint:
 
     config: ModelConfig
     parts: frozenset[Part]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredPart:
+    """A part in its file, to be read one tensor at a time. `module` is its network on the meta device."""
+
+    header: Header
+    place: Place
+    module: nn.Module
+    sources: Mapping[str, Source]
+    rounded_to: Rounding | None = None
+
+    def read(self, name: str) -> Tensor:
+        """The tensor of a parameter as it is stored, in the parameter's shape. Raises a `WeightsError`."""
+        wanted = self.module.get_parameter(name).shape
+        source = self.sources[name]
+        key = self.place.prefix + source.key
+        tensor = source.read(read_tensors(self.header, [key])[key])
+        if _without_ones(tensor.shape) != _without_ones(wanted):
+            raise WeightsMissing(
+                f"{self.header.path.name}: tensor {key!r} has shape {list(tensor.shape)}, the model needs {list(wanted)}",
+                hint="The file is another kind of model than its other tensors say.",
+            )
+        if self.rounded_to is not None:
+            tensor = tensor.float().to(ROUNDINGS[self.rounded_to])
+        return tensor.view(wanted)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Stored tensors of the part that no parameter comes from, but for those that are always there."""
+        used = {source.key for source in self.sources.values()}
+        prefix = self.place.prefix
+        keys = [name.removeprefix(prefix) for name in self.header.tensors if name.startswith(prefix)]
+        return tuple(sorted(prefix + key for key in keys if key not in used and not EXPECTED_EXTRAS.search(key)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,21 +131,19 @@ def _absent(header: Header, part: Part) -> WeightsMissing:
     return WeightsMissing(f"{header.path.name} has no {_TITLES[part]}", hint="Load that part from another file.")
 
 
-def load_part(ref: WeightsRef, dtype: torch.dtype) -> LoadedPart:
-    """Build the module of a part with its weights converted to `dtype`, on the CPU.
-
-    Raises a `WeightsError`: the file may have changed or gone since the reference was made.
-    """
+def open_stored(ref: WeightsRef) -> StoredPart:
+    """Find a part in its file. Raises a `WeightsError`: the file may have changed or gone since the reference was made."""
     header = read_header(ref.path)
     place = find_place(header, ref.part, ref.config)
     if place is None:
         raise _absent(header, ref.part)
-    what = f"{_TITLES[ref.part]} of a {ref.config.family} model"
-    loaded = load_module(header, place, build(ref.part, ref.config), what, dtype)
-    if ref.rounded_to is not None:
-        for parameter in loaded.module.parameters():
-            parameter.data = parameter.data.to(ROUNDINGS[ref.rounded_to]).to(dtype)
-    return loaded
+    module, what = build(ref.part, ref.config), f"{_TITLES[ref.part]} of a {ref.config.family} model"
+    return StoredPart(header, place, module, _sources(header, place, module, what), ref.rounded_to)
+
+
+def load_part(ref: WeightsRef, dtype: torch.dtype) -> LoadedPart:
+    """Build the module of a part with its weights converted to `dtype`, on the CPU. Raises as `open_stored` does."""
+    return _loaded(open_stored(ref), dtype)
 
 
 def load_module(header: Header, place: Place, module: nn.Module, what: str, dtype: torch.dtype) -> LoadedPart:
@@ -115,10 +151,14 @@ def load_module(header: Header, place: Place, module: nn.Module, what: str, dtyp
 
     Raises a `WeightsError` where tensors are missing, of other shapes or not finite.
     """
-    sources = _sources(header, place, module, what)
-    module.load_state_dict(_converted(header, place, module, sources, dtype), assign=True)
-    unknown = _unasked(header, place, {source.key for source in sources.values()})
-    return LoadedPart(module.eval().requires_grad_(requires_grad=False), unknown)
+    return _loaded(StoredPart(header, place, module, _sources(header, place, module, what)), dtype)
+
+
+def _loaded(stored: StoredPart, dtype: torch.dtype) -> LoadedPart:
+    # One tensor at a time, so that the stored precision and the wanted one are never both held whole.
+    state = {name: stored.read(name).to(dtype) for name in stored.sources}
+    stored.module.load_state_dict(state, assign=True)
+    return LoadedPart(stored.module.eval().requires_grad_(requires_grad=False), stored.unknown)
 
 
 def build(part: Part, config: ModelConfig) -> nn.Module:
@@ -159,31 +199,6 @@ def _sources(header: Header, place: Place, module: nn.Module, what: str) -> dict
             hint="The file is incomplete or is another kind of model: use a complete checkpoint.",
         )
     return sources
-
-
-def _unasked(header: Header, place: Place, used: set[str]) -> tuple[str, ...]:
-    """Stored tensors of a part that no parameter came from, but for those that are always there."""
-    keys = [name.removeprefix(place.prefix) for name in header.tensors if name.startswith(place.prefix)]
-    return tuple(sorted(place.prefix + key for key in keys if key not in used and not EXPECTED_EXTRAS.search(key)))
-
-
-def _converted(
-    header: Header, place: Place, module: nn.Module, sources: Mapping[str, Source], dtype: torch.dtype
-) -> dict[str, Tensor]:
-    # One tensor at a time, so that the stored precision and the wanted one are never both held whole.
-    state: dict[str, Tensor] = {}
-    for name, wanted in module.state_dict().items():
-        source = sources[name]
-        key = place.prefix + source.key
-        tensor = source.read(read_tensors(header, [key])[key])
-        if _without_ones(tensor.shape) != _without_ones(wanted.shape):
-            raise WeightsMissing(
-                f"{header.path.name}: tensor {key!r} has shape {list(tensor.shape)}, "
-                f"the model needs {list(wanted.shape)}",
-                hint="The file is another kind of model than its other tensors say.",
-            )
-        state[name] = tensor.to(dtype).view(wanted.shape)
-    return state
 
 
 def _without_ones(shape: torch.Size) -> list[int]:

@@ -92,6 +92,15 @@ def layer_aliases(part: Part, config: ModelConfig, layers: Iterable[str]) -> dic
     return {alias: layer for layer in layers for alias in _text_aliases(layer, part)}
 
 
+def kohya_alias(layer: str, part: Part, config: ModelConfig, *, two_towers: bool) -> str:
+    """The alias that kohya's programs write for a layer: SD 1.x and 2.x in the words of diffusers, SDXL in those of LDM."""
+    if part is not Part.UNET:
+        tower = "lora_te2_" if part is Part.TEXT_2 else "lora_te1_" if two_towers else "lora_te_"
+        return tower + layer.replace(".", "_")
+    words = layer if config.unet.adm_in_channels is not None else unet_name(layer, unet_prefixes(config.unet))
+    return "lora_unet_" + words.replace(".", "_")
+
+
 def _unet_aliases(layer: str, theirs: str) -> Iterator[str]:
     yield f"diffusion_model.{layer}"
     yield "lora_unet_" + layer.replace(".", "_")

@@ -56,9 +56,10 @@ def read_config(metadata: Mapping[str, str], file_name: str) -> ModelConfig | No
 
 
 def write_config(config: ModelConfig) -> str:
-    """The JSON text that `read_config` turns back into this configuration; the family's name stays outside."""
+    """The JSON text that `read_config` turns back into this configuration."""
     schedule = config.schedule
     document = {
+        "family": config.family,
         "unet": asdict(config.unet),
         "vae": asdict(config.vae),
         "text": [asdict(tower) for tower in config.text],
@@ -85,7 +86,7 @@ def _model(family: str, config: JsonObject) -> ModelConfig:
     towers = text if isinstance(text, list) else [text]
     width, height = _numbers(config.get("native_size", [512, 512]))
     return ModelConfig(
-        family=family,
+        family=str(config.get("family", family)),
         unet=_section(UNetConfig, _with_depths(_object(config["unet"]))),
         vae=_section(VaeConfig, _object(config["vae"])),
         text=tuple(_section(TextConfig, _object(tower)) for tower in towers),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Optional
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from graph.context import Context
 from graph.declare import (
     Choices,
+    Fields,
     FileIn,
     Lazy,
     Multiline,
@@ -313,3 +314,25 @@ def test_widgets_have_a_schema(widget: Any, schema: object) -> None:
 def test_async_functions_stay_async() -> None:
     function = toys()["MeetAsync"].function
     assert asyncio.iscoroutinefunction(function)
+
+
+def test_a_mapping_of_fields_is_many_inputs() -> None:
+    @node("Mixed", category="x", returns="FLOAT")
+    def mixed(
+        *, first: int, ratios: Annotated[Mapping[str, float], Fields(("a.", "b c"), 0.5), Range(0.0, 1.0)], last: bool
+    ) -> float:
+        """Mixes."""
+        return first + ratios["a."] + 10 * ratios["b c"] + last
+
+    found = implementation(mixed)
+    assert found is not None
+    assert [(one.name, one.type) for one in found.spec.inputs] == [
+        ("first", "INT"),
+        ("a.", "FLOAT"),
+        ("b c", "FLOAT"),
+        ("last", "BOOLEAN"),
+    ]
+    assert found.spec.inputs[1].default == 0.5
+    assert found.spec.inputs[2].widget == Number("FLOAT", 0.0, 1.0)
+    assert found.function(**{"first": 1, "a.": 0.25, "b c": 0.5, "last": True}) == 7.25
+    assert mixed(first=1, ratios={"a.": 0.25, "b c": 0.5}, last=True) == 7.25
