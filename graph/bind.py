@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Final, cast
 
+from graph.bound import BoundGraph, BoundNode
 from graph.declare import Check
 from graph.document import Link, Node
 from graph.errors import Problem, Severity, errors_only, nearest, nearest_file
@@ -19,30 +19,8 @@ from graph.files import Files
 from graph.flatten import FlatGraph, Lost
 from graph.json import Json
 from graph.ports import ANY, accepts
-from graph.record import record
+from graph.quotes import Unquoted, fill_quotes
 from graph.spec import Catalogue, Choice, FileChoice, Input, Missing, NodeSpec, Number, Text, Toggle, Widget
-
-
-@record
-class BoundNode:
-    """A node ready to be keyed: `literals` are complete and normalised, `links` lead to existing nodes."""
-
-    spec: NodeSpec
-    literals: Mapping[str, Json]
-    links: Mapping[str, Link]
-    title: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BoundGraph:
-    """All sound nodes. `unavailable` says why a sound node cannot run (it needs a muted node); `faulty` are the nodes with
-    errors; `problems` are everyone's, in document order."""
-
-    nodes: Mapping[str, BoundNode]
-    problems: tuple[Problem, ...] = ()
-    unavailable: Mapping[str, Lost] = field(default_factory=dict)
-    faulty: frozenset[str] = frozenset()
-    gone: Mapping[str, str] = field(default_factory=dict)
 
 
 def bind(
@@ -57,6 +35,7 @@ def bind(
     nodes: dict[str, BoundNode] = {}
     problems: list[Problem] = list(flat.problems)
     unavailable: dict[str, Lost] = {}
+    quoting: list[str] = []
     faulty: set[str] = {problem.node for problem in problems if problem.node}
     for name, node in flat.nodes.items():
         if only is not None and name not in only:
@@ -78,6 +57,9 @@ def bind(
         if binding.missing_source:
             unavailable[name] = binding.missing_source
         nodes[name] = bound
+        if spec.quoting_inputs:
+            quoting.append(name)
+    problems += [_unquoted(one, flat) for one in fill_quotes(nodes, quoting)]
     return BoundGraph(nodes, tuple(problems), unavailable, frozenset(faulty), flat.gone)
 
 
@@ -258,6 +240,12 @@ def _unknown_type(name: str, node: Node, flat: FlatGraph, catalogue: Catalogue) 
     hint = nearest(node.type, catalogue, ALIKE_TYPES) or FOREIGN
     path = flat.path(name, "type")
     return Problem("unknown_type", f"unknown node type {node.type!r}", node=name, path=path, hint=hint)
+
+
+def _unquoted(one: Unquoted, flat: FlatGraph) -> Problem:
+    path = flat.path(one.node, "inputs", one.input)
+    message = f"{one.message}; it stays in the text as it is"
+    return Problem("unknown_quote", message, one.node, one.input, path, one.hint, severity="warning")
 
 
 def _some(names: tuple[str, ...] | list[str], most: int = 8) -> str:

@@ -97,6 +97,11 @@ class Mentions:
 
 
 @dataclass(frozen=True, slots=True)
+class Quotes:
+    """A text that may quote what other nodes were given, as in `%sampler.seed%`. See `quotes.py`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Seed:
     """A seed: editors offer to change it after each run."""
 
@@ -340,7 +345,7 @@ def _widget(annotation: object, marks: tuple[object, ...], place: str) -> Widget
         text = Text(lines is not None, lines is not None and lines.dynamic_prompts)
         if (named := _mark(marks, Mentions)) is not None:
             text = replace(text, mentions=named.folder, pattern=named.pattern, suffixes=named.suffixes)
-        return text
+        return replace(text, quotes=True) if _mark(marks, Quotes) else text
     return None
 
 

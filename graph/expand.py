@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 
-from graph.bind import BoundNode, bind
+from graph.bind import bind
+from graph.bound import BoundNode
 from graph.cache.entry import Entry
 from graph.call import Returned, collect
 from graph.document import InputValue, Link, Node

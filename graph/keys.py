@@ -19,7 +19,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from graph.bind import BoundNode
+from graph.bound import BoundNode
 from graph.json import Json, canonical
 from graph.record import record
 from graph.spec import FileChoice

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-from graph.bind import BoundGraph, BoundNode
+from graph.bound import BoundGraph, BoundNode
 from graph.cache.entry import Hit, View
 from graph.document import Link
 from graph.errors import InputError, Problem, errors_only, nearest

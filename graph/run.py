@@ -24,8 +24,8 @@ from collections import deque
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 
-from graph.bind import BoundGraph
 from graph.bodies import Answer, Bodies
+from graph.bound import BoundGraph
 from graph.cache.entry import Entry
 from graph.cache.tiered import Cache
 from graph.call import Result, Returned, calls, collect, failure, needed, reports

@@ -43,6 +43,7 @@ class Text:
 
     A text may mention files of the known folder `mentions`: group 1 of each match of `pattern` is a name, to which one of
     `suffixes` may have to be added. What those files hold enters the key of the node, as that of a `FileChoice` does.
+    With `quotes` it may quote what other nodes were given, `%sampler.seed%` (`quotes.py`).
     """
 
     multiline: bool = False
@@ -50,6 +51,7 @@ class Text:
     mentions: str | None = None
     pattern: str | None = None
     suffixes: tuple[str, ...] = ()
+    quotes: bool = False
 
     def schema(self) -> JsonObject:
         return {"type": "string"}
@@ -179,11 +181,15 @@ class NodeSpec:
     outputs_by_name: Mapping[str, Output] = field(init=False, repr=False, compare=False)
     file_inputs: frozenset[str] = field(init=False, repr=False, compare=False)
     """Inputs that name a file, or may mention one, whose content counts."""
+    quoting_inputs: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """Texts that may quote what other nodes were given."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs_by_name", {one.name: one for one in self.inputs})
         object.__setattr__(self, "outputs_by_name", {one.name: one for one in self.outputs})
         object.__setattr__(self, "file_inputs", frozenset(one.name for one in self.inputs if _names_file(one.widget)))
+        quoting = tuple(one.name for one in self.inputs if isinstance(one.widget, Text) and one.widget.quotes)
+        object.__setattr__(self, "quoting_inputs", quoting)
 
     def input(self, name: str) -> Input | None:
         """The input of that name, or of the name it once had."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from graph.bind import BoundNode
+from graph.bound import BoundNode
 from graph.cache.entry import Entry, Hit
 from graph.call import Returned
 from graph.document import InputValue

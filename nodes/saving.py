@@ -16,11 +16,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
+from graph.declare import Quotes
 from graph.errors import GraphError
 from graph.result import SavedFile
 from nodes.folders import Folders
+
+Prefix = Annotated[str, Quotes()]
+"""The beginning of a file's name. May have folders, `%width%` and the like (`fill_prefix`), and quote other nodes."""
 
 _HINTS: Final[Mapping[int, str]] = {
     errno.ENOSPC: "The disk is full. Free some space, or choose another output folder.",

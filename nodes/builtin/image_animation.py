@@ -10,7 +10,7 @@ from graph.declare import Range, node
 from graph.result import Report
 from nodes.animations import encode_animated_png, encode_animated_webp
 from nodes.folders import Folders
-from nodes.saving import Numbered, fill_prefix
+from nodes.saving import Numbered, Prefix, fill_prefix
 from nodes.sockets import Image
 
 FramesPerSecond = Annotated[float, Range(0.01, 1000.0, 0.01)]
@@ -22,7 +22,7 @@ _METHODS = {"default": 4, "fastest": 0, "slowest": 6}
 def save_animated_webp(
     *,
     images: Image,
-    filename_prefix: str = "ComfyUI",
+    filename_prefix: Prefix = "ComfyUI",
     fps: FramesPerSecond = 6.0,
     lossless: bool = True,
     quality: Annotated[int, Range(0, 100)] = 80,
@@ -40,7 +40,7 @@ def save_animated_webp(
 def save_animated_png(
     *,
     images: Image,
-    filename_prefix: str = "ComfyUI",
+    filename_prefix: Prefix = "ComfyUI",
     fps: FramesPerSecond = 6.0,
     compress_level: Annotated[int, Range(0, 9)] = 4,
     context: Context,

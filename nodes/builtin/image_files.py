@@ -13,7 +13,7 @@ from graph.result import Report
 from nodes.diffusion.mask import CHANNELS, to_image
 from nodes.folders import FolderError, Folders
 from nodes.pictures import NO_ALPHA_MASK, Picture, encode_png, read_picture
-from nodes.saving import Numbered, fill_prefix
+from nodes.saving import Numbered, Prefix, fill_prefix
 from nodes.sockets import Image, Mask
 
 PictureName = Annotated[str, FileIn("input", upload=True)]
@@ -40,11 +40,12 @@ def load_image_mask(*, image: PictureName, channel: Literal["alpha", "red", "gre
 
 
 @node("SaveImage", display_name="Save Image", category="image", effect=True, lane="io")
-def save_image(*, images: Image, filename_prefix: str = "ComfyUI", context: Context) -> Report:
+def save_image(*, images: Image, filename_prefix: Prefix = "ComfyUI", context: Context) -> Report:
     """Save pictures as PNG into the output folder, with the workflow inside.
 
     The name is the prefix and a number. The prefix may have folders, and %year% %month% %day% %hour% %minute% %second%,
-    %date:yyyy-MM-dd%, %width%, %height% and %batch_num%.
+    %date:yyyy-MM-dd%, %width%, %height% and %batch_num%; %sampler.seed% is what the input `seed` of the node `sampler` was
+    given (a node may also be meant by its title or type).
     """
     return _save(images, "output", filename_prefix, context)
 

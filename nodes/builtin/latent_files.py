@@ -14,7 +14,7 @@ from graph.result import Report
 from nodes.builtin.ranges import CELL
 from nodes.errors import UnsuitableInput
 from nodes.folders import FolderError, Folders
-from nodes.saving import Numbered, fill_prefix
+from nodes.saving import Numbered, Prefix, fill_prefix
 from nodes.sockets import Latent
 from nodes.weights.files import read_header, read_tensors
 
@@ -24,7 +24,7 @@ _SCALE_BEFORE_VERSIONS = 0.18215
 
 
 @node("SaveLatent", category="_for_testing", effect=True, lane="io")
-def save_latent(*, samples: Latent, filename_prefix: str = "latents/ComfyUI", context: Context) -> Report:
+def save_latent(*, samples: Latent, filename_prefix: Prefix = "latents/ComfyUI", context: Context) -> Report:
     """Save a latent into the output folder, with the workflow inside."""
     height, width = (CELL * side for side in samples.samples.shape[2:])
     stem = fill_prefix(filename_prefix, width=width, height=height, now=datetime.now())

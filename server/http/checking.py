@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from graph.bind import BoundGraph, bind
+from graph.bind import bind
+from graph.bound import BoundGraph
 from graph.cache.entry import Empty
 from graph.comfyui.imported import Imported
 from graph.comfyui.read import import_workflow

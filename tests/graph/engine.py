@@ -9,7 +9,8 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from graph.bind import BoundGraph, bind
+from graph.bind import bind
+from graph.bound import BoundGraph
 from graph.cache.budget import Budget
 from graph.cache.memory import MemoryStore
 from graph.cache.tiered import Cache

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.bind import FOREIGN, BoundGraph, bind
+from graph.bind import FOREIGN, bind
+from graph.bound import BoundGraph
 from graph.document import Document, InputValue, Link, Node, Subgraph
 from graph.errors import Problem, errors_only, nearest, nearest_file
 from graph.flatten import flatten

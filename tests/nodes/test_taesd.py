@@ -10,7 +10,7 @@ import torch
 from PIL import Image as Pillow
 from safetensors.torch import save_file
 
-from graph.bind import BoundNode
+from graph.bound import BoundNode
 from graph.context import Context
 from graph.declare import implementation
 from graph.errors import GraphError

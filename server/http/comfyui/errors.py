@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from graph.bind import BoundGraph, BoundNode
+from graph.bound import BoundGraph, BoundNode
 from graph.comfyui.object_info import object_info
 from graph.errors import Problem, errors_only
 from graph.json import Json, JsonObject

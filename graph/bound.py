@@ -1,0 +1,35 @@
+"""What binding gives: nodes with their specs, complete literals and sound links."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from graph.document import Link
+from graph.errors import Problem
+from graph.flatten import Lost
+from graph.json import Json
+from graph.record import record
+from graph.spec import NodeSpec
+
+
+@record
+class BoundNode:
+    """A node ready to be keyed: `literals` are complete and normalised, `links` lead to existing nodes."""
+
+    spec: NodeSpec
+    literals: Mapping[str, Json]
+    links: Mapping[str, Link]
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BoundGraph:
+    """All sound nodes. `unavailable` says why a sound node cannot run (it needs a muted node); `faulty` are the nodes with
+    errors; `problems` are everyone's, in document order."""
+
+    nodes: Mapping[str, BoundNode]
+    problems: tuple[Problem, ...] = ()
+    unavailable: Mapping[str, Lost] = field(default_factory=dict)
+    faulty: frozenset[str] = frozenset()
+    gone: Mapping[str, str] = field(default_factory=dict)

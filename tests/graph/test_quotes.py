@@ -1,0 +1,85 @@
+"""Texts that quote what other nodes were given."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import pytest
+
+from graph.bind import bind
+from graph.declare import Quotes, implementation, node
+from graph.document import Document, Link, Node
+from graph.flatten import flatten
+from graph.keys import Environment, recipe
+from tests.graph.engine import document, made
+from tests.toy_nodes import toys
+
+
+@node("Note", category="toy", effect=True)
+def note(*, text: Annotated[str, Quotes()] = "") -> None:
+    """A text that may quote."""
+
+
+QUOTING = {one.spec.type: one for one in [implementation(note)] if one}
+CATALOGUE = {name: one.spec for name, one in (toys() | QUOTING).items()}
+
+
+def quoting(text: str) -> Document:
+    whole = document(
+        note=made("Note", text=text),
+        knobs=made("Knobs", strength=0.5, seed=7),
+        word=made("Word", value="a/b:c"),
+        linked=made("Knobs", strength=Link("number", "out")),
+        number=made("Scale", value=1.0),
+    )
+    titled = replace(whole.nodes["knobs"], title="My Sampler")
+    return Document({**whole.nodes, "knobs": titled})
+
+
+@pytest.mark.parametrize(
+    ("text", "filled"),
+    [
+        ("plain", "plain"),
+        ("%knobs.seed%", "7"),
+        ("a_%knobs.seed%_%knobs.strength%", "a_7_0.5"),
+        ("%My Sampler.seed%", "7"),
+        ("%Knobs.seed%", "7"),
+        ("%word.value%", "a_b_c"),
+        ("%year%x.y%month%", "%year%x.y%month%"),
+        ("%date:yyyy.MM.dd%", "%date:yyyy.MM.dd%"),
+        ("100% of 5.0 %", "100% of 5.0 %"),
+        ("%.%", "%.%"),
+    ],
+)
+def test_a_quote_becomes_the_value(text: str, filled: str) -> None:
+    bound = bind(flatten(quoting(text), CATALOGUE), CATALOGUE)
+    assert bound.nodes["note"].literals["text"] == filled
+
+
+@pytest.mark.parametrize(
+    ("text", "says", "hint"),
+    [
+        ("%knob.seed%", "there is no node 'knob'", "knobs"),
+        ("%knobs.sed%", "has no input 'sed'", "seed"),
+        ("%linked.strength%", "is linked", None),
+    ],
+)
+def test_a_quote_of_nothing_stays_and_is_told(text: str, says: str, hint: str | None) -> None:
+    bound = bind(flatten(quoting(text), CATALOGUE), CATALOGUE)
+    (problem,) = [one for one in bound.problems if one.node == "note"]
+    assert (problem.code, problem.severity, problem.input) == ("unknown_quote", "warning", "text")
+    assert says in problem.message
+    assert hint is None or hint in str(problem.hint)
+    assert bound.nodes["note"].literals["text"] == text
+    assert "note" not in bound.faulty
+
+
+def test_what_is_quoted_is_part_of_the_key() -> None:
+    def key(seed: int) -> str:
+        whole = quoting("%knobs.seed%")
+        knobs = Node("Knobs", {"seed": seed})
+        bound = bind(flatten(Document({**whole.nodes, "knobs": knobs}), CATALOGUE), CATALOGUE)
+        return recipe(bound.nodes["note"], {}, {}, Environment()).key
+
+    assert key(7) == key(7) != key(8)
