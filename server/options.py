@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from graph.errors import InputError, Problem, nearest
-from server.workspace import Computing, Places
+from server.workspace import DISK_CAP, GIB, Computing, Places
 
 
 class Parser(argparse.ArgumentParser):
@@ -35,6 +35,12 @@ def add_places(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--input", type=Path, metavar="DIR", help="folder with input pictures (default: ./input)")
     group.add_argument(
         "--cache", type=Path, metavar="DIR", help="folder of cached results (default: ~/.cache/latentgraph)"
+    )
+    group.add_argument(
+        "--cache-size",
+        type=_gibibytes,
+        metavar="GIB",
+        help=f"what cached results may take on the disk, the cheapest to compute going first (default: {DISK_CAP // GIB})",
     )
 
 
@@ -72,11 +78,13 @@ def add_document(parser: argparse.ArgumentParser) -> None:
 
 def places(options: argparse.Namespace) -> Places:
     """The places of parsed options; environment variables LATENTGRAPH_{MODELS,INPUT,OUTPUT,CACHE} stand in for flags."""
+    cache_bytes = DISK_CAP if options.cache_size is None else options.cache_size
     return Places(
         models=options.models or _from_environment("MODELS"),
         inputs=options.input or _from_environment("INPUT"),
         output=options.output or _from_environment("OUTPUT"),
         cache=options.cache or _from_environment("CACHE"),
+        cache_bytes=cache_bytes,
     )
 
 
@@ -88,6 +96,17 @@ def _device(text: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
         raise argparse.ArgumentTypeError(f"there is no device {text!r}: auto, cpu, cuda or cuda:N")
     return text
+
+
+def _gibibytes(text: str) -> int:
+    """Bytes, from a number of GiB that need not be whole."""
+    try:
+        size = float(text)
+    except ValueError:
+        size = -1.0
+    if not 0 <= size < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of GiB, such as 20 or 0.5")
+    return int(size * GIB)
 
 
 def _from_environment(name: str) -> Path | None:

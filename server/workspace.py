@@ -31,17 +31,20 @@ from nodes.folders import Folders, standard_folders
 from nodes.memory.host import host_bytes
 
 INDEX: Final = "index.sqlite"
-DISK_CAP: Final = 20 * 2**30
+GIB: Final = 2**30
+DISK_CAP: Final = 20 * GIB
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Directories a user may choose; None means the usual place under the working directory (cache: the user's own)."""
+    """Directories a user may choose; None means the usual place under the working directory (cache: the user's own).
+    `cache_bytes` is what the cache may take on the disk."""
 
     models: Path | None = None
     inputs: Path | None = None
     output: Path | None = None
     cache: Path | None = None
+    cache_bytes: int = DISK_CAP
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Workspace:
     full disk keeps nobody from making a picture."""
 
     def __init__(self, places: Places) -> None:
-        self.cache_folder = cache_folder(places)
+        self.cache_folder, self.cache_bytes = cache_folder(places), places.cache_bytes
         self.problems: tuple[Problem, ...] = ()
         self._spare: TemporaryDirectory[str] | None = None
         self.index = self._open_index()
@@ -81,7 +84,7 @@ class Workspace:
     def cache(self, values: Values) -> Cache:
         """The tiers. To plan, `values` may know nothing: nothing is loaded then."""
         self._close_disk()
-        self._disk = DiskStore(self.cache_folder, self.index, values, cap=DISK_CAP)
+        self._disk = DiskStore(self.cache_folder, self.index, values, cap=self.cache_bytes)
         return Cache([MemoryStore(self.budget), self._disk])
 
     def services(self, computing: Computing) -> Mapping[type, object]:

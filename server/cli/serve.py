@@ -17,7 +17,7 @@ from nodes.catalogue import load_catalogue
 from server.http.security import LOOPBACK
 from server.http.serving import Setup, serving
 from server.options import Parser, add_places, places
-from server.workspace import Places, Workspace
+from server.workspace import GIB, Places, Workspace
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -63,7 +63,7 @@ def worker_command(device: str, precision: str, where: Places) -> list[str]:
     }
     for flag, path in chosen.items():
         command += [flag, str(path.absolute())] if path else []
-    return command
+    return [*command, "--cache-size", str(where.cache_bytes / GIB)]
 
 
 async def _serve(host: str, port: int, setup: Setup) -> None:

@@ -112,6 +112,8 @@ def test_every_problem_is_reported_not_only_the_first(latentgraph: CommandLine) 
         (["run", str(WORKFLOWS / "text_to_image.json"), "--steps", "many"], "expects a whole number"),
         (["run", str(WORKFLOWS / "text_to_image.json"), "--precision", "fp7"], "invalid choice"),
         (["plan", str(WORKFLOWS / "text_to_image.json"), "--device", "tpu"], "there is no device"),
+        (["plan", str(WORKFLOWS / "text_to_image.json"), "--cache-size", "much"], "no number of GiB"),
+        (["plan", str(WORKFLOWS / "text_to_image.json"), "--cache-size", "-1"], "no number of GiB"),
         (["run", str(WORKFLOWS / "text_to_image.json"), "--no-such-parameter", "1"], "unrecognized arguments"),
         (["run", str(WORKFLOWS / "text_to_image.json"), "--promt", "a fox"], "Did you mean '--prompt'?"),
         (["run", str(WORKFLOWS / "text_to_image.json"), "--see", "5"], "Did you mean '--seed'?"),

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from server.workspace import Places, Workspace, folders_of
+from graph.cache.disk import DiskStore
+from graph.values import Values
+from server.options import Parser, add_places, places
+from server.workspace import DISK_CAP, GIB, Places, Workspace, folders_of
 
 
 def test_digests_of_files_are_remembered(tmp_path: Path) -> None:
@@ -32,6 +35,19 @@ def test_a_full_disk_does_not_spoil_a_run_that_is_done(tmp_path: Path, monkeypat
         monkeypatch.setattr(workspace.index, "change", full)
     with Workspace(Places(cache=tmp_path / "cache")) as workspace:
         assert workspace.folders.digests.known == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "size"), [([], DISK_CAP), (["--cache-size", "0.5"], GIB // 2), (["--cache-size", "0"], 0)]
+)
+def test_the_cache_on_disk_takes_what_it_was_given(words: list[str], size: int, tmp_path: Path) -> None:
+    parser = Parser(prog="test", description=None)
+    add_places(parser)
+    chosen = places(parser.parse_args([*words, "--cache", str(tmp_path)]))
+    with Workspace(chosen) as workspace:
+        disk = workspace.cache(Values()).tiers[-1]
+        assert isinstance(disk, DiskStore)
+        assert disk.cap == size
 
 
 def test_who_only_looks_finds_the_files_that_a_run_finds(tmp_path: Path) -> None:
