@@ -64,6 +64,7 @@ BUILTIN: Final = (
     "nodes.builtin.primitive",
     "nodes.builtin.strings",
     "nodes.builtin.preview_any",
+    "nodes.builtin.forward_diffusion",
 )
 """The modules of the builtin nodes, in the order in which an editor lists them."""
 

@@ -33,6 +33,12 @@ def image_stitch(
     return Image(arrange.stitch(image1.pixels, image2.pixels, direction, spacing, match_size=match_image_size))
 
 
+@node("ImageGrid", display_name="Image Grid", category="image/transform", returns="IMAGE")
+def image_grid(*, images: Image, columns: Annotated[int, Range(1, 64)] = 4) -> Image:
+    """All pictures of a batch in one, in rows of so many."""
+    return Image(arrange.grid(images.pixels, columns))
+
+
 @node("ResizeAndPadImage", category="image/transform", returns="IMAGE")
 def resize_and_pad_image(
     *,

@@ -46,6 +46,17 @@ def stitch(image1: Tensor, image2: Tensor, direction: str, spacing: Spacing, *, 
     return torch.cat(parts, dim=2 if across else 1)
 
 
+def grid(images: Tensor, columns: int) -> Tensor:
+    """A batch [B, H, W, C] in rows of at most `columns`, as one picture; white where none is left."""
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    height, width, channels = images.shape[1:]
+    cells = images.new_ones(rows * columns, height, width, channels)
+    cells[: len(images)] = images
+    by_place = cells.reshape(rows, columns, height, width, channels)  # (B, H, W, C) -> (rows, columns, H, W, C)
+    return by_place.transpose(1, 2).reshape(1, rows * height, columns * width, channels)  # rows H, columns W
+
+
 def fit_in_frame(image: Tensor, width: int, height: int, method: str, value: float) -> Tensor:
     """The whole picture scaled into a frame of this size, in the middle, the rest filled with `value`."""
     batch, old_height, old_width, channels = image.shape

@@ -27,7 +27,8 @@ from nodes.catalogue import (
 REFERENCE = Path(__file__).parents[3] / "shared/reference/comfyui_nodes.json"
 SPECS = read_catalogue()
 OURS = {
-    "BeginSampling", "EndSampling", "EulerStep", "ManualSigmas", "Reroute", "SigmaAt", "UNetStep",
+    "BeginSampling", "EndSampling", "EulerStep", "ForwardDiffusion", "ImageGrid", "ManualSigmas", "Reroute", "SigmaAt",
+    "UNetStep",
 }  # fmt: skip
 STILL_GROWING = ("sampler_name", "scheduler")
 """Widgets whose choices are those that exist here: some of the reference's, in its order."""
