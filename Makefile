@@ -4,13 +4,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CLIENTS := tests/clients
 SOURCES := graph nodes server tests bench
 
-.PHONY: help setup demo test test-golden test-web bench-web web check format bench serve clean generated
+.PHONY: help setup demo test clients test-golden test-web bench-web web check format bench serve clean generated
 
 help:
 	@echo "make demo    a prompt becomes a picture, then one word changes"
 	@echo "make test    all checks and tests"
+	@echo "make clients published clients of ComfyUI, for the tests"
 	@echo "make test-golden   whole workflows against reference results, on full-size models"
 	@echo "make web     build the editor into server/static"
 	@echo "make test-web      the editor's own tests, in a real browser too"
@@ -38,8 +40,21 @@ check: setup
 	$(BIN)/mypy
 
 test: check
+	-@$(MAKE) --no-print-directory clients || echo "clients of others cannot be installed: their tests are skipped"
 	$(BIN)/pytest -n 2 -m "not (golden and slow)"
 	@$(MAKE) --no-print-directory test-web
+
+# Published clients of ComfyUI, each in an environment of its own.
+clients: $(CLIENTS)/.venv/.installed $(CLIENTS)/node_modules/.installed
+
+$(CLIENTS)/.venv/.installed: $(CLIENTS)/requirements.txt
+	$(PYTHON) -m venv $(CLIENTS)/.venv
+	$(CLIENTS)/.venv/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(CLIENTS)/node_modules/.installed: $(CLIENTS)/package-lock.json
+	cd $(CLIENTS) && npm ci --silent
+	@touch $@
 
 test-golden: setup
 	$(BIN)/pytest -m "golden and slow" -rs
@@ -86,4 +101,4 @@ format: setup
 	$(BIN)/ruff format $(SOURCES)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(CLIENTS)/.venv $(CLIENTS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

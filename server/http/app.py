@@ -9,7 +9,7 @@ from aiohttp import web
 
 from graph.json import JsonObject
 from server.http import health, jobs, nodes, stream, workflows
-from server.http.comfyui import facts, files, prompt, queue, socket, userdata
+from server.http.comfyui import facts, files, internal, job_list, models, prompt, queue, socket, userdata
 from server.http.editor import Editor
 from server.http.problems import problems
 from server.http.routes import Route, added, answers, document, json_body
@@ -80,18 +80,25 @@ COMFYUI: Final = (
     Route("POST", "/free", queue.free),
     Route("GET", "/object_info", facts.nodes),
     Route("GET", "/object_info/{type}", facts.node),
-    Route("GET", "/models", facts.model_folders),
-    Route("GET", "/models/{folder}", facts.models),
-    Route("GET", "/embeddings", facts.embeddings),
+    Route("GET", "/models", models.model_folders),
+    Route("GET", "/models/{folder}", models.models),
+    Route("GET", "/embeddings", models.embeddings),
+    Route("GET", "/experiment/models", models.folders_with_paths),
+    Route("GET", "/experiment/models/{folder}", models.files_with_facts),
+    Route("GET", "/experiment/models/preview/{folder}/{path_index}/{filename:.+}", models.preview),
+    Route("GET", "/view_metadata/{folder}", models.metadata),
     Route("GET", "/features", facts.features),
     Route("GET", "/extensions", facts.extensions),
     Route("GET", "/system_stats", facts.system_stats),
     Route("GET", "/workflow_templates", facts.nothing),
     Route("GET", "/i18n", facts.nothing),
+    Route("GET", "/global_subgraphs", facts.nothing),
+    Route("GET", "/node_replacements", facts.nothing),
     Route("GET", "/view", files.view),
     Route("POST", "/upload/image", files.upload_image),
     Route("POST", "/upload/mask", files.upload_mask),
     Route("GET", "/userdata", userdata.list_files),
+    Route("GET", "/v2/userdata", userdata.list_entries),
     Route("GET", "/userdata/{file}", userdata.get_file),
     Route("POST", "/userdata/{file}", userdata.post_file),
     Route("DELETE", "/userdata/{file}", userdata.delete_file),
@@ -101,8 +108,22 @@ COMFYUI: Final = (
     Route("GET", "/settings/{id}", userdata.get_setting),
     Route("POST", "/settings/{id}", userdata.post_setting),
     Route("GET", "/users", userdata.users),
+    Route("POST", "/users", userdata.add_user),
 )
 """ComfyUI's routes, each answered at its own path and below `/api`."""
+
+COMFYUI_ONCE: Final = (
+    Route("GET", "/internal/logs", internal.logs),
+    Route("GET", "/internal/logs/raw", internal.raw_logs),
+    Route("PATCH", "/internal/logs/subscribe", internal.subscribe),
+    Route("GET", "/internal/folder_paths", internal.folder_paths),
+    Route("GET", "/internal/files/{kind}", internal.files),
+    Route("GET", "/api/jobs", job_list.list_jobs),
+    Route("GET", "/api/jobs/{id}", job_list.get_job),
+    Route("POST", "/api/jobs/cancel", job_list.cancel_jobs),
+    Route("POST", "/api/jobs/{id}/cancel", job_list.cancel_job),
+)
+"""Those that it answers at one path."""
 
 
 def create_app(service: Service, doorkeeper: Doorkeeper) -> web.Application:
@@ -111,6 +132,7 @@ def create_app(service: Service, doorkeeper: Doorkeeper) -> web.Application:
     app[SERVICE] = service
     added(app, OURS)
     added(app, Editor().routes())
+    added(app, COMFYUI_ONCE)
     for prefix in ("", "/api"):
         added(app, (Route(one.method, prefix + one.path, one.handler) for one in COMFYUI))
     return app

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 from urllib.parse import quote
 
 from aiohttp import web
@@ -44,7 +44,7 @@ def served(path: Path, name: str) -> web.FileResponse:
     return response
 
 
-def picture(content: bytes, kind: str, name: str) -> web.Response:
+def picture(content: BinaryIO, kind: str, name: str) -> web.Response:
     """A picture made for this answer."""
     return web.Response(body=content, content_type=kind, headers=_headers("inline", os.path.basename(name)))
 

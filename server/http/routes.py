@@ -43,9 +43,12 @@ class Route:
 
 
 def added(app: web.Application, routes: Iterable[Route]) -> None:
-    """Answer these routes."""
+    """Answer these routes, and HEAD where GET is answered."""
     for route in routes:
-        app.router.add_route(route.method, route.path, route.handler)
+        resource = app.router.add_resource(route.path)
+        resource.add_route(route.method, route.handler)
+        if route.method == "GET":
+            resource.add_route("HEAD", route.handler)
 
 
 def document(routes: Iterable[Route], more: Mapping[str, JsonObject]) -> JsonObject:

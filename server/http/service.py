@@ -13,6 +13,7 @@ from aiohttp import web
 from graph.cache.entry import View
 from graph.spec import NodeSpec
 from nodes.folders import Folders
+from server.http.logbook import LogBook
 from server.http.user_files import UserFiles
 from server.jobs.desk import Desk
 from server.worker.crew import Crew
@@ -26,8 +27,9 @@ MAX_UPLOAD: Final = 100 * 2**20
 @dataclass(frozen=True, slots=True)
 class Service:
     """`view` answers what the cache has; `workflows` are the folders of saved workflows, the user's own first; `decoding`
-    bounds how many pictures are decoded at once, each in a process of its own; with `previews` every client of ComfyUI's
-    socket gets pictures of running prompts, not only one that announces that it can tell them from results.
+    bounds how many pictures are decoded at once, each in a process of its own; `log` has the latest lines; with `previews`
+    every client of ComfyUI's socket gets pictures of running prompts, not only one that announces that it can tell them
+    from results.
     """
 
     catalogue: Mapping[str, NodeSpec]
@@ -39,6 +41,7 @@ class Service:
     user: UserFiles
     workflows: tuple[Path, ...]
     decoding: asyncio.Semaphore
+    log: LogBook
     previews: bool = False
 
     @property

@@ -15,6 +15,7 @@ from aiohttp import web
 from graph.spec import NodeSpec
 from graph.values import Values
 from server.http.app import create_app
+from server.http.logbook import LogBook, logged
 from server.http.security import Doorkeeper
 from server.http.service import Service
 from server.http.user_files import UserFiles
@@ -45,7 +46,8 @@ class Setup:
 async def serving(setup: Setup, listening: socket.socket) -> AsyncIterator[Service]:
     """While this is open the socket is answered and jobs run. Raises StoreError if the jobs cannot be kept."""
     hub = Hub(asyncio.get_running_loop())
-    with Desk(setup.user, hub.publish_from_thread, setup.limits) as desk:
+    log = LogBook(asyncio.get_running_loop())
+    with logged(log), Desk(setup.user, hub.publish_from_thread, setup.limits) as desk:
         counts = await desk.do(desk.store.counts)
         hub.remaining = counts.get("queued", 0) + counts.get("running", 0)
         crew = Crew(setup.workers, desk, hub)
@@ -61,6 +63,7 @@ async def serving(setup: Setup, listening: socket.socket) -> AsyncIterator[Servi
             workflows=(mine.root / "workflows", PACKAGED),
             previews=setup.previews,
             decoding=asyncio.Semaphore(2),
+            log=log,
         )
         runner = web.AppRunner(
             create_app(service, Doorkeeper(listening.getsockname()[1])), access_log=None, shutdown_timeout=2.0

@@ -16,6 +16,7 @@ from nodes.memory.policy import DevicePolicy
 from nodes.memory.residency import Residency
 from server.options import add_computing, add_places, computing, places
 from server.process import calm_collector
+from server.worker.answers import Answers
 from server.worker.engine import Engine
 from server.worker.frames import Channel
 from server.worker.process import Worker
@@ -36,12 +37,20 @@ def about(engine: Engine) -> JsonObject:
     """The device, as ComfyUI's `/system_stats` lists devices."""
     policy = engine.services[DevicePolicy]
     device = torch.device(policy.device if isinstance(policy, DevicePolicy) else "cpu")
-    name, index, total, free = "cpu", None, 0, 0
-    if device.type == "cuda":
-        index = device.index or 0
-        free, total = torch.cuda.mem_get_info(index)
-        name = f"cuda:{index} {torch.cuda.get_device_name(index)}"
-    return {"name": name, "type": device.type, "index": index, "vram_total": total, "vram_free": free}
+    if device.type != "cuda":
+        return {"name": device.type, "type": device.type, "index": None, "vram_total": 0, "vram_free": 0}
+    index = device.index or 0
+    free, total = torch.cuda.mem_get_info(index)
+    reserved, used = torch.cuda.memory_reserved(index), torch.cuda.memory_allocated(index)
+    return {
+        "name": f"cuda:{index} {torch.cuda.get_device_name(index)}",
+        "type": device.type,
+        "index": index,
+        "vram_total": total,
+        "vram_free": free + reserved - used,
+        "torch_vram_total": reserved,
+        "torch_vram_free": reserved - used,
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,7 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         implementations = load_implementations()
         services = workspace.services(how)
         engine = DiffusionEngine(workspace, implementations, workspace.values(), services, workspace.environment(how))
-        Worker(channel, engine, about(engine)).serve()
+        answers = {**Answers(workspace.folders).by_question(), "device": lambda _: about(engine)}
+        Worker(channel, engine, about(engine), answers).serve()
     return 0
 
 

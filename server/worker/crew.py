@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 
+from graph.json import JsonObject
 from server.jobs.desk import Desk
 from server.jobs.job import State
 from server.worker.hub import Hub
-from server.worker.supervisor import Supervisor
+from server.worker.supervisor import Supervisor, UnansweredError
 
 CHECK = 1.0
 """Seconds between two looks for leases that have run out."""
@@ -43,6 +44,13 @@ class Crew:
     def running(self) -> list[str]:
         """The jobs at work."""
         return [one.claim.id for one in self.supervisors if one.claim is not None]
+
+    async def ask(self, question: str, data: JsonObject) -> JsonObject:
+        """What a worker says, an idle one if there is any. Raises UnansweredError."""
+        by_leisure = sorted(self.supervisors, key=lambda one: (not one.ready, one.claim is not None))
+        if not by_leisure:
+            raise UnansweredError("this service has no worker", code="no_worker")
+        return await by_leisure[0].ask(question, data)
 
     def free(self) -> None:
         """Let every worker forget what it holds in memory."""

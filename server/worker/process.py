@@ -1,8 +1,8 @@
 """A worker: takes jobs from the service one after another, runs them, tells what happens, and lives as long as it.
 
-Three threads: the main one runs jobs; one listens, so that a cancel is heard while a node computes; one sends a sign of
-life, so that a process that hangs is told from one that is busy. When the service is gone the worker ends at once: what
-it was doing is no longer its to finish.
+Four threads: the main one runs jobs; one listens, so that a cancel is heard while a node computes; one sends a sign of
+life, so that a process that hangs is told from one that is busy; one answers questions meanwhile. When the service is gone
+the worker ends at once: what it was doing is no longer its to finish.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import os
 import queue
 import threading
 import time
-from typing import Final, Protocol, cast
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol, TypeAlias, cast
 
 from graph.context import CancelToken
+from graph.errors import GraphError
 from graph.events import NodeFailed
 from graph.json import JsonObject
 from server.jobs.request import JobRequest, request_from_text
@@ -29,6 +31,9 @@ TICK: Final = 0.05
 PREVIEW: Final = 0.25
 """Least seconds between two previews."""
 
+Answer: TypeAlias = Callable[[JsonObject], JsonObject]
+"""What answers one kind of question. Raises GraphError, or OSError for a file that cannot be read."""
+
 _log = logging.getLogger("latentgraph.worker")
 
 
@@ -41,11 +46,19 @@ class Runs(Protocol):
 
 
 class Worker:
-    """The state of the process: what it is working on and who is looking. `about` tells the service of its device."""
+    """The state of the process: what it is working on and who is looking. `about` tells the service of its device;
+    `answers` are the questions it can be asked meanwhile, by name."""
 
-    def __init__(self, channel: Channel, engine: Runs, about: JsonObject | None = None) -> None:
-        self._channel, self._engine, self._about = channel, engine, about or {}
+    def __init__(
+        self,
+        channel: Channel,
+        engine: Runs,
+        about: JsonObject | None = None,
+        answers: Mapping[str, Answer] | None = None,
+    ) -> None:
+        self._channel, self._engine, self._about, self._answers = channel, engine, about or {}, answers or {}
         self._todo: queue.SimpleQueue[JsonObject] = queue.SimpleQueue()
+        self._questions: queue.SimpleQueue[JsonObject] = queue.SimpleQueue()
         self._cancels: dict[str, CancelToken] = {}
         self._watched = False
 
@@ -53,6 +66,7 @@ class Worker:
         """Run jobs until the process ends."""
         threading.Thread(target=self._listen, daemon=True).start()
         threading.Thread(target=self._beat, daemon=True).start()
+        threading.Thread(target=self._answer_all, daemon=True).start()
         self._channel.send({"type": "ready", "about": self._about})
         while True:
             message = self._todo.get()
@@ -75,6 +89,8 @@ class Worker:
                     case "job":
                         self._cancels[str(message["job"])] = CancelToken()
                         self._todo.put(message)
+                    case "ask":
+                        self._questions.put(message)
                     case _:
                         self._todo.put(message)
         os._exit(0)
@@ -84,6 +100,24 @@ class Worker:
             while True:
                 time.sleep(BEAT)
                 self._channel.send({"type": "beat"})
+
+    def _answer_all(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                message = self._questions.get()
+                self._channel.send({"type": "answer", "number": message["number"], **self._answer(message)})
+
+    def _answer(self, message: JsonObject) -> JsonObject:
+        name = str(message["question"])
+        try:
+            if name not in self._answers:
+                raise GraphError(f"this worker does not know {name}", code="unknown_question")
+            return {"data": self._answers[name](cast("JsonObject", message["data"]))}
+        except GraphError as error:
+            return {"refused": {"message": str(error), "code": error.code, "hint": error.hint}}
+        except Exception as error:  # noqa: BLE001 - the answering loop: whatever is asked, the next one is heard
+            _log.warning("the question %s could not be answered", name, exc_info=True)
+            return {"refused": {"message": f"{type(error).__name__}: {error}", "code": "unanswered", "hint": None}}
 
     def _work(self, message: JsonObject) -> None:
         job = str(message["job"])

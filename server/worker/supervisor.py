@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
+from graph.errors import GraphError
 from graph.json import JsonObject
 from server.jobs.desk import Desk
 from server.jobs.job import Claim, End, Happening
@@ -28,6 +29,12 @@ _SHORTEST, _LONGEST, _SETTLED = 0.05, 5.0, 10.0
 """Seconds: pauses between restarts, and the age at which a worker counts as having started well."""
 
 _log = logging.getLogger("latentgraph.worker")
+
+
+class UnansweredError(GraphError):
+    """A worker would not or could not answer. Code `no_worker` when there is none to ask."""
+
+    code = "unanswered"
 
 
 @dataclass(slots=True)
@@ -56,6 +63,8 @@ class Supervisor:
         self._watched = False
         self._claiming: asyncio.Future[Claim | None] | None = None
         self._cancelled_early: set[str] = set()
+        self._asked: dict[int, asyncio.Future[JsonObject]] = {}
+        self._questions = 0
 
     @property
     def pid(self) -> int | None:
@@ -78,6 +87,18 @@ class Supervisor:
     def free(self) -> None:
         """Let the worker forget what it holds in memory, when it is idle."""
         self._send({"type": "free"})
+
+    async def ask(self, question: str, data: JsonObject) -> JsonObject:
+        """What the worker says to a question; it answers while it works. Raises UnansweredError."""
+        if not self.ready:
+            raise UnansweredError("no worker is ready yet", code="no_worker", hint="Ask again in a moment.")
+        self._questions = number = self._questions + 1
+        self._asked[number] = asyncio.get_running_loop().create_future()
+        self._send({"type": "ask", "number": number, "question": question, "data": data})
+        try:
+            return await self._asked[number]
+        finally:
+            del self._asked[number]
 
     def kill(self) -> None:
         """End the process at once."""
@@ -107,6 +128,9 @@ class Supervisor:
                     await self._hear(*await read_frame(process.reader))
         finally:
             self.ready = False
+            for waiting in self._asked.values():
+                if not waiting.done():
+                    waiting.set_exception(UnansweredError("the worker has died", code="no_worker"))
             keeping.cancel()
             handing.cancel()
             await asyncio.gather(keeping, handing, return_exceptions=True)
@@ -130,6 +154,9 @@ class Supervisor:
                 self.about = cast("JsonObject", message["about"])
                 self.wake()
                 return
+            case "answer":
+                self._answered(message)
+                return
             case "beat":
                 if self.claim is not None:
                     await self._beat(self.claim)
@@ -146,6 +173,18 @@ class Supervisor:
                 self._watch(claim)
             case "ended":
                 await self._end(claim, cast("End", message["state"]), cast("JsonObject", message["result"]))
+
+    def _answered(self, message: JsonObject) -> None:
+        waiting = self._asked.get(cast("int", message["number"]))
+        if waiting is None or waiting.done():
+            return  # whoever asked has gone
+        refused = cast("dict[str, str]", message.get("refused"))
+        if refused:
+            waiting.set_exception(
+                UnansweredError(refused["message"], code=refused["code"], hint=refused["hint"] or None)
+            )
+        else:
+            waiting.set_result(cast("JsonObject", message["data"]))
 
     async def _end(self, claim: Claim, state: End, result: JsonObject) -> None:
         happenings, self._pending = self._pending, []

@@ -1,25 +1,28 @@
-"""What ComfyUI's clients ask of a server: its nodes, models, features and machine."""
+"""What ComfyUI's clients ask of a server: its nodes, features and machine."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from aiohttp import web
 
 from graph.comfyui.object_info import object_info
-from graph.json import Json, JsonObject
+from graph.json import JsonObject
 from graph.version import __version__
 from server.http.service import MAX_UPLOAD, service_of
+from server.worker.supervisor import Supervisor, UnansweredError
 
 FEATURES: Final[JsonObject] = {"supports_preview_metadata": True, "max_upload_size": MAX_UPLOAD}
 
-_NO_MODELS: Final = ("input", "output", "temp", "latents")
+_PATIENCE: Final = 1.0
+"""Seconds to wait for what a worker says of its device now; then what it said first is told."""
 
 
 async def nodes(request: web.Request) -> web.Response:
@@ -39,26 +42,6 @@ async def node(request: web.Request) -> web.Response:
     return web.json_response({name: object_info(spec, service.folders)} if spec else {})
 
 
-async def model_folders(request: web.Request) -> web.Response:
-    """The names of the model folders."""
-    return web.json_response([kind for kind in service_of(request).folders.roots if kind not in _NO_MODELS])
-
-
-async def models(request: web.Request) -> web.Response:
-    """The files of one model folder; 404 for an unknown one."""
-    folders = service_of(request).folders
-    kind = request.match_info["folder"]
-    if kind not in folders.roots or kind in _NO_MODELS:
-        raise web.HTTPNotFound
-    return web.json_response(list(await asyncio.to_thread(folders.names, kind)))
-
-
-async def embeddings(request: web.Request) -> web.Response:
-    """The names of embeddings, without their endings."""
-    names = await asyncio.to_thread(service_of(request).folders.names, "embeddings")
-    return web.json_response([os.path.splitext(name)[0] for name in names])
-
-
 async def features(_request: web.Request) -> web.Response:
     """What this server understands."""
     return web.json_response(FEATURES)
@@ -70,13 +53,13 @@ async def extensions(_request: web.Request) -> web.Response:
 
 
 async def nothing(_request: web.Request) -> web.Response:
-    """Templates and translations for their editor: none."""
+    """Templates, translations and replacements of nodes for their editor: none."""
     return web.json_response({})
 
 
 async def system_stats(request: web.Request) -> web.Response:
-    """The machine and its devices, as the workers found them. The command line is not told."""
-    devices = [one.about for one in service_of(request).crew.supervisors if one.about]
+    """The machine and its devices, as the workers find them now. The command line is not told."""
+    devices = await asyncio.gather(*(_device(one) for one in service_of(request).crew.supervisors if one.about))
     total, available = _memory()
     return web.json_response(
         {
@@ -85,15 +68,33 @@ async def system_stats(request: web.Request) -> web.Response:
                 "ram_total": total,
                 "ram_free": available,
                 "comfyui_version": f"latentgraph {__version__}",
+                "required_frontend_version": "",
+                "installed_templates_version": None,
+                "required_templates_version": None,
                 "python_version": sys.version,
                 "pytorch_version": _version("torch"),
                 "embedded_python": False,
                 "argv": [],
                 "platform": platform.system(),
             },
-            "devices": cast("Json", devices),
+            "devices": [_with_host_memory(one, total, available) for one in devices],
         }
     )
+
+
+async def _device(worker: Supervisor) -> JsonObject:
+    with contextlib.suppress(UnansweredError, TimeoutError):
+        async with asyncio.timeout(_PATIENCE):
+            return await worker.ask("device", {})
+    return worker.about
+
+
+def _with_host_memory(device: JsonObject, total: int, available: int) -> JsonObject:
+    """A device without memory of its own has that of the machine."""
+    if device.get("vram_total"):
+        return device
+    names = {"vram_total": total, "vram_free": available, "torch_vram_total": total, "torch_vram_free": available}
+    return {**device, **names}
 
 
 def _version(package: str) -> str:

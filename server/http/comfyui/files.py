@@ -6,12 +6,12 @@ import asyncio
 import hashlib
 import os
 import re
-import sys
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from aiohttp import BodyPartReader, web
 
@@ -19,6 +19,7 @@ from graph.errors import InputError
 from graph.json import loads
 from nodes.folders import FolderError, Folders, is_inside
 from server.http.files import found, picture, served
+from server.http.pictures import decoded
 from server.http.service import MAX_UPLOAD, Service, service_of
 
 _KINDS: Final = ("input", "output", "temp")
@@ -157,36 +158,35 @@ async def _lay_over(form: _Form, service: Service) -> None:
         raise web.HTTPBadRequest(text="original_ref is an object with filename, subfolder and type")
     parts = [str(reference.get("subfolder") or "").strip("/"), str(reference.get("filename") or "")]
     original = found(service.folders, str(reference.get("type") or "input"), "/".join(part for part in parts if part))
-    made = await _decoded(service, str(original), "--mask", str(form.file)) if original else None
+    made = await decoded(service, str(original), "--mask", str(form.file)) if original else None
     if made is None:
         raise web.HTTPBadRequest(text="original_ref names no picture that is here")
-    await asyncio.to_thread(form.file.write_bytes, made)
+    await asyncio.to_thread(_copied, made, form.file)
 
 
-async def _made(service: Service, path: Path, preview: str | None, channel: str) -> tuple[bytes, str] | None:
+def _copied(content: BinaryIO, path: Path) -> None:
+    with content, open(path, "wb") as draft:
+        shutil.copyfileobj(content, draft)
+        draft.flush()
+        os.fsync(draft.fileno())
+
+
+async def _made(service: Service, path: Path, preview: str | None, channel: str) -> tuple[BinaryIO, str] | None:
     """A picture made from the file; None to serve the file as it is."""
     if preview:
         kind, _, quality = preview.partition(";")
         kind = kind if kind in ("webp", "jpeg") else "webp"
         number = quality if quality.isascii() and quality.isdecimal() and 0 < int(quality[:4]) <= 100 else "90"
-        made = await _decoded(service, str(path), "--preview", kind, "--quality", number)
-        return (made, "image/webp" if made[8:12] == b"WEBP" else "image/jpeg") if made else None
+        made = await decoded(service, str(path), "--preview", kind, "--quality", number)
+        return (made, _kind_of(made)) if made else None
     if channel in ("rgb", "a"):
-        made = await _decoded(service, str(path), "--channel", channel)
+        made = await decoded(service, str(path), "--channel", channel)
         return (made, "image/png") if made else None
     return None
 
 
-async def _decoded(service: Service, *arguments: str) -> bytes | None:
-    async with service.decoding:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "server.worker.picture",
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        made, _ = await process.communicate()
-    return made if process.returncode == 0 else None
+def _kind_of(content: BinaryIO) -> str:
+    """WebP or JPEG, whichever it was made: transparency needs the first."""
+    start = content.read(12)
+    content.seek(0)
+    return "image/webp" if start[8:12] == b"WEBP" else "image/jpeg"

@@ -109,15 +109,17 @@ def _entry(job: Job, text: str) -> JsonObject:
     return {
         "prompt": _item(job, text),
         "outputs": cast("Json", told),
-        "status": {
-            "status_str": "success" if job.state == "done" else "error",
-            "completed": job.state == "done",
-            "messages": _messages(job, prompt),
-        },
+        "status": status_of(job, prompt),
         "meta": {
             node: {"node_id": node, "display_node": node, "parent_node": None, "real_node_id": node} for node in told
         },
     }
+
+
+def status_of(job: Job, prompt: JsonObject) -> JsonObject:
+    """How a prompt ended, with the messages that told of it."""
+    done = job.state == "done"
+    return {"status_str": "success" if done else "error", "completed": done, "messages": _messages(job, prompt)}
 
 
 def _messages(job: Job, prompt: JsonObject) -> Json:

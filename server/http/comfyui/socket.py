@@ -6,6 +6,7 @@ Scripts take any binary message for a result, as previews are off there by defau
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import uuid
 
@@ -15,6 +16,7 @@ from graph.errors import InputError
 from graph.json import JsonObject, loads
 from server.http.comfyui.facts import FEATURES
 from server.http.comfyui.messages import Message, Translator, status
+from server.http.logbook import MOST_LINES, Line
 from server.http.service import Service, service_of
 from server.jobs.job import ENDS, JobEvent
 from server.worker.hub import Dropped, Listener, Notice
@@ -30,11 +32,14 @@ async def websocket(request: web.Request) -> web.WebSocketResponse:
     await socket.prepare(request)
     with service.hub.listening(lambda _job, _client: True, lambda _job, client: client == sid) as listener:
         session = _Session(socket, service, sid)
-        await session.greet()
-        sending = asyncio.create_task(session.send_all(listener))
-        await session.listen()
-        sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
+        lines: asyncio.Queue[Line] = asyncio.Queue(MOST_LINES)
+        with service.log.heard_by(sid, lambda line: None if lines.full() else lines.put_nowait(line)):
+            await session.greet()
+            sending = [asyncio.create_task(session.send_all(listener)), asyncio.create_task(session.send_log(lines))]
+            await session.listen()
+            for task in sending:
+                task.cancel()
+            await asyncio.gather(*sending, return_exceptions=True)
     return socket
 
 
@@ -73,6 +78,13 @@ class _Session:
             await self._socket.close(code=WSCloseCode.TRY_AGAIN_LATER)
         except ConnectionResetError:
             return
+
+    async def send_log(self, lines: asyncio.Queue[Line]) -> None:
+        """What the client has subscribed to, if it has."""
+        with contextlib.suppress(ConnectionResetError):
+            while True:
+                line = await lines.get()
+                await self._send(("logs", {"entries": [dict(line)], "size": None}))
 
     async def _pass_on(self, notice: Notice) -> None:
         ours = notice.client == self._sid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from pathlib import Path
 from typing import Final, cast
 
@@ -15,6 +16,8 @@ from server.http.service import service_of
 from server.http.user_files import UserFiles
 
 SETTINGS: Final = "comfy.settings.json"
+USERS: Final = "comfy.users.json"
+_MOST_USERS: Final = 1000
 _TRUE: Final = ("true", "1")
 
 
@@ -32,6 +35,16 @@ async def list_files(request: web.Request) -> web.Response:
     if _flag(request, "split"):
         return web.json_response([[name, *name.split("/")] for name in names])
     return web.json_response(names)
+
+
+async def list_entries(request: web.Request) -> web.Response:
+    """What lies in a directory, directories first: name, path, type, size and time."""
+    user = service_of(request).user
+    directory = (request.query.get("path") or request.query.get("dir") or "").strip("/")
+    found = await asyncio.to_thread(_entries, user, directory)
+    if found is None:
+        raise web.HTTPNotFound
+    return web.json_response(found)
 
 
 async def get_file(request: web.Request) -> web.StreamResponse:
@@ -107,12 +120,49 @@ async def users(_request: web.Request) -> web.Response:
     return web.json_response({"storage": "server", "migrated": True})
 
 
+async def add_user(request: web.Request) -> web.Response:
+    """Give a name an id. Whoever uses the service is the same user all the same."""
+    body = await _body(request)
+    name = body.get("username") if isinstance(body, dict) else None
+    if not isinstance(name, str) or not name.strip():
+        return web.json_response({"error": "username not provided"}, status=400)
+    user = service_of(request).user
+    known = _object_in(user, USERS)
+    if name in known.values():
+        return web.json_response({"error": "Duplicate username."}, status=400)
+    if len(known) >= _MOST_USERS:
+        return web.json_response({"error": "There are too many users."}, status=400)
+    readable = "".join(one for one in name[:80] if one.isascii() and (one.isalnum() or one in "-_"))
+    identity = f"{readable}_{uuid.uuid4()}"
+    user.write(USERS, canonical({**known, identity: name[:200]}))
+    return web.json_response(identity)
+
+
 def _settings(user: UserFiles) -> JsonObject:
+    return _object_in(user, SETTINGS)
+
+
+def _object_in(user: UserFiles, name: str) -> JsonObject:
+    """The object in a file of JSON; an empty one if there is none."""
     try:
-        data = loads(user.read(SETTINGS) or b"{}", source=SETTINGS)
+        data = loads(user.read(name) or b"{}", source=name)
     except InputError:
         return {}
     return data if isinstance(data, dict) else {}
+
+
+def _entries(user: UserFiles, directory: str) -> list[Json] | None:
+    base = user.path(directory) if directory else user.root
+    if not base.is_dir():
+        return [] if base == user.root else None
+    found = [(not path.is_dir(), path.name) for path in base.iterdir() if not path.name.startswith(".")]
+    told: list[Json] = []
+    for is_file, name in sorted(found):
+        whole = f"{directory}/{name}" if directory else name
+        stat = (base / name).stat()
+        facts: JsonObject = {"name": name, "path": whole, "type": "file" if is_file else "directory"}
+        told.append(facts | ({"size": stat.st_size, "modified": int(stat.st_mtime * 1000)} if is_file else {}))
+    return told
 
 
 def _change(user: UserFiles, changes: JsonObject) -> None:
