@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ from aiohttp import web
 from graph.cache.entry import View
 from graph.spec import NodeSpec
 from nodes.folders import Folders
+from server.http.comfyui.answering import Answering
 from server.http.logbook import LogBook
 from server.http.user_files import UserFiles
 from server.jobs.desk import Desk
@@ -42,6 +43,7 @@ class Service:
     workflows: tuple[Path, ...]
     decoding: asyncio.Semaphore
     log: LogBook
+    answering: Answering = field(default_factory=Answering)
     previews: bool = False
 
     @property

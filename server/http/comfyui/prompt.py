@@ -54,7 +54,9 @@ async def post_prompt(request: web.Request) -> web.Response:
     try:
         body = await _body(request)
         prompt = await asyncio.to_thread(_prompt, body, service)
-        accepted = await service.desk.do(service.desk.store.accept, _submission(body, prompt.request))
+        submission = _submission(body, prompt.request)
+        with service.answering.held(submission.id, when="prompt_id" not in body):
+            accepted = await service.desk.do(service.desk.store.accept, submission)
     except PromptError as error:
         return web.json_response({"error": error.error, "node_errors": error.nodes}, status=400)
     except StoreError as error:

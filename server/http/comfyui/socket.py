@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import uuid
+from typing import Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
@@ -21,7 +22,10 @@ from server.http.service import Service, service_of
 from server.jobs.job import ENDS, JobEvent
 from server.worker.hub import Dropped, Listener, Notice
 
-_LARGEST = 65536
+_LARGEST: Final = 65536
+AGAIN: Final = 1.0
+SILENCE: Final = 4.0
+"""Seconds after the end of a prompt, and after which nobody is left without a word."""
 
 
 async def websocket(request: web.Request) -> web.WebSocketResponse:
@@ -35,7 +39,8 @@ async def websocket(request: web.Request) -> web.WebSocketResponse:
         lines: asyncio.Queue[Line] = asyncio.Queue(MOST_LINES)
         with service.log.heard_by(sid, lambda line: None if lines.full() else lines.put_nowait(line)):
             await session.greet()
-            sending = [asyncio.create_task(session.send_all(listener)), asyncio.create_task(session.send_log(lines))]
+            endless = (session.send_all(listener), session.send_log(lines), session.send_again())
+            sending = [asyncio.create_task(one) for one in endless]
             await session.listen()
             for task in sending:
                 task.cancel()
@@ -50,6 +55,7 @@ class _Session:
         self._socket, self._service, self._sid = socket, service, sid
         self._translators: dict[str, Translator] = {}
         self._metadata = False
+        self._again = asyncio.Event()
 
     async def greet(self) -> None:
         """The greeting; and where a prompt of this client is, if one runs."""
@@ -88,6 +94,8 @@ class _Session:
 
     async def _pass_on(self, notice: Notice) -> None:
         ours = notice.client == self._sid
+        if ours:
+            await self._service.answering.read(notice.job)
         translator = self._translators.setdefault(notice.job, Translator(notice.job, self._metadata)) if ours else None
         for message in translator.messages(notice) if translator else ():
             if isinstance(message, tuple) or self._metadata or self._service.previews:
@@ -97,6 +105,19 @@ class _Session:
         if isinstance(notice, JobEvent) and notice.type in ENDS and translator:
             await self._send(translator.closing())
             del self._translators[notice.job]
+            asyncio.get_running_loop().call_later(AGAIN, self._again.set)
+
+    async def send_again(self) -> None:
+        """Tell the length of the queue once more when nothing has been said for a while, and soon after the end of a prompt.
+        A client that began to listen too late looks again when it hears it, and one that takes silence for a lost
+        connection keeps it."""
+        with contextlib.suppress(ConnectionResetError):
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(SILENCE):
+                        await self._again.wait()
+                self._again.clear()
+                await self._send(status(self._service.hub.remaining))
 
     async def _features(self, text: str) -> None:
         try:

@@ -1,0 +1,43 @@
+"""Which prompts are still being answered: their messages wait for the answer.
+
+A client that lets the server choose the id of its prompt cannot tell whose messages it hears before it has read the answer,
+and a prompt that is all cached is over sooner than that. Clients that choose the id themselves wait for nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from typing import Final
+
+GRACE: Final = 0.05
+"""Seconds that a client has to read the answer."""
+
+
+class Answering:
+    """The prompts whose answers are under way."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, asyncio.Event] = {}
+
+    @contextlib.contextmanager
+    def held(self, prompt: str, *, when: bool) -> Iterator[None]:
+        """Hold the messages of this prompt until a moment after the end of this block, if at all."""
+        if not when:
+            yield
+            return
+        read = self._held[prompt] = asyncio.Event()
+        try:
+            yield
+        finally:
+            asyncio.get_running_loop().call_later(GRACE, self._let_go, prompt, read)
+
+    async def read(self, prompt: str) -> None:
+        """Return when the answer may be taken as read."""
+        if prompt in self._held:
+            await self._held[prompt].wait()
+
+    def _let_go(self, prompt: str, read: asyncio.Event) -> None:
+        read.set()
+        del self._held[prompt]
