@@ -31,6 +31,7 @@ FILE: Final = Path(__file__).with_name("catalogue.json")
 BUILTIN: Final = (
     "nodes.builtin.loaders",
     "nodes.builtin.part_loaders",
+    "nodes.builtin.diffusers_loader",
     "nodes.builtin.lora",
     "nodes.builtin.lora_extract",
     "nodes.builtin.model_merging",

@@ -22,7 +22,6 @@ OTHER_FAMILY: Final = "belongs to another family of models"
 REASONS: Final[Mapping[str, str]] = {
     "ControlNetInpaintingAliMamaApply": OTHER_FAMILY,
     "GITSScheduler": "its table of noise levels is not published under a permissive licence",
-    "LoadImageOutput": "LoadImage takes `name.png [output]`",
     "ModelSamplingAuraFlow": OTHER_FAMILY,
     "ModelSamplingFlux": OTHER_FAMILY,
     "ModelSamplingSD3": OTHER_FAMILY,

@@ -8,6 +8,7 @@ example workflows are the last root of `input`.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from typing import Final
 
 from graph.errors import GraphError
 from graph.files import Digests
+from nodes.weights.diffusers_folders import INDEX, pipeline_files
 from nodes.weights.embedded import embedded_checkpoints
 
 MODEL_SUFFIXES: Final = (".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".bin", ".pth", ".pkl")
@@ -70,6 +72,9 @@ _SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """What is offered in a folder, by the end of the name; an empty tuple offers every file."""
 
+_PIPELINES: Final = "diffusers"
+"""The folder whose entries are folders themselves, each with an index."""
+
 _ANNOTATION: Final = re.compile(r"(?P<name>.+) \[(?P<folder>input|output|temp)\]")
 _ANNOTATED: Final = ("input", "output", "temp", "latents")
 _SKIPPED_DIRECTORIES: Final = (".git",)
@@ -94,7 +99,8 @@ class Folders:
         return [folder for folder in self.roots if folder not in _ANNOTATED]
 
     def names(self, folder: str) -> Sequence[str]:
-        """What a folder offers: names from every root, sorted, each once. Empty for an unknown folder."""
+        """What a folder offers: names from every root, sorted, each once. Empty for an unknown folder. In `diffusers`, the
+        folders that have an index."""
         folder = LEGACY_NAMES.get(folder, folder)
         suffixes = _SUFFIXES.get(folder, ())
         found = {
@@ -103,6 +109,9 @@ class Folders:
             for name in _files_under(root)
             if not suffixes or name.lower().endswith(suffixes)
         }
+        if folder == _PIPELINES:
+            ends = f"/{INDEX}"
+            return sorted(name.removesuffix(ends) for name in found if name.endswith(ends))
         return sorted(found)
 
     def meant(self, folder: str, name: str) -> tuple[str, str]:
@@ -114,16 +123,23 @@ class Folders:
         return folder, name if folder in _ANNOTATED else name.replace("\\", "/")  # a workflow made on Windows
 
     def find(self, folder: str, name: str) -> Path | None:
-        """The file of that name (see `meant`). None if there is none or the name would leave the folder."""
+        """The file of that name (see `meant`), in `diffusers` the index of the folder. None if there is none or the name
+        would leave the folder."""
         folder, name = self.meant(folder, name)
         if not is_inside(name):
             return None
+        if folder == _PIPELINES:
+            name = f"{name}/{INDEX}"
         paths = (root / name for root in self.roots.get(folder, ()))
         return next((path for path in paths if os.path.isfile(path)), None)
 
     def digest(self, path: Path) -> str:
-        """A digest of the file's content. Raises OSError when it cannot be read."""
-        return self.digests.digest(path)
+        """A digest of the file's content; of an index, that of everything it stands for. Raises OSError when it cannot be
+        read."""
+        if path.name != INDEX:
+            return self.digests.digest(path)
+        contents = [(str(one.relative_to(path.parent)), self.digests.digest(one)) for one in pipeline_files(path)]
+        return hashlib.blake2b(repr(contents).encode(), digest_size=16).hexdigest()
 
     def with_content(self, digest: str) -> Path | None:
         """A file known to have this content and unchanged since, wherever it is."""

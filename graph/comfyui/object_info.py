@@ -110,6 +110,8 @@ def _input_info(one: Input, files: Files) -> Json:
             kind = [*files.names(one.widget.folder), *one.widget.extra_names]
             if one.widget.upload:
                 options["image_upload"] = True
+                if one.widget.folder != "input":
+                    options["image_folder"] = one.widget.folder
         case Number():
             options |= _number_options(one.widget)
         case Text():

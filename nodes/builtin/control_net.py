@@ -9,7 +9,7 @@ from typing import Annotated
 from torch import Tensor
 
 from graph.context import Context
-from graph.declare import Choices, FileIn, Range, node
+from graph.declare import Choices, FileIn, Range, Tooltip, node
 from nodes.builtin.ranges import Strength
 from nodes.diffusion.control import ControlHint
 from nodes.diffusion.control_net import ControlNetConfig
@@ -20,6 +20,10 @@ from nodes.weights.networks import NetworkRef, is_difference, open_control_net
 
 ControlNetName = Annotated[str, FileIn("controlnet")]
 Percent = Annotated[float, Range(0.0, 1.0, 0.001)]
+
+_UNUSED_VAE = Tooltip(
+    "For networks that read latents. Those of SD 1.x, 2.x and SDXL read pictures: it changes nothing."
+)
 
 UNION_TYPES = (
     "openpose",
@@ -94,12 +98,9 @@ def control_net_apply_advanced(
     strength: Strength = 1.0,
     start_percent: Percent = 0.0,
     end_percent: Percent = 1.0,
-    vae: Vae | None = None,
+    vae: Annotated[Vae | None, _UNUSED_VAE] = None,
 ) -> tuple[Conditioning, Conditioning]:
-    """Steer both prompts by a picture, in a part of the way from noise (0) to picture (1).
-
-    The VAE is for networks of other families that read latents.
-    """
+    """Steer both prompts by a picture, in a part of the way from noise (0) to picture (1)."""
     del vae
     if strength == 0:
         return positive, negative

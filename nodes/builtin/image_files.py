@@ -24,10 +24,20 @@ _PREVIEW_COMPRESSION = 1
 @node("LoadImage", display_name="Load Image", category="image", returns=("IMAGE", "MASK"), lane="io")
 def load_image(*, image: PictureName, context: Context) -> tuple[Image, Mask]:
     """A picture file; an animation gives a batch. The mask is what is transparent, empty without transparency."""
-    picture = _read(image, context)
-    if picture.alpha is None:
-        return Image(picture.rgb), Mask(torch.zeros(1, *NO_ALPHA_MASK))
-    return Image(picture.rgb), Mask(1.0 - picture.alpha)
+    return _as_values(_read(image, context))
+
+
+@node(
+    "LoadImageOutput",
+    display_name="Load Image (from Outputs)",
+    category="image",
+    returns=("IMAGE", "MASK"),
+    lane="io",
+    experimental=True,
+)
+def load_image_output(*, image: Annotated[str, FileIn("output", upload=True)], context: Context) -> tuple[Image, Mask]:
+    """A picture that was made here before, from the output folder."""
+    return _as_values(_read(image, context, folder="output"))
 
 
 @node("LoadImageMask", display_name="Load Image (as Mask)", category="mask", returns="MASK", lane="io")
@@ -62,11 +72,18 @@ def mask_preview(*, mask: Mask, context: Context) -> Report:
     return _save(Image(to_image(mask.values)), "temp", "mask", context, compression=_PREVIEW_COMPRESSION)
 
 
-def _read(name: str, context: Context) -> Picture:
-    path = context.service(Folders).find("input", name)
+def _read(name: str, context: Context, *, folder: str = "input") -> Picture:
+    path = context.service(Folders).find(folder, name)
     if path is None:
-        raise FolderError(f"there is no picture {name!r} in the input folder", code="file_not_found")
+        raise FolderError(f"there is no picture {name!r} in the {folder} folder", code="file_not_found")
     return read_picture(path)
+
+
+def _as_values(picture: Picture) -> tuple[Image, Mask]:
+    """The picture, and a mask of what is transparent in it."""
+    if picture.alpha is None:
+        return Image(picture.rgb), Mask(torch.zeros(1, *NO_ALPHA_MASK))
+    return Image(picture.rgb), Mask(1.0 - picture.alpha)
 
 
 def _save(images: Image, folder: str, prefix: str, context: Context, *, compression: int = 4) -> Report:

@@ -172,3 +172,10 @@ def clip_attention_multiply(
 
 def _scaled(model: Model, layers: Literal["attn1", "attn2"], factors: tuple[float, float, float, float]) -> Model:
     return replace(model, adapters=(*model.adapters, AttentionScale(layers, *factors)))
+
+
+@node("ModelComputeDtype", category="advanced/debug/model", returns="MODEL", lane="inline")
+def model_compute_dtype(*, model: Model, dtype: Literal["default", "fp32", "fp16", "bf16"]) -> Model:
+    """Compute the diffusion model in this precision, whatever the precision of the whole run is."""
+    chosen = None if dtype == "default" else dtype
+    return replace(model, weights=replace(model.weights, compute_dtype=chosen))

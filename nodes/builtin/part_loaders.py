@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Final, Literal
 
 from graph.context import Context
-from graph.declare import Choices, FileIn, Unlinked, node
+from graph.declare import Choices, FileIn, Tooltip, Unlinked, node
 from nodes.diffusion.config import SDXL
 from nodes.errors import UnsuitableInput
 from nodes.folders import FolderError, Folders
@@ -30,7 +30,11 @@ _ONE_ENCODER: Final = (
 _TWO_ENCODERS: Final = ("sdxl", "sd3", "flux", "hunyuan_video", "hidream", "hunyuan_image")
 
 EncoderFile = Annotated[str, FileIn("text_encoders")]
-Device = Annotated[Literal["default", "cpu"], Unlinked()]
+Device = Annotated[
+    Literal["default", "cpu"],
+    Unlinked(),
+    Tooltip("With cpu, prompts are encoded on the processor and leave the memory of the graphics card alone."),
+]
 VaeFile = Annotated[str, FileIn("vae", extra=TAESD_CHOICES)]
 
 
@@ -54,7 +58,12 @@ def vae_loader(*, vae_name: VaeFile, context: Context) -> Vae:
 def unet_loader(
     *,
     unet_name: Annotated[str, FileIn("diffusion_models")],
-    weight_dtype: Literal["default", "fp8_e4m3fn", "fp8_e4m3fn_fast", "fp8_e5m2"],
+    weight_dtype: Annotated[
+        Literal["default", "fp8_e4m3fn", "fp8_e4m3fn_fast", "fp8_e5m2"],
+        Tooltip(
+            "The precision that weights are rounded to. fp8_e4m3fn_fast is fp8_e4m3fn: products are never rounded."
+        ),
+    ],
     context: Context,
 ) -> Model:
     """A diffusion model from a file of its own. With an fp8 type its weights are rounded to that; it computes as always."""
@@ -71,9 +80,8 @@ def clip_loader(
     context: Context,
 ) -> Clip:
     """A text encoder from a file of its own: that of SD 1.x, SD 2.x or the refiner of SDXL, told by its shapes."""
-    del device  # one policy decides where networks compute
     _expect_type(type, "stable_diffusion")
-    return Clip((_ref(context.service(Folders), "text_encoders", clip_name, Part.TEXT),))
+    return _on(device, Clip((_ref(context.service(Folders), "text_encoders", clip_name, Part.TEXT),)))
 
 
 @node("DualCLIPLoader", category="advanced/loaders", returns="CLIP", lane="io")
@@ -86,20 +94,29 @@ def dual_clip_loader(
     context: Context,
 ) -> Clip:
     """The two text encoders of SDXL from files of their own, in either order."""
-    del device  # one policy decides where networks compute
     _expect_type(type, "sdxl")
     folders = context.service(Folders)
     refs = [_ref(folders, "text_encoders", name, Part.TEXT) for name in (clip_name1, clip_name2)]
+    return _on(device, Clip(sdxl_towers(refs, f"{clip_name1} and {clip_name2}")))
+
+
+def sdxl_towers(refs: Sequence[WeightsRef], what: str) -> tuple[WeightsRef, WeightsRef]:
+    """Two text encoders, given in either order, as SDXL reads them. Raises `WeightsWrongFamily` if they are of one width."""
     first, second = sorted(refs, key=lambda ref: ref.config.text[0].hidden_size)
     narrow, wide = first.config.text[0], second.config.text[0]
     if narrow.hidden_size == wide.hidden_size:
         raise WeightsWrongFamily(
-            f"{clip_name1} and {clip_name2} are text encoders of one width, {wide.hidden_size}; SDXL has two kinds",
+            f"{what} are text encoders of one width, {wide.hidden_size}; SDXL has two kinds",
             hint="Give one CLIP-L and one CLIP-G.",
         )
     # In SDXL both are read one layer before the last, without the final norm.
     config = replace(SDXL, text=(replace(narrow, layer=-2, norm_hidden=False), wide))
-    return Clip((replace(first, config=config), replace(second, config=config, part=Part.TEXT_2)))
+    return replace(first, config=config), replace(second, config=config, part=Part.TEXT_2)
+
+
+def _on(device: str, clip: Clip) -> Clip:
+    """The text encoders where they were asked to be."""
+    return replace(clip, towers=tuple(replace(tower, on_cpu=device == "cpu") for tower in clip.towers))
 
 
 def _ref(folders: Folders, folder: str, name: str, part: Part) -> WeightsRef:

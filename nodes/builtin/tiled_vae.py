@@ -7,15 +7,16 @@ from typing import Annotated
 import torch
 
 from graph.context import Context
-from graph.declare import Range, node
+from graph.declare import Range, Tooltip, node
 from nodes.diffusion.tiling import Compute, Tiling, three_tilings, tiled_thrice
 from nodes.diffusion.vae import crop_to_multiple, picture_of, pixels_of
 from nodes.models import Models
 from nodes.sockets import Image, Latent, Vae
 
 Overlap = Annotated[int, Range(0, 4096, 32)]
-TemporalSize = Annotated[int, Range(8, 4096, 4)]
-TemporalOverlap = Annotated[int, Range(4, 4096, 4)]
+_FOR_VIDEO = Tooltip("Frames in a tile of a video. Pictures have none: for models of pictures this changes nothing.")
+TemporalSize = Annotated[int, Range(8, 4096, 4), _FOR_VIDEO]
+TemporalOverlap = Annotated[int, Range(4, 4096, 4), _FOR_VIDEO]
 
 _LARGEST_OVERLAP = 4  # at most a fourth of a tile
 

@@ -17,7 +17,14 @@ from safetensors.torch import save_file
 from graph.context import Context
 from graph.errors import Cancelled
 from graph.result import Report
-from nodes.builtin.image_files import load_image, load_image_mask, mask_preview, preview_image, save_image
+from nodes.builtin.image_files import (
+    load_image,
+    load_image_mask,
+    load_image_output,
+    mask_preview,
+    preview_image,
+    save_image,
+)
 from nodes.builtin.latent_files import load_latent, save_latent
 from nodes.builtin.preview_any import preview_any
 from nodes.errors import UnsuitableInput
@@ -215,3 +222,13 @@ def test_a_missing_latent_is_named(context: Context) -> None:
 )
 def test_anything_can_be_shown(value: object, text: str) -> None:
     assert preview_any(source=value) == Report(text=(text,))
+
+
+def test_a_picture_from_the_output_folder(context: Context) -> None:
+    (saved,) = save_image(images=Image(torch.full((1, 2, 3, 3), 0.2)), context=context).files
+    for name in (saved.name, f"{saved.name} [output]"):
+        picture, mask = load_image_output(image=name, context=context)
+        torch.testing.assert_close(picture.pixels, torch.full((1, 2, 3, 3), 0.2))
+        assert not bool(mask.values.any())
+    with pytest.raises(FolderError, match="in the output folder"):
+        load_image_output(image="gone.png", context=context)

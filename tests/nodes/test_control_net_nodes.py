@@ -178,10 +178,10 @@ class TestRuns:
             torch.testing.assert_close(whole[name], tensor + unet.get(name, torch.zeros(())))
 
     def test_the_family_must_fit(self, bench: Bench, context: Context) -> None:
-        wide = replace(MODEL, unet=replace(UNET, context_dim=32))
+        wide = replace(MODEL, family="wide-model", unet=replace(UNET, context_dim=32))
         config = ControlNetConfig("x", wide.unet)
         path = bench.folders.root("controlnet") / "wide.safetensors"
-        save_file(tensors(config), path, {"config": write_config(wide), "modelspec.architecture": "wide-model"})
+        save_file(tensors(config), path, {"config": write_config(wide)})
         net = nodes.control_net_loader(control_net_name="wide.safetensors", context=context)
         steered = nodes.control_net_apply(conditioning=conditioning(1), control_net=net, image=PICTURE)
         with pytest.raises(GraphError, match="wide-model models, and the model is"):

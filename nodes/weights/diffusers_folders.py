@@ -1,0 +1,60 @@
+"""Folders as the diffusers library saves pipelines: an index, and each part of the model in a folder of its own.
+
+This module reads no weights and imports no torch: the service, too, asks what is in such a folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+INDEX: Final = "model_index.json"
+_SCHEDULER: Final = "scheduler/scheduler_config.json"
+_WEIGHTS: Final[Mapping[str, str]] = {
+    "unet": "diffusion_pytorch_model",
+    "vae": "diffusion_pytorch_model",
+    "text_encoder": "model",
+    "text_encoder_2": "model",
+}
+_ENDINGS: Final = (".safetensors", ".fp16.safetensors", ".bf16.safetensors", ".bin")
+"""In the order in which one is chosen. The last is refused with a hint when it is opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduler:
+    """What a pipeline says of its noise schedule, None where it says nothing."""
+
+    prediction_type: str | None = None
+    zero_terminal_snr: bool | None = None
+
+
+def part_file(index: Path, part: str) -> Path | None:
+    """The weights of a part (`unet`, `vae`, `text_encoder`, `text_encoder_2`) beside an index, None without any."""
+    stem = index.parent / part / _WEIGHTS[part]
+    files = (stem.with_name(stem.name + ending) for ending in _ENDINGS)
+    return next((file for file in files if os.path.isfile(file)), None)
+
+
+def pipeline_files(index: Path) -> Iterator[Path]:
+    """Every file that is read of a pipeline, the index first."""
+    yield index
+    for part in _WEIGHTS:
+        file = part_file(index, part)
+        if file is not None:
+            yield file
+    if os.path.isfile(index.parent / _SCHEDULER):
+        yield index.parent / _SCHEDULER
+
+
+def read_scheduler(index: Path) -> Scheduler:
+    """What the pipeline says of its schedule; nothing if the file is not there or makes no sense."""
+    try:
+        data = json.loads((index.parent / _SCHEDULER).read_text("utf-8"))
+        prediction, zero = data.get("prediction_type"), data.get("rescale_betas_zero_snr")
+    except (OSError, ValueError, AttributeError):
+        return Scheduler()
+    return Scheduler(prediction if isinstance(prediction, str) else None, zero if isinstance(zero, bool) else None)

@@ -1,0 +1,142 @@
+"""Folders as the diffusers library saves pipelines: found, keyed by all they hold, and loaded to the same weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from graph.context import Context
+from graph.errors import GraphError
+from graph.result import Blocked
+from nodes.builtin.diffusers_loader import diffusers_loader
+from nodes.diffusion.config import ModelConfig
+from nodes.folders import Folders
+from nodes.models import Models
+from nodes.sockets import Clip, Model, Vae
+from nodes.weights.diffusers_names import unet_name, unet_prefixes, vae_name, vae_prefixes
+from nodes.weights.metadata import write_config
+from tests.nodes.loaded import context_in
+from tests.nodes.tiny import MODEL, TEXT, TEXT_PROJECTED, UNET_LABELLED, tiny_text_encoder, tiny_unet, tiny_vae
+
+SDXL_LIKE = replace(
+    MODEL,
+    unet=replace(UNET_LABELLED, context_dim=24 + 32),
+    text=(replace(TEXT, layer=-2, norm_hidden=False), replace(TEXT_PROJECTED, hidden_size=32)),
+)
+
+
+def write_pipeline(root: Path, config: ModelConfig, scheduler: object = None, *, ending: str = ".safetensors") -> None:
+    def write(folder: str, stem: str, tensors: dict[str, torch.Tensor], one: ModelConfig = config) -> None:
+        (root / folder).mkdir(parents=True)
+        metadata = {"config": write_config(one)}
+        save_file({name: t.contiguous() for name, t in tensors.items()}, root / folder / (stem + ending), metadata)
+
+    unet, vae = unet_prefixes(config.unet), vae_prefixes(config.vae)
+    write(
+        "unet",
+        "diffusion_pytorch_model",
+        {unet_name(name, unet): one for name, one in tiny_unet(config.unet).state_dict().items()},
+    )
+    write(
+        "vae",
+        "diffusion_pytorch_model",
+        {vae_name(name, vae): one for name, one in tiny_vae(config.vae).state_dict().items()},
+    )
+    for index, (folder, tower) in enumerate(zip(("text_encoder", "text_encoder_2"), config.text, strict=False)):
+        write(folder, "model", tiny_text_encoder(tower, 3 + index).state_dict(), replace(config, text=(tower,)))
+    (root / "model_index.json").write_text("{}")
+    if scheduler is not None:
+        (root / "scheduler").mkdir()
+        (root / "scheduler/scheduler_config.json").write_text(json.dumps(scheduler))
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Context:
+    return context_in(tmp_path)
+
+
+def load(context: Context, name: str = "some/pipeline") -> tuple[Model, Clip, Vae]:
+    model, clip, vae = diffusers_loader(model_path=name, context=context)
+    assert not isinstance(model, Blocked)
+    assert not isinstance(clip, Blocked)
+    assert not isinstance(vae, Blocked)
+    return model, clip, vae
+
+
+def assert_same(module: object, expected: nn.Module) -> None:
+    assert isinstance(module, nn.Module)
+    wanted = expected.state_dict()
+    assert all(torch.equal(one, wanted[name]) for name, one in module.state_dict().items())
+
+
+@pytest.mark.parametrize("ending", [".safetensors", ".fp16.safetensors"])
+@pytest.mark.parametrize("config", [MODEL, SDXL_LIKE], ids=["one tower", "two towers"])
+def test_every_part_is_what_was_saved(tmp_path: Path, context: Context, config: ModelConfig, ending: str) -> None:
+    write_pipeline(tmp_path / "models/diffusers/some/pipeline", config, ending=ending)
+    assert context.service(Folders).names("diffusers") == ["some/pipeline"]
+    model, clip, vae = load(context)
+    models = Models.of(context)
+    with models.unet(model.weights) as unet, models.vae(vae.weights) as autoencoder:
+        assert_same(unet, tiny_unet(config.unet))
+        assert_same(autoencoder, tiny_vae(config.vae))
+    assert len(clip.towers) == len(config.text)
+    for index, ref in enumerate(clip.towers):
+        with models.text_encoder(ref) as encoder:
+            assert_same(encoder, tiny_text_encoder(config.text[index], 3 + index))
+            assert encoder.config.layer == config.text[index].layer
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "prediction", "zero"),
+    [
+        (None, "eps", False),
+        ({"prediction_type": "epsilon"}, "eps", False),
+        ({"prediction_type": "v_prediction", "rescale_betas_zero_snr": True}, "v", True),
+        ({"prediction_type": "v_prediction"}, "v", False),
+        ({"prediction_type": "unheard of", "rescale_betas_zero_snr": "yes"}, "eps", False),
+        (["not an object"], "eps", False),
+    ],
+)
+def test_the_pipeline_says_what_is_predicted(
+    tmp_path: Path, context: Context, scheduler: object, prediction: str, zero: bool
+) -> None:
+    write_pipeline(tmp_path / "models/diffusers/some/pipeline", MODEL, scheduler)
+    schedule = load(context)[0].config.schedule
+    assert (schedule.prediction, schedule.zero_terminal_snr) == (prediction, zero)
+
+
+def test_whatever_changes_in_the_folder_changes_its_digest(tmp_path: Path, context: Context) -> None:
+    root = tmp_path / "models/diffusers/some/pipeline"
+    write_pipeline(root, MODEL, {"prediction_type": "epsilon"})
+    folders = context.service(Folders)
+    index = folders.find("diffusers", "some/pipeline")
+    assert index == root / "model_index.json"
+    seen = {folders.digest(index)}
+    for path in ("scheduler/scheduler_config.json", "vae/diffusion_pytorch_model.safetensors", "model_index.json"):
+        with open(root / path, "ab") as file:
+            file.write(b" ")
+        seen.add(folders.digest(index))
+    assert len(seen) == 4
+
+
+def test_parts_that_are_not_there_are_blocked_and_pickles_refused(tmp_path: Path, context: Context) -> None:
+    root = tmp_path / "models/diffusers/some/pipeline"
+    write_pipeline(root, MODEL)
+    (root / "text_encoder/model.safetensors").unlink()
+    (root / "vae/diffusion_pytorch_model.safetensors").unlink()
+    model, clip, vae = diffusers_loader(model_path="some/pipeline", context=context)
+    assert isinstance(model, Model)
+    assert isinstance(clip, Blocked)
+    assert vae == Blocked("some/pipeline contains no VAE: load it from another file")
+    (root / "unet/diffusion_pytorch_model.safetensors").rename(root / "unet/diffusion_pytorch_model.bin")
+    (root / "unet/diffusion_pytorch_model.bin").write_bytes(b"PK\x03\x04" + bytes(100))
+    with pytest.raises(GraphError, match="pickle refused"):
+        diffusers_loader(model_path="some/pipeline", context=context)
+    with pytest.raises(GraphError, match="no folder 'gone'"):
+        diffusers_loader(model_path="gone", context=context)
