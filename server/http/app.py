@@ -10,6 +10,7 @@ from aiohttp import web
 from graph.json import JsonObject
 from server.http import health, jobs, nodes, stream, workflows
 from server.http.comfyui import facts, files, internal, job_list, models, prompt, queue, socket, userdata
+from server.http.comfyui.refusals import plain
 from server.http.editor import Editor
 from server.http.problems import problems
 from server.http.routes import Route, added, answers, document, json_body
@@ -132,7 +133,7 @@ def create_app(service: Service, doorkeeper: Doorkeeper) -> web.Application:
     app[SERVICE] = service
     added(app, OURS)
     added(app, Editor().routes())
-    added(app, COMFYUI_ONCE)
+    added(app, (Route(one.method, one.path, plain(one.handler)) for one in COMFYUI_ONCE))
     for prefix in ("", "/api"):
-        added(app, (Route(one.method, prefix + one.path, one.handler) for one in COMFYUI))
+        added(app, (Route(one.method, prefix + one.path, plain(one.handler)) for one in COMFYUI))
     return app

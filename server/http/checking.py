@@ -59,7 +59,10 @@ def check(
 
 def runnable(checked: Checked, targets: Sequence[str] | None) -> tuple[str, ...]:
     """The targets, when all of them can run. Raises InputError with every problem of what they need."""
+    needed = None if targets is None else {name for target in targets for name in upstream(checked.graph, target)}
     faults = errors_only(one for one in checked.problems if one not in checked.graph.problems)
+    if needed is not None:
+        faults = [one for one in faults if one.node is None or one.node in needed]
     if faults:
         raise InputError(faults)
     return plan(checked.graph, view=Empty(), targets=targets).targets

@@ -24,5 +24,8 @@ async def decoded(service: Service, *arguments: str) -> BinaryIO | None:
         except asyncio.CancelledError:  # whoever asked has gone
             process.kill()
             raise
+    if code != 0:
+        made.close()
+        return None
     made.seek(0)
-    return made if code == 0 else None
+    return made

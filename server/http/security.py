@@ -83,7 +83,7 @@ def guard(doorkeeper: Doorkeeper) -> Middleware:
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         doorkeeper.check(request)
-        response = await handler(request)
+        response = web.Response() if request.method == "OPTIONS" else await handler(request)
         if not response.prepared:
             for name, value in HEADERS.items():
                 response.headers.setdefault(name, value)

@@ -241,7 +241,7 @@ BAD_PROMPTS: list[tuple[object, str, dict[str, str]]] = [
     (
         {"prompt": {"1": node("WriteText", value=["7", 0], name="x")}},
         "prompt_outputs_failed_validation",
-        {"1": "exception_during_inner_validation"},
+        {"1": "exception_during_validation"},
     ),
     (
         {"prompt": {"1": node("WriteText", value=["2", 0, 1], name="x")}},
@@ -265,8 +265,8 @@ BAD_PROMPTS: list[tuple[object, str, dict[str, str]]] = [
     ),
     (
         {"prompt": {"1": node("Show", value=["2", 0]), "2": node("Add", a=["2", 0])}},
-        "dependency_cycle",
-        {},
+        "prompt_outputs_failed_validation",
+        {"2": "dependency_cycle"},
     ),
 ]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from graph.bound import BoundGraph, BoundNode
@@ -19,6 +20,7 @@ _TYPES: Final[Mapping[str, tuple[str, str]]] = {
     "unknown_output": ("return_type_mismatch", "Return type mismatch between linked nodes"),
     "comfyui_unknown_slot": ("return_type_mismatch", "Return type mismatch between linked nodes"),
     "unknown_node": ("exception_during_inner_validation", "Exception when validating inner node"),
+    "unknown_node of an output": ("exception_during_validation", "Exception when validating node"),
     "wrong_type": ("invalid_input_type", "Failed to convert an input value"),
     "link_expected": ("invalid_input_type", "Failed to convert an input value"),
     "too_small": ("value_smaller_than_min", "Value smaller than the minimum"),
@@ -26,8 +28,23 @@ _TYPES: Final[Mapping[str, tuple[str, str]]] = {
     "not_a_choice": ("value_not_in_list", "Value not in list"),
     "file_not_found": ("value_not_in_list", "Value not in list"),
     "check_failed": ("custom_validation_failed", "Custom validation failed for node"),
-    "cycle": ("dependency_cycle", "Nodes depend on each other in a circle"),
 }
+_FACTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "required_input_missing": ("input_name",),
+    "bad_linked_input": ("input_name", "input_config", "received_value"),
+    "return_type_mismatch": ("input_name", "input_config", "received_type", "linked_node"),
+    "exception_during_inner_validation": (
+        "input_name", "input_config", "exception_message", "exception_type", "traceback", "linked_node",
+    ),
+    "exception_during_validation": ("exception_type", "traceback"),
+    "invalid_input_type": ("input_name", "input_config", "received_value", "exception_message"),
+    "value_smaller_than_min": ("input_name", "input_config", "received_value"),
+    "value_bigger_than_max": ("input_name", "input_config", "received_value"),
+    "value_not_in_list": ("input_name", "input_config", "received_value"),
+    "custom_validation_failed": ("input_name",),
+}  # fmt: skip
+"""What the `extra_info` of each type holds."""
+
 _LONGEST_LIST: Final = 20
 
 
@@ -36,37 +53,101 @@ def graph_error(kind: str, message: str, details: str = "", extra: JsonObject | 
     return {"type": kind, "message": message, "details": details, "extra_info": extra or {}}
 
 
-def sound_outputs(checked: Checked) -> tuple[list[str], dict[str, list[str]]]:
-    """The outputs that can run, and for each other one the faulty nodes it needs."""
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Which outputs can run; the others with the faulty nodes that each needs; and those that need a circle."""
+
+    sound: Sequence[str]
+    unsound: Mapping[str, Sequence[str]]
+    circular: Sequence[str]
+
+    def among(self, wanted: Collection[Json]) -> Outputs:
+        """The same of some outputs alone."""
+        unsound = {name: faulty for name, faulty in self.unsound.items() if name in wanted}
+        return Outputs(
+            [one for one in self.sound if one in wanted], unsound, [one for one in self.circular if one in wanted]
+        )
+
+
+def outputs_of(checked: Checked) -> Outputs:
+    """The outputs of a prompt."""
     sound: list[str] = []
+    circular: list[str] = []
     unsound: dict[str, list[str]] = {}
     lost = {one.node for one in errors_only(checked.problems) if one.node}
+    endless = _endless(checked.graph)
     for output in [*checked.outputs, *_faulty_outputs(checked)]:
-        faulty = [name for name in upstream(checked.graph, output) if name in lost]
+        faulty = [name for name in upstream(checked.graph, output) if name in lost] if lost else []
         if faulty:
             unsound[output] = faulty
+        elif output in endless:
+            circular.append(output)
         elif output not in checked.graph.unavailable:
             sound.append(output)
-    return sound, unsound
+    return Outputs(sound, unsound, circular)
 
 
-def node_errors(
-    checked: Checked, unsound: Mapping[str, Sequence[str]], prompt: JsonObject, files: Folders
-) -> JsonObject:
+def node_errors(checked: Checked, outputs: Outputs, prompt: JsonObject, files: Folders) -> JsonObject:
     """`node_errors`: every faulty node that some output needs."""
     dependents: dict[str, list[str]] = {}
-    for output, faulty in unsound.items():
+    for output, faulty in outputs.unsound.items():
         for name in faulty:
             dependents.setdefault(name, []).append(output)
     told: JsonObject = {}
-    for name, outputs in dependents.items():
-        own = [one for one in errors_only(checked.problems) if one.node == name]
-        told[name] = {
-            "errors": [_node_error(one, checked.graph, files) for one in own],
-            "dependent_outputs": list[Json](outputs),
-            "class_type": class_type(prompt, name),
-        }
+    by_node: dict[str, list[Problem]] = {}
+    for one in errors_only(checked.problems):
+        by_node.setdefault(one.node or "", []).append(one)
+    for name, needing in dependents.items():
+        errors = [_node_error(one, checked.graph, files, is_output=name in outputs.unsound) for one in by_node[name]]
+        told[name] = _told(errors, needing, class_type(prompt, name))
+    if outputs.circular:
+        circle = _circle_from(checked.graph, _endless(checked.graph), outputs.circular[0])
+        error = _circle_error(circle, prompt)
+        told[circle[0]] = _told([error], outputs.circular, class_type(prompt, circle[0]))
     return told
+
+
+def _circle_from(graph: BoundGraph, endless: Collection[str], start: str) -> list[str]:
+    """The nodes of a circle that `start` needs, each linked to the next and the last to the first. A node that is endless
+    needs one that is, so there is always a way on."""
+    trail: dict[str, None] = {}
+    at = start
+    while at not in trail:
+        trail[at] = None
+        at = next(link.node for link in graph.nodes[at].links.values() if link.node in endless)
+    names = list(trail)
+    return names[names.index(at) :]
+
+
+def _endless(graph: BoundGraph) -> set[str]:
+    """The nodes in a circle or that need one."""
+    needed = {
+        name: {link.node for link in node.links.values()} & graph.nodes.keys() for name, node in graph.nodes.items()
+    }
+    users: dict[str, list[str]] = {}
+    for name, sources in needed.items():
+        for source in sources:
+            users.setdefault(source, []).append(name)
+    left = {name: len(sources) for name, sources in needed.items()}
+    ready = [name for name, count in left.items() if count == 0]
+    while ready:
+        for user in users.get(ready.pop(), ()):
+            left[user] -= 1
+            if left[user] == 0:
+                ready.append(user)
+    return {name for name, count in left.items() if count > 0}
+
+
+def _told(errors: list[JsonObject], outputs: Sequence[str], kind: str) -> JsonObject:
+    return {"errors": list[Json](errors), "dependent_outputs": list[Json](outputs), "class_type": kind}
+
+
+def _circle_error(circle: Sequence[str], prompt: JsonObject) -> JsonObject:
+    named = [f"{name} ({class_type(prompt, name)})" for name in circle[:_LONGEST_LIST]]
+    more = " -> ..." if len(circle) > _LONGEST_LIST else ""
+    extra: JsonObject = {"node_id": circle[0], "cycle_nodes": list[Json](circle)}
+    details = " -> ".join(named) + more + f" -> {circle[0]}"
+    return {"type": "dependency_cycle", "message": "Dependency cycle detected", "details": details, "extra_info": extra}
 
 
 def class_type(prompt: JsonObject, node: str) -> str:
@@ -80,15 +161,17 @@ def _faulty_outputs(checked: Checked) -> list[str]:
     return [name for name in lost if name not in checked.graph.nodes]
 
 
-def _node_error(one: Problem, graph: BoundGraph, files: Folders) -> JsonObject:
-    kind, message = _TYPES.get(one.code, ("custom_validation_failed", "Custom validation failed for node"))
+def _node_error(one: Problem, graph: BoundGraph, files: Folders, *, is_output: bool) -> JsonObject:
+    code = "unknown_node of an output" if one.code == "unknown_node" and is_output else one.code
+    kind, message = _TYPES.get(code, ("custom_validation_failed", "Custom validation failed for node"))
     details = f"{one.input}: {one.message}" if one.input else one.message
-    extra: JsonObject = {}
+    facts: JsonObject = {"exception_message": one.message, "exception_type": "KeyError", "traceback": []}
     if one.input:
-        extra = {"input_name": one.input}
+        facts["input_name"] = one.input
         node = graph.nodes.get(one.node or "")
         if node is not None:
-            extra |= _input_facts(one.input, node, graph, files)
+            facts |= _input_facts(one.input, node, graph, files)
+    extra: JsonObject = {name: facts[name] for name in _FACTS[kind] if name in facts}
     return {"type": kind, "message": message, "details": details, "extra_info": extra}
 
 

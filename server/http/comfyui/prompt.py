@@ -17,11 +17,11 @@ from aiohttp import web
 
 from graph.comfyui.export_prompt import export_prompt
 from graph.comfyui.recognise import recognise
-from graph.errors import InputError, errors_only
+from graph.errors import InputError
 from graph.json import Json, JsonObject, canonical
 from server.http.bodies import json_body
 from server.http.checking import check, read, runnable
-from server.http.comfyui.errors import graph_error, node_errors, sound_outputs
+from server.http.comfyui.errors import graph_error, node_errors, outputs_of
 from server.http.service import Service, service_of
 from server.jobs.job import StoreError, Submission
 from server.jobs.request import JobRequest
@@ -60,8 +60,9 @@ async def post_prompt(request: web.Request) -> web.Response:
     except PromptError as error:
         return web.json_response({"error": error.error, "node_errors": error.nodes}, status=400)
     except StoreError as error:
-        status, kind = (429, error.code) if error.code == "queue_full" else (400, "invalid_prompt_id")
-        return web.json_response({"error": graph_error(kind, str(error)), "node_errors": {}}, status=status)
+        taken = error.code == "job_id_taken"
+        told = graph_error("invalid_prompt_id" if taken else error.code, str(error), error.hint or "")
+        return web.json_response({"error": told, "node_errors": {}}, status=400 if taken else 429)
     service.crew.wake()
     return web.json_response({"prompt_id": accepted.id, "number": accepted.number, "node_errors": prompt.node_errors})
 
@@ -89,20 +90,19 @@ def _prompt(body: JsonObject, service: Service) -> Prompt:
         kind = "prompt_no_outputs" if not given else "invalid_prompt"
         raise PromptError(graph_error(kind, "Prompt has no outputs" if not given else str(error))) from None
     _refuse_unknown(prompt, service)
-    sound, unsound = sound_outputs(checked)
+    outputs = outputs_of(checked)
     wanted = body.get("partial_execution_targets")
     if isinstance(wanted, list):
-        sound = [one for one in sound if one in wanted]
-        unsound = {name: faulty for name, faulty in unsound.items() if name in wanted}
-    told = node_errors(checked, unsound, prompt, service.folders)
-    if not sound:
-        raise _nothing_to_run(unsound, told)
+        outputs = outputs.among(wanted)
+    told = node_errors(checked, outputs, prompt, service.folders)
+    if not outputs.sound:
+        raise _nothing_to_run(told)
     try:
-        runnable(checked, sound)
+        runnable(checked, outputs.sound)
     except InputError as error:
-        raise PromptError(graph_error(_kind(error), str(error)), told) from None
+        raise PromptError(graph_error("invalid_prompt", str(error)), told) from None
     extra = _extra(body)
-    request = JobRequest(imported.document, tuple(sound), _scope(extra), _texts(extra), prompt, extra)
+    request = JobRequest(imported.document, tuple(outputs.sound), _scope(extra), _texts(extra), prompt, extra)
     return Prompt(request, told)
 
 
@@ -117,8 +117,8 @@ def _refuse_unknown(prompt: JsonObject, service: Service) -> None:
             raise PromptError(graph_error("invalid_prompt", message, f"Node ID '#{name}'"))
 
 
-def _nothing_to_run(unsound: dict[str, list[str]], told: JsonObject) -> PromptError:
-    if not unsound:
+def _nothing_to_run(told: JsonObject) -> PromptError:
+    if not told:
         return PromptError(graph_error("prompt_no_outputs", "Prompt has no outputs"))
     lines = [
         f"{one['message']}: {one['details']}"
@@ -127,11 +127,6 @@ def _nothing_to_run(unsound: dict[str, list[str]], told: JsonObject) -> PromptEr
     ]
     message = "Prompt outputs failed validation"
     return PromptError(graph_error("prompt_outputs_failed_validation", message, "\n".join(lines)), told)
-
-
-def _kind(error: InputError) -> str:
-    codes = {one.code for one in errors_only(error.problems)}
-    return "dependency_cycle" if "cycle" in codes else "invalid_prompt"
 
 
 def _extra(body: JsonObject) -> JsonObject:

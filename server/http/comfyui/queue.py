@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Final, cast
 
 from aiohttp import web
@@ -81,8 +82,9 @@ async def post_history(request: web.Request) -> web.Response:
 async def interrupt(request: web.Request) -> web.Response:
     """End what runs, or with `prompt_id` that prompt if it is the one that runs."""
     crew = service_of(request).crew
-    body = await _object(request)
-    wanted = body.get("prompt_id")
+    wanted = None
+    with contextlib.suppress(web.HTTPBadRequest):  # whoever wants an end gets it, however it is asked for
+        wanted = (await _object(request)).get("prompt_id")
     for job in crew.running():
         if wanted is None or job == str(wanted):
             await crew.cancel(job)

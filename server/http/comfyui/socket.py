@@ -66,7 +66,7 @@ class _Session:
                 events = await self._service.desk.do(store.events, job.id)
                 at = [one.data["display"] for one in events if one.type == "node_started"]
                 if at:
-                    await self._send(("executing", {"node": at[-1]}))
+                    await self._send(("executing", {"node": at[-1], "display_node": at[-1], "prompt_id": job.id}))
 
     async def listen(self) -> None:
         """The one thing a client says, in its first message: what it understands."""
