@@ -42,6 +42,8 @@ BUILTIN: Final = (
     "nodes.builtin.conditioning",
     "nodes.builtin.control_net",
     "nodes.builtin.clip_vision",
+    "nodes.builtin.unclip",
+    "nodes.builtin.upscale_diffusion",
     "nodes.builtin.sampling",
     "nodes.builtin.vae",
     "nodes.builtin.tiled_vae",

@@ -19,13 +19,14 @@ from nodes.folders import Folders
 from nodes.models import Models
 from nodes.saving import Numbered, fill_prefix
 from nodes.sockets import Clip, Model, Vae
+from nodes.weights.embedding_statistics import KEYS
 from nodes.weights.keymaps import Part, Place, same_names
 from nodes.weights.load import WeightsRef
 from nodes.weights.metadata import write_config
 from nodes.weights.patched import PatchedPart, open_patched
 from nodes.weights.patches import WeightPatch
 from nodes.weights.saved_names import ARCHITECTURES, checkpoint_place, part_plans, schedule_markers, stored_dtype
-from nodes.weights.writing import Planned, safetensors_chunks
+from nodes.weights.writing import Planned, planned, safetensors_chunks
 
 _SUFFIX: Final = ".safetensors"
 _TOWER_NAMES: Final = {768: "clip_l", 1024: "clip_h", 1280: "clip_g"}
@@ -103,8 +104,16 @@ def save_parts(
         part = opened(one.ref, one.patches, context)
         plans += part_plans(part, one.place, stored_dtype(part.stored))
         if one.ref.part is Part.UNET:
-            plans += schedule_markers(config.schedule)
+            plans += [*schedule_markers(config.schedule), *_statistics(one.ref, context)]
     return save_tensors(plans, described(config, prefix, with_config=with_config), prefix, context)
+
+
+def _statistics(ref: WeightsRef, context: Context) -> Iterator[Planned]:
+    """What an unCLIP checkpoint carries beside its weights."""
+    found = Models.of(context).statistics(ref)
+    if found is not None:
+        for key, values in zip(KEYS, (found.mean, found.deviation), strict=True):
+            yield planned(key, values[None])
 
 
 def save_tensors(plans: Sequence[Planned], texts: dict[str, str], prefix: str, context: Context) -> Report:

@@ -25,12 +25,14 @@ from nodes.diffusion.control_net import ControlNet, ControlNetConfig
 from nodes.diffusion.t2i_adapter import T2iAdapter
 from nodes.diffusion.taesd import TaesdDecoder, TaesdEncoder, tiny_vae
 from nodes.diffusion.tokenizer import Tokenizer
+from nodes.diffusion.unclip import EmbeddingStatistics
 from nodes.diffusion.unet import UNet
 from nodes.diffusion.upscaler import CompactNet, RrdbNet, Upscaler
 from nodes.diffusion.vae import Autoencoder
 from nodes.diffusion.views import ModuleT
 from nodes.folders import FolderError, Folders
 from nodes.memory.residency import Residency, placed, weights_bytes
+from nodes.weights.embedding_statistics import read_statistics
 from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef
 from nodes.weights.lora import AdapterRef, changes_bytes, load_changes
@@ -85,6 +87,10 @@ class Models:
         )
         with whole as encoder, self._adapted(encoder, ref, later) as view:
             yield view
+
+    def statistics(self, ref: WeightsRef) -> EmbeddingStatistics | None:
+        """Those of the pictures that an unCLIP model was trained on; None for others."""
+        return None if ref.config.label != "picture" else read_statistics(self.located_weights(ref))
 
     def tokenizer(self, ref: WeightsRef) -> Tokenizer:
         return self.residency.tokenizer(self.located_weights(ref))

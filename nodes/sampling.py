@@ -18,6 +18,7 @@ from graph.states import States
 from nodes.diffusion.conditioning import ConditioningEntry, moved
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.control_net import ControlNetConfig
+from nodes.diffusion.inputs import SHOWN_CHANNELS
 from nodes.diffusion.noise import seeded_noise
 from nodes.diffusion.sampling import DiffusionModel, Run, diffusion_model, plain_latent, sample, scaled_latent
 from nodes.diffusion.t2i_adapter import T2iAdapterConfig
@@ -56,7 +57,8 @@ def sampled(request: Request, context: Context) -> Sampled:
         models.control_nets(hints, guider.model.weights) as controls,
         torch.inference_mode(),
     ):
-        run = _run(request, diffusion_model(config, network, controls), device)
+        model = diffusion_model(config, network, controls, models.statistics(guider.model.weights))
+        run = _run(request, model, device)
         try:
             for step in sample(run, past):
                 steps.add(step)
@@ -92,6 +94,7 @@ def expect_fitting(config: ModelConfig, positive: Conditioning, negative: Condit
                 )
             for hint in entry.controls:
                 _expect_family(config, hint.network)
+            _expect_pictures(config, entry)
     if samples.shape[1] != config.unet.out_channels:
         raise UnsuitableInput(
             f"a {config.family} model works on latents of {config.unet.out_channels} channels, not {samples.shape[1]}"
@@ -107,6 +110,26 @@ def _expect_family(config: ModelConfig, network: Hashable) -> None:
             f"{network.path.name} is a control network for {network.config.family} models, and the model is {config.family}",
             hint=f"Load a control network for {config.family}.",
         )
+
+
+def _expect_pictures(config: ModelConfig, entry: ConditioningEntry) -> None:
+    """Raises `UnsuitableInput` where pictures, or what CLIP saw in them, are not what the model is shown."""
+    shown = config.unet.in_channels - config.unet.out_channels
+    channels = SHOWN_CHANNELS.get(shown)
+    if entry.concat is not None and channels is not None and entry.concat.latent.shape[1] != channels:
+        raise UnsuitableInput(
+            f"a {config.family} model is shown pictures of {channels} channels, not {entry.concat.latent.shape[1]}",
+            hint="Use the conditioning node for that kind of model, such as InpaintModelConditioning.",
+        )
+    if config.label != "picture" or config.unet.adm_in_channels is None:
+        return
+    wanted = config.unet.adm_in_channels // 2
+    for hint in entry.pictures:
+        if hint.embeddings.shape[1] != wanted:
+            raise UnsuitableInput(
+                f"a {config.family} model is guided by pictures as {wanted} numbers, not {hint.embeddings.shape[1]}",
+                hint="Encode the picture with the CLIP_VISION of the same checkpoint.",
+            )
 
 
 def networks_of(*sides: Conditioning) -> list[Hashable]:

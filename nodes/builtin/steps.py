@@ -70,7 +70,7 @@ def unet_step(
         models.control_nets(networks_of(positive, negative), model.weights) as controls,
         torch.inference_mode(),
     ):
-        prepared = diffusion_model(model.config, network, controls)
+        prepared = diffusion_model(model.config, network, controls, models.statistics(model.weights))
         canvas, level = Canvas(samples), torch.tensor(sigma)
         hooks = begin(prepared, model.patches, canvas, level[None], seed=0)
         guidance = guide(prepared, on_device(positive, device), on_device(negative, device), cfg, canvas, hooks)

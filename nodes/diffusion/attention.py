@@ -66,11 +66,17 @@ class FeedForward(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Pre-norm residual block: attention to itself, attention to the context, feed-forward."""
+    """Pre-norm residual block: attention to itself, attention to the context, feed-forward.
 
-    def __init__(self, channels: int, context_dim: int, heads: int) -> None:
+    With `cross_only` the first attention is to the context as well. `fuser` has no weights; it is a layer so that it can be
+    replaced by one that attends to more.
+    """
+
+    def __init__(self, channels: int, context_dim: int, heads: int, *, cross_only: bool = False) -> None:
         super().__init__()
-        self.attn1 = CrossAttention(channels, channels, heads)
+        self.cross_only = cross_only
+        self.attn1 = CrossAttention(channels, context_dim if cross_only else channels, heads)
+        self.fuser = nn.Identity()
         self.ff = FeedForward(channels)
         self.attn2 = CrossAttention(channels, context_dim, heads)
         self.norm1 = nn.LayerNorm(channels)
@@ -79,7 +85,7 @@ class TransformerBlock(nn.Module):
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
         normed = self.norm1(x)
-        x = x + self.attn1(normed, normed)
+        x = self.fuser(x + self.attn1(normed, context if self.cross_only else normed))
         x = x + self.attn2(self.norm2(x), context)
         out: Tensor = x + self.ff(self.norm3(x))
         return out
@@ -92,14 +98,14 @@ class SpatialTransformer(nn.Module):
     (`use_linear_in_transformer`): the same arithmetic under other key shapes.
     """
 
-    def __init__(self, channels: int, depth: int, config: UNetConfig) -> None:
+    def __init__(self, channels: int, depth: int, config: UNetConfig, *, cross_only: bool = False) -> None:
         super().__init__()
         self.norm = nn.GroupNorm(config.norm_num_groups, channels, eps=1e-6)
         self.linear = config.use_linear_in_transformer
         self.proj_in = self._projection(channels)
         heads = config.heads(channels)
         self.transformer_blocks = nn.ModuleList(
-            TransformerBlock(channels, config.context_dim, heads) for _ in range(depth)
+            TransformerBlock(channels, config.context_dim, heads, cross_only=cross_only) for _ in range(depth)
         )
         self.proj_out = self._projection(channels)
 

@@ -171,7 +171,7 @@ class PerpendicularNegative:
 def placed(entries: Sequence[ConditioningEntry], side: Side, start: Start) -> tuple[Region, ...]:
     """The entries of one more prompt, as regions of a run. Their control networks take no part."""
     here = [moved(entry, start.canvas.latent.device) for entry in entries]
-    inputs = [network_inputs(start.config, entry, start.canvas, side) for entry in here]
+    inputs = [network_inputs(start.config, entry, start.canvas, side, start.statistics) for entry in here]
     size, schedule = start.canvas.size, start.schedule
     return tuple(place(entry, each, size, schedule) for entry, each in zip(here, inputs, strict=True))
 

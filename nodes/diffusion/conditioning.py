@@ -90,11 +90,25 @@ class ConcatImage:
     """The picture that an inpainting or editing model is shown beside the noise.
 
     latent [B, 4, h, w] is a plain VAE latent of any size, of the picture with its masked part grey; mask is [B, H, W] of any
-    size. A model that edits by instruction is shown the whole picture and no mask.
+    size. A model that edits by instruction is shown the whole picture and no mask. One that enlarges is shown a small
+    picture [B, 3, h, w] in -1..1 with so much noise added, as a share (0..1) of the most it knows.
     """
 
     latent: Tensor
     mask: Tensor | None = None
+    noise_augmentation: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PictureHint:
+    """What CLIP saw in pictures, embeddings [B, P], for a model that is guided by that (unCLIP); each picture counts.
+
+    `noise_augmentation` is the noise that is added to them, as a share (0..1) of the most the model knows.
+    """
+
+    embeddings: Tensor
+    strength: float = 1.0
+    noise_augmentation: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +117,7 @@ class ConditioningEntry:
 
     `pooled` is [B, P]. `mask` is [B, H, W] of any size and counts `mask_strength` times; with `mask_bounds` the area is the
     smallest rectangle around the mask. The entry takes part between the shares `start_percent` and `end_percent` (0..1) of
-    the training timesteps, counted from pure noise. `controls` steer it by pictures.
+    the training timesteps, counted from pure noise. `controls` steer it by pictures, `pictures` say what is to be seen.
     """
 
     embedding: Tensor
@@ -118,6 +132,7 @@ class ConditioningEntry:
     concat: ConcatImage | None = None
     size: SizeConditioning = SizeConditioning()
     controls: tuple[ControlHint, ...] = ()
+    pictures: tuple[PictureHint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,6 +161,7 @@ def moved(entry: ConditioningEntry, device: torch.device) -> ConditioningEntry:
         pooled=_on(entry.pooled, device),
         mask=_on(entry.mask, device),
         concat=concat,
+        pictures=tuple(replace(one, embeddings=one.embeddings.to(device)) for one in entry.pictures),
     )
 
 

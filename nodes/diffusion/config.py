@@ -1,9 +1,8 @@
 """What a latent diffusion model is made of, as frozen values.
 
 A network in this package is built from one of these configurations and from nothing else, so a model family is a
-row of numbers: `SD15`, `SD15_INPAINT`, `SD15_IP2P`, `SD20`, `SD21_V`, `SDXL` and `SDXL_REFINER` below, and
-whatever a checkpoint says of itself in its metadata. Field names are those of the latent-diffusion (LDM)
-configuration files where they have one.
+row of numbers: `SD15`, `SD20`, `SDXL` and the others below, and whatever a checkpoint says of itself in its metadata.
+Field names are those of the latent-diffusion (LDM) configuration files where they have one.
 """
 
 from __future__ import annotations
@@ -14,7 +13,10 @@ from typing import Literal
 Prediction = Literal["eps", "v", "edm", "x0", "lcm", "edit"]
 """What a network's output is read as: noise, velocity, velocity the other way round, the clean latent, noise under the
 boundary condition of consistency models, or the clean latent from an input that is not scaled."""
-Betas = Literal["scaled_linear", "linear"]
+Betas = Literal["scaled_linear", "linear", "squaredcos_cap_v2"]
+Label = Literal["prompt", "picture", "noise"]
+"""What a network's label says besides the timestep: the pooled prompt and picture sizes (SDXL), a picture as CLIP sees it
+(unCLIP), or how much noise is in a picture that it is shown (the x4 upscaler)."""
 Activation = Literal["quick_gelu", "gelu"]
 Rgb = tuple[float, float, float]
 
@@ -29,7 +31,9 @@ class UNetConfig:
     """The LDM U-Net. `transformer_depth` counts transformer blocks at each level (0: no attention there).
 
     Attention has either a fixed number of heads (`num_heads`, SD 1.x) or heads of a fixed width
-    (`num_head_channels`, SD 2.x and SDXL). `adm_in_channels` is the width of the vector `y` of SDXL.
+    (`num_head_channels`, SD 2.x and SDXL). `adm_in_channels` is the width of the vector `y` of SDXL;
+    with `num_classes` y is the number of a class instead. At levels of `disable_self_attentions` the first attention of a
+    block is to the context, too.
     """
 
     in_channels: int = 4
@@ -45,10 +49,14 @@ class UNetConfig:
     use_linear_in_transformer: bool = False
     adm_in_channels: int | None = None
     norm_num_groups: int = 32
+    num_classes: int | None = None
+    disable_self_attentions: tuple[bool, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.transformer_depth) != len(self.channel_mult):
             raise ValueError("transformer_depth and channel_mult must have one entry for each level")
+        if self.disable_self_attentions and len(self.disable_self_attentions) != len(self.channel_mult):
+            raise ValueError("disable_self_attentions must be empty or have one entry for each level")
         if (self.num_heads is None) == (self.num_head_channels is None):
             raise ValueError("give exactly one of num_heads and num_head_channels")
         for mult, depth in zip(self.channel_mult, self.transformer_depth, strict=True):
@@ -183,6 +191,7 @@ class ModelConfig:
     size_multiple: int = 8
     preview_rgb: tuple[Rgb, ...] | None = None
     defaults: SamplerDefaults = SamplerDefaults()
+    label: Label = "prompt"
 
 
 CLIP_L = TextConfig()
@@ -232,6 +241,27 @@ _SD2_UNET = replace(SD15.unet, context_dim=1024, num_heads=None, num_head_channe
 SD20 = replace(SD15, family="sd20", unet=_SD2_UNET, text=(OPENCLIP_H,))
 SD20_INPAINT = replace(SD20, family="sd20_inpaint", unet=replace(_SD2_UNET, in_channels=9))
 SD21_V = replace(SD20, family="sd21_v", schedule=ScheduleConfig(prediction="v"), native_size=(768, 768))
+SD21_UNCLIP_L = replace(SD21_V, family="sd21_unclip_l", unet=replace(_SD2_UNET, adm_in_channels=1536), label="picture")
+SD21_UNCLIP_H = replace(SD21_V, family="sd21_unclip_h", unet=replace(_SD2_UNET, adm_in_channels=2048), label="picture")
+SD_X4_UPSCALER = ModelConfig(
+    "sd_x4_upscaler",
+    replace(
+        _SD2_UNET,
+        in_channels=7,
+        model_channels=256,
+        channel_mult=(1, 2, 2, 4),
+        transformer_depth=(0, 1, 1, 1),
+        num_heads=8,
+        num_head_channels=None,
+        num_classes=1000,
+        disable_self_attentions=(True, True, True, False),
+    ),
+    VaeConfig(ch_mult=(1, 2, 4)),
+    (OPENCLIP_H,),
+    ScheduleConfig(beta_start=0.0001, beta_end=0.02, prediction="v"),
+    scale_factor=0.08333,
+    label="noise",
+)
 
 SDXL = ModelConfig(
     "sdxl",
@@ -264,3 +294,5 @@ SDXL_REFINER = replace(
     ),
     text=(OPENCLIP_G,),
 )
+SDXL_IP2P = replace(SDXL, family="sdxl_ip2p", unet=replace(SDXL.unet, in_channels=8))
+SDXL_INPAINT = replace(SDXL, family="sdxl_inpaint", unet=replace(SDXL.unet, in_channels=9))

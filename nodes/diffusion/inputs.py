@@ -2,11 +2,12 @@
 
 Families differ: SDXL takes a vector of the pooled prompt and picture sizes (Podell et al., 2023, section 2.2),
 inpainting and editing models take channels of a picture beside the noise (Rombach et al., 2022, section 4.5;
-Brooks et al., 2023).
+Brooks et al., 2023), the x4 upscaler a small picture and how noisy it is. What unCLIP takes is in `unclip.py`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,7 +19,9 @@ from nodes.diffusion.blocks import timestep_embedding
 from nodes.diffusion.conditioning import ConcatImage, ConditioningEntry, SizeConditioning
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.denoiser import NetworkInputs
+from nodes.diffusion.noise_augmentation import low_resolution_level, noised_low_resolution
 from nodes.diffusion.resize import resize_cropped
+from nodes.diffusion.unclip import EmbeddingStatistics, unclip_label
 
 Side = Literal["positive", "negative"]
 
@@ -27,16 +30,23 @@ _SIZE_EMBEDDING = 256
 _AESTHETIC_SCORE = {"positive": 6.0, "negative": 2.5}
 _INPAINT_CHANNELS = 5
 _EDIT_CHANNELS = 4
+_LOW_RESOLUTION_CHANNELS = 3
+SHOWN_CHANNELS: Mapping[int, int] = {_INPAINT_CHANNELS: 4, _EDIT_CHANNELS: 4, _LOW_RESOLUTION_CHANNELS: 3}
+"""How many channels the picture has that a network is shown, by how many it takes beside the noise."""
 # What the VAE of SD 1.x makes of plain grey, already scaled: the picture shown when there is none.
 _GREY = (0.8223, -0.6876, 0.6364, 0.1380)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Canvas:
-    """What is sampled on: the scaled latent [B, 4, h, w], and where it may change ([B, 1, h, w]; None: everywhere)."""
+    """What is sampled on: the scaled latent [B, 4, h, w], and where it may change ([B, 1, h, w]; None: everywhere).
+
+    `seed` is for noise that is added to pictures which the network is shown.
+    """
 
     latent: Tensor
     noise_mask: Tensor | None = None
+    seed: int = 0
 
     @property
     def size(self) -> tuple[int, int]:
@@ -44,13 +54,36 @@ class Canvas:
         return self.latent.shape[-2], self.latent.shape[-1]
 
 
-def network_inputs(config: ModelConfig, entry: ConditioningEntry, canvas: Canvas, side: Side) -> NetworkInputs:
-    """The inputs of `config`'s network for one entry. Raises ValueError where the entry lacks what the family needs."""
+def network_inputs(
+    config: ModelConfig,
+    entry: ConditioningEntry,
+    canvas: Canvas,
+    side: Side,
+    statistics: EmbeddingStatistics | None = None,
+) -> NetworkInputs:
+    """The inputs of `config`'s network for one entry. Raises ValueError where the entry lacks what the family needs.
+
+    `statistics` are those of the pictures that an unCLIP model was trained on.
+    """
     return NetworkInputs(
         context=entry.embedding,
-        y=None if config.unet.adm_in_channels is None else _vector(config, entry, canvas, side),
+        y=_label(config, entry, canvas, side, statistics),
         concat=_concat(config, entry.concat, canvas),
     )
+
+
+def _label(
+    config: ModelConfig, entry: ConditioningEntry, canvas: Canvas, side: Side, statistics: EmbeddingStatistics | None
+) -> Tensor | None:
+    """The label y, None for families without one."""
+    if config.label == "noise":
+        noise = 0.0 if entry.concat is None else entry.concat.noise_augmentation
+        return torch.full((canvas.latent.shape[0],), low_resolution_level(noise), device=canvas.latent.device)
+    if config.unet.adm_in_channels is None:
+        return None
+    if config.label == "picture":
+        return unclip_label(entry.pictures, config.unet.adm_in_channels, canvas.seed, statistics).to(canvas.latent)
+    return _vector(config, entry, canvas, side)
 
 
 def _vector(config: ModelConfig, entry: ConditioningEntry, canvas: Canvas, side: Side) -> Tensor:
@@ -82,8 +115,28 @@ def _concat(config: ModelConfig, image: ConcatImage | None, canvas: Canvas) -> T
     if extra == _INPAINT_CHANNELS:
         return _inpaint_channels(config, image, canvas)
     if extra == _EDIT_CHANNELS:
-        return torch.zeros_like(canvas.latent) if image is None else _fitted(image.latent, canvas)
+        return _edited(config, image, canvas)
+    if extra == _LOW_RESOLUTION_CHANNELS:
+        return _low_resolution(image, canvas)
     return None
+
+
+def _edited(config: ModelConfig, image: ConcatImage | None, canvas: Canvas) -> Tensor:
+    """The picture to be edited: unscaled as a latent, but scaled for a model of continuous noise (CosXL Edit)."""
+    if image is None:
+        return torch.zeros_like(canvas.latent)
+    scale = 1.0 if config.schedule.continuous is None else config.scale_factor
+    return _fitted(image.latent * scale, canvas)
+
+
+def _low_resolution(image: ConcatImage | None, canvas: Canvas) -> Tensor:
+    """The small picture, noised as its label says; without a picture, grey."""
+    if image is None:
+        return torch.zeros_like(canvas.latent[:, :_LOW_RESOLUTION_CHANNELS])
+    fitted = _fitted(image.latent, canvas)
+    if image.noise_augmentation <= 0.0:
+        return fitted
+    return noised_low_resolution(fitted, low_resolution_level(image.noise_augmentation), canvas.seed)
 
 
 def _inpaint_channels(config: ModelConfig, image: ConcatImage | None, canvas: Canvas) -> Tensor:

@@ -19,6 +19,7 @@ from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.denoiser import NetworkCall
 from nodes.diffusion.inputs import Canvas
 from nodes.diffusion.schedule import NoiseSchedule
+from nodes.diffusion.unclip import EmbeddingStatistics
 from nodes.diffusion.unet import UNet
 from nodes.diffusion.views import with_layers
 
@@ -38,6 +39,7 @@ class Start:
     canvas: Canvas
     sigmas: Tensor
     generator: torch.Generator
+    statistics: EmbeddingStatistics | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,15 +25,20 @@ from nodes.diffusion.patching import Hooks, Patch, Start
 from nodes.diffusion.samplers.step import Denoise, Past, Step
 from nodes.diffusion.samplers.table import Sampler, take_steps
 from nodes.diffusion.schedule import noise_schedule
+from nodes.diffusion.unclip import EmbeddingStatistics
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DiffusionModel:
-    """A network ready to be sampled: what kind it is, how its predictions are read, and the control networks at hand."""
+    """A network ready to be sampled: what kind it is, how its predictions are read, and the control networks at hand.
+
+    `statistics` are those of the pictures that an unCLIP model was trained on, where they are not standard.
+    """
 
     config: ModelConfig
     denoiser: Denoiser
     controls: Mapping[Hashable, ControlNetwork] = field(default_factory=dict)
+    statistics: EmbeddingStatistics | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,11 +64,14 @@ class Run:
 
 
 def diffusion_model(
-    config: ModelConfig, network: Network, controls: Mapping[Hashable, ControlNetwork] | None = None
+    config: ModelConfig,
+    network: Network,
+    controls: Mapping[Hashable, ControlNetwork] | None = None,
+    statistics: EmbeddingStatistics | None = None,
 ) -> DiffusionModel:
     """A network of this kind with the schedule it was trained on. `controls` are those that hints may name."""
     denoiser = Denoiser(network, noise_schedule(config.schedule), config.schedule.prediction)
-    return DiffusionModel(config, denoiser, controls or {})
+    return DiffusionModel(config, denoiser, controls or {}, statistics)
 
 
 def sample(run: Run, past: Past = ()) -> Iterator[Step]:
@@ -84,7 +92,7 @@ def start(run: Run) -> Tensor:
 def guided(run: Run) -> Denoise:
     """The model under the run's conditioning and mask: one call is one denoising at one sigma."""
     mask = None if run.noise_mask is None else latent_noise_mask(run.noise_mask, run.latent)
-    canvas = Canvas(run.latent, mask)
+    canvas = Canvas(run.latent, mask, run.seed)
     hooks = begin(run.model, run.patches, canvas, run.sigmas, run.seed)
     guidance = guide(run.model, run.positive, run.negative, run.cfg, canvas, hooks)
     if mask is None:
@@ -102,7 +110,7 @@ def begin(
     """Start the patches of a run."""
     generator = seeded_generator(seed)
     torch.randn(canvas.latent.shape, generator=generator)  # the starting noise comes first out of this seed
-    start = Start(model.config, model.denoiser.schedule, canvas, sigmas, generator)
+    start = Start(model.config, model.denoiser.schedule, canvas, sigmas, generator, model.statistics)
     return tuple(patch.begin(start) for patch in patches)
 
 
@@ -153,5 +161,5 @@ def _regions(
 def _region(model: DiffusionModel, entry: ConditioningEntry, canvas: Canvas, side: Side) -> Region:
     schedule = model.denoiser.schedule
     controls = tuple(place_control(hint, model.controls, schedule) for hint in entry.controls)
-    inputs = replace(network_inputs(model.config, entry, canvas, side), controls=controls)
+    inputs = replace(network_inputs(model.config, entry, canvas, side, model.statistics), controls=controls)
     return place(entry, inputs, canvas.size, schedule)

@@ -137,7 +137,16 @@ def _rescale_zero_terminal_snr(alphas_cumprod: Tensor) -> Tensor:
 
 
 def _betas(config: ScheduleConfig) -> Tensor:
+    if config.betas == "squaredcos_cap_v2":
+        return _cosine_betas(config.timesteps)
     if config.betas == "linear":
         return torch.linspace(config.beta_start, config.beta_end, config.timesteps, dtype=torch.float64)
     start, end = config.beta_start**0.5, config.beta_end**0.5
     return torch.linspace(start, end, config.timesteps, dtype=torch.float64) ** 2
+
+
+def _cosine_betas(timesteps: int) -> Tensor:
+    """Nichol and Dhariwal (2021), equation 17 with s = 0.008; no beta is above 0.999."""
+    times = torch.arange(timesteps + 1, dtype=torch.float64) / timesteps
+    alphas_cumprod = ((times + 0.008) / 1.008 * math.pi / 2).cos() ** 2
+    return (1.0 - alphas_cumprod[1:] / alphas_cumprod[:-1]).clamp(max=0.999)

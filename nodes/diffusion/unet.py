@@ -81,9 +81,11 @@ class UNet(nn.Module):
         width, emb = config.model_channels, 4 * config.model_channels
         self.time_embed = nn.Sequential(nn.Linear(width, emb), nn.SiLU(), nn.Linear(emb, emb))
         if config.adm_in_channels is not None:
-            self.label_emb = nn.Sequential(
+            self.label_emb: nn.Module = nn.Sequential(
                 nn.Sequential(nn.Linear(config.adm_in_channels, emb), nn.SiLU(), nn.Linear(emb, emb))
             )
+        elif config.num_classes is not None:
+            self.label_emb = nn.Embedding(config.num_classes, emb)
         self.input_blocks = nn.ModuleList(_input_stages(config))
         self.middle_block = _middle_stage(config)
         self.output_blocks = nn.ModuleList(_output_stages(config))
@@ -110,8 +112,8 @@ class UNet(nn.Module):
         """One evaluation of the network.
 
         x [B, C, h, w] of any sides; timesteps [B], in 0..1000 and possibly fractional; context [B, T, D]; y [B, adm] for
-        families that have `adm_in_channels`. Inputs are cast to the weights' precision and the result
-        [B, out_channels, h, w] is cast back to that of `x`.
+        families that have `adm_in_channels`, [B] for those that have `num_classes`. Inputs are cast to the weights'
+        precision and the result [B, out_channels, h, w] is cast back to that of `x`.
         """
         context = context.to(self.dtype)
         emb = self._embed(timesteps, y)
@@ -132,11 +134,12 @@ class UNet(nn.Module):
     def _embed(self, timesteps: Tensor, y: Tensor | None) -> Tensor:
         sinusoids = timestep_embedding(timesteps, self.config.model_channels)
         emb: Tensor = self.time_embed(sinusoids.to(self.dtype))
-        if self.config.adm_in_channels is None:
+        if self.config.adm_in_channels is None and self.config.num_classes is None:
             return emb
         if y is None:
-            raise ValueError(f"this U-Net needs y, a vector of {self.config.adm_in_channels} values")
-        emb_with_label: Tensor = emb + self.label_emb(y.to(self.dtype))
+            what = f"a vector of {self.config.adm_in_channels} values" if self.config.adm_in_channels else "a class"
+            raise ValueError(f"this U-Net needs y, {what}")
+        emb_with_label: Tensor = emb + self.label_emb(y.to(self.dtype) if self.config.adm_in_channels else y.long())
         return emb_with_label
 
 
@@ -144,10 +147,12 @@ def _res_block(channels: int, out_channels: int, config: UNetConfig) -> ResBlock
     return ResBlock(channels, 4 * config.model_channels, out_channels, config.norm_num_groups)
 
 
-def _stage(channels: int, out_channels: int, depth: int, config: UNetConfig) -> Stage:
-    layers: list[nn.Module] = [_res_block(channels, out_channels, config)]
+def _stage(channels: int, level: int, config: UNetConfig) -> Stage:
+    width, depth = config.channel_mult[level] * config.model_channels, config.transformer_depth[level]
+    layers: list[nn.Module] = [_res_block(channels, width, config)]
     if depth > 0:
-        layers.append(SpatialTransformer(out_channels, depth, config))
+        cross_only = bool(config.disable_self_attentions) and config.disable_self_attentions[level]
+        layers.append(SpatialTransformer(width, depth, config, cross_only=cross_only))
     return Stage(layers)
 
 
@@ -155,9 +160,9 @@ def _input_stages(config: UNetConfig) -> Iterator[Stage]:
     channels = config.model_channels
     yield Stage([nn.Conv2d(config.in_channels, channels, 3, padding=1)])
     last = len(config.channel_mult) - 1
-    for level, (mult, depth) in enumerate(zip(config.channel_mult, config.transformer_depth, strict=True)):
+    for level, mult in enumerate(config.channel_mult):
         for _ in range(config.num_res_blocks):
-            yield _stage(channels, mult * config.model_channels, depth, config)
+            yield _stage(channels, level, config)
             channels = mult * config.model_channels
         if level != last:
             yield Stage([Downsample(channels)])
@@ -180,7 +185,7 @@ def _output_stages(config: UNetConfig) -> Iterator[Stage]:
     for level in reversed(range(len(config.channel_mult))):
         width = config.channel_mult[level] * config.model_channels
         for block in range(config.num_res_blocks + 1):
-            stage = _stage(channels + skips.pop(), width, config.transformer_depth[level], config)
+            stage = _stage(channels + skips.pop(), level, config)
             channels = width
             if level > 0 and block == config.num_res_blocks:
                 stage.append(Upsample(channels))

@@ -19,7 +19,7 @@ from torch import Tensor
 from graph.errors import GraphError
 from graph.json import Json, JsonObject
 from graph.values import Encoded, RawTensor
-from nodes.diffusion.conditioning import Area, AreaShare, ConcatImage, ConditioningEntry, SizeConditioning
+from nodes.diffusion.conditioning import Area, AreaShare, ConcatImage, ConditioningEntry, PictureHint, SizeConditioning
 from nodes.diffusion.control import ControlHint
 from nodes.diffusion.samplers.options import SamplerOptions
 from nodes.sockets.handles import Conditioning, Noise, Sampler, Vae
@@ -202,10 +202,13 @@ def _encode_entry(entry: ConditioningEntry) -> Encoded:
         "end_percent": entry.end_percent,
         "size": {name: getattr(size, name) for name in SizeConditioning.__slots__},
         "controls": list(map(_encode_hint, entry.controls)),
+        "noise_augmentation": 0.0 if concat is None else concat.noise_augmentation,
+        "pictures": [[hint.strength, hint.noise_augmentation] for hint in entry.pictures],
     }
     return pack(
         data,
         **{f"control.{index}": hint.image for index, hint in enumerate(entry.controls)},
+        **{f"picture.{index}": hint.embeddings for index, hint in enumerate(entry.pictures)},
         embedding=entry.embedding,
         pooled=entry.pooled,
         mask=entry.mask,
@@ -228,11 +231,17 @@ def _decode_entry(encoded: Encoded) -> ConditioningEntry:
         mask_bounds=data["mask_bounds"],
         start_percent=data["start_percent"],
         end_percent=data["end_percent"],
-        concat=None if concat is None else ConcatImage(concat, _optional(encoded, "concat_mask")),
+        concat=None
+        if concat is None
+        else ConcatImage(concat, _optional(encoded, "concat_mask"), data["noise_augmentation"]),
         size=SizeConditioning(**data["size"]),
         controls=tuple(
             _decode_hint(hint, decode_tensor(encoded.tensors[f"control.{index}"]))
             for index, hint in enumerate(data["controls"])
+        ),
+        pictures=tuple(
+            PictureHint(decode_tensor(encoded.tensors[f"picture.{index}"]), *settings)
+            for index, settings in enumerate(data["pictures"])
         ),
     )
 

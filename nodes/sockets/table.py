@@ -56,6 +56,7 @@ def _nbytes(tensors: Iterable[Tensor | None]) -> int:
 def _conditioning_tensors(conditioning: Conditioning) -> Iterable[Tensor | None]:
     for entry in conditioning.entries:
         yield from (entry.embedding, entry.pooled, entry.mask, *(hint.image for hint in entry.controls))
+        yield from (hint.embeddings for hint in entry.pictures)
         if entry.concat is not None:
             yield from (entry.concat.latent, entry.concat.mask)
 

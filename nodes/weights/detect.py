@@ -16,8 +16,13 @@ from nodes.diffusion.config import (
     SD15_IP2P,
     SD20,
     SD20_INPAINT,
+    SD21_UNCLIP_H,
+    SD21_UNCLIP_L,
     SD21_V,
+    SD_X4_UPSCALER,
     SDXL,
+    SDXL_INPAINT,
+    SDXL_IP2P,
     SDXL_REFINER,
     ContinuousNoise,
     ModelConfig,
@@ -66,7 +71,10 @@ class Fingerprint:
     adm_in_channels: int
 
 
-FAMILIES: Sequence[ModelConfig] = (SD15, SD15_INPAINT, SD15_IP2P, SD20, SD20_INPAINT, SDXL, SDXL_REFINER)
+FAMILIES: Sequence[ModelConfig] = (
+    SD15, SD15_INPAINT, SD15_IP2P, SD20, SD20_INPAINT, SD21_UNCLIP_L, SD21_UNCLIP_H, SD_X4_UPSCALER,
+    SDXL, SDXL_INPAINT, SDXL_IP2P, SDXL_REFINER,
+)  # fmt: skip
 
 
 def detect(header: Header) -> ModelConfig:

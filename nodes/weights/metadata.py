@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast, get_args
 
 from graph.errors import InputError
 from graph.json import Json, JsonObject, loads
 from nodes.diffusion.config import (
     Betas,
     ContinuousNoise,
+    Label,
     ModelConfig,
     Prediction,
     Rgb,
@@ -32,7 +33,8 @@ Section = TypeVar("Section", UNetConfig, VaeConfig, TextConfig, SamplerDefaults)
 
 _PREDICTIONS: Mapping[str, Prediction] = {"epsilon": "eps", "eps": "eps", "v_prediction": "v", "v": "v"}
 _TOLD_AS: Mapping[str, Literal["log", "angle"]] = {"log": "log", "angle": "angle"}
-_BETAS: Mapping[str, Betas] = {"scaled_linear": "scaled_linear", "linear": "linear"}
+_BETAS: Mapping[str, Betas] = {name: name for name in get_args(Betas)}
+_LABELS: Mapping[str, Label] = {name: name for name in get_args(Label)}
 
 
 def read_config(metadata: Mapping[str, str], file_name: str) -> ModelConfig | None:
@@ -77,6 +79,7 @@ def write_config(config: ModelConfig) -> str:
         "size_multiple": config.size_multiple,
         "preview_rgb": config.preview_rgb,
         "defaults": asdict(config.defaults),
+        "label": config.label,
     }
     return json.dumps(document)
 
@@ -96,6 +99,7 @@ def _model(family: str, config: JsonObject) -> ModelConfig:
         size_multiple=int(_number(config.get("size_multiple", 8))),
         preview_rgb=_preview(config.get("preview_rgb")),
         defaults=_section(SamplerDefaults, _object(config.get("defaults", {}))),
+        label=_LABELS[str(config.get("label", "prompt"))],
     )
 
 
@@ -110,7 +114,7 @@ def _field(name: str, value: Json, default: object) -> Any:
     if default is None or value is None:
         fits = value is None or type(value) is int
     elif isinstance(default, tuple):
-        fits = isinstance(value, list) and all(type(item) is int for item in value)
+        fits = isinstance(value, list) and all(type(item) in (int, bool) for item in value)
     elif isinstance(default, float):
         fits = type(value) in (int, float)
     else:

@@ -27,7 +27,12 @@ ARCHITECTURES: Final[Mapping[str, str]] = {
     "sd20": "stable-diffusion-v2-512",
     "sd20_inpaint": "stable-diffusion-v2-inpainting",
     "sd21_v": "stable-diffusion-v2-768-v",
+    "sd21_unclip_l": "stable-diffusion-v2-unclip-l",
+    "sd21_unclip_h": "stable-diffusion-v2-unclip-h",
+    "sd_x4_upscaler": "stable-diffusion-v2-x4-upscaler",
     "sdxl": "stable-diffusion-xl-v1-base",
+    "sdxl_inpaint": "stable-diffusion-xl-v1-inpainting",
+    "sdxl_ip2p": "stable-diffusion-xl-v1-edit",
     "sdxl_refiner": "stable-diffusion-xl-v1-refiner",
 }
 """What the metadata of model files (ModelSpec, Stability AI, 2023) calls each family."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from graph.values import Encoded, RawTensor, Values
-from nodes.diffusion.conditioning import Area, AreaShare, ConcatImage, ConditioningEntry, SizeConditioning
+from nodes.diffusion.conditioning import Area, AreaShare, ConcatImage, ConditioningEntry, PictureHint, SizeConditioning
 from nodes.sockets import (
     VALUE_TYPES,
     Clip,
@@ -108,6 +108,8 @@ def samples(file: Path) -> dict[str, object]:
             replace(entry(), area=AreaShare(0.5, 1.0, 0.0, 0.25), mask=torch.rand(1, 8, 8), mask_bounds=True),
             replace(entry(), concat=ConcatImage(torch.rand(1, 4, 2, 2), torch.rand(1, 16, 16))),
             replace(entry(), concat=ConcatImage(torch.rand(1, 4, 2, 2)), size=SizeConditioning(1024, 512, crop_w=3)),
+            replace(entry(), concat=ConcatImage(torch.rand(1, 3, 2, 2), noise_augmentation=0.25)),
+            replace(entry(), pictures=(PictureHint(torch.rand(2, 8), 0.5, 0.1), PictureHint(torch.rand(1, 8)))),
         )
     )
     model = Model(ref(file))

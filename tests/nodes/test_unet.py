@@ -35,6 +35,14 @@ CONFIGS = {
     "three levels, two blocks, the lowest without attention": replace(
         UNET, channel_mult=(1, 2, 2), num_res_blocks=2, transformer_depth=(1, 1, 0)
     ),
+    "a class, and levels that attend to the context alone, as the x4 upscaler": replace(
+        UNET_LINEAR,
+        in_channels=7,
+        channel_mult=(1, 2, 2),
+        transformer_depth=(0, 1, 1),
+        num_classes=10,
+        disable_self_attentions=(True, True, False),
+    ),
 }
 
 
@@ -50,6 +58,12 @@ def diffusers_unet(unet: UNet) -> Any:
         labelled = {
             "class_embed_type": "projection",
             "projection_class_embeddings_input_dim": config.adm_in_channels,
+        }
+    if config.num_classes is not None:
+        labelled = {
+            "num_class_embeds": config.num_classes,
+            "only_cross_attention": config.disable_self_attentions,
+            "mid_block_only_cross_attention": False,
         }
     other = DIFFUSERS.UNet2DConditionModel(
         in_channels=config.in_channels,
@@ -72,13 +86,19 @@ def diffusers_unet(unet: UNet) -> Any:
 
 def inputs(config: UNetConfig, height: int = 8, width: int = 12) -> dict[str, torch.Tensor | None]:
     generator = torch.Generator().manual_seed(0)
-    label = config.adm_in_channels
     return {
         "x": torch.randn(2, config.in_channels, height, width, generator=generator),
         "timesteps": torch.tensor([3.0, 871.25]),
         "context": torch.randn(2, 7, config.context_dim, generator=generator),
-        "y": None if label is None else torch.randn(2, label, generator=generator),
+        "y": _label(config, generator),
     }
+
+
+def _label(config: UNetConfig, generator: torch.Generator) -> torch.Tensor | None:
+    if config.num_classes is not None:
+        return torch.tensor([3, 7])
+    label = config.adm_in_channels
+    return None if label is None else torch.randn(2, label, generator=generator)
 
 
 def run(unet: UNet, given: dict[str, torch.Tensor | None], control: ControlResiduals | None = None) -> torch.Tensor:
