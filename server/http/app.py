@@ -13,6 +13,7 @@ from server.http.comfyui import facts, files, internal, job_list, models, prompt
 from server.http.comfyui.refusals import plain
 from server.http.editor import Editor
 from server.http.problems import problems
+from server.http.reading import READING
 from server.http.routes import Route, added, answers, document, json_body
 from server.http.security import Doorkeeper, guard
 from server.http.service import MAX_BODY, MAX_UPLOAD, SERVICE, Service, service_of
@@ -132,7 +133,7 @@ def create_app(service: Service, doorkeeper: Doorkeeper) -> web.Application:
     app = web.Application(middlewares=[problems, guard(doorkeeper)], client_max_size=max(MAX_BODY, MAX_UPLOAD))
     app[SERVICE] = service
     added(app, OURS)
-    added(app, Editor().routes())
+    added(app, (*Editor().routes(), *READING))
     added(app, (Route(one.method, one.path, plain(one.handler)) for one in COMFYUI_ONCE))
     for prefix in ("", "/api"):
         added(app, (Route(one.method, prefix + one.path, plain(one.handler)) for one in COMFYUI))

@@ -1,5 +1,8 @@
 // The service's HTTP interface, a function for each thing that the editor asks. Errors are `ServiceError`, with the stable code.
 import type { NodeSpec } from "@/model/catalogue";
+import type { Document } from "@/model/document";
+import type { PlanSummary } from "@/model/plan";
+import type { Failure, JobEvent, JobState } from "@/model/runs";
 
 /** One thing that is wrong, and where; as the service tells it. */
 export interface Problem {
@@ -24,20 +27,108 @@ export class ServiceError extends Error {
   }
 }
 
-export const getNodes = () => json<NodeSpec[]>("GET", "api/v1/nodes");
+/** A job as the service tells of it. Times are seconds since 1970. */
+export interface Job {
+  id: string;
+  state: JobState;
+  number: number;
+  client: string | null;
+  attempts: number;
+  cancelling: boolean;
+  created: number;
+  started: number | null;
+  finished: number | null;
+  seconds: number | null;
+  nodes: Record<string, number> | null;
+  outputs: { node: string; folder: string; name: string; bytes: number; url: string }[];
+  texts: Record<string, string[]>;
+  error: Failure | null;
+  warnings?: Problem[];
+  /** What was drawn for inputs that were "random", by node and input. */
+  seeds?: Record<string, Record<string, number>>;
+}
 
-async function json<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+export interface JobRequest {
+  workflow: Document;
+  targets?: string[];
+  scope?: string;
+  client?: string;
+  front?: boolean;
+}
+
+export const getNodes = () => json<NodeSpec[]>("GET", "api/v1/nodes");
+export const getModels = () => json<Record<string, string[]>>("GET", "api/v1/models");
+export const getPlan = (document: Document, scope: string, signal: AbortSignal) =>
+  json<PlanSummary>("POST", `api/v1/plan?scope=${encodeURIComponent(scope)}`, document, signal);
+export const validate = (document: unknown, signal?: AbortSignal) =>
+  json<{ valid: boolean; problems: Problem[] }>("POST", "api/v1/validate", document, signal);
+export const convert = (document: unknown, form: "latentgraph" | "comfyui" | "comfyui-api") =>
+  json<{ document: unknown; problems: Problem[] }>("POST", `api/v1/convert/${form}`, { workflow: document });
+
+export const submitJob = (job: JobRequest) => json<Job>("POST", "api/v1/jobs", job);
+export const getJob = (id: string) => json<Job>("GET", `api/v1/jobs/${id}`);
+export const cancelJob = (id: string) => json<Job>("POST", `api/v1/jobs/${id}/cancel`);
+export const retryJob = (id: string) => json<Job>("POST", `api/v1/jobs/${id}/retry`);
+export const moveJob = (id: string, place: { number: number } | { front: true }) => json<Job>("POST", `api/v1/jobs/${id}/move`, place);
+export const getJobs = (query: { limit?: number; before?: number; state?: string } = {}) =>
+  json<{ jobs: Job[]; next: number | null; counts: Record<string, number> }>("GET", `api/v1/jobs?${parameters(query)}`);
+export const getEvents = async (id: string, after: number) =>
+  (await json<{ events: JobEvent[] }>("GET", `api/v1/jobs/${id}/events?after=${after}`)).events;
+
+/** The workflow that a job ran, as the service kept it. */
+export async function getJobWorkflow(id: string): Promise<unknown> {
+  const kept = await json<Record<string, { prompt?: unknown[] }>>("GET", `history/${id}`);
+  const extra = kept[id]?.prompt?.[3] as { extra_pnginfo?: { workflow?: unknown } } | undefined;
+  return extra?.extra_pnginfo?.workflow ?? kept[id]?.prompt?.[2];
+}
+
+/** Where a file of the service's folders can be fetched; `small` asks for a picture to look at, not to keep. */
+export function fileUrl(folder: string, name: string, small = false): string {
+  const slash = name.lastIndexOf("/");
+  const query = { filename: name.slice(slash + 1), subfolder: slash < 0 ? "" : name.slice(0, slash), type: folder };
+  return `view?${parameters({ ...query, ...(small ? { preview: "webp;85" } : {}) })}`;
+}
+
+/** Keep a file in the input folder. Resolves to the name it has got. */
+export async function upload(file: Blob, name: string): Promise<string> {
+  const form = new FormData();
+  form.append("image", file, name);
+  return kept(await request("POST", "upload/image", form));
+}
+
+/** Keep a copy of a picture of the input folder with the transparency of another. */
+export async function uploadMask(mask: Blob, original: string): Promise<string> {
+  const slash = original.lastIndexOf("/");
+  const form = new FormData();
+  form.append("image", mask, `${original.slice(slash + 1).replace(/\.[^.]*$/, "")}-masked.png`);
+  form.append("original_ref", JSON.stringify({ filename: original.slice(slash + 1), subfolder: slash < 0 ? "" : original.slice(0, slash), type: "input" }));
+  return kept(await request("POST", "upload/mask", form));
+}
+
+async function kept(response: Response): Promise<string> {
+  const { name, subfolder } = (await response.json()) as { name: string; subfolder: string };
+  return subfolder ? `${subfolder}/${name}` : name;
+}
+
+function parameters(query: Record<string, string | number | undefined>): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== "");
+  return new URLSearchParams(given.map(([key, value]) => [key, String(value)])).toString();
+}
+
+export async function json<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const response = await request(method, path, body, signal);
   return (await response.json()) as T;
 }
 
-async function request(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+export async function request(method: string, path: string, body?: unknown, signal?: AbortSignal, headers: Record<string, string> = {}): Promise<Response> {
+  const isRaw = body instanceof FormData || body instanceof Blob;
   let response: Response;
   try {
     response = await fetch(path, {
       method,
       signal: signal ?? null,
-      ...(body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }),
+      headers: body === undefined || isRaw ? headers : { "Content-Type": "application/json", ...headers },
+      body: isRaw ? body : body === undefined ? null : JSON.stringify(body),
     });
   } catch (error) {
     if (signal?.aborted) throw error;
@@ -51,3 +142,37 @@ async function problemOf(response: Response): Promise<ServiceError> {
   const told = (await response.json().catch(() => ({}))) as { code?: string; detail?: string; problems?: Problem[] };
   return new ServiceError(response.status, told.code ?? `http_${response.status}`, told.detail ?? response.statusText, told.problems);
 }
+
+export const listWorkflows = () => json<string[]>("GET", "api/v1/workflows");
+
+/** A workflow of the service, and which version of it this is. */
+export async function getWorkflow(name: string): Promise<{ document: Document; version?: string }> {
+  const response = await request("GET", `api/v1/workflows/${path(name)}`);
+  const { document } = (await response.json()) as { document: Document };
+  return { document, ...versionIn(response) };
+}
+
+/** Keep a workflow. With `version` only if that is still the one that is there. */
+export async function saveWorkflow(name: string, document: Document, version?: string): Promise<{ version?: string }> {
+  const headers: Record<string, string> = version ? { "If-Match": version } : {};
+  const text = JSON.stringify(document, null, 2) + "\n";
+  const file = encodeURIComponent(`workflows/${name}.json`);
+  const response = await request("POST", `userdata/${file}?overwrite=true`, new Blob([text], { type: "application/json" }), undefined, headers);
+  return versionIn(response);
+}
+
+/** The workflow that a file holds, in our form. */
+export async function readFile(file: Blob): Promise<{ document: Document; problems: Problem[] }> {
+  const response = await request("POST", "upload/workflow", file);
+  return (await response.json()) as { document: Document; problems: Problem[] };
+}
+
+const path = (name: string) => name.split("/").map(encodeURIComponent).join("/");
+
+function versionIn(response: Response): { version?: string } {
+  const version = response.headers.get("ETag");
+  return version ? { version } : {};
+}
+
+/** The picture beside a workflow file, of what it makes. */
+export const templatePicture = (name: string) => `templates/${path(name)}.png`;

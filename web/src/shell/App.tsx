@@ -1,11 +1,99 @@
 // The whole page.
-import { useEffect, useState } from "react";
-import { getNodes } from "@/api/client";
+import { lazy, Suspense, useEffect, useState, type DragEvent } from "react";
+import { useStore } from "zustand";
+import { Canvas } from "@/canvas/Canvas";
+import { handleKey } from "@/commands/keys";
+import { paste } from "@/commands/commands";
+import { Editor, EditorContext, useActive, useEditor } from "@/store/editor";
+import { openFiles } from "@/store/files";
+import { Crumbs } from "@/shell/Crumbs";
+import { Menu } from "@/shell/Menu";
+import { Offline } from "@/shell/Offline";
+import { Rail } from "@/shell/Rail";
+import { Tips } from "@/shell/Tips";
+import { Toasts } from "@/shell/Toasts";
+import { TopBar } from "@/shell/TopBar";
+import { Welcome } from "@/shell/Welcome";
+import { SidePanel } from "@/panels/SidePanel";
+import { NodePalette } from "@/panels/NodePalette";
+import styles from "@/shell/shell.module.css";
+
+const Panels = lazy(() => import("@/panels/Panels"));
+const Dialogs = lazy(() => import("@/panels/Dialogs"));
 
 export function App() {
-  const [count, setCount] = useState<number | null>(null);
+  const [editor] = useState(() => new Editor());
+  useEffect(() => editor.start(), [editor]);
+  return (
+    <EditorContext value={editor}>
+      <Page />
+    </EditorContext>
+  );
+}
+
+function Page() {
+  const editor = useEditor();
+  const panel = useStore(editor.view.store, (state) => state.panel);
+  const palette = useStore(editor.view.store, (state) => state.palette);
+  const dialog = useStore(editor.view.store, (state) => state.dialog !== null || state.commands || state.picture !== null || state.mask !== null);
+  const empty = useActive((one) => one === null);
+  useKeys(editor);
+  useClipboard(editor);
+  return (
+    <div className={styles.app} {...dropping(editor)}>
+      <TopBar />
+      <Rail />
+      <Suspense fallback={<div />}>{panel && <Panels panel={panel} />}</Suspense>
+      <main className={styles.stage}>
+        {empty ? <Welcome /> : <Canvas />}
+        <Crumbs />
+        <Offline />
+        <Toasts />
+      </main>
+      <SidePanel />
+      {palette && <NodePalette request={palette} />}
+      <Menu />
+      <Suspense>{dialog && <Dialogs />}</Suspense>
+      <Tips />
+    </div>
+  );
+}
+
+function useKeys(editor: Editor): void {
   useEffect(() => {
-    void getNodes().then((nodes) => setCount(nodes.length));
-  }, []);
-  return <main>{count === null ? "…" : `${count} node types`}</main>;
+    const listen = (event: KeyboardEvent) => handleKey(editor, event);
+    window.addEventListener("keydown", listen);
+    return () => window.removeEventListener("keydown", listen);
+  }, [editor]);
+}
+
+/** Pasting: nodes as JSON, pictures, files. */
+function useClipboard(editor: Editor): void {
+  useEffect(() => {
+    const listen = (event: ClipboardEvent) => {
+      if ((event.target as HTMLElement).matches?.("input, textarea, [contenteditable=true] *")) return;
+      const files = [...(event.clipboardData?.files ?? [])];
+      const text = event.clipboardData?.getData("text/plain") ?? "";
+      if (files.length === 0 && text === "") return;
+      event.preventDefault();
+      if (files.length > 0) void openFiles(editor, files, null);
+      else void paste(editor, false, text);
+    };
+    window.addEventListener("paste", listen);
+    return () => window.removeEventListener("paste", listen);
+  }, [editor]);
+}
+
+function dropping(editor: Editor) {
+  return {
+    onDragOver: (event: DragEvent) => {
+      if (event.dataTransfer.types.includes("Files")) event.preventDefault();
+    },
+    onDrop: (event: DragEvent) => {
+      const files = [...event.dataTransfer.files];
+      if (files.length === 0) return;
+      event.preventDefault();
+      void openFiles(editor, files, editor.canvas?.toCanvas({ x: event.clientX, y: event.clientY }) ?? null);
+    },
+  };
 }

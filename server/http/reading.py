@@ -1,0 +1,52 @@
+"""What the editor opens: a workflow out of any file dropped on it (ours, ComfyUI's two forms, pictures that carry one; their
+metadata is read, no picture is decoded here), and the pictures beside the saved workflows."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from graph.comfyui.read import read_workflow
+from graph.document import to_json
+from nodes.folders import is_inside
+from server.http.files import served
+from server.http.problems import ProblemError
+from server.http.routes import Route
+from server.http.service import MAX_UPLOAD, Service, service_of
+
+
+async def read_file(request: web.Request) -> web.Response:
+    """The workflow that the file in the body holds, in our form, and what was lost or changed on its way."""
+    if (request.content_length or 0) > MAX_UPLOAD:
+        raise ProblemError(413, "file_too_large", f"a file has at most {MAX_UPLOAD:,} bytes here")
+    content = await request.read()
+    catalogue = service_of(request).catalogue
+    imported = await asyncio.to_thread(read_workflow, content, catalogue, source="the file")
+    document = to_json(imported.document)
+    return web.json_response({"document": document, "problems": [asdict(one) for one in imported.problems]})
+
+
+async def example_picture(request: web.Request) -> web.FileResponse:
+    """The picture of what a saved workflow makes: `pictures/NAME.png` in the folder of the workflow."""
+    path = await asyncio.to_thread(_picture, service_of(request), request.match_info["name"])
+    if path is None:
+        raise web.HTTPNotFound
+    return served(path, path.name)
+
+
+def _picture(service: Service, name: str) -> Path | None:
+    for folder in service.workflows:
+        path = folder / "pictures" / f"{name}.png"
+        if is_inside(name) and path.is_file() and path.resolve().is_relative_to(folder.resolve()):
+            return path
+    return None
+
+
+READING: Final = (
+    Route("POST", "/upload/workflow", read_file),
+    Route("GET", "/templates/{name:.+}.png", example_picture),
+)

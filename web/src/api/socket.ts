@@ -1,0 +1,64 @@
+// The service's events, over one connection that comes back by itself. Kept events have numbers; who listens asks for what it
+// missed when the connection is there again (`onOpen`). Pictures come as binary messages: two lengths, JSON, picture.
+import type { JobEvent } from "@/model/runs";
+
+export interface SocketListener {
+  onOpen: () => void;
+  onClose: () => void;
+  onEvent: (event: JobEvent, picture?: Blob) => void;
+}
+
+const LONGEST_PAUSE = 5000;
+
+export class EventSocket {
+  private socket: WebSocket | null = null;
+  private pause = 250;
+  private timer: number | undefined;
+  private closed = false;
+
+  constructor(
+    private readonly url: string,
+    private readonly listener: SocketListener,
+  ) {}
+
+  open(): void {
+    if (this.closed) return;
+    const socket = new WebSocket(this.url);
+    socket.binaryType = "arraybuffer";
+    this.socket = socket;
+    socket.onopen = () => {
+      this.pause = 250;
+      this.listener.onOpen();
+    };
+    socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => {
+      if (typeof data === "string") this.listener.onEvent(JSON.parse(data) as JobEvent);
+      else this.listener.onEvent(...unpacked(data));
+    };
+    socket.onclose = () => {
+      if (this.closed) return;
+      this.listener.onClose();
+      this.timer = window.setTimeout(() => this.open(), this.pause);
+      this.pause = Math.min(LONGEST_PAUSE, this.pause * 1.7);
+    };
+  }
+
+  /** Try again now, not when the pause is over. */
+  retry(): void {
+    if (this.socket?.readyState === WebSocket.OPEN || this.socket?.readyState === WebSocket.CONNECTING) return;
+    window.clearTimeout(this.timer);
+    this.open();
+  }
+
+  close(): void {
+    this.closed = true;
+    window.clearTimeout(this.timer);
+    this.socket?.close();
+  }
+}
+
+function unpacked(data: ArrayBuffer): [JobEvent, Blob] {
+  const view = new DataView(data);
+  const length = view.getUint32(0);
+  const event = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 8, length))) as JobEvent;
+  return [event, new Blob([new Uint8Array(data, 8 + length)], { type: "image/jpeg" })];
+}

@@ -1,0 +1,374 @@
+// The graph of the open document as a canvas: a view of it that owns nothing but the gesture that is going on. Gestures end in
+// edits of the document, one each.
+import { useCallback, useEffect, useMemo, useRef, useState, type MouseEvent as ReactMouseEvent } from "react";
+import {
+  Background,
+  BackgroundVariant,
+  ReactFlow,
+  ReactFlowProvider,
+  SelectionMode,
+  useReactFlow,
+  useStore as useFlow,
+  type Connection,
+  type EdgeChange,
+  type FinalConnectionState,
+  type NodeChange,
+} from "@xyflow/react";
+import "@xyflow/react/dist/base.css";
+import { useStore } from "zustand";
+import { connect, dropLink, Pull } from "@/canvas/gestures";
+import { Connecting } from "@/canvas/connecting";
+import { ConnectionLine } from "@/canvas/ConnectionLine";
+import { GroupFrame, LinkPoint, NoteCard, RerouteCard } from "@/canvas/Decorations";
+import { LinkEdge } from "@/canvas/LinkEdge";
+import { Minimap } from "@/canvas/Minimap";
+import { NodeCard } from "@/canvas/NodeCard";
+import { Overview } from "@/canvas/Overview";
+import { CanvasPlaceContext, type CanvasPlace } from "@/canvas/place";
+import { middleOfPoint, nameOfHandle, Projection, targetOfEdge, type FlowEdge, type FlowNode } from "@/canvas/project";
+import { boundsOf, fitted, FURTHEST, levelOf, NEAREST } from "@/canvas/viewport";
+import { linkMenu, nodeMenu, paneMenu } from "@/commands/menus";
+import { graphAt, linkOf, type Point } from "@/model/document";
+import { addPoint, insertOnLink, linksFrom, move } from "@/model/edit";
+import { DENSITIES } from "@/model/geometry";
+import { prefixOf, scopeOf, type OpenDocument } from "@/store/documents";
+import { useActive, useEditor } from "@/store/editor";
+import styles from "@/canvas/canvas.module.css";
+
+const NODE_TYPES = { card: NodeCard, note: NoteCard, "group-frame": GroupFrame, point: LinkPoint, reroute: RerouteCard };
+const EDGE_TYPES = { link: LinkEdge };
+const NOBODY: FlowNode[] = [];
+const NOTHING: FlowEdge[] = [];
+const STILL: ReadonlyMap<string, Point> = new Map();
+const SNAP: [number, number] = [8, 8];
+
+/** The canvas of the active document; another document or subgraph is another canvas. */
+export function Canvas() {
+  const key = useActive((one) => (one ? `${one.uid}/${prefixOf(one)}` : null));
+  if (key === null) return null;
+  return (
+    <ReactFlowProvider key={key}>
+      <GraphCanvas />
+    </ReactFlowProvider>
+  );
+}
+
+function GraphCanvas() {
+  const editor = useEditor();
+  const { documents, library, settings, view } = editor;
+  const one = useActive((open) => open) as OpenDocument;
+  const scope = scopeOf(one);
+  const prefix = prefixOf(one);
+  const { document, selection, uid } = one;
+  const graph = graphAt(document, scope);
+  const catalogue = useStore(library.store, (state) => state.catalogue);
+  const density = useStore(settings, (state) => state.density);
+  const wheel = useStore(settings, (state) => state.wheel);
+  const snap = useStore(settings, (state) => state.snap);
+  const showMinimap = useStore(settings, (state) => state.minimap);
+  const grid = useStore(settings, (state) => state.grid);
+  const flow = useReactFlow<FlowNode, FlowEdge>();
+  const wrapper = useRef<HTMLDivElement>(null);
+  const level = useFlow((state) => levelOf(state.transform[2]));
+  const [projection] = useState(() => new Projection());
+  const [connecting] = useState(() => new Connecting());
+  const [pull] = useState(() => new Pull());
+  const [moved, setMoved] = useState<ReadonlyMap<string, Point>>(STILL);
+  const gesture = useRef<{ base: Map<string, Point>; members: Map<string, string[]> } | null>(null);
+
+  const place = useMemo<CanvasPlace>(() => ({ uid, scope, key: (name) => `${uid}/${prefix}${name}`, connecting, level }), [uid, scope, prefix, connecting, level]);
+  const nodes = useMemo(
+    () => projection.cards(graph, document, scope, catalogue, DENSITIES[density], selection, moved),
+    [projection, graph, document, scope, catalogue, density, selection, moved],
+  );
+  const pointsMoved = useMemo(() => ([...moved.keys()].some((id) => id.startsWith("point:")) ? moved : STILL), [moved]);
+  const links = useMemo(() => projection.links(graph, document, scope, catalogue, pointsMoved), [projection, graph, document, scope, catalogue, pointsMoved]);
+  const edges = useMemo(() => lit(links, selection), [links, selection]);
+
+  // Where to look from at first: where one was, else so that all is seen.
+  const [start] = useState(() => one.views[scope]);
+  const placed = useRef(start !== undefined);
+  useEffect(() => {
+    if (placed.current || nodes.length === 0 || catalogue.size === 0) return;
+    placed.current = true;
+    const box = wrapper.current?.getBoundingClientRect();
+    if (box) void flow.setViewport(fitted(boundsOf(nodes.map(boxOf)), box.width, box.height));
+  }, [nodes, catalogue, flow]);
+
+  const latest = useRef({ nodes, graph, document });
+  useEffect(() => {
+    latest.current = { nodes, graph, document };
+  });
+  useEffect(() => {
+    const size = () => wrapper.current!.getBoundingClientRect();
+    editor.canvas = {
+      fit: (names) => {
+        const wanted = names ? latest.current.nodes.filter((node) => names.includes(node.id)) : latest.current.nodes;
+        const { width, height } = size();
+        void flow.setViewport(fitted(boundsOf(wanted.map(boxOf)), width, height), { duration: 160 });
+      },
+      zoomTo: (zoom) => void flow.zoomTo(zoom, { duration: 160 }),
+      zoomBy: (factor) => void flow.zoomTo(flow.getZoom() * factor, { duration: 120 }),
+      centre: () => {
+        const box = size();
+        const at = flow.screenToFlowPosition({ x: box.left + box.width / 2, y: box.top + box.height / 2 }, { snapToGrid: false });
+        return [at.x, at.y];
+      },
+      toCanvas: (at) => {
+        const found = flow.screenToFlowPosition(at, { snapToGrid: false });
+        return [found.x, found.y];
+      },
+      focus: () => wrapper.current?.focus(),
+    };
+    return () => {
+      editor.canvas = null;
+    };
+  }, [editor, flow]);
+
+  const onNodesChange = useCallback(
+    (changes: NodeChange<FlowNode>[]) => {
+      const picked = changes.filter((change) => change.type === "select");
+      if (picked.length > 0) {
+        const next = new Set(documents.active?.selection);
+        for (const change of picked) if (change.selected) next.add(change.id);
+          else next.delete(change.id);
+        documents.select(next);
+      }
+      const places = new Map<string, Point>();
+      let ended = false;
+      for (const change of changes) {
+        if (change.type !== "position" || !change.position) continue;
+        const at: Point = change.id.startsWith("point:") ? middleOfPoint(change.position) : [change.position.x, change.position.y];
+        places.set(change.id, at);
+        if (!change.dragging) ended = true;
+      }
+      if (places.size === 0) return;
+      const { base, members } = gesture.current ?? { base: new Map<string, Point>(), members: new Map<string, string[]>() };
+      for (const [id, at] of [...places]) {
+        const from = base.get(id);
+        for (const member of members.get(id) ?? []) {
+          const was = base.get(member);
+          if (from && was && !places.has(member)) places.set(member, [was[0] + at[0] - from[0], was[1] + at[1] - from[1]]);
+        }
+      }
+      if (!ended) {
+        setMoved((before) => new Map([...before, ...places]));
+        return;
+      }
+      const nudged = gesture.current === null;
+      documents.editGraph("Move", (current) => move(current, places), nudged ? "nudge" : undefined);
+      setMoved(STILL);
+    },
+    [documents],
+  );
+
+  const onDragStart = useCallback((_: unknown, node: FlowNode) => {
+    const { nodes: all } = latest.current;
+    const base = new Map<string, Point>(all.map((other) => [other.id, [other.position.x, other.position.y]]));
+    for (const other of all) if (other.id.startsWith("point:")) base.set(other.id, middleOfPoint(other.position));
+    const dragged = all.filter((other) => other.id === node.id || other.selected);
+    const members = new Map(dragged.filter((other) => other.type === "group-frame").map((frame) => [frame.id, all.filter((other) => other.id !== frame.id && inside(other, frame)).map((other) => other.id)]));
+    gesture.current = { base, members };
+  }, []);
+
+  const hovered = useRef<Element | null>(null);
+  const linkUnder = useCallback((event: { clientX: number; clientY: number }, id: string) => {
+    const { graph: current } = latest.current;
+    const node = current.nodes[id];
+    if (!node || Object.values(node.inputs ?? {}).some(linkOf)) return null;
+    const found = window.document.elementsFromPoint(event.clientX, event.clientY).find((element) => element.closest("[data-link]"));
+    return found?.closest("[data-link]") ?? null;
+  }, []);
+  const onDrag = useCallback(
+    (event: MouseEvent | TouchEvent | ReactMouseEvent, node: FlowNode) => {
+      const found = "clientX" in event ? linkUnder(event, node.id) : null;
+      if (found === hovered.current) return;
+      hovered.current?.classList.remove(styles.receiving!);
+      found?.classList.add(styles.receiving!);
+      hovered.current = found;
+    },
+    [linkUnder],
+  );
+  const onDragStop = useCallback(
+    (_: unknown, node: FlowNode) => {
+      gesture.current = null;
+      const id = hovered.current?.getAttribute("data-link");
+      hovered.current?.classList.remove(styles.receiving!);
+      hovered.current = null;
+      if (!id) return;
+      documents.editGraph("Insert on link", (current, whole) => insertOnLink(current, node.id, targetOfEdge(id), whole, library.catalogue) ?? current);
+    },
+    [documents, library],
+  );
+
+  const onEdgesChange = useCallback(
+    (changes: EdgeChange<FlowEdge>[]) => {
+      const picked = changes.filter((change) => change.type === "select");
+      if (picked.length === 0) return;
+      const next = new Set(documents.active?.selection);
+      for (const change of picked) if (change.selected) next.add(`link:${change.id}`);
+        else next.delete(`link:${change.id}`);
+      documents.select(next);
+    },
+    [documents],
+  );
+
+  const done = useRef(false);
+  const onConnectStart = useCallback(
+    (event: MouseEvent | TouchEvent, from: { nodeId: string | null; handleId: string | null; handleType: string | null }) => {
+      if (!from.nodeId || !from.handleId) return;
+      done.current = false;
+      const { graph: current, document: whole } = latest.current;
+      const pulled = pull.take();
+      connecting.start(from.nodeId, nameOfHandle(from.handleId), from.handleType === "source" ? "output" : "input", pulled, current, whole, library.catalogue);
+      if ("shiftKey" in event && event.shiftKey && from.handleType === "source") connecting.all = linksFrom(current, { node: from.nodeId, output: nameOfHandle(from.handleId) });
+    },
+    [connecting, library, pull],
+  );
+  const onConnect = useCallback(
+    (made: Connection) => {
+      done.current = true;
+      const from = { node: made.source, output: nameOfHandle(made.sourceHandle ?? "") };
+      const to = { node: made.target, input: nameOfHandle(made.targetHandle ?? "") };
+      const pulled = connecting.current?.pulled ?? null;
+      documents.editGraph("Link", (current) => connect(current, from, to, pulled));
+    },
+    [documents, connecting],
+  );
+  const onConnectEnd = useCallback(
+    (event: MouseEvent | TouchEvent, _state: FinalConnectionState) => {
+      const drawing = connecting.current;
+      const all = connecting.all;
+      connecting.stop();
+      if (!drawing || done.current) return;
+      const at = "clientX" in event ? event : event.changedTouches[0]!;
+      dropLink(editor, drawing, all, { x: at.clientX, y: at.clientY });
+    },
+    [connecting, editor],
+  );
+  const isValid = useCallback(
+    (made: Connection | FlowEdge) => {
+      const drawing = connecting.current;
+      if (!drawing) return true;
+      const forward = drawing.end === "output";
+      const node = forward ? made.target : made.source;
+      const name = nameOfHandle((forward ? made.targetHandle : made.sourceHandle) ?? "");
+      const data = latest.current.nodes.find((other) => other.id === node)?.data;
+      if (data?.kind !== "card") return false;
+      const port = forward ? data.of.inputs.find((input) => input.name === name) : data.of.outputs.find((output) => output.name === name);
+      return port !== undefined && connecting.verdict(node, forward ? "input" : "output", port.type) === true;
+    },
+    [connecting],
+  );
+
+  const far = level === "far";
+  const nodeAt = (event: { clientX: number; clientY: number }): FlowNode | undefined => {
+    const at = flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }, { snapToGrid: false });
+    return nodes.findLast((node) => node.type !== "group-frame" && at.x >= node.position.x && at.y >= node.position.y && at.x <= node.position.x + (node.width ?? 0) && at.y <= node.position.y + (node.height ?? 0));
+  };
+  return (
+    <CanvasPlaceContext value={place}>
+      <div
+        ref={wrapper}
+        className={styles.canvas}
+        data-level={level}
+        data-testid="canvas"
+        tabIndex={-1}
+        onPointerDownCapture={(event) => pull.begin(event, latest.current.graph)}
+        onDoubleClick={(event) => {
+          if (!(event.target as Element).classList.contains("react-flow__pane")) return;
+          const found = far ? nodeAt(event) : undefined;
+          if (found) editor.canvas?.fit([found.id]);
+          else view.set({ palette: { at: { x: event.clientX, y: event.clientY }, place: editor.canvas!.toCanvas({ x: event.clientX, y: event.clientY }) } });
+        }}
+      >
+        <ReactFlow<FlowNode, FlowEdge>
+          nodes={far ? NOBODY : nodes}
+          edges={far ? NOTHING : edges}
+          nodeTypes={NODE_TYPES}
+          edgeTypes={EDGE_TYPES}
+          defaultViewport={start ?? { x: 0, y: 0, zoom: 1 }}
+          minZoom={FURTHEST}
+          maxZoom={NEAREST}
+          onlyRenderVisibleElements
+          onNodesChange={onNodesChange}
+          onEdgesChange={onEdgesChange}
+          onNodeDragStart={onDragStart}
+          onNodeDrag={onDrag}
+          onNodeDragStop={onDragStop}
+          onSelectionDragStart={(event, all) => all[0] && onDragStart(event, all[0])}
+          onSelectionDragStop={() => {
+            gesture.current = null;
+          }}
+          onConnectStart={onConnectStart}
+          onConnect={onConnect}
+          onConnectEnd={onConnectEnd}
+          isValidConnection={isValid}
+          connectionLineComponent={ConnectionLine}
+          connectionRadius={30}
+          snapToGrid={snap}
+          snapGrid={SNAP}
+          selectionMode={SelectionMode.Partial}
+          selectionKeyCode={["Shift", "Control"]}
+          multiSelectionKeyCode={["Shift", "Meta", "Control"]}
+          deleteKeyCode={null}
+          zoomOnDoubleClick={false}
+          zoomOnScroll={wheel === "zoom"}
+          panOnScroll={wheel === "pan"}
+          nodeDragThreshold={2}
+          onMoveEnd={(_, at) => documents.setView(uid, scope, at)}
+          onPaneClick={(event) => {
+            const found = far ? nodeAt(event) : undefined;
+            documents.select(found ? [found.id] : []);
+          }}
+          onNodeDoubleClick={(event, node) => {
+            if ((event.target as Element).closest(".nodrag")) return;
+            if (node.data.kind === "card" && node.data.of.kind === "subgraph") documents.enter(node.id);
+            else if (node.type === "card" && !node.id.startsWith("@") && (event.target as Element).closest(`.${styles.head}`)) view.set({ renaming: node.id });
+          }}
+          onEdgeDoubleClick={(event, edge) => documents.editGraph("Add point", (current) => addPoint(current, targetOfEdge(edge.id), editor.canvas!.toCanvas({ x: event.clientX, y: event.clientY })))}
+          onNodeContextMenu={(event, node) => {
+            event.preventDefault();
+            if (!selection.has(node.id)) documents.select([node.id]);
+            const input = (event.target as Element).closest("[data-input]")?.getAttribute("data-input") ?? null;
+            view.set({ menu: { at: { x: event.clientX, y: event.clientY }, items: nodeMenu(editor, node.id, input) } });
+          }}
+          onEdgeContextMenu={(event, edge) => {
+            event.preventDefault();
+            view.set({ menu: { at: { x: event.clientX, y: event.clientY }, items: linkMenu(editor, targetOfEdge(edge.id), { x: event.clientX, y: event.clientY }) } });
+          }}
+          onPaneContextMenu={(event) => {
+            event.preventDefault();
+            view.set({ menu: { at: { x: event.clientX, y: event.clientY }, items: paneMenu(editor, { x: event.clientX, y: event.clientY }) } });
+          }}
+          onSelectionContextMenu={(event, all) => {
+            event.preventDefault();
+            if (all[0]) view.set({ menu: { at: { x: event.clientX, y: event.clientY }, items: nodeMenu(editor, all[0].id, null) } });
+          }}
+        >
+          {grid && !far && <Background variant={BackgroundVariant.Dots} gap={24} size={1.4} color="var(--canvas-dot)" bgColor="transparent" />}
+        </ReactFlow>
+        {far && <Overview nodes={nodes} edges={edges} />}
+        {showMinimap && nodes.length > 0 && <Minimap nodes={nodes} edges={edges} />}
+      </div>
+    </CanvasPlaceContext>
+  );
+}
+
+const boxOf = (node: FlowNode) => ({ x: node.position.x, y: node.position.y, width: node.width ?? 0, height: node.height ?? 0 });
+
+function inside(node: FlowNode, frame: FlowNode): boolean {
+  const x = node.position.x + (node.width ?? 0) / 2;
+  const y = node.position.y + (node.height ?? 0) / 2;
+  return x >= frame.position.x && y >= frame.position.y && x <= frame.position.x + (frame.width ?? 0) && y <= frame.position.y + (frame.height ?? 0);
+}
+
+/** Links of selected nodes are drawn over the others; links that are selected themselves are marked. */
+function lit(links: readonly FlowEdge[], selection: ReadonlySet<string>): FlowEdge[] {
+  if (selection.size === 0) return links as FlowEdge[];
+  return links.map((edge) => {
+    const selected = selection.has(`link:${edge.id}`);
+    const touched = selection.has(edge.source) || selection.has(edge.target);
+    return selected || touched ? { ...edge, selected, className: touched ? styles.touched! : "", zIndex: touched ? 1 : 0 } : edge;
+  });
+}

@@ -1,0 +1,63 @@
+// A field of a node: its widget, and the socket by which a link can give the value instead.
+import { memo } from "react";
+import { Link2 } from "lucide-react";
+import { Socket } from "@/canvas/Socket";
+import { linkOf, literalOf, type GraphNode } from "@/model/document";
+import { setInput } from "@/model/edit";
+import type { Row } from "@/model/geometry";
+import { useEditor } from "@/store/editor";
+import { valueOf } from "@/model/value";
+import { widgetFor } from "@/widgets/registry";
+import styles from "@/canvas/canvas.module.css";
+
+interface FieldRowProps {
+  row: Extract<Row, { kind: "field" | "text" }>;
+  id: string;
+  node: GraphNode;
+  near: boolean;
+  problem: string | undefined;
+}
+
+export const FieldRow = memo(function FieldRow({ row, id, node, near, problem }: FieldRowProps) {
+  const { documents } = useEditor();
+  const { input } = row;
+  const given = node.inputs?.[input.name];
+  const source = linkOf(given);
+  const value = valueOf(input, given);
+  const first = node.inputs ? input.default : input.default;
+  const changed = !source && literalOf(given) !== undefined && input.default !== undefined && value !== first;
+  const Field = input.widget && near ? widgetFor(input.widget) : null;
+  const middle = row.kind === "text" ? row.y + Math.min(row.height, 22) / 2 : row.y + row.height / 2;
+  return (
+    <>
+      <Socket node={id} name={input.name} end="input" type={input.type} y={middle} linked={source !== null} latent />
+      <div className={`${styles.field} ${row.kind === "text" ? styles.text : ""} ${changed ? styles.changed : ""}`} style={{ top: row.y + 1, height: row.height - 2 }} data-input={input.name} data-tip={input.tooltip}>
+        {source && near ? (
+          <div className={styles.linked}>
+            <span>{input.name}</span>
+            <span className={styles.linkedFrom}>
+              <Link2 size={11} aria-hidden /> {source.node}
+            </span>
+          </div>
+        ) : Field ? (
+          <div className={`nodrag nopan ${styles.widget}`}>
+            <Field
+              schema={input.widget!}
+              value={value}
+              initial={input.default}
+              label={input.name}
+              place="node"
+              problem={problem}
+              onChange={(next, kind) => {
+                documents.editGraph(`Change ${input.name}`, (graph) => setInput(graph, id, input.name, next), `${id}.${input.name}`);
+                if (kind !== "live") documents.settle();
+              }}
+            />
+          </div>
+        ) : (
+          <div className={styles.blank} />
+        )}
+      </div>
+    </>
+  );
+});

@@ -1,0 +1,152 @@
+// A node. Every row is where the geometry says; nothing in here can change the node's size.
+import { memo, useMemo } from "react";
+import type { NodeProps } from "@xyflow/react";
+import { useStore } from "zustand";
+import { Boxes, ChevronRight } from "lucide-react";
+import { FieldRow } from "@/canvas/FieldRow";
+import { NodePicture } from "@/canvas/NodePicture";
+import { useCanvasPlace } from "@/canvas/place";
+import type { CardData, FlowNode } from "@/canvas/project";
+import { Socket } from "@/canvas/Socket";
+import { badgeOf, StateBadge } from "@/canvas/StateBadge";
+import { isCollapsed, linkOf, type GraphNode } from "@/model/document";
+import { type Row } from "@/model/geometry";
+import type { Interface } from "@/model/interface";
+import { typeColour } from "@/model/ports";
+import { useEditor } from "@/store/editor";
+import { useKeyed } from "@/store/keyed";
+import { WidgetServicesContext, type WidgetServices } from "@/widgets/contract";
+import { servicesFor } from "@/store/services";
+import { countRender } from "@/canvas/counting";
+import { TitleEditor } from "@/canvas/TitleEditor";
+import styles from "@/canvas/canvas.module.css";
+
+export const NodeCard = memo(function NodeCard({ id, data, selected }: NodeProps<FlowNode>) {
+  countRender(id);
+  const { node, of, geometry } = data as CardData;
+  const editor = useEditor();
+  const place = useCanvasPlace();
+  const key = place.key(id);
+  const plan = useKeyed(editor.plans.nodes, key);
+  const run = useKeyed(editor.runs.nodes, key);
+  const preview = useKeyed(editor.runs.previews, key);
+  const problems = useKeyed(editor.plans.problems, key);
+  const seeds = useStore(editor.runs.store, (state) => state.seeds[place.uid]?.[key.slice(place.uid.length + 1)]);
+  const renaming = useStore(editor.view.store, (state) => state.renaming === id);
+  const services = useMemo(() => servicesFor(editor, seeds), [editor, seeds]);
+  const badge = badgeOf(plan, run, problems);
+  const collapsed = isCollapsed(node);
+  const near = place.level === "near";
+  const message = badge.state === "error" ? badge.why : run?.state === "blocked" ? run.reason : null;
+  const share = run?.state === "running" && run.maximum ? Math.min(1, (run.value ?? 0) / run.maximum) : null;
+  const look = [
+    styles.card,
+    selected ? styles.selected : "",
+    node.mode === "mute" ? styles.muted : node.mode === "bypass" ? styles.bypassed : "",
+    badge.state === "error" ? styles.wrong : badge.state === "running" ? styles.running : "",
+    badge.state === "cached" || badge.state === "unneeded" ? styles.quiet : "",
+    of.kind === "unknown" ? styles.unknown : "",
+    collapsed ? styles.collapsed : "",
+    near ? "" : styles.simple,
+  ];
+  return (
+    <div className={look.filter(Boolean).join(" ")} style={{ width: geometry.width, height: geometry.height }} data-node={id} data-mode={node.mode ?? "on"}>
+      <div className={styles.head} style={{ height: geometry.head }}>
+        {of.kind === "subgraph" ? (
+          <button type="button" className={styles.enter} data-tip="Enter this subgraph" aria-label="Enter this subgraph" onClick={() => editor.documents.enter(id)}>
+            <Boxes size={13} />
+          </button>
+        ) : collapsed ? (
+          <ChevronRight size={12} className={styles.chevron} aria-hidden />
+        ) : (
+          <span className={styles.stripe} style={{ background: mainColour(of) }} />
+        )}
+        {renaming ? <TitleEditor id={id} title={node.title ?? of.title} /> : <span className={styles.title}>{node.title ?? of.title}</span>}
+        {node.mode === "bypass" && <span className={styles.modeWord}>bypassed</span>}
+        {node.mode === "mute" && <span className={styles.modeWord}>muted</span>}
+        <StateBadge {...badge} seconds={run?.seconds} />
+      </div>
+      {share !== null && <div className={styles.progress} style={{ top: geometry.head - 2, transform: `scaleX(${share})` }} />}
+      <WidgetServicesContext value={services}>
+        {collapsed ? <CollapsedSockets id={id} node={node} of={of} y={geometry.head / 2} /> : geometry.rows.map((row) => <RowView key={keyOf(row)} row={row} id={id} node={node} of={of} near={near} problems={problems} run={run} services={services} />)}
+      </WidgetServicesContext>
+      {node.mode === "bypass" && !collapsed && <PassThrough of={of} node={node} geometry={geometry} />}
+      {message && (
+        <div className={styles.message} role="alert" data-tip={message}>
+          {message}
+        </div>
+      )}
+      {preview && <img className={styles.livePreview} src={preview} alt="what is being sampled" draggable={false} />}
+    </div>
+  );
+});
+
+interface RowViewProps {
+  row: Row;
+  id: string;
+  node: GraphNode;
+  of: Interface;
+  near: boolean;
+  problems: Parameters<typeof badgeOf>[2];
+  run: Parameters<typeof badgeOf>[1];
+  services: WidgetServices;
+}
+
+function RowView({ row, id, node, of, near, problems, run, services }: RowViewProps) {
+  if (row.kind === "ports") {
+    const middle = row.y + row.height / 2;
+    return (
+      <>
+        {row.input && <Socket node={id} name={row.input.name} end="input" type={row.input.type} y={middle} linked={linkOf(node.inputs?.[row.input.name]) !== null || of.kind === "unknown"} optional={row.input.optional === true || row.input.default !== undefined} />}
+        {row.output && <Socket node={id} name={row.output.name} end="output" type={row.output.type} y={middle} linked list={row.output.is_list} />}
+        {near && (
+          <div className={styles.ports} style={{ top: row.y, height: row.height }}>
+            <span data-input={row.input?.name} className={problems?.some((one) => one.input === row.input?.name && row.input) ? styles.missing : ""}>
+              {row.input?.name ?? ""}
+            </span>
+            <span>{row.output?.name ?? ""}</span>
+          </div>
+        )}
+      </>
+    );
+  }
+  if (row.kind === "picture") return <NodePicture row={row} id={id} node={node} of={of} run={run} services={services} />;
+  return <FieldRow row={row} id={id} node={node} near={near} problem={problems?.find((one) => one.input === row.input.name)?.message} />;
+}
+
+function CollapsedSockets({ id, node, of, y }: { id: string; node: GraphNode; of: Interface; y: number }) {
+  const linked = of.inputs.filter((one) => linkOf(node.inputs?.[one.name]));
+  return (
+    <>
+      {(linked.length > 0 ? linked : of.inputs.slice(0, 1)).map((one) => (
+        <Socket key={`i${one.name}`} node={id} name={one.name} end="input" type={one.type} y={y} linked={linked.length > 0} />
+      ))}
+      {of.outputs.map((one) => (
+        <Socket key={`o${one.name}`} node={id} name={one.name} end="output" type={one.type} y={y} linked list={one.is_list} />
+      ))}
+    </>
+  );
+}
+
+/** The way through a bypassed node: from the input that passes to each output. */
+function PassThrough({ of, node, geometry }: { of: Interface; node: GraphNode; geometry: CardData["geometry"] }) {
+  return (
+    <svg className={styles.passing} width={geometry.width} height={geometry.height} aria-hidden>
+      {of.outputs.map((output) => {
+        const input = of.inputs.find((one) => one.type === output.type && node.inputs?.[one.name] !== undefined);
+        const from = input && geometry.inputs.get(input.name);
+        const to = geometry.outputs.get(output.name);
+        if (from === undefined || to === undefined) return null;
+        const middle = geometry.width / 2;
+        return <path key={output.name} d={`M0 ${from}C${middle} ${from} ${middle} ${to} ${geometry.width} ${to}`} stroke={typeColour(output.type)} />;
+      })}
+    </svg>
+  );
+}
+
+function mainColour(of: Interface): string {
+  const type = of.outputs[0]?.type ?? of.inputs.find((one) => !one.widget)?.type ?? "*";
+  return typeColour(type);
+}
+
+const keyOf = (row: Row): string => (row.kind === "ports" ? `p${row.y}` : row.kind === "picture" ? "picture" : `f${row.input.name}`);

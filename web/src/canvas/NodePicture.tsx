@@ -1,0 +1,45 @@
+// The picture in a node: what it saved or showed last, or what it loads.
+import { memo } from "react";
+import { ImageIcon } from "lucide-react";
+import { fileUrl } from "@/api/client";
+import type { GraphNode } from "@/model/document";
+import type { Row } from "@/model/geometry";
+import type { Interface } from "@/model/interface";
+import type { NodeRun } from "@/model/runs";
+import { valueOf } from "@/model/value";
+import { useEditor } from "@/store/editor";
+import type { WidgetServices } from "@/widgets/contract";
+import styles from "@/canvas/canvas.module.css";
+
+interface NodePictureProps {
+  row: Extract<Row, { kind: "picture" }>;
+  id: string;
+  node: GraphNode;
+  of: Interface;
+  run: NodeRun | undefined;
+  services: WidgetServices;
+}
+
+const PICTURES = /\.(png|jpe?g|webp|gif|avif)$/i;
+
+export const NodePicture = memo(function NodePicture({ row, node, of, run, services }: NodePictureProps) {
+  const { view } = useEditor();
+  const files = run?.output?.files?.filter((file) => PICTURES.test(file.name)) ?? [];
+  const made = files[0];
+  const input = of.inputs.find((one) => one.widget?.widget === "file" && one.widget.folder === "input");
+  const loaded = input ? valueOf(input, node.inputs?.[input.name]) : undefined;
+  const url = made ? fileUrl(made.folder, made.name) : typeof loaded === "string" && loaded ? services.pictureUrl(loaded, "input") : null;
+  const name = made?.name ?? (typeof loaded === "string" ? loaded : "");
+  return (
+    <div className={styles.picture} style={{ top: row.y + 2, height: row.height - 4 }}>
+      {url ? (
+        <button type="button" className="nodrag" aria-label={`Look at ${name}`} onClick={() => view.set({ picture: { url, name } })}>
+          <img src={url} alt={name} loading="lazy" draggable={false} onError={(event) => (event.currentTarget.style.visibility = "hidden")} onLoad={(event) => (event.currentTarget.style.visibility = "visible")} />
+        </button>
+      ) : (
+        <ImageIcon size={22} strokeWidth={1.2} aria-label="no picture yet" />
+      )}
+      {files.length > 1 && <span className={styles.more}>+{files.length - 1}</span>}
+    </div>
+  );
+});

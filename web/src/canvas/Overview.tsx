@@ -1,0 +1,52 @@
+// The graph from far away: one canvas instead of nodes.
+import { useEffect, useRef } from "react";
+import { useStoreApi } from "@xyflow/react";
+import { useStore } from "zustand";
+import { paintGraph, paletteOf, sharpened } from "@/canvas/paint";
+import { useCanvasPlace } from "@/canvas/place";
+import type { CardData, FlowEdge, FlowNode } from "@/canvas/project";
+import { useEditor } from "@/store/editor";
+import styles from "@/canvas/canvas.module.css";
+
+export function Overview({ nodes, edges }: { nodes: readonly FlowNode[]; edges: readonly FlowEdge[] }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const flow = useStoreApi();
+  const { plans, runs, settings } = useEditor();
+  const { key, uid } = useCanvasPlace();
+  const theme = useStore(settings, (one) => one.theme);
+  const plan = useStore(plans.store, (state) => state[uid]);
+  const running = useStore(runs.store, (state) => state.running);
+  useEffect(() => {
+    const element = canvas.current;
+    if (!element) return;
+    const palette = paletteOf(element);
+    const titles = new Map(nodes.map((node) => [node.id, node.data.kind === "card" ? ((node.data as CardData).node.title ?? (node.data as CardData).of.title) : ""]));
+    const marks = {
+      title: (id: string) => titles.get(id) ?? "",
+      status: (id: string) => {
+        const run = runs.nodes.get(key(id));
+        if (run?.state === "running") return "running" as const;
+        if (run?.state === "failed" || plans.problems.get(key(id))?.some((one) => one.severity !== "warning")) return "error" as const;
+        const status = plans.nodes.get(key(id))?.status;
+        return status === "cached" ? ("cached" as const) : status === "run" || status === "depends" ? ("run" as const) : null;
+      },
+    };
+    let frame = 0;
+    const paint = () => {
+      frame = 0;
+      const { transform, width, height } = flow.getState();
+      const context = sharpened(element, width, height);
+      if (context) paintGraph(context, nodes, edges, { x: transform[0], y: transform[1], zoom: transform[2] }, width, height, palette, marks);
+    };
+    paint();
+    const stop = flow.subscribe((state, before) => {
+      if (state.transform === before.transform && state.width === before.width && state.height === before.height) return;
+      if (!frame) frame = requestAnimationFrame(paint);
+    });
+    return () => {
+      stop();
+      cancelAnimationFrame(frame);
+    };
+  }, [nodes, edges, flow, theme, plan, running, plans, runs, key]);
+  return <canvas ref={canvas} className={styles.overview} aria-hidden />;
+}

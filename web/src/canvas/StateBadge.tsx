@@ -1,0 +1,73 @@
+// What a node's state is, in one place: what the plan says of it, or what a run is doing with it. An icon and a word, and why.
+import { memo } from "react";
+import { Check, Circle, CircleDashed, CircleDot, CircleSlash2, Loader2, TriangleAlert } from "lucide-react";
+import type { Problem } from "@/api/client";
+import type { PlanNode } from "@/model/plan";
+import type { NodeRun } from "@/model/runs";
+import styles from "@/canvas/canvas.module.css";
+
+export type BadgeState = "error" | "running" | "cached" | "run" | "depends" | "unneeded" | "unavailable" | "none";
+
+export interface Badge {
+  state: BadgeState;
+  word: string;
+  why: string;
+}
+
+/** What to show: faults first, then what is running, then the plan. */
+export function badgeOf(plan: PlanNode | undefined, run: NodeRun | undefined, problems: readonly Problem[] | undefined): Badge {
+  if (run?.state === "running") {
+    const word = run.maximum ? `${run.value}/${run.maximum}` : "running";
+    return { state: "running", word, why: "running now" };
+  }
+  const error = problems?.find((one) => one.severity !== "warning");
+  if (error) return { state: "error", word: "problem", why: error.hint ? `${error.message}. ${error.hint}` : error.message };
+  if (run?.state === "failed" && plan?.status !== "cached") {
+    return { state: "error", word: "failed", why: [run.failure?.message, run.failure?.hint].filter(Boolean).join(". ") };
+  }
+  switch (plan?.status) {
+    case "cached":
+      return { state: "cached", word: "cached", why: `cached${plan.tier ? ` (${TIERS[plan.tier] ?? plan.tier})` : ""}: will not run again` };
+    case "run":
+      return { state: "run", word: "will run", why: plan.reason };
+    case "depends":
+      return { state: "depends", word: "may run", why: plan.reason };
+    case "unneeded":
+      return { state: "unneeded", word: "not needed", why: plan.reason || "what follows is cached" };
+    case "unavailable":
+      return { state: "unavailable", word: "cannot run", why: plan.reason };
+    case undefined:
+      return { state: "none", word: "", why: "" };
+  }
+}
+
+const TIERS: Record<string, string> = { device: "on the device", host: "in memory", disk: "on disk", memory: "in memory" };
+
+const ICONS = {
+  error: TriangleAlert,
+  running: Loader2,
+  cached: Check,
+  run: Circle,
+  depends: CircleDot,
+  unneeded: CircleDashed,
+  unavailable: CircleSlash2,
+} as const;
+
+export const StateBadge = memo(function StateBadge({ state, word, why, seconds }: Badge & { seconds?: number | undefined }) {
+  if (state === "none") return null;
+  const Icon = ICONS[state];
+  return (
+    <span className={`${styles.badge} ${styles[`badge-${state}`] ?? ""}`} data-state={state} data-tip={why} aria-label={`${word}: ${why}`} role="img">
+      {seconds !== undefined && state !== "running" && state !== "error" ? <span className={styles.seconds}>{shortTime(seconds)}</span> : null}
+      <span className={styles.word}>{word}</span>
+      <Icon size={12} strokeWidth={2.4} aria-hidden />
+    </span>
+  );
+});
+
+export function shortTime(seconds: number): string {
+  if (seconds < 0.001) return "";
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  return `${Math.floor(seconds / 60)}:${String(Math.round(seconds % 60)).padStart(2, "0")}`;
+}

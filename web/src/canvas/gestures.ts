@@ -1,0 +1,86 @@
+// What the ends of gestures mean: a link dropped on a socket, a node, or nothing; a link pulled off its input.
+import type { PointerEvent as ReactPointerEvent } from "react";
+import type { Drawing } from "@/canvas/connecting";
+import { linkInputs, linkOutputs, unlinkAny } from "@/model/subgraph";
+import { INPUTS, OUTPUTS } from "@/model/boundary";
+import { bestInput, bestOutput, connectVerdict, type Target } from "@/model/connect";
+import { graphAt, linkOf, type Graph, type Source } from "@/model/document";
+import { link } from "@/model/edit";
+import { scopeOf } from "@/store/documents";
+import type { Editor } from "@/store/editor";
+
+/** A link made, ends of a subgraph included; what was pulled off elsewhere is gone. */
+export function connect(graph: Graph, from: Source, to: Target, pulled: Target | null): Graph {
+  const freed = pulled && (pulled.node !== to.node || pulled.input !== to.input) ? unlinkAny(graph, pulled) : graph;
+  if (from.node === INPUTS) return linkInputs(freed, from.output, to);
+  if (to.node === OUTPUTS) return linkOutputs(freed, from, to.input);
+  return link(freed, from, to);
+}
+
+/** A link that ended on no socket: on a node it takes the best one, on nothing it frees what was pulled or asks for a node. */
+export function dropLink(editor: Editor, drawing: Drawing, all: readonly Target[] | null, at: { x: number; y: number }): void {
+  const { documents, library, view } = editor;
+  const one = documents.active;
+  if (!one) return;
+  const element = document.elementFromPoint(at.x, at.y);
+  const graph = graphAt(one.document, scopeOf(one));
+  const node = element?.closest("[data-node]")?.getAttribute("data-node") ?? null;
+  const from: Source = { node: drawing.node, output: drawing.name };
+  const to: Target = { node: drawing.node, input: drawing.name };
+  if (all && element?.getAttribute("data-end") === "output" && node) {
+    const other: Source = { node, output: element.getAttribute("data-socket") ?? "" };
+    documents.editGraph("Move links", (current) => all.reduce((next, target) => link(next, other, target), current));
+    return;
+  }
+  if (node && node !== drawing.node && graph.nodes[node]) {
+    const named = element?.closest("[data-input]")?.getAttribute("data-input") ?? null;
+    if (drawing.end === "output") {
+      const fits = named !== null && connectVerdict(from, { node, input: named }, graph, one.document, library.catalogue).ok;
+      const input = fits ? named : bestInput(from, node, graph, one.document, library.catalogue);
+      if (input !== null) documents.editGraph("Link", (current) => connect(current, from, { node, input }, drawing.pulled));
+      else view.say(`Nothing on this node takes ${drawing.type}`);
+    } else {
+      const output = bestOutput(node, to, graph, one.document, library.catalogue);
+      if (output !== null) documents.editGraph("Link", (current) => connect(current, { node, output }, to, null));
+      else view.say(`Nothing on this node gives ${drawing.type}`);
+    }
+    return;
+  }
+  if (drawing.pulled) {
+    documents.editGraph("Unlink", (current) => unlinkAny(current, drawing.pulled!));
+    return;
+  }
+  if (!element?.closest("[data-testid=canvas]") || node) return;
+  const place = editor.canvas!.toCanvas(at);
+  view.set({ palette: drawing.end === "output" ? { at, place, from } : { at, place, to } });
+}
+
+/** Pulling a link off an input: the drawing starts at its source instead. */
+export class Pull {
+  private pending: Target | null = null;
+
+  begin(event: ReactPointerEvent, graph: Graph): void {
+    this.pending = null;
+    const socket = event.target as HTMLElement;
+    if (event.button !== 0 || socket.getAttribute?.("data-end") !== "input") return;
+    const node = socket.closest("[data-node]")?.getAttribute("data-node");
+    const input = socket.getAttribute("data-socket");
+    const source = node && input ? linkOf(graph.nodes[node]?.inputs?.[input]) : null;
+    if (!source || !node || !input) return;
+    const from = document.querySelector<HTMLElement>(`[data-node="${CSS.escape(source.node)}"] [data-end=output][data-socket="${CSS.escape(source.output)}"]`);
+    if (!from) return;
+    this.pending = { node, input };
+    const again = (mouse: MouseEvent) => {
+      mouse.stopPropagation();
+      mouse.preventDefault();
+      from.dispatchEvent(new MouseEvent("mousedown", { bubbles: true, cancelable: true, button: 0, clientX: mouse.clientX, clientY: mouse.clientY, view: window }));
+    };
+    socket.addEventListener("mousedown", again, { capture: true, once: true });
+  }
+
+  take(): Target | null {
+    const pending = this.pending;
+    this.pending = null;
+    return pending;
+  }
+}

@@ -1,0 +1,222 @@
+// From a graph to what the graph library draws. What did not change is the same object as before, so that the library draws
+// nothing anew for it. Geometry is declared, never measured: only what is seen is ever mounted.
+import { Position, type Edge, type Node, type NodeHandle } from "@xyflow/react";
+import type { Catalogue } from "@/model/catalogue";
+import {
+  groupsOf,
+  linkOf,
+  notesOf,
+  positionOf,
+  reroutesOf,
+  viaOf,
+  type Document,
+  type Graph,
+  type GraphNode,
+  type Group,
+  type Note,
+  type Point,
+  type ReroutePoint,
+  type Scope,
+} from "@/model/document";
+import { boundaryOf, INPUTS, OUTPUTS } from "@/model/boundary";
+import { geometryOf, type Geometry, type Metrics } from "@/model/geometry";
+import { interfaceIn, outputType, type Interface } from "@/model/interface";
+import { ANY } from "@/model/ports";
+
+export type CardData = { kind: "card"; node: GraphNode; of: Interface; geometry: Geometry };
+export type NoteData = { kind: "note"; note: Note };
+export type GroupData = { kind: "group"; group: Group; index: number };
+export type PointData = { kind: "point"; point: ReroutePoint; type: string };
+export type AnyData = CardData | NoteData | GroupData | PointData;
+export type FlowNode = Node<AnyData>;
+export type FlowEdge = Edge<{ type: string; points: readonly Point[]; wide: boolean }>;
+
+export const HANDLE = 10;
+const POINT = 14;
+
+export const inputHandle = (name: string): string => `i:${name}`;
+export const outputHandle = (name: string): string => `o:${name}`;
+export const nameOfHandle = (handle: string): string => handle.slice(2);
+export const edgeId = (node: string, input: string): string => `${node}\n${input}`;
+export const targetOfEdge = (id: string): { node: string; input: string } => {
+  const at = id.indexOf("\n");
+  return { node: id.slice(0, at), input: id.slice(at + 1) };
+};
+
+/** Makes the nodes and links of one view, remembering what it made. */
+export class Projection {
+  private nodes = new Map<string, { key: unknown[]; made: FlowNode }>();
+  private edges = new Map<string, { key: unknown[]; made: FlowEdge }>();
+
+  cards(graph: Graph, document: Document, scope: Scope, catalogue: Catalogue, metrics: Metrics, selection: ReadonlySet<string>, moved: ReadonlyMap<string, Point>): FlowNode[] {
+    const before = this.nodes;
+    this.nodes = new Map();
+    const keep = (id: string, key: unknown[], make: () => FlowNode): FlowNode => {
+      const known = before.get(id);
+      const entry = known && same(known.key, key) ? known : { key, made: make() };
+      this.nodes.set(id, entry);
+      return entry.made;
+    };
+    const made: FlowNode[] = [];
+    groupsOf(graph).forEach((group, index) => {
+      const id = `group:${index}`;
+      const at = moved.get(id) ?? group.pos;
+      const selected = selection.has(id);
+      made.push(keep(id, [JSON.stringify(group), at[0], at[1], selected], () => groupNode(id, group, index, at, selected)));
+    });
+    for (const [id, node] of Object.entries(graph.nodes)) {
+      const of = interfaceIn(id, graph, document, catalogue);
+      const at = moved.get(id) ?? positionOf(node);
+      const selected = selection.has(id);
+      const ofKey = of.kind === "unknown" ? JSON.stringify(of) : of;
+      made.push(keep(id, [node, ofKey, metrics, at[0], at[1], selected], () => card(id, node, of, geometryOf(node, of, metrics), at, selected)));
+    }
+    if (scope !== "") {
+      for (const one of boundaryOf(graph, document, scope, catalogue)) {
+        const at = moved.get(one.id) ?? one.pos;
+        const selected = selection.has(one.id);
+        made.push(keep(one.id, [JSON.stringify(one), metrics, at[0], at[1], selected], () => card(one.id, one.node, one.of, geometryOf(one.node, one.of, metrics), at, selected)));
+      }
+    }
+    for (const note of notesOf(graph)) {
+      const id = `note:${note.id}`;
+      const at = moved.get(id) ?? note.pos;
+      const selected = selection.has(id);
+      made.push(keep(id, [JSON.stringify(note), at[0], at[1], selected], () => noteNode(id, note, at, selected)));
+    }
+    for (const point of reroutesOf(graph).values()) {
+      const id = `point:${point.id}`;
+      const at = moved.get(id) ?? point.pos;
+      const selected = selection.has(id);
+      made.push(keep(id, [at[0], at[1], selected], () => pointNode(id, point, at, selected)));
+    }
+    return made;
+  }
+
+  links(graph: Graph, document: Document, scope: Scope, catalogue: Catalogue, moved: ReadonlyMap<string, Point>): FlowEdge[] {
+    const before = this.edges;
+    this.edges = new Map();
+    const points = reroutesOf(graph);
+    const made: FlowEdge[] = [];
+    const add = (source: string, output: string, target: string, input: string, type: string, via: readonly Point[]) => {
+      const id = edgeId(target, input);
+      const key = [source, output, type, via.map((at) => at.join(",")).join(";")];
+      const known = before.get(id);
+      const entry = known && same(known.key, key) ? known : { key, made: edge(id, source, output, target, input, type, via) };
+      this.edges.set(id, entry);
+      made.push(entry.made);
+    };
+    const types = new Map<string, string>();
+    for (const [target, node] of Object.entries(graph.nodes)) {
+      const entries = Object.entries(node.inputs ?? {});
+      for (const [input, value] of entries) {
+        const source = linkOf(value);
+        if (!source) continue;
+        const from = interfaceIn(source.node, graph, document, catalogue);
+        if (!from.outputs.some((one) => one.name === source.output)) continue;
+        if (!interfaceIn(target, graph, document, catalogue).inputs.some((one) => one.name === input)) continue;
+        const key = `${source.node}\n${source.output}`;
+        let type = types.get(key);
+        if (type === undefined) types.set(key, (type = outputType(source, graph, document, catalogue)));
+        add(source.node, source.output, target, input, type, viaOf(node, input, points).map((one) => moved.get(`point:${one.id}`) ?? one.pos));
+      }
+    }
+    if (scope !== "") {
+      for (const parameter of graph.parameters ?? []) {
+        for (const [node, input] of parameter.binds) {
+          const found = graph.nodes[node] && interfaceIn(node, graph, document, catalogue).inputs.find((one) => one.name === input);
+          if (found) add(INPUTS, parameter.name, node, input, found.type, []);
+        }
+      }
+      for (const output of graph.outputs ?? []) {
+        const from = { node: output.from[0], output: output.from[1] };
+        if (interfaceIn(from.node, graph, document, catalogue).outputs.some((one) => one.name === from.output)) {
+          add(from.node, from.output, OUTPUTS, output.name, outputType(from, graph, document, catalogue), []);
+        }
+      }
+    }
+    return made;
+  }
+}
+
+function card(id: string, node: GraphNode, of: Interface, geometry: Geometry, at: Point, selected: boolean): FlowNode {
+  return {
+    id,
+    type: of.kind === "reroute" ? "reroute" : "card",
+    position: { x: at[0], y: at[1] },
+    width: geometry.width,
+    height: geometry.height,
+    measured: { width: geometry.width, height: geometry.height },
+    handles: handlesOf(of, geometry),
+    selected,
+    zIndex: 1,
+    ariaLabel: `${node.title ?? of.title}, ${of.title}`,
+    data: { kind: "card", node, of, geometry },
+  };
+}
+
+function handlesOf(of: Interface, geometry: Geometry): NodeHandle[] {
+  const half = HANDLE / 2;
+  const at = (x: number, y: number) => ({ x: x - half, y: y - half, width: HANDLE, height: HANDLE });
+  return [
+    ...of.inputs.map((one): NodeHandle => ({ id: inputHandle(one.name), type: "target", position: Position.Left, ...at(0, geometry.inputs.get(one.name) ?? 0) })),
+    ...of.outputs.map((one): NodeHandle => ({ id: outputHandle(one.name), type: "source", position: Position.Right, ...at(geometry.width, geometry.outputs.get(one.name) ?? 0) })),
+  ];
+}
+
+function noteNode(id: string, note: Note, at: Point, selected: boolean): FlowNode {
+  const [width, height] = note.size;
+  return { id, type: "note", position: { x: at[0], y: at[1] }, width, height, measured: { width, height }, handles: [], selected, zIndex: 0, data: { kind: "note", note } };
+}
+
+function groupNode(id: string, group: Group, index: number, at: Point, selected: boolean): FlowNode {
+  const [width, height] = group.size;
+  return {
+    id,
+    type: "group-frame",
+    position: { x: at[0], y: at[1] },
+    width,
+    height,
+    measured: { width, height },
+    handles: [],
+    selected,
+    zIndex: -1,
+    dragHandle: ".group-title",
+    data: { kind: "group", group, index },
+  };
+}
+
+function pointNode(id: string, point: ReroutePoint, at: Point, selected: boolean): FlowNode {
+  return {
+    id,
+    type: "point",
+    position: { x: at[0] - POINT / 2, y: at[1] - POINT / 2 },
+    width: POINT,
+    height: POINT,
+    measured: { width: POINT, height: POINT },
+    handles: [],
+    selected,
+    zIndex: 2,
+    data: { kind: "point", point, type: ANY },
+  };
+}
+
+/** The middle of a point from the corner that the library knows. */
+export const middleOfPoint = (corner: { x: number; y: number }): Point => [corner.x + POINT / 2, corner.y + POINT / 2];
+
+function edge(id: string, source: string, output: string, target: string, input: string, type: string, points: readonly Point[]): FlowEdge {
+  return {
+    id,
+    type: "link",
+    source,
+    sourceHandle: outputHandle(output),
+    target,
+    targetHandle: inputHandle(input),
+    focusable: false,
+    data: { type, points, wide: false },
+  };
+}
+
+function same(one: readonly unknown[], other: readonly unknown[]): boolean {
+  return one.length === other.length && one.every((value, index) => value === other[index]);
+}

@@ -1,0 +1,40 @@
+// From what is to be seen to where to look from.
+import type { Viewport } from "@/store/documents";
+
+export const FURTHEST = 0.04;
+export const NEAREST = 2.5;
+export const FAR = 0.3;
+export const MIDDLE = 0.55;
+
+export interface Box {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+export function boundsOf(boxes: Iterable<Box>): Box | null {
+  let left = Infinity;
+  let top = Infinity;
+  let right = -Infinity;
+  let bottom = -Infinity;
+  for (const one of boxes) {
+    left = Math.min(left, one.x);
+    top = Math.min(top, one.y);
+    right = Math.max(right, one.x + one.width);
+    bottom = Math.max(bottom, one.y + one.height);
+  }
+  return left === Infinity ? null : { x: left, y: top, width: right - left, height: bottom - top };
+}
+
+/** The viewport in which a box fills a window, with a margin, not nearer than `nearest`. */
+export function fitted(box: Box | null, width: number, height: number, nearest = 1): Viewport {
+  if (!box || width === 0 || height === 0) return { x: width / 2, y: height / 3, zoom: 1 };
+  const margin = Math.min(60, width * 0.06);
+  const zoom = Math.max(FURTHEST, Math.min(nearest, (width - 2 * margin) / box.width, (height - 2 * margin) / box.height));
+  return { x: width / 2 - (box.x + box.width / 2) * zoom, y: height / 2 - (box.y + box.height / 2) * zoom, zoom };
+}
+
+export function levelOf(zoom: number): "near" | "middle" | "far" {
+  return zoom < FAR ? "far" : zoom < MIDDLE ? "middle" : "near";
+}

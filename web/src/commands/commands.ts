@@ -1,0 +1,301 @@
+// Every action, by name: menus, keys, the command palette and tests ask here, so that nothing can be done in one way only.
+import { aligned, distributed, laidOut, type Alignment, type Placed } from "@/model/arrange";
+import { clipFrom, copied, pasted } from "@/model/clipboard";
+import { graphAt, groupsOf, isCollapsed, linkOf, notesOf, positionOf, SUBGRAPH, withGraph, type Graph, type GraphNode, type Point } from "@/model/document";
+import { addGroup, addNote, move, removeDecoration, removeNodes, setMode, setNodeUi } from "@/model/edit";
+import { DENSITIES, geometryOf } from "@/model/geometry";
+import { interfaceIn } from "@/model/interface";
+import { createSubgraph, unlinkAny, unpackSubgraph } from "@/model/subgraph";
+import { scopeOf } from "@/store/documents";
+import type { Editor } from "@/store/editor";
+import { closeDocument, downloadDocument, newDocument, openFromDisk, saveDocument } from "@/store/files";
+
+export interface Command {
+  id: string;
+  title: string;
+  group: "Run" | "Edit" | "Arrange" | "View" | "File" | "Help";
+  /** `mod` is Control, or Command on a Mac. */
+  keys?: string[];
+  /** Works also while one types in a field. */
+  always?: boolean;
+  enabled?: (editor: Editor) => boolean;
+  run: (editor: Editor) => unknown;
+}
+
+const someSelected = (editor: Editor) => (editor.documents.active?.selection.size ?? 0) > 0;
+const severalSelected = (editor: Editor) => selectedNodes(editor).length > 1;
+
+export const COMMANDS: readonly Command[] = [
+  { id: "run", title: "Run", group: "Run", keys: ["mod+Enter"], always: true, run: (editor) => editor.run(undefined, editor.view.store.getState().batch) },
+  { id: "run-front", title: "Run before all that wait", group: "Run", keys: ["mod+shift+Enter"], always: true, run: (editor) => editor.run(undefined, 1, true) },
+  { id: "run-selected", title: "Run to the selected nodes", group: "Run", keys: ["alt+Enter"], enabled: someSelected, run: (editor) => runTo(editor, selectedNodes(editor)) },
+  { id: "cancel", title: "Cancel the run", group: "Run", keys: ["mod+alt+Enter"], always: true, run: (editor) => editor.cancel() },
+  { id: "auto-run", title: "Run on every change", group: "Run", run: (editor) => editor.view.set({ autoRun: !editor.view.store.getState().autoRun }) },
+
+  { id: "undo", title: "Undo", group: "Edit", keys: ["mod+z"], run: (editor) => said(editor, "Undone", editor.documents.undo()) },
+  { id: "redo", title: "Redo", group: "Edit", keys: ["mod+shift+z", "mod+y"], run: (editor) => said(editor, "Done again", editor.documents.redo()) },
+  { id: "add-node", title: "Add node", group: "Edit", keys: ["Tab", "/"], run: openPalette },
+  { id: "copy", title: "Copy", group: "Edit", keys: ["mod+c"], enabled: someSelected, run: copy },
+  { id: "cut", title: "Cut", group: "Edit", keys: ["mod+x"], enabled: someSelected, run: async (editor) => (await copy(editor), remove(editor)) },
+  { id: "paste", title: "Paste", group: "Edit", run: (editor) => paste(editor, false) },
+  { id: "paste-links", title: "Paste with links", group: "Edit", keys: ["mod+shift+v"], run: (editor) => paste(editor, true) },
+  { id: "duplicate", title: "Duplicate", group: "Edit", keys: ["mod+d"], enabled: someSelected, run: duplicate },
+  { id: "delete", title: "Delete", group: "Edit", keys: ["Delete", "Backspace"], enabled: someSelected, run: remove },
+  { id: "select-all", title: "Select all", group: "Edit", keys: ["mod+a"], run: (editor) => editor.documents.select(Object.keys(activeGraph(editor)?.nodes ?? {})) },
+  { id: "mute", title: "Mute", group: "Edit", keys: ["mod+m"], enabled: someSelected, run: (editor) => toggleMode(editor, "mute") },
+  { id: "bypass", title: "Bypass", group: "Edit", keys: ["mod+b"], enabled: someSelected, run: (editor) => toggleMode(editor, "bypass") },
+  { id: "collapse", title: "Collapse", group: "Edit", keys: ["alt+c"], enabled: someSelected, run: toggleCollapsed },
+  { id: "rename", title: "Rename", group: "Edit", keys: ["F2"], enabled: someSelected, run: (editor) => editor.view.set({ renaming: selectedNodes(editor)[0] ?? null }) },
+  { id: "group", title: "Group", group: "Edit", keys: ["mod+g"], run: group },
+  { id: "note", title: "Add note", group: "Edit", run: addNoteHere },
+  { id: "create-subgraph", title: "Make a subgraph", group: "Edit", keys: ["mod+shift+g"], enabled: someSelected, run: makeSubgraph },
+  { id: "unpack-subgraph", title: "Unpack subgraph", group: "Edit", enabled: someSelected, run: unpack },
+  { id: "enter-subgraph", title: "Enter subgraph", group: "Edit", enabled: someSelected, run: (editor) => editor.documents.enter(selectedNodes(editor)[0] ?? "") },
+  { id: "leave-subgraph", title: "Leave subgraph", group: "Edit", run: leave },
+
+  { id: "layout", title: "Tidy up", group: "Arrange", keys: ["mod+shift+l"], run: tidy },
+  ...(["left", "right", "top", "bottom", "centre", "middle"] as const).map(
+    (how): Command => ({ id: `align-${how}`, title: `Align ${how}`, group: "Arrange", enabled: severalSelected, run: (editor) => align(editor, how) }),
+  ),
+  { id: "distribute-x", title: "Distribute across", group: "Arrange", enabled: severalSelected, run: (editor) => place(editor, "Distribute", distributed(boxes(editor), "x")) },
+  { id: "distribute-y", title: "Distribute down", group: "Arrange", enabled: severalSelected, run: (editor) => place(editor, "Distribute", distributed(boxes(editor), "y")) },
+
+  { id: "fit", title: "Show all", group: "View", keys: ["."], run: (editor) => editor.canvas?.fit() },
+  { id: "fit-selection", title: "Show the selection", group: "View", keys: ["f"], run: (editor) => editor.canvas?.fit(selectedNodes(editor).length > 0 ? selectedNodes(editor) : undefined) },
+  { id: "zoom-100", title: "Zoom to 100%", group: "View", keys: ["1"], run: (editor) => editor.canvas?.zoomTo(1) },
+  { id: "zoom-in", title: "Zoom in", group: "View", keys: ["=", "+"], run: (editor) => editor.canvas?.zoomBy(1.25) },
+  { id: "zoom-out", title: "Zoom out", group: "View", keys: ["-"], run: (editor) => editor.canvas?.zoomBy(0.8) },
+  { id: "commands", title: "Commands", group: "View", keys: ["mod+k"], always: true, run: (editor) => editor.view.set({ commands: true }) },
+  { id: "find", title: "Find in the graph", group: "View", keys: ["mod+f"], run: (editor) => editor.view.togglePanel("find") },
+  { id: "queue", title: "Queue and history", group: "View", keys: ["q"], run: (editor) => editor.view.togglePanel("queue") },
+  { id: "workflows", title: "Workflows", group: "View", keys: ["w"], run: (editor) => editor.view.togglePanel("workflows") },
+  { id: "models", title: "Models", group: "View", keys: ["m"], run: (editor) => editor.view.togglePanel("models") },
+  { id: "outline", title: "Outline", group: "View", keys: ["o"], run: (editor) => editor.view.togglePanel("outline") },
+  { id: "problems", title: "Problems", group: "View", keys: ["e"], run: (editor) => editor.view.togglePanel("problems") },
+  { id: "form", title: "Form", group: "View", keys: ["p"], run: (editor) => editor.view.toggleSide("form") },
+  { id: "help-node", title: "About this node", group: "Help", keys: ["n"], run: (editor) => editor.view.toggleSide("node") },
+  { id: "theme", title: "Light or dark", group: "View", run: (editor) => editor.settings.setState(({ theme }) => ({ theme: theme === "light" ? "dark" : "light" })) },
+  { id: "minimap", title: "Minimap", group: "View", run: (editor) => editor.settings.setState(({ minimap }) => ({ minimap: !minimap })) },
+  { id: "density", title: "Compact or comfortable", group: "View", run: (editor) => editor.settings.setState(({ density }) => ({ density: density === "compact" ? "comfortable" : "compact" })) },
+  { id: "settings", title: "Settings", group: "View", keys: ["mod+,"], run: (editor) => editor.view.set({ dialog: "settings" }) },
+  { id: "shortcuts", title: "Shortcuts", group: "Help", keys: ["?"], run: (editor) => editor.view.set({ dialog: "shortcuts" }) },
+
+  { id: "new", title: "New workflow", group: "File", keys: ["alt+n"], run: newDocument },
+  { id: "templates", title: "Templates", group: "File", keys: ["t"], run: (editor) => editor.view.set({ dialog: "templates" }) },
+  { id: "open", title: "Open a file", group: "File", keys: ["mod+o"], run: openFromDisk },
+  { id: "save", title: "Save", group: "File", keys: ["mod+s"], always: true, run: (editor) => saveDocument(editor) },
+  { id: "save-as", title: "Save as", group: "File", keys: ["mod+shift+s"], always: true, run: (editor) => editor.view.set({ dialog: "save" }) },
+  { id: "download", title: "Download as a file", group: "File", run: (editor) => downloadDocument(editor, "latentgraph") },
+  { id: "download-comfyui", title: "Download for ComfyUI", group: "File", run: (editor) => downloadDocument(editor, "comfyui") },
+  { id: "download-api", title: "Download as an API prompt", group: "File", run: (editor) => downloadDocument(editor, "comfyui-api") },
+  { id: "close", title: "Close workflow", group: "File", keys: ["alt+w"], run: (editor) => closeDocument(editor, editor.documents.active?.uid ?? "") },
+];
+
+const BY_ID = new Map(COMMANDS.map((one) => [one.id, one]));
+
+export function command(id: string): Command {
+  const found = BY_ID.get(id);
+  if (!found) throw new Error(`there is no command ${id}`);
+  return found;
+}
+
+export function perform(editor: Editor, id: string): void {
+  const one = command(id);
+  if (one.enabled && !one.enabled(editor)) return;
+  Promise.resolve(one.run(editor)).catch((error: unknown) => editor.fail(error));
+}
+
+// What the commands share
+
+export function activeGraph(editor: Editor): Graph | null {
+  const one = editor.documents.active;
+  return one ? graphAt(one.document, scopeOf(one)) : null;
+}
+
+export function selectedNodes(editor: Editor): string[] {
+  const graph = activeGraph(editor);
+  return graph ? [...(editor.documents.active?.selection ?? [])].filter((name) => Object.hasOwn(graph.nodes, name)) : [];
+}
+
+/** Run what these nodes need, and them. Nodes inside an entered subgraph are named by their whole way. */
+export function runTo(editor: Editor, names: readonly string[]): Promise<void> {
+  const one = editor.documents.active;
+  const prefix = one ? one.trail.map(({ instance }) => `${instance}:`).join("") : "";
+  const graph = activeGraph(editor);
+  const targets = names.filter((name) => !graph?.nodes[name]?.type.startsWith(SUBGRAPH)).map((name) => prefix + name);
+  if (targets.length === 0) {
+    editor.view.say("Enter the subgraph to run to a node in it");
+    return Promise.resolve();
+  }
+  return editor.run(targets);
+}
+
+function said(editor: Editor, word: string, label: string | null): void {
+  if (label) editor.view.say(`${word}: ${label.toLowerCase()}`);
+}
+
+function openPalette(editor: Editor): void {
+  const canvas = editor.canvas;
+  if (!canvas) return;
+  const at = { x: window.innerWidth / 2 - 200, y: window.innerHeight / 4 };
+  editor.view.set({ palette: { at, place: canvas.centre() } });
+}
+
+async function copy(editor: Editor): Promise<void> {
+  const one = editor.documents.active;
+  const graph = activeGraph(editor);
+  const clip = one && graph && copied(one.document, graph, one.selection);
+  if (clip) await navigator.clipboard.writeText(JSON.stringify(clip, null, 2));
+}
+
+export async function paste(editor: Editor, links: boolean, text?: string): Promise<void> {
+  const clip = clipFrom(text ?? (await navigator.clipboard.readText()));
+  if (!clip) {
+    editor.view.say("The clipboard holds no nodes");
+    return;
+  }
+  const [x, y] = editor.canvas?.centre() ?? [0, 0];
+  putDown(editor, clip, [x - 120, y - 80], links, "Paste");
+}
+
+function duplicate(editor: Editor): void {
+  const one = editor.documents.active;
+  const graph = activeGraph(editor);
+  const clip = one && graph && copied(one.document, graph, one.selection);
+  if (!clip || !graph) return;
+  const corners = [...Object.values(clip.nodes).map(positionOf), ...(clip.ui?.notes ?? []).map((note) => note.pos)];
+  putDown(editor, clip, [Math.min(...corners.map(([x]) => x)) + 32, Math.min(...corners.map(([, y]) => y)) + 32], true, "Duplicate");
+}
+
+function putDown(editor: Editor, clip: NonNullable<ReturnType<typeof clipFrom>>, at: Point, links: boolean, label: string): void {
+  const one = editor.documents.active;
+  if (!one) return;
+  let names: string[] = [];
+  const scope = scopeOf(one);
+  editor.documents.edit(one.uid, label, (document) => {
+    const made = pasted(document, graphAt(document, scope), clip, at, links);
+    names = made.names;
+    return withGraph(made.document, scope, () => (scope === "" ? { ...made.document, ...made.graph } : made.graph));
+  });
+  editor.documents.select(names);
+}
+
+function remove(editor: Editor): void {
+  const one = editor.documents.active;
+  if (!one) return;
+  const heal = editor.settings.getState().heal ? { catalogue: editor.library.catalogue } : null;
+  editor.documents.editGraph("Delete", (graph, document) => {
+    const links = [...one.selection].filter((id) => id.startsWith("link:")).map((id) => id.slice(5).split("\n"));
+    const unlinked = links.reduce((current, [node, input]) => unlinkAny(current, { node: node ?? "", input: input ?? "" }), graph);
+    const names = new Set([...one.selection].filter((name) => Object.hasOwn(unlinked.nodes, name)));
+    const next = names.size > 0 ? removeNodes(unlinked, names, heal && { ...heal, document }) : unlinked;
+    return removeDecoration(next, one.selection);
+  });
+  editor.documents.select([]);
+}
+
+function toggleMode(editor: Editor, mode: "mute" | "bypass"): void {
+  const names = selectedNodes(editor);
+  const graph = activeGraph(editor);
+  const all = names.every((name) => graph?.nodes[name]?.mode === mode);
+  editor.documents.editGraph(all ? "Turn on" : mode === "mute" ? "Mute" : "Bypass", (current) => setMode(current, names, all ? "on" : mode));
+}
+
+function toggleCollapsed(editor: Editor): void {
+  const names = selectedNodes(editor);
+  const graph = activeGraph(editor);
+  const all = names.every((name) => graph?.nodes[name] && isCollapsed(graph.nodes[name]));
+  editor.documents.editGraph(all ? "Expand" : "Collapse", (current) => names.reduce((next, name) => setNodeUi(next, name, { collapsed: all ? undefined : true }), current));
+}
+
+/** The selected nodes with their sizes; all of them when fewer than two are selected. */
+export function boxes(editor: Editor, all = false): Placed[] {
+  const one = editor.documents.active;
+  const graph = activeGraph(editor);
+  if (!one || !graph) return [];
+  const names = all ? Object.keys(graph.nodes) : selectedNodes(editor);
+  const metrics = DENSITIES[editor.settings.getState().density];
+  return names.map((id) => {
+    const node = graph.nodes[id] as GraphNode;
+    const { width, height } = geometryOf(node, interfaceIn(id, graph, one.document, editor.library.catalogue), metrics);
+    const [x, y] = positionOf(node);
+    return { id, x, y, width, height };
+  });
+}
+
+function place(editor: Editor, label: string, places: ReadonlyMap<string, Point>): void {
+  editor.documents.editGraph(label, (graph) => move(graph, places));
+}
+
+function align(editor: Editor, how: Alignment): void {
+  place(editor, `Align ${how}`, aligned(boxes(editor), how));
+}
+
+export async function tidy(editor: Editor): Promise<void> {
+  const graph = activeGraph(editor);
+  if (!graph) return;
+  const some = selectedNodes(editor).length > 1;
+  const links = Object.entries(graph.nodes).flatMap(([to, node]) =>
+    Object.values(node.inputs ?? {}).flatMap((value) => {
+      const source = linkOf(value);
+      return source ? [{ from: source.node, to }] : [];
+    }),
+  );
+  place(editor, "Tidy up", await laidOut(boxes(editor, !some), links));
+  if (!some) editor.canvas?.fit();
+}
+
+function group(editor: Editor): void {
+  const chosen = boxes(editor);
+  const [x, y] = editor.canvas?.centre() ?? [0, 0];
+  const box =
+    chosen.length > 0
+      ? {
+          left: Math.min(...chosen.map((one) => one.x)) - 20,
+          top: Math.min(...chosen.map((one) => one.y)) - 52,
+          right: Math.max(...chosen.map((one) => one.x + one.width)) + 20,
+          bottom: Math.max(...chosen.map((one) => one.y + one.height)) + 20,
+        }
+      : { left: x - 200, top: y - 120, right: x + 200, bottom: y + 120 };
+  editor.documents.editGraph("Group", (graph) =>
+    addGroup(graph, { title: `Group ${groupsOf(graph).length + 1}`, pos: [Math.round(box.left), Math.round(box.top)], size: [Math.round(box.right - box.left), Math.round(box.bottom - box.top)] }),
+  );
+}
+
+function addNoteHere(editor: Editor): void {
+  const [x, y] = editor.canvas?.centre() ?? [0, 0];
+  editor.documents.editGraph("Add note", (graph) => addNote(graph, { text: "", markdown: true, pos: [Math.round(x), Math.round(y)], size: [240, 120] }).graph);
+  const graph = activeGraph(editor);
+  const last = graph && notesOf(graph).at(-1);
+  if (last) editor.documents.select([`note:${last.id}`]);
+}
+
+function makeSubgraph(editor: Editor): void {
+  const one = editor.documents.active;
+  if (!one) return;
+  let name = "";
+  editor.documents.edit(one.uid, "Make a subgraph", (document) => {
+    const made = createSubgraph(document, scopeOf(one), new Set(selectedNodes(editor)), "Subgraph");
+    name = made?.name ?? "";
+    return made?.document ?? document;
+  });
+  if (name) editor.documents.select([name]);
+}
+
+function unpack(editor: Editor): void {
+  const one = editor.documents.active;
+  const instance = selectedNodes(editor)[0];
+  if (!one || !instance) return;
+  let names: string[] = [];
+  editor.documents.edit(one.uid, "Unpack subgraph", (document) => {
+    const made = unpackSubgraph(document, scopeOf(one), instance);
+    names = made?.names ?? [];
+    return made?.document ?? document;
+  });
+  editor.documents.select(names);
+}
+
+function leave(editor: Editor): void {
+  const depth = editor.documents.active?.trail.length ?? 0;
+  if (depth > 0) editor.documents.leaveTo(depth - 1);
+}

@@ -1,0 +1,75 @@
+// What would run, and why: the service's plan as the editor shows it.
+import type { Problem } from "@/api/client";
+
+export type PlanStatus = "cached" | "run" | "depends" | "unneeded" | "unavailable";
+
+export interface PlanNode {
+  type: string;
+  status: PlanStatus;
+  tier: string | null;
+  /** For people: "`cfg` changed 7.0 -> 6.5". */
+  reason: string;
+  code: string;
+  key: string | null;
+}
+
+export interface PlanSummary {
+  targets: string[];
+  run: number;
+  depends: number;
+  cached: number;
+  nodes: Record<string, PlanNode>;
+}
+
+/** What is known of the document's next run: a plan, or the faults that forbid one. */
+export interface PlanState {
+  /** `stale`: of an earlier document; the next is on its way. */
+  status: "none" | "fresh" | "stale" | "faulty" | "unreachable";
+  plan: PlanSummary | null;
+  problems: readonly Problem[];
+}
+
+export const NO_PLAN: PlanState = { status: "none", plan: null, problems: [] };
+
+const RANK: Record<PlanStatus, number> = { run: 4, depends: 3, unavailable: 2, cached: 1, unneeded: 0 };
+
+/** What the plan says of a node of the document; of an instance of a subgraph what it says of most of what is inside. */
+export function planOf(id: string, plan: PlanSummary | null): PlanNode | null {
+  if (!plan) return null;
+  const own = plan.nodes[id];
+  if (own) return own;
+  const inner = Object.entries(plan.nodes).filter(([name]) => name.startsWith(`${id}:`));
+  const first = inner.reduce<PlanNode | null>((most, [, one]) => (most && RANK[most.status] >= RANK[one.status] ? most : one), null);
+  if (!first) return null;
+  const count = (status: PlanStatus) => inner.filter(([, one]) => one.status === status).length;
+  const will = count("run") + count("depends");
+  const reason = will > 0 ? `${will} of ${inner.length} nodes inside will run; ${first.reason}` : first.reason;
+  return { ...first, reason, tier: first.status === "cached" ? first.tier : null };
+}
+
+/** "3 of 12 nodes will run". */
+export function runSentence({ status, plan, problems }: PlanState): string {
+  if (status === "unreachable") return "The service does not answer";
+  const errors = problems.filter((one) => one.severity !== "warning").length;
+  if (status === "faulty" && problems[0]?.code === "nothing_to_run") return "Nothing to run yet";
+  if (status === "faulty") return errors === 1 ? "1 problem to solve" : `${errors} problems to solve`;
+  if (!plan) return "";
+  const all = Object.keys(plan.nodes).length;
+  const will = plan.run + plan.depends;
+  if (will === 0) return "Nothing will run: all is known";
+  return `${plan.depends > 0 ? "Up to " : ""}${will} of ${all} nodes will run`;
+}
+
+/** The instances of subgraphs whose inner nodes a plan has: `a` and `a:b` for `a:b:c`. */
+export function instancesIn(plan: PlanSummary): string[] {
+  const found = new Set<string>();
+  for (const name of Object.keys(plan.nodes)) {
+    for (let at = name.lastIndexOf(":"); at > 0; at = name.lastIndexOf(":", at - 1)) found.add(name.slice(0, at));
+  }
+  return [...found];
+}
+
+export function samePlanNode(one: PlanNode | undefined, other: PlanNode | undefined): boolean {
+  if (!one || !other) return one === other;
+  return one.status === other.status && one.reason === other.reason && one.tier === other.tier && one.code === other.code;
+}

@@ -1,0 +1,106 @@
+// What the service has on disk: workflows and models.
+import { useEffect, useMemo, useState } from "react";
+import { FileJson, Plus, RefreshCw } from "lucide-react";
+import { useStore } from "zustand";
+import { addNode } from "@/model/edit";
+import { perform } from "@/commands/commands";
+import { useEditor } from "@/store/editor";
+import { openWorkflow, workflowNames } from "@/store/files";
+import styles from "@/panels/panels.module.css";
+
+export function WorkflowsPanel() {
+  const editor = useEditor();
+  const [names, setNames] = useState<readonly string[] | null>(null);
+  const [text, setText] = useState("");
+  const open = useStore(editor.documents.store, (state) => state.open);
+  const saved = Object.values(open).map((one) => one.file?.version ?? one.file?.name).join();
+  useEffect(() => {
+    void workflowNames().then(setNames, (error: unknown) => editor.fail(error));
+  }, [editor, saved]);
+  const shown = (names ?? []).filter((name) => name.toLowerCase().includes(text.toLowerCase()));
+  return (
+    <>
+      <div className={styles.bar2}>
+        <input className={styles.search} placeholder="Find a workflow" aria-label="Find a workflow" value={text} onChange={(event) => setText(event.target.value)} />
+        <button type="button" className={styles.icon} aria-label="New workflow" data-tip="New workflow" onClick={() => perform(editor, "new")}>
+          <Plus size={15} />
+        </button>
+      </div>
+      <div className={styles.scroll}>
+        {shown.map((name) => (
+          <button key={name} type="button" className={styles.row} onClick={() => void openWorkflow(editor, name).catch((error: unknown) => editor.fail(error))}>
+            <span className={styles.rowTitle}>
+              <FileJson size={13} aria-hidden /> {name}
+            </span>
+          </button>
+        ))}
+        {names !== null && shown.length === 0 && <p className={styles.empty}>{names.length === 0 ? "No workflows are saved yet." : "None is called that."}</p>}
+      </div>
+    </>
+  );
+}
+
+/** Which node loads a file of a folder, and into which input. */
+const LOADERS: Record<string, [string, string]> = {
+  checkpoints: ["CheckpointLoaderSimple", "ckpt_name"],
+  loras: ["LoraLoader", "lora_name"],
+  vae: ["VAELoader", "vae_name"],
+  controlnet: ["ControlNetLoader", "control_net_name"],
+  upscale_models: ["UpscaleModelLoader", "model_name"],
+  text_encoders: ["CLIPLoader", "clip_name"],
+  clip: ["CLIPLoader", "clip_name"],
+  diffusion_models: ["UNETLoader", "unet_name"],
+  unet: ["UNETLoader", "unet_name"],
+  clip_vision: ["CLIPVisionLoader", "clip_name"],
+  input: ["LoadImage", "image"],
+};
+
+export function ModelsPanel() {
+  const editor = useEditor();
+  const models = useStore(editor.library.store, (state) => state.models);
+  const [text, setText] = useState("");
+  const folders = useMemo(() => Object.entries(models).map(([folder, names]) => [folder, names.filter((name) => name.toLowerCase().includes(text.toLowerCase()))] as const), [models, text]);
+  const add = (folder: string, name: string) => {
+    const [type, input] = LOADERS[folder] ?? [];
+    if (!type || !input || !editor.library.catalogue.has(type)) {
+      void navigator.clipboard.writeText(folder === "embeddings" ? `embedding:${name.replace(/\.[^.]*$/, "")}` : name);
+      editor.view.say("Copied its name");
+      return;
+    }
+    if (!editor.documents.active) perform(editor, "new");
+    let added = "";
+    editor.documents.editGraph("Add loader", (graph) => {
+      const made = addNode(graph, type, editor.canvas?.centre() ?? [0, 0], { inputs: { [input]: name } });
+      added = made.name;
+      return made.graph;
+    });
+    editor.documents.select([added]);
+  };
+  return (
+    <>
+      <div className={styles.bar2}>
+        <input className={styles.search} placeholder="Find a model" aria-label="Find a model" value={text} onChange={(event) => setText(event.target.value)} />
+        <button type="button" className={styles.icon} aria-label="Look again" data-tip="Look again" onClick={() => void editor.library.refreshModels().catch((error: unknown) => editor.fail(error))}>
+          <RefreshCw size={14} />
+        </button>
+      </div>
+      <div className={styles.scroll}>
+        {folders.map(([folder, names]) =>
+          names.length === 0 ? null : (
+            <section key={folder}>
+              <h3 className={styles.section}>
+                {folder} <span className={styles.faint}>{names.length}</span>
+              </h3>
+              {names.slice(0, 300).map((name) => (
+                <button key={name} type="button" className={styles.row} data-tip={LOADERS[folder] ? "Add a node that loads it" : "Copy its name"} data-tip-side="right" onClick={() => add(folder, name)}>
+                  <span className={styles.rowTitle}>{name}</span>
+                </button>
+              ))}
+              {names.length > 300 && <p className={styles.empty}>and {names.length - 300} more; search to see them</p>}
+            </section>
+          ),
+        )}
+      </div>
+    </>
+  );
+}

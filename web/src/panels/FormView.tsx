@@ -1,0 +1,141 @@
+// The document's parameters as a form: the same that are the flags of the command line and the fields of the API.
+import { useMemo, useState } from "react";
+import { GripVertical, X } from "lucide-react";
+import { useStore } from "zustand";
+import { fileUrl } from "@/api/client";
+import { literalOf, SUBGRAPH, type Document, type Parameter } from "@/model/document";
+import { setInput } from "@/model/edit";
+import { interfaceIn } from "@/model/interface";
+import { setParameter } from "@/model/subgraph";
+import { valueOf } from "@/model/value";
+import { perform } from "@/commands/commands";
+import { useActive, useEditor, type Editor } from "@/store/editor";
+import { servicesFor } from "@/store/services";
+import { WidgetServicesContext } from "@/widgets/contract";
+import { widgetFor } from "@/widgets/registry";
+import styles from "@/panels/panels.module.css";
+
+export default function FormView() {
+  const editor = useEditor();
+  const one = useActive((open) => open);
+  const services = useMemo(() => servicesFor(editor, undefined), [editor]);
+  const latest = useStore(editor.runs.store, (state) => state.jobs.find((job) => job.id === state.last[one?.uid ?? ""]));
+  if (!one) return null;
+  const parameters = one.document.parameters ?? [];
+  const pictures = latest?.outputs.filter((file) => /\.(png|jpe?g|webp|gif)$/i.test(file.name)) ?? [];
+  return (
+    <div className={styles.scroll} style={{ padding: "6px 14px 20px" }}>
+      <p className={styles.lead}>{one.document.description}</p>
+      <WidgetServicesContext value={services}>
+        {parameters.map((parameter, index) => (
+          <ParameterField key={parameter.name} parameter={parameter} document={one.document} uid={one.uid} index={index} count={parameters.length} />
+        ))}
+      </WidgetServicesContext>
+      {parameters.length === 0 && <p className={styles.empty}>Nothing is in the form yet. Right-click a field of a node and put it here; it becomes a flag of the command line and a field of the API as well.</p>}
+      {parameters.length > 0 && (
+        <div className={styles.formActions}>
+          <button type="button" className={styles.primary} onClick={() => perform(editor, "run")}>
+            Run
+          </button>
+          <button type="button" className={styles.textButton} onClick={() => void share(editor)}>
+            Copy a link to this form
+          </button>
+        </div>
+      )}
+      {pictures.map((file) => (
+        <img key={file.url} className={styles.formPicture} src={fileUrl(file.folder, file.name)} alt={file.name} />
+      ))}
+    </div>
+  );
+}
+
+interface ParameterFieldProps {
+  parameter: Parameter;
+  document: Document;
+  uid: string;
+  index: number;
+  count: number;
+}
+
+function ParameterField({ parameter, document, uid, index, count }: ParameterFieldProps) {
+  const editor = useEditor();
+  const { documents, library } = editor;
+  const [renaming, setRenaming] = useState(false);
+  const bind = parameter.binds.find(([node]) => document.nodes[node]);
+  const of = bind && interfaceIn(bind[0], document, document, library.catalogue);
+  const input = of?.inputs.find((one) => one.name === bind?.[1]);
+  const given = bind ? document.nodes[bind[0]]?.inputs?.[bind[1]] : undefined;
+  const change = (label: string, edit: (before: Document) => Document, merge?: string) => documents.edit(uid, label, edit, merge);
+  const moveTo = (to: number) =>
+    change("Reorder the form", (before) => {
+      const rest = (before.parameters ?? []).filter((one) => one.name !== parameter.name);
+      return { ...before, parameters: [...rest.slice(0, to), parameter, ...rest.slice(to)] };
+    });
+  const Field = input?.widget ? widgetFor(input.widget) : null;
+  return (
+    <div className={styles.formField}>
+      <div className={styles.formHead}>
+        {renaming ? (
+          <input
+            autoFocus
+            aria-label="Name of the parameter"
+            defaultValue={parameter.name}
+            onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()}
+            onBlur={(event) => {
+              setRenaming(false);
+              const name = event.target.value.trim();
+              if (name && !(document.parameters ?? []).some((one) => one.name === name)) change("Rename parameter", (before) => setParameter(before, parameter.name, { name }) as Document);
+            }}
+          />
+        ) : (
+          <button type="button" className={styles.formName} onDoubleClick={() => setRenaming(true)} data-tip="Double-click to rename">
+            {parameter.name}
+          </button>
+        )}
+        <button type="button" className={styles.icon} aria-label={`Move ${parameter.name} up`} disabled={index === 0 || count < 2} onClick={() => moveTo(index - 1)}>
+          <GripVertical size={12} />
+        </button>
+        <button type="button" className={styles.icon} aria-label={`Take ${parameter.name} out of the form`} onClick={() => change("Take out of the form", (before) => ({ ...before, parameters: (before.parameters ?? []).filter((one) => one.name !== parameter.name) }))}>
+          <X size={12} />
+        </button>
+      </div>
+      {Field && input?.widget ? (
+        <Field
+          schema={input.widget}
+          label={parameter.name}
+          place="form"
+          value={valueOf(input, given)}
+          initial={input.default}
+          onChange={(value, kind) => {
+            change(`Change ${parameter.name}`, (before) => parameter.binds.reduce((next, [node, name]) => setInput(next, node, name, value) as Document, before), `parameter ${parameter.name}`);
+            if (kind !== "live") documents.settle();
+          }}
+        />
+      ) : (
+        <p className={styles.faint}>{bind ? `${document.nodes[bind[0]]?.type.replace(SUBGRAPH, "")} · ${bind[1]}` : "leads nowhere"}</p>
+      )}
+      {(parameter.help ?? input?.tooltip) && <p className={styles.faint}>{parameter.help ?? input?.tooltip}</p>}
+    </div>
+  );
+}
+
+/** A link that opens this workflow's form, with the values as they are. */
+async function share(editor: Editor): Promise<void> {
+  const one = editor.documents.active;
+  if (!one) return;
+  if (!one.file) {
+    editor.view.say("Save the workflow first: a link leads to a workflow of the service");
+    return;
+  }
+  const values = Object.fromEntries(
+    (one.document.parameters ?? []).flatMap((parameter) => {
+      const [node, input] = parameter.binds[0] ?? [];
+      const value = node && input ? literalOf(one.document.nodes[node]?.inputs?.[input]) : undefined;
+      return value === undefined ? [] : [[parameter.name, value]];
+    }),
+  );
+  const url = new URL(window.location.href);
+  url.hash = new URLSearchParams({ form: one.file.name, values: JSON.stringify(values) }).toString();
+  await navigator.clipboard.writeText(url.href);
+  editor.view.say("Copied the link", "good");
+}

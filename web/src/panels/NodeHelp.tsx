@@ -1,0 +1,83 @@
+// What a node is, from its own docstring.
+import { useStore } from "zustand";
+import { Markdown } from "@/canvas/Markdown";
+import { graphAt } from "@/model/document";
+import { interfaceIn } from "@/model/interface";
+import type { InputSpec } from "@/model/catalogue";
+import { typeColour } from "@/model/ports";
+import { scopeOf } from "@/store/documents";
+import { useActive, useEditor } from "@/store/editor";
+import { useKeyed } from "@/store/keyed";
+import { shortTime } from "@/canvas/StateBadge";
+import styles from "@/panels/panels.module.css";
+
+export default function NodeHelp() {
+  const editor = useEditor();
+  const one = useActive((open) => open);
+  const catalogue = useStore(editor.library.store, (state) => state.catalogue);
+  const graph = one && graphAt(one.document, scopeOf(one));
+  const name = one && graph ? [...one.selection].find((id) => Object.hasOwn(graph.nodes, id)) : undefined;
+  const prefix = one?.trail.map(({ instance }) => `${instance}:`).join("") ?? "";
+  const key = `${one?.uid}/${prefix}${name}`;
+  const plan = useKeyed(editor.plans.nodes, key);
+  const run = useKeyed(editor.runs.nodes, key);
+  if (!one || !graph || !name) return <p className={styles.empty}>Select a node to read about it.</p>;
+  const of = interfaceIn(name, graph, one.document, catalogue);
+  const node = graph.nodes[name]!;
+  const spec = of.spec;
+  const traits = [spec?.effect && "saves or shows something", spec?.deterministic === false && "runs every time", spec?.takes_lists && "takes whole lists", spec?.expands && "becomes a graph", spec?.experimental && "experimental", spec?.deprecated && "deprecated"].filter(Boolean);
+  return (
+    <div className={styles.scroll} style={{ padding: "4px 14px 20px" }}>
+      <h3 className={styles.helpTitle}>{of.title}</h3>
+      <p className={styles.mono}>
+        {node.type} · {prefix + name}
+      </p>
+      {spec && <Markdown text={spec.description} />}
+      {of.kind === "unknown" && <p className={styles.jobError}>This service has no such node. Its values and links are kept as they are.</p>}
+      {traits.length > 0 && <p className={styles.faint}>{traits.join(" · ")}</p>}
+      {plan && (
+        <p>
+          <strong>Next run:</strong> {plan.status === "run" ? "will run" : plan.status}
+          {plan.reason ? `: ${plan.reason}` : ""}
+        </p>
+      )}
+      {run && (
+        <p>
+          <strong>Last run:</strong> {run.state}
+          {run.seconds ? `, ${shortTime(run.seconds)}` : ""}
+          {run.reason ? `: ${run.reason}` : ""}
+        </p>
+      )}
+      <PortList title="Inputs" ports={of.inputs} />
+      <PortList title="Outputs" ports={of.outputs} />
+      {run?.output?.text && <pre className={styles.pre}>{run.output.text.join("\n")}</pre>}
+    </div>
+  );
+}
+
+function PortList({ title, ports }: { title: string; ports: readonly (InputSpec | { name: string; type: string })[] }) {
+  if (ports.length === 0) return null;
+  return (
+    <>
+      <h4 className={styles.helpSection}>{title}</h4>
+      <dl className={styles.portList}>
+        {ports.map((port) => (
+          <div key={port.name}>
+            <dt>
+              {port.name} <span style={{ color: typeColour(port.type) }}>{port.type.split(",").join(" or ")}</span>
+            </dt>
+            <dd>{"tooltip" in port && port.tooltip ? port.tooltip : range(port)}</dd>
+          </div>
+        ))}
+      </dl>
+    </>
+  );
+}
+
+function range(port: InputSpec | { name: string; type: string }): string {
+  const widget = "widget" in port ? port.widget : undefined;
+  const start = "default" in port && port.default !== undefined ? `starts at ${JSON.stringify(port.default)}` : "";
+  if (widget?.widget !== "number") return start;
+  const limits = widget.minimum !== undefined && widget.maximum !== undefined ? `${widget.minimum} to ${widget.maximum}` : "";
+  return [limits, start].filter(Boolean).join(", ");
+}

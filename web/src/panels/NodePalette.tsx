@@ -1,0 +1,157 @@
+// Finding a node by a few letters. Where a link waits for one, only those that it fits, linked at once.
+import { useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { useStore } from "zustand";
+import { Search } from "lucide-react";
+import { connect } from "@/canvas/gestures";
+import { activeGraph } from "@/commands/commands";
+import { bestInput, bestOutput } from "@/model/connect";
+import { addNode } from "@/model/edit";
+import { interfaceIn, outputType } from "@/model/interface";
+import { typeColour } from "@/model/ports";
+import { search, type Wanted } from "@/model/search";
+import { useEditor, type Editor } from "@/store/editor";
+import type { PaletteRequest } from "@/store/view";
+import styles from "@/panels/panels.module.css";
+
+const USED = "latentgraph.used";
+
+export function NodePalette({ request }: { request: PaletteRequest }) {
+  const editor = useEditor();
+  const catalogue = useStore(editor.library.store, (state) => state.catalogue);
+  const [text, setText] = useState("");
+  const [at, setAt] = useState(0);
+  const box = useRef<HTMLDivElement>(null);
+  const wanted = useMemo(() => wantedBy(editor, request), [editor, request]);
+  const deferred = useDeferredValue(text);
+  const found = useMemo(() => search(deferred, catalogue, wanted, used()), [deferred, catalogue, wanted]);
+  const chosen = found[Math.min(at, found.length - 1)]?.spec;
+  const close = () => editor.view.set({ palette: null });
+
+  useLayoutEffect(() => {
+    const element = box.current!;
+    const size = element.getBoundingClientRect();
+    element.style.left = `${Math.max(8, Math.min(request.at.x - 12, window.innerWidth - size.width - 8))}px`;
+    element.style.top = `${Math.max(52, Math.min(request.at.y - 12, window.innerHeight - size.height - 8))}px`;
+  }, [request]);
+  useEffect(() => {
+    box.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
+  }, [at, found]);
+  useEffect(() => {
+    const away = (event: Event) => {
+      if (!box.current?.contains(event.target as Node)) editor.view.set({ palette: null });
+    };
+    window.addEventListener("pointerdown", away, true);
+    return () => window.removeEventListener("pointerdown", away, true);
+  }, [editor]);
+
+  const choose = (type: string) => {
+    close();
+    place(editor, request, type);
+    editor.canvas?.focus();
+  };
+  return (
+    <div ref={box} className={styles.palette} role="dialog" aria-label="Add node" data-testid="palette">
+      <div className={styles.paletteSearch}>
+        <Search size={14} aria-hidden />
+        <input
+          autoFocus
+          aria-label="Find a node"
+          role="combobox"
+          aria-expanded
+          aria-controls="palette-list"
+          aria-activedescendant={chosen ? `palette-${chosen.type}` : undefined}
+          placeholder={wanted.takes ? `What takes ${wanted.takes}?` : wanted.gives ? `What gives ${wanted.gives}?` : "Find a node"}
+          value={text}
+          onChange={(event) => {
+            setText(event.target.value);
+            setAt(0);
+          }}
+          onKeyDown={(event) => {
+            if (event.key === "ArrowDown") setAt((now) => Math.min(now + 1, found.length - 1));
+            else if (event.key === "ArrowUp") setAt((now) => Math.max(now - 1, 0));
+            else if (event.key === "Enter" && chosen) choose(chosen.type);
+            else if (event.key === "Escape") {
+              close();
+              editor.canvas?.focus();
+            } else return;
+            event.preventDefault();
+          }}
+        />
+      </div>
+      <div className={styles.paletteBody}>
+        <div id="palette-list" role="listbox" aria-label="Nodes" className={styles.paletteList}>
+          {found.map(({ spec }, index) => (
+            <button key={spec.type} id={`palette-${spec.type}`} type="button" role="option" tabIndex={-1} aria-selected={spec === chosen} className={styles.paletteItem} onPointerMove={() => index !== at && setAt(index)} onClick={() => choose(spec.type)}>
+              <span className={styles.swatch} style={{ background: typeColour(spec.outputs[0]?.type ?? spec.inputs[0]?.type ?? "*") }} />
+              <span className={styles.paletteTitle}>{spec.display_name || spec.type}</span>
+              <span className={styles.faint}>{spec.category.split("/").at(-1)}</span>
+            </button>
+          ))}
+          {found.length === 0 && <p className={styles.empty}>Nothing is called that{wanted.takes || wanted.gives ? " and fits the link" : ""}.</p>}
+        </div>
+        {chosen && (
+          <div className={styles.paletteAbout}>
+            <strong>{chosen.display_name || chosen.type}</strong>
+            <span className={styles.mono}>{chosen.type}</span>
+            <p>{chosen.description.split("\n\n")[0]}</p>
+            <Ports label="takes" of={chosen.inputs.filter((one) => !one.widget)} />
+            <Ports label="gives" of={chosen.outputs} />
+          </div>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function Ports({ label, of }: { label: string; of: readonly { name: string; type: string }[] }) {
+  if (of.length === 0) return null;
+  return (
+    <p className={styles.ports}>
+      <span className={styles.faint}>{label}</span>
+      {of.map((one) => (
+        <span key={one.name} style={{ color: typeColour(one.type) }}>
+          {one.name}
+        </span>
+      ))}
+    </p>
+  );
+}
+
+function wantedBy(editor: Editor, { from, to }: PaletteRequest): Wanted {
+  const one = editor.documents.active;
+  const graph = activeGraph(editor);
+  if (!one || !graph) return {};
+  const { catalogue } = editor.library;
+  if (from) return { takes: outputType(from, graph, one.document, catalogue) };
+  const type = to && interfaceIn(to.node, graph, one.document, catalogue).inputs.find((input) => input.name === to.input)?.type;
+  return type ? { gives: type } : {};
+}
+
+/** Put a node of that type where it was asked for, with the link that waits for it. */
+export function place(editor: Editor, { place: at, from, to }: PaletteRequest, type: string): void {
+  const { catalogue } = editor.library;
+  let added = "";
+  editor.documents.editGraph("Add node", (graph, document) => {
+    const made = addNode(graph, type, at);
+    added = made.name;
+    if (from) {
+      const input = bestInput(from, made.name, made.graph, document, catalogue);
+      if (input !== null) return connect(made.graph, from, { node: made.name, input }, null);
+    }
+    if (to) {
+      const output = bestOutput(made.name, to, made.graph, document, catalogue);
+      if (output !== null) return connect(made.graph, { node: made.name, output }, to, null);
+    }
+    return made.graph;
+  });
+  editor.documents.select([added]);
+  localStorage.setItem(USED, JSON.stringify({ ...used(), [type]: (used()[type] ?? 0) + 1 }));
+}
+
+function used(): Record<string, number> {
+  try {
+    return JSON.parse(localStorage.getItem(USED) ?? "{}") as Record<string, number>;
+  } catch {
+    return {};
+  }
+}

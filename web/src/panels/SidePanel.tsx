@@ -1,0 +1,27 @@
+// What is on the right: what a node is and does, or the document's parameters as a form.
+import { lazy, Suspense } from "react";
+import { X } from "lucide-react";
+import { useStore } from "zustand";
+import { useActive, useEditor } from "@/store/editor";
+import styles from "@/panels/panels.module.css";
+
+const FormView = lazy(() => import("@/panels/FormView"));
+const NodeHelp = lazy(() => import("@/panels/NodeHelp"));
+
+export function SidePanel() {
+  const { view } = useEditor();
+  const side = useStore(view.store, (state) => state.side);
+  const some = useActive((one) => one !== null);
+  if (side === null || !some) return null;
+  return (
+    <aside className={styles.side} aria-label={side === "form" ? "Form" : "About this node"} data-testid={`side-${side}`}>
+      <header className={styles.panelHead}>
+        <h2>{side === "form" ? "Form" : "About this node"}</h2>
+        <button type="button" className={styles.icon} aria-label="Close the panel" onClick={() => view.set({ side: null })}>
+          <X size={14} />
+        </button>
+      </header>
+      <Suspense>{side === "form" ? <FormView /> : <NodeHelp />}</Suspense>
+    </aside>
+  );
+}

@@ -1,0 +1,60 @@
+// Workflows to start from, each with a picture of what it makes.
+import { useEffect, useState } from "react";
+import { useStore } from "zustand";
+import { getWorkflow, listWorkflows, templatePicture, validate } from "@/api/client";
+import { useEditor } from "@/store/editor";
+import { openTemplate } from "@/store/files";
+import styles from "@/panels/panels.module.css";
+
+interface Template {
+  name: string;
+  title: string;
+  description: string;
+  /** What keeps it from running here. */
+  missing: string | null;
+}
+
+export function Templates({ onDone }: { onDone: () => void }) {
+  const editor = useEditor();
+  const [templates, setTemplates] = useState<readonly Template[]>([]);
+  const ready = useStore(editor.library.store, (state) => state.state === "ready");
+  useEffect(() => {
+    let over = false;
+    const add = async (name: string) => {
+      const { document } = await getWorkflow(name);
+      const { problems } = await validate(document);
+      const fault = problems.find((one) => one.severity !== "warning");
+      const found = { name, title: document.name || name, description: document.description ?? "", missing: fault ? fault.message : null };
+      if (!over) setTemplates((before) => [...before.filter((one) => one.name !== name), found].sort((one, other) => rank(one) - rank(other) || one.name.localeCompare(other.name)));
+    };
+    void listWorkflows().then((names) => Promise.allSettled(names.slice(0, 60).map(add)), (error: unknown) => editor.fail(error));
+    return () => {
+      over = true;
+    };
+  }, [editor, ready]);
+  return (
+    <div className={styles.templates}>
+      {templates.map((one) => (
+        <button
+          key={one.name}
+          type="button"
+          className={styles.template}
+          data-testid={`template-${one.name}`}
+          onClick={() => {
+            onDone();
+            void openTemplate(editor, one.name).catch((error: unknown) => editor.fail(error));
+          }}
+        >
+          <span className={styles.templatePicture}>
+            <img src={templatePicture(one.name)} alt="" onError={(event) => (event.currentTarget.hidden = true)} />
+          </span>
+          <strong>{one.title}</strong>
+          <span className={styles.faint}>{one.description}</span>
+          {one.missing && <span className={styles.jobError}>{one.missing}</span>}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+const rank = (one: Template): number => (one.name === "text_to_image" ? 0 : 1);

@@ -1,0 +1,108 @@
+// What must always be in reach: the open workflows, what will run, run, cancel, how many.
+import { Play, Square, X, Plus, Layers } from "lucide-react";
+import { useStore } from "zustand";
+import { perform } from "@/commands/commands";
+import { shownKeys } from "@/commands/keys";
+import { NO_PLAN, runSentence } from "@/model/plan";
+import { ENDED, progressOf } from "@/model/runs";
+import { isUnsaved, useEditor } from "@/store/editor";
+import { closeDocument, titleOf } from "@/store/files";
+import styles from "@/shell/shell.module.css";
+
+export function TopBar() {
+  return (
+    <header className={styles.top}>
+      <div className={styles.mark}>
+        <img src="./favicon.svg" alt="latentgraph" />
+      </div>
+      <Tabs />
+      <RunControls />
+    </header>
+  );
+}
+
+function Tabs() {
+  const editor = useEditor();
+  const { order, open, active } = useStore(editor.documents.store);
+  return (
+    <nav className={styles.tabs} aria-label="Open workflows">
+      {order.map((uid) => {
+        const one = open[uid];
+        if (!one) return null;
+        const title = titleOf(one) || "Untitled";
+        return (
+          <div key={uid} className={styles.tab} data-active={uid === active} data-testid="tab" onAuxClick={(event) => event.button === 1 && closeDocument(editor, uid)}>
+            <button type="button" aria-current={uid === active ? "page" : undefined} title={one.file?.name ?? title} onClick={() => editor.documents.activate(uid)}>
+              {title}
+            </button>
+            <TabProgress uid={uid} />
+            {isUnsaved(one) && <span className={styles.dot} data-tip="Not saved to a file yet. Kept in this browser." role="img" aria-label="not saved" />}
+            <button type="button" className={styles.shut} aria-label={`Close ${title}`} onClick={() => closeDocument(editor, uid)}>
+              <X size={12} />
+            </button>
+          </div>
+        );
+      })}
+      <button type="button" className={styles.tool} data-tip={`New workflow  ${shownKeys("alt+n")}`} aria-label="New workflow" onClick={() => perform(editor, "new")}>
+        <Plus size={16} />
+      </button>
+    </nav>
+  );
+}
+
+/** How far a run of this document is, as a ring. */
+function TabProgress({ uid }: { uid: string }) {
+  const { runs } = useEditor();
+  const share = useStore(runs.store, (state) => {
+    const job = state.running[state.last[uid] ?? ""];
+    return job && !ENDED.has(job.state) ? Math.round(progressOf(job) * 40) / 40 : null;
+  });
+  if (share === null) return null;
+  return (
+    <svg className={styles.tabRing} viewBox="0 0 12 12" role="img" aria-label={`${Math.round(share * 100)}% done`}>
+      <circle cx="6" cy="6" r="4.5" fill="none" stroke="var(--line)" strokeWidth="2" />
+      <circle cx="6" cy="6" r="4.5" fill="none" stroke="var(--accent)" strokeWidth="2" strokeDasharray={`${share * 28.3} 28.3`} transform="rotate(-90 6 6)" />
+    </svg>
+  );
+}
+
+function RunControls() {
+  const editor = useEditor();
+  const active = useStore(editor.documents.store, (state) => state.active);
+  const plan = useStore(editor.plans.store, (state) => state[active ?? ""] ?? NO_PLAN);
+  const batch = useStore(editor.view.store, (state) => state.batch);
+  const autoRun = useStore(editor.view.store, (state) => state.autoRun);
+  const waiting = useStore(editor.runs.store, (state) => (state.counts["queued"] ?? 0) + (state.counts["running"] ?? 0));
+  const busy = useStore(editor.runs.store, (state) => {
+    const job = state.running[state.last[active ?? ""] ?? ""];
+    return job !== undefined && !ENDED.has(job.state);
+  });
+  const can = active !== null && plan.status !== "none" && plan.status !== "faulty" && plan.status !== "unreachable";
+  return (
+    <div className={styles.runs}>
+      <button
+        type="button"
+        className={styles.sentence}
+        data-state={plan.status}
+        data-testid="sentence"
+        aria-live="polite"
+        onClick={() => plan.status === "faulty" && editor.view.set({ panel: "problems" })}
+      >
+        {runSentence(plan)}
+      </button>
+      <label className={styles.batch} data-tip="How many times to run">
+        <Layers size={13} aria-hidden />
+        <input type="number" min={1} max={100} value={batch} aria-label="How many times" onChange={(event) => editor.view.set({ batch: Math.max(1, Math.min(100, Math.round(Number(event.target.value)) || 1)) })} />
+      </label>
+      {busy && (
+        <button type="button" className={styles.cancel} data-testid="cancel" data-tip={`Cancel  ${shownKeys("mod+alt+Enter")}`} onClick={() => perform(editor, "cancel")}>
+          <Square size={11} fill="currentColor" aria-hidden /> Cancel
+        </button>
+      )}
+      <button type="button" className={styles.run} disabled={!can} data-testid="run" data-tip={`Run  ${shownKeys("mod+Enter")}${autoRun ? "\nRuns on every change" : ""}`} onClick={() => perform(editor, "run")}>
+        <Play size={13} fill="currentColor" aria-hidden /> {autoRun ? "Auto" : "Run"}
+        {waiting > 0 && <span className={styles.keys} style={{ color: "inherit", opacity: 0.75 }}>{waiting} in queue</span>}
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,115 @@
+// Everything that lives, put together once by the page and handed down.
+import { createContext, useContext } from "react";
+import { useStore } from "zustand";
+import type { StoreApi } from "zustand/vanilla";
+import { ServiceError } from "@/api/client";
+import type { JobRun } from "@/model/runs";
+import { Documents, isUnsaved, type OpenDocument } from "@/store/documents";
+import { Library } from "@/store/library";
+import { Plans } from "@/store/plans";
+import { Runs } from "@/store/runs";
+import { applySettings, createSettings, type Settings } from "@/store/settings";
+import { View } from "@/store/view";
+
+/** What the canvas can do for others. It puts itself here while it is on the page. */
+export interface CanvasControl {
+  fit: (names?: readonly string[]) => void;
+  zoomTo: (zoom: number) => void;
+  zoomBy: (factor: number) => void;
+  /** The middle of what is seen, on the canvas. */
+  centre: () => readonly [number, number];
+  toCanvas: (at: { x: number; y: number }) => readonly [number, number];
+  focus: () => void;
+}
+
+const SETTLING = [350, 1500];
+
+export class Editor {
+  readonly documents = new Documents();
+  readonly library = new Library();
+  readonly view = new View();
+  readonly settings: StoreApi<Settings> = createSettings();
+  readonly plans = new Plans(this.documents, (uid) => this.scope(uid));
+  readonly runs = new Runs((uid, job) => this.ended(uid, job));
+  canvas: CanvasControl | null = null;
+
+  /** Begin to live. Returns the function that ends it. */
+  start(): () => void {
+    const stopSettings = applySettings(this.settings);
+    void this.library.load();
+    this.plans.start();
+    this.runs.start();
+    return () => {
+      stopSettings();
+      this.plans.end();
+      this.runs.end();
+    };
+  }
+
+  /** Names a document across its runs, so that the service can say what changed since the last. */
+  scope(uid: string): string {
+    const one = this.documents.get(uid);
+    return one?.file ? `editor ${one.file.name}` : `editor ${uid}`;
+  }
+
+  /** Run the document that is looked at; with `targets` only what these nodes need. */
+  async run(targets?: readonly string[], count = 1, front = false): Promise<void> {
+    const one = this.documents.active;
+    if (!one || Object.keys(one.document.nodes).length === 0) return;
+    this.documents.settle();
+    try {
+      for (let index = 0; index < count; index++) {
+        await this.runs.submit(one.uid, {
+          workflow: one.document,
+          scope: this.scope(one.uid),
+          client: "editor",
+          ...(targets ? { targets: [...targets] } : {}),
+          ...(front ? { front } : {}),
+        });
+      }
+    } catch (error) {
+      this.fail(error);
+      this.plans.refresh();
+    }
+  }
+
+  /** Cancel what of this document runs, else what of it waits. */
+  async cancel(): Promise<void> {
+    const one = this.documents.active;
+    const pending = one ? this.runs.pending(one.uid) : [];
+    const chosen = pending.find((job) => job.state === "running") ?? pending[0];
+    if (chosen) await this.runs.cancel(chosen.id).catch((error: unknown) => this.fail(error));
+  }
+
+  fail(error: unknown): void {
+    if (error instanceof ServiceError) {
+      const more = error.problems.length > 1 ? ` (${error.problems.length} problems)` : "";
+      this.view.say(error.message + more, "bad", error.problems.length > 0 ? { label: "Show", run: () => this.view.set({ panel: "problems" }) } : undefined);
+    } else this.view.say(error instanceof Error ? error.message : String(error), "bad");
+  }
+
+  private ended(uid: string | null, job: JobRun): void {
+    this.plans.refresh();
+    // The worker writes behind what it has told: what it keeps may be there a moment later.
+    for (const pause of SETTLING) window.setTimeout(() => this.plans.refresh(), pause);
+    if (uid !== null && job.state === "failed") {
+      const node = job.failure?.node;
+      this.view.say(job.failure?.message ?? "The run failed", "bad", node ? { label: "Show node", run: () => this.canvas?.fit([node]) } : undefined);
+    }
+  }
+}
+
+export const EditorContext = createContext<Editor | null>(null);
+
+export function useEditor(): Editor {
+  const editor = useContext(EditorContext);
+  if (editor === null) throw new Error("the editor is missing above this component");
+  return editor;
+}
+
+export function useActive<T>(selector: (one: OpenDocument | null) => T): T {
+  const { documents } = useEditor();
+  return useStore(documents.store, ({ open, active }) => selector(active === null ? null : (open[active] ?? null)));
+}
+
+export { isUnsaved };

@@ -1,0 +1,126 @@
+// Documents in and out: files of the service, files of this computer, templates. Nothing that is open is ever written over by
+// something that is opened.
+import { convert, getWorkflow, listWorkflows, readFile, saveWorkflow, ServiceError, upload } from "@/api/client";
+import { emptyDocument, type Document } from "@/model/document";
+import { addNode } from "@/model/edit";
+import { isUnsaved, type OpenDocument } from "@/store/documents";
+import type { Editor } from "@/store/editor";
+
+export const titleOf = (one: OpenDocument): string => one.file?.name.split("/").at(-1) ?? one.document.name ?? "";
+
+export function newDocument(editor: Editor): void {
+  editor.documents.open(emptyDocument("Untitled"));
+}
+
+/** Open a workflow of the service in a tab of its own, or show the tab that has it. */
+export async function openWorkflow(editor: Editor, name: string): Promise<void> {
+  const { open } = editor.documents.store.getState();
+  const known = Object.values(open).find((one) => one.file?.name === name);
+  if (known) {
+    editor.documents.activate(known.uid);
+    return;
+  }
+  const { document, version } = await getWorkflow(name);
+  editor.documents.open(document, { file: { name, ...(version ? { version } : {}) } });
+}
+
+/** Open a copy: a template is started from, not written to. */
+export async function openTemplate(editor: Editor, name: string): Promise<void> {
+  const { document } = await getWorkflow(name);
+  editor.documents.open(document);
+}
+
+export async function openFromDisk(editor: Editor): Promise<void> {
+  const input = document.createElement("input");
+  input.type = "file";
+  input.accept = ".json,.png,.webp,.jpg,.jpeg";
+  input.multiple = true;
+  input.onchange = () => void openFiles(editor, [...(input.files ?? [])], null);
+  input.click();
+}
+
+const isPicture = (file: File) => file.type.startsWith("image/");
+
+/** Files dropped or chosen: workflows are opened, pictures without one become nodes that load them. */
+export async function openFiles(editor: Editor, files: readonly File[], at: readonly [number, number] | null): Promise<void> {
+  for (const file of files) {
+    try {
+      const { document, problems } = await readFile(file);
+      const named = document.name ? document : { ...document, name: file.name.replace(/\.[^.]*$/, "") };
+      editor.documents.open(named, problems.length > 0 ? { report: { source: file.name, problems } } : {});
+      if (problems.length > 0) editor.view.say(`${file.name}: opened with ${problems.length} remarks`, "info");
+    } catch (error) {
+      if (isPicture(file) && error instanceof ServiceError && error.code !== "unreachable") await placePicture(editor, file, at);
+      else editor.fail(error);
+    }
+  }
+}
+
+async function placePicture(editor: Editor, file: File, at: readonly [number, number] | null): Promise<void> {
+  try {
+    const name = await upload(file, file.name || "pasted.png");
+    await editor.library.refreshModels();
+    if (!editor.documents.active) newDocument(editor);
+    const place = at ?? editor.canvas?.centre() ?? [0, 0];
+    let added = "";
+    editor.documents.editGraph("Load picture", (graph) => {
+      const made = addNode(graph, "LoadImage", place, { inputs: { image: name } });
+      added = made.name;
+      return made.graph;
+    });
+    editor.documents.select([added]);
+  } catch (error) {
+    editor.fail(error);
+  }
+}
+
+/** Save under the name it has; ask for one when it has none. */
+export async function saveDocument(editor: Editor, name?: string): Promise<boolean> {
+  const one = editor.documents.active;
+  if (!one) return false;
+  const target = name ?? one.file?.name;
+  if (target === undefined) {
+    editor.view.set({ dialog: "save" });
+    return false;
+  }
+  const { document } = one;
+  const version = name === undefined || name === one.file?.name ? one.file?.version : undefined;
+  try {
+    const saved = await saveWorkflow(target, document, version);
+    editor.documents.markSaved(one.uid, document, { name: target, ...(saved.version ? { version: saved.version } : {}) });
+    editor.view.say(`Saved as ${target}`, "good");
+    return true;
+  } catch (error) {
+    if (error instanceof ServiceError && (error.status === 412 || error.status === 409)) {
+      editor.view.say(`${target} was changed elsewhere since you opened it`, "bad", { label: "Save as…", run: () => editor.view.set({ dialog: "save" }) });
+    } else editor.fail(error);
+    return false;
+  }
+}
+
+export async function downloadDocument(editor: Editor, form: "latentgraph" | "comfyui" | "comfyui-api"): Promise<void> {
+  const one = editor.documents.active;
+  if (!one) return;
+  const made = form === "latentgraph" ? one.document : (await convert(one.document, form)).document;
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([JSON.stringify(made, null, 2) + "\n"], { type: "application/json" }));
+  link.download = `${titleOf(one) || "workflow"}${form === "latentgraph" ? "" : `.${form}`}.json`;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+/** Close a tab. What was not saved can be had back for a while. */
+export function closeDocument(editor: Editor, uid: string): void {
+  const one = editor.documents.get(uid);
+  if (!one) return;
+  editor.documents.close(uid);
+  if (isUnsaved(one) && Object.keys(one.document.nodes).length > 0) {
+    editor.view.say(`Closed ${titleOf(one) || "a workflow"} without saving`, "info", { label: "Open again", run: () => void editor.documents.open(one.document, one) });
+  }
+}
+
+export async function workflowNames(): Promise<string[]> {
+  return listWorkflows();
+}
+
+export type { Document };

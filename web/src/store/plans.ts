@@ -1,0 +1,128 @@
+// The plan of each open document, always: asked for anew after every edit, run and change of tab. An answer to an earlier
+// question is thrown away.
+import { createStore, type StoreApi } from "zustand/vanilla";
+import { getPlan, ServiceError, validate, type Problem } from "@/api/client";
+import type { Document } from "@/model/document";
+import { instancesIn, NO_PLAN, planOf, samePlanNode, type PlanNode, type PlanState } from "@/model/plan";
+import type { Documents } from "@/store/documents";
+import { Keyed } from "@/store/keyed";
+
+const PAUSE = 50;
+const PAUSE_TO_VALIDATE = 400;
+
+export class Plans {
+  readonly store: StoreApi<Record<string, PlanState>> = createStore(() => ({}));
+  /** What is planned for each node, and what is wrong with it, by `uid/flat name`. */
+  readonly nodes = new Keyed<PlanNode>();
+  readonly problems = new Keyed<readonly Problem[]>();
+  private readonly asked = new Map<string, Document>();
+  private timer: number | undefined;
+  private validating: number | undefined;
+  private asking: AbortController | null = null;
+  private stop: (() => void) | null = null;
+
+  constructor(
+    private readonly documents: Documents,
+    private readonly scopeOf: (uid: string) => string,
+  ) {}
+
+  start(): void {
+    this.stop = this.documents.store.subscribe((state, before) => {
+      const one = state.active === null ? undefined : state.open[state.active];
+      if (one && (state.active !== before.active || this.asked.get(one.uid) !== one.document)) this.refresh(PAUSE);
+    });
+    this.refresh(0);
+  }
+
+  end(): void {
+    this.stop?.();
+    window.clearTimeout(this.timer);
+    window.clearTimeout(this.validating);
+    this.asking?.abort();
+  }
+
+  get(uid: string): PlanState {
+    return this.store.getState()[uid] ?? NO_PLAN;
+  }
+
+  /** Ask again, after a short pause in which more edits may come. */
+  refresh(pause = 0): void {
+    window.clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => void this.ask(), pause);
+  }
+
+  private async ask(): Promise<void> {
+    const one = this.documents.active;
+    if (!one) return;
+    const { uid, document } = one;
+    this.asked.set(uid, document);
+    this.asking?.abort();
+    window.clearTimeout(this.validating);
+    const asking = (this.asking = new AbortController());
+    if (Object.keys(document.nodes).length === 0) {
+      this.put(uid, NO_PLAN);
+      return;
+    }
+    const before = this.get(uid);
+    if (before.status === "fresh") this.put(uid, { ...before, status: "stale" });
+    try {
+      const plan = await getPlan(document, this.scopeOf(uid), asking.signal);
+      this.put(uid, { status: "fresh", plan, problems: [] });
+    } catch (error) {
+      if (asking.signal.aborted) return;
+      this.put(uid, refused(error));
+    }
+    this.validating = window.setTimeout(() => void this.findAll(uid, document, asking.signal), PAUSE_TO_VALIDATE);
+  }
+
+  /** All problems of the document, also of nodes that nothing needs, and warnings. */
+  private async findAll(uid: string, document: Document, signal: AbortSignal): Promise<void> {
+    try {
+      const { problems } = await validate(document, signal);
+      if (!signal.aborted) this.put(uid, { ...this.get(uid), problems: merged(this.get(uid).problems, problems) });
+    } catch {
+      // the plan has said what is wrong
+    }
+  }
+
+  private put(uid: string, state: PlanState): void {
+    this.store.setState({ [uid]: state });
+    if (state.status === "stale") return; // the marks stay until there are others
+    const names = state.plan ? [...Object.keys(state.plan.nodes), ...instancesIn(state.plan)] : [];
+    const wanted = new Set(names.map((name) => `${uid}/${name}`));
+    for (const name of names) {
+      const key = `${uid}/${name}`;
+      const next = planOf(name, state.plan) ?? undefined;
+      if (!samePlanNode(this.nodes.get(key), next)) this.nodes.set(key, next);
+    }
+    for (const key of this.nodes.keys()) if (key.startsWith(`${uid}/`) && !wanted.has(key)) this.nodes.set(key, undefined);
+    this.putProblems(uid, state.problems);
+  }
+
+  private putProblems(uid: string, problems: readonly Problem[]): void {
+    const byNode = new Map<string, Problem[]>();
+    for (const one of problems) {
+      if (!one.node) continue;
+      for (const name of [one.node, ...outerNames(one.node)]) byNode.set(`${uid}/${name}`, [...(byNode.get(`${uid}/${name}`) ?? []), one]);
+    }
+    for (const [key, found] of byNode) if (JSON.stringify(this.problems.get(key)) !== JSON.stringify(found)) this.problems.set(key, found);
+    for (const key of this.problems.keys()) if (key.startsWith(`${uid}/`) && !byNode.has(key)) this.problems.set(key, undefined);
+  }
+}
+
+/** `a:b:c` is inside `a:b`, and that inside `a`. */
+function outerNames(name: string): string[] {
+  const parts = name.split(":");
+  return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join(":"));
+}
+
+function refused(error: unknown): PlanState {
+  if (!(error instanceof ServiceError) || error.code === "unreachable") return { status: "unreachable", plan: null, problems: [] };
+  const whole: Problem = { code: error.code, message: error.message };
+  return { status: "faulty", plan: null, problems: error.problems.length > 0 ? error.problems : [whole] };
+}
+
+function merged(first: readonly Problem[], second: readonly Problem[]): Problem[] {
+  const key = (one: Problem) => `${one.code}|${one.node}|${one.input}|${one.message}`;
+  return [...new Map([...first, ...second].map((one) => [key(one), one])).values()];
+}

@@ -1,0 +1,197 @@
+// Jobs, as the service tells of them. The service is the source of truth: after every lost connection the queue is read again
+// and each job of ours is asked for what was missed. Progress goes to the node that it is about, and nowhere else.
+import { createStore, type StoreApi } from "zustand/vanilla";
+import { cancelJob, getEvents, getJob, getJobs, ServiceError, submitJob, type Job, type JobRequest } from "@/api/client";
+import { EventSocket } from "@/api/socket";
+import { after, ENDED, newJob, type JobEvent, type JobRun, type NodeRun } from "@/model/runs";
+import { Keyed } from "@/store/keyed";
+
+export interface RunsState {
+  connected: boolean;
+  /** Whether there ever was a connection. */
+  met: boolean;
+  /** Jobs of whoever, the latest first. */
+  jobs: readonly Job[];
+  counts: Readonly<Record<string, number>>;
+  next: number | null;
+  /** How far each running job of ours is, as told by its events. */
+  running: Readonly<Record<string, JobRun>>;
+  /** The last job of each document. */
+  last: Readonly<Record<string, string>>;
+  /** The seeds that the last job of each document drew. */
+  seeds: Readonly<Record<string, Record<string, Record<string, number>>>>;
+}
+
+const MOST_JOBS = 60;
+
+export class Runs {
+  readonly store: StoreApi<RunsState> = createStore(() => ({
+    connected: false,
+    met: false,
+    jobs: [],
+    counts: {},
+    next: null,
+    running: {},
+    last: {},
+    seeds: {},
+  }));
+  /** What is known of each node, by `uid/flat name`. */
+  readonly nodes = new Keyed<NodeRun>();
+  /** The latest picture of what a node is working on, as an object URL that lives until the next. */
+  readonly previews = new Keyed<string>();
+
+  private readonly owners = new Map<string, string>();
+  private readonly folded = new Map<string, JobRun>();
+  private readonly early = new Map<string, JobEvent[]>();
+  private readonly fetching = new Set<string>();
+  private readonly socket: EventSocket;
+  private refreshing: number | undefined;
+
+  /** `onEnd` is told of every job that ends, with the document it belongs to. */
+  constructor(private readonly onEnd: (uid: string | null, job: JobRun) => void) {
+    const url = new URL("api/v1/events", window.location.href);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    this.socket = new EventSocket(url.href, {
+      onOpen: () => void this.connected(),
+      onClose: () => this.store.setState({ connected: false }),
+      onEvent: (event, picture) => this.take(event, picture),
+    });
+  }
+
+  start(): void {
+    this.socket.open();
+  }
+
+  end(): void {
+    this.socket.close();
+    window.clearTimeout(this.refreshing);
+  }
+
+  retryConnection(): void {
+    this.socket.retry();
+  }
+
+  /** Submit, and show what happens at the nodes of that document. Raises ServiceError. */
+  async submit(uid: string, request: JobRequest): Promise<Job> {
+    const job = await submitJob(request);
+    this.own(uid, job.id);
+    if (job.seeds) this.store.setState(({ seeds }) => ({ seeds: { ...seeds, [uid]: job.seeds! } }));
+    for (const event of this.early.get(job.id) ?? []) this.fold(event);
+    this.early.delete(job.id);
+    this.refreshSoon();
+    return job;
+  }
+
+  /** Take up a job of an earlier session: what it told is read again. */
+  async adopt(uid: string, id: string): Promise<void> {
+    this.own(uid, id);
+    try {
+      const job = await getJob(id);
+      if (job.seeds) this.store.setState(({ seeds }) => ({ seeds: { ...seeds, [uid]: job.seeds! } }));
+      await this.catchUp(id);
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+    }
+  }
+
+  async cancel(id: string): Promise<void> {
+    await cancelJob(id);
+    this.refreshSoon();
+  }
+
+  /** The jobs of a document that have not ended, oldest first. */
+  pending(uid: string): JobRun[] {
+    return [...this.folded.values()].filter((job) => this.owners.get(job.id) === uid && !ENDED.has(job.state));
+  }
+
+  ownerOf(id: string): string | null {
+    return this.owners.get(id) ?? null;
+  }
+
+  async refresh(): Promise<void> {
+    try {
+      const { jobs, counts, next } = await getJobs({ limit: MOST_JOBS });
+      this.store.setState({ jobs, counts, next });
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+    }
+  }
+
+  /** Read further back in the history. */
+  async more(): Promise<void> {
+    const { next, jobs } = this.store.getState();
+    if (next === null) return;
+    const page = await getJobs({ limit: MOST_JOBS, before: next });
+    this.store.setState({ jobs: [...jobs, ...page.jobs], next: page.next });
+  }
+
+  private own(uid: string, id: string): void {
+    this.owners.set(id, uid);
+    if (!this.folded.has(id)) this.folded.set(id, newJob(id));
+    this.store.setState(({ last, running }) => ({ last: { ...last, [uid]: id }, running: { ...running, [id]: this.folded.get(id)! } }));
+  }
+
+  private async connected(): Promise<void> {
+    this.store.setState({ connected: true, met: true });
+    await this.refresh();
+    const open = [...this.folded.values()].filter((job) => !ENDED.has(job.state));
+    await Promise.all(open.map((job) => this.catchUp(job.id)));
+    this.onEnd(null, newJob(""));
+  }
+
+  private async catchUp(id: string): Promise<void> {
+    if (this.fetching.has(id)) return;
+    this.fetching.add(id);
+    try {
+      const events = await getEvents(id, this.folded.get(id)?.sequence ?? 0);
+      for (const event of events) this.fold(event);
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+    } finally {
+      this.fetching.delete(id);
+    }
+  }
+
+  private take(event: JobEvent, picture?: Blob): void {
+    if (event.type !== "progress" && !event.type.startsWith("node_")) this.refreshSoon();
+    const job = this.folded.get(event.job);
+    if (!job) {
+      // The answer to our own submission may still be on its way.
+      const kept = this.early.get(event.job) ?? [];
+      if (event.type !== "progress" && kept.length < 500 && this.early.size < 50) this.early.set(event.job, [...kept, event]);
+      return;
+    }
+    if (event.sequence !== undefined && event.sequence > job.sequence + 1) void this.catchUp(event.job);
+    else this.fold(event, picture);
+  }
+
+  private fold(event: JobEvent, picture?: Blob): void {
+    const before = this.folded.get(event.job);
+    const uid = this.owners.get(event.job);
+    if (!before || uid === undefined) return;
+    const { job, touched } = after(before, event);
+    if (job === before) return;
+    this.folded.set(job.id, job);
+    for (const node of touched) {
+      const told = job.nodes[node];
+      const key = `${uid}/${node}`;
+      const output = told?.output ?? this.nodes.get(key)?.output;
+      this.nodes.set(key, told && (output ? { ...told, output } : told));
+      if (picture && told?.state === "running") this.preview(key, picture);
+      else if (told?.state !== "running") this.preview(key, null);
+    }
+    this.store.setState(({ running }) => ({ running: { ...running, [job.id]: job } }));
+    if (ENDED.has(job.state) && !ENDED.has(before.state)) this.onEnd(uid, job);
+  }
+
+  private preview(key: string, picture: Blob | null): void {
+    const before = this.previews.get(key);
+    if (before) URL.revokeObjectURL(before);
+    this.previews.set(key, picture ? URL.createObjectURL(picture) : undefined);
+  }
+
+  private refreshSoon(): void {
+    window.clearTimeout(this.refreshing);
+    this.refreshing = window.setTimeout(() => void this.refresh(), 120);
+  }
+}

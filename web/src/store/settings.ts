@@ -1,0 +1,62 @@
+// How the editor looks and behaves for this person, kept in this browser.
+import { createStore, type StoreApi } from "zustand/vanilla";
+import type { Density } from "@/model/geometry";
+
+export interface Settings {
+  theme: "dark" | "light" | "system";
+  density: Density;
+  links: "spline" | "straight" | "step" | "hidden";
+  wheel: "zoom" | "pan";
+  snap: boolean;
+  minimap: boolean;
+  grid: boolean;
+  /** Taking a node away links what it passed on to who took it. */
+  heal: boolean;
+  /** Previews under the node that is sampling. */
+  previews: boolean;
+}
+
+export const DEFAULTS: Settings = {
+  theme: "dark",
+  density: "compact",
+  links: "spline",
+  wheel: "zoom",
+  snap: true,
+  minimap: true,
+  grid: true,
+  heal: true,
+  previews: true,
+};
+
+const KEY = "latentgraph.settings";
+
+export function createSettings(): StoreApi<Settings> {
+  const store = createStore<Settings>(() => ({ ...DEFAULTS, ...kept() }));
+  store.subscribe((state) => localStorage.setItem(KEY, JSON.stringify(state)));
+  return store;
+}
+
+function kept(): Partial<Settings> {
+  try {
+    return JSON.parse(localStorage.getItem(KEY) ?? "{}") as Partial<Settings>;
+  } catch {
+    return {};
+  }
+}
+
+/** Put theme and density on the page. Returns a function that stops following them. */
+export function applySettings(store: StoreApi<Settings>): () => void {
+  const system = window.matchMedia("(prefers-color-scheme: light)");
+  const put = () => {
+    const { theme, density } = store.getState();
+    document.documentElement.dataset["theme"] = theme === "system" ? (system.matches ? "light" : "dark") : theme;
+    document.documentElement.dataset["density"] = density;
+  };
+  put();
+  system.addEventListener("change", put);
+  const stop = store.subscribe(put);
+  return () => {
+    stop();
+    system.removeEventListener("change", put);
+  };
+}

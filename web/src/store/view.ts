@@ -1,0 +1,85 @@
+// What of the editor is open beside the canvas: panels, menus, dialogs, messages. Nothing here is worth keeping.
+import { createStore, type StoreApi } from "zustand/vanilla";
+import type { Source } from "@/model/document";
+import type { Target } from "@/model/connect";
+
+export type Panel = "queue" | "workflows" | "models" | "outline" | "problems" | "find";
+export type Side = "node" | "form";
+
+/** Where the node palette is open, and for what. */
+export interface PaletteRequest {
+  /** On the screen. */
+  at: { x: number; y: number };
+  /** On the canvas: where the node will be. */
+  place: readonly [number, number];
+  /** The end of the link that the new node is to take or feed. */
+  from?: Source;
+  to?: Target;
+}
+
+export interface Toast {
+  id: number;
+  kind: "info" | "good" | "bad";
+  text: string;
+  action?: { label: string; run: () => void };
+}
+
+export interface ViewState {
+  panel: Panel | null;
+  side: Side | null;
+  palette: PaletteRequest | null;
+  commands: boolean;
+  dialog: "templates" | "settings" | "shortcuts" | "save" | null;
+  helpFor: string | null;
+  mask: { name: string; done: (name: string | null) => void } | null;
+  /** A picture to be looked at in full, perhaps beside another. */
+  picture: { url: string; name: string; before?: string } | null;
+  menu: { at: { x: number; y: number }; items: MenuItem[] } | null;
+  renaming: string | null;
+  toasts: readonly Toast[];
+  batch: number;
+  autoRun: boolean;
+}
+
+export type MenuItem = { label: string; run: () => void; keys?: string | undefined; disabled?: boolean; danger?: boolean } | "line";
+
+export class View {
+  readonly store: StoreApi<ViewState> = createStore(() => ({
+    panel: null,
+    side: null,
+    palette: null,
+    commands: false,
+    dialog: null,
+    helpFor: null,
+    mask: null,
+    picture: null,
+    menu: null,
+    renaming: null,
+    toasts: [],
+    batch: 1,
+    autoRun: false,
+  }));
+  private count = 0;
+
+  set(change: Partial<ViewState>): void {
+    this.store.setState(change);
+  }
+
+  togglePanel(panel: Panel): void {
+    this.store.setState((state) => ({ panel: state.panel === panel ? null : panel }));
+  }
+
+  toggleSide(side: Side): void {
+    this.store.setState((state) => ({ side: state.side === side ? null : side }));
+  }
+
+  say(text: string, kind: Toast["kind"] = "info", action?: Toast["action"]): void {
+    const toast: Toast = { id: ++this.count, kind, text, ...(action ? { action } : {}) };
+    this.store.setState(({ toasts }) => ({ toasts: [...toasts.slice(-3), toast] }));
+    window.setTimeout(() => this.dismiss(toast.id), kind === "bad" || action ? 9000 : 3500);
+  }
+
+  dismiss(id: number): void {
+    this.store.setState(({ toasts }) => ({ toasts: toasts.filter((one) => one.id !== id) }));
+  }
+}

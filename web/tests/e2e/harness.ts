@@ -1,0 +1,99 @@
+// The real service with the embedded model on a port of its own, and a real browser to look at it.
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+const PYTHON = process.env["LATENTGRAPH_PYTHON"] ?? join(ROOT, ".venv/bin/python");
+const BROWSERS = [process.env["LATENTGRAPH_BROWSER"], "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+
+export interface Service {
+  url: string;
+  folder: string;
+  /** Kill it, as a power cut would. */
+  kill: () => Promise<void>;
+  /** Start it again on the same port and folder. */
+  restart: () => Promise<void>;
+  stop: () => Promise<void>;
+}
+
+/** A service with folders of its own. */
+export async function startService(more: string[] = []): Promise<Service> {
+  const folder = mkdtempSync(join(tmpdir(), "latentgraph-e2e-"));
+  let port = 0;
+  let process_: ChildProcess;
+  const start = async () => {
+    const places = ["input", "output", "cache", "user"].flatMap((name) => [`--${name}`, join(folder, name)]);
+    process_ = spawn(PYTHON, ["-m", "server", "serve", "--port", String(port), "--device", "cpu", ...places, ...more], {
+      cwd: ROOT,
+      env: { ...process.env, OMP_NUM_THREADS: "1" },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
+    port = await new Promise<number>((found, failed) => {
+      let said = "";
+      const listen = (data: Buffer) => {
+        said += data.toString();
+        const match = /answers on http:\/\/127\.0\.0\.1:(\d+)/.exec(said);
+        if (match) found(Number(match[1]));
+      };
+      process_.stdout!.on("data", listen);
+      process_.stderr!.on("data", listen);
+      process_.on("exit", () => failed(new Error(`the service did not start:\n${said}`)));
+    });
+  };
+  const end = async (signal: NodeJS.Signals) => {
+    if (process_.exitCode !== null || process_.signalCode !== null) return;
+    const gone = new Promise((done) => process_.once("exit", done));
+    try {
+      process.kill(-process_.pid!, signal);
+    } catch {
+      process_.kill(signal);
+    }
+    await gone;
+  };
+  await start();
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    folder,
+    kill: () => end("SIGKILL"),
+    restart: start,
+    stop: async () => {
+      await end("SIGTERM");
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export async function startBrowser(): Promise<Browser> {
+  const executablePath = BROWSERS.find((path) => path && existsSync(path));
+  if (!executablePath) throw new Error("there is no Chromium here: the Makefile's test-web installs or skips");
+  return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+}
+
+export interface Window {
+  context: BrowserContext;
+  page: Page;
+  /** What the page said went wrong. */
+  errors: string[];
+}
+
+export async function openPage(browser: Browser, url: string, size = { width: 1600, height: 900 }): Promise<Window> {
+  const context = await browser.newContext({ viewport: size });
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  const page = await context.newPage();
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  await page.goto(url);
+  return { context, page, errors };
+}
+
+export async function openTemplate(page: Page, name: string): Promise<void> {
+  await page.getByTestId("rail-templates").click();
+  await page.getByTestId(`template-${name}`).click();
+  await page.locator("[data-node]").first().waitFor();
+}
