@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, cast
 
 from graph.bound import BoundGraph, BoundNode
+from graph.comfyui.families import other_family
 from graph.declare import Check
 from graph.document import Link, Node
 from graph.errors import Problem, Severity, errors_only, nearest, nearest_file
@@ -237,7 +238,10 @@ FOREIGN: Final = "It is not part of latentgraph; install the plugin that provide
 
 
 def _unknown_type(name: str, node: Node, flat: FlatGraph, catalogue: Catalogue) -> Problem:
+    family = other_family(node.type)
     hint = nearest(node.type, catalogue, ALIKE_TYPES) or FOREIGN
+    if family is not None:
+        hint = f"It is for {family} models. latentgraph runs Stable Diffusion 1.x, 2.x and XL."
     path = flat.path(name, "type")
     return Problem("unknown_type", f"unknown node type {node.type!r}", node=name, path=path, hint=hint)
 

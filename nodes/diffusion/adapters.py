@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nodes.diffusion.streaming import computing_dtype
 from nodes.diffusion.views import ModuleT, with_layers, with_parameters
 
 
@@ -218,7 +219,7 @@ class MergedLayer(nn.Module):
         super().__init__()
         self.base = base
         weight = cast("Tensor", base.weight)
-        self.dtype = weight.dtype
+        self.dtype = computing_dtype(base)
         self.rounded_to = self.dtype if rounded_to is None else rounded_to
         self.changes = tuple(replace(one, change=_moved(one.change, weight.device, torch.float32)) for one in changes)
 
@@ -251,7 +252,7 @@ def _branch(layer: nn.Linear | nn.Conv2d, low_rank: LowRank, x: Tensor) -> Tenso
 
 def _fitted(change: Change, layer: nn.Linear | nn.Conv2d) -> Change:
     """The change in the precision of a layer and, for a low rank, in the number of sides that its weight has."""
-    change = _moved(change, layer.weight.device, layer.weight.dtype)
+    change = _moved(change, layer.weight.device, computing_dtype(layer))
     if not isinstance(change, LowRank):
         return change
     up, down = change.up, change.down

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from nodes.diffusion.blocks import timestep_embedding
 from nodes.diffusion.config import UNetConfig
+from nodes.diffusion.streaming import is_streamed
 from nodes.diffusion.unet import ControlResiduals, UNet
 
 _HINT_WIDTHS = (16, 16, 32, 32, 96, 96, 256)
@@ -70,8 +71,8 @@ class ControlNet(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The precision the network computes in: that of its weights."""
-        return next(self.parameters()).dtype
+        """The precision the network computes in: that of its biases, however its large weights are held."""
+        return next(one.dtype for one in self.parameters() if not is_streamed(one))
 
     def forward(
         self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor | None, hint: Tensor, kind: int | None = None

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from nodes.diffusion.attention import SpatialTransformer
 from nodes.diffusion.blocks import Downsample, ResBlock, Upsample, timestep_embedding
 from nodes.diffusion.config import UNetConfig
+from nodes.diffusion.streaming import is_streamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +99,8 @@ class UNet(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The precision the network computes in: that of its weights."""
-        return next(self.parameters()).dtype
+        """The precision the network computes in: that of its biases, however its large weights are held."""
+        return next(one.dtype for one in self.parameters() if not is_streamed(one))
 
     def forward(
         self,

@@ -46,11 +46,15 @@ class PolicyError(GraphError):
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """How one network is held: device, precision, and the memory layout of its convolutions."""
+    """How one network is held: device, precision, and the memory layout of its convolutions.
+
+    A network that is `streamed` keeps its weights as its file has them, and brings each to device and precision as it is
+    needed."""
 
     device: str
     dtype: torch.dtype
     channels_last: bool
+    streamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 import torch
@@ -19,11 +19,14 @@ from torch import nn
 
 from graph.cache.budget import Budget
 from nodes.diffusion.clip import TextEncoder
+from nodes.diffusion.streaming import is_streamed
 from nodes.diffusion.tokenizer import Tokenizer
 from nodes.diffusion.unet import UNet
 from nodes.diffusion.vae import Vae
 from nodes.memory.policy import DevicePolicy, Placement
-from nodes.weights.load import WeightsRef, build, load_part
+from nodes.weights.errors import WeightsChanged
+from nodes.weights.keymaps import Part
+from nodes.weights.load import Held, WeightsRef, build, load_part, mapped_from, stored_bytes
 from nodes.weights.vocabulary import load_tokenizer
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -119,32 +122,52 @@ class Residency:
 
     @contextmanager
     def borrow(self, key: Hashable, nbytes: Callable[[], int], load: Callable[[], Value]) -> Iterator[Value]:
-        """Borrow anything that is loaded from files: `load` makes it, if it is not here, and it takes so many bytes."""
+        """Borrow anything that is loaded from files: `load` makes it, if it is not here, and it takes so many bytes.
+
+        Raises `WeightsChanged` if its file was written into meanwhile: what was computed is worth nothing.
+        """
         resident = self._enter(key, nbytes, load)
         try:
             yield cast("Value", resident.value)
         finally:
             self._leave(resident)
+        if not _is_intact(resident):
+            raise WeightsChanged(
+                "a model file was written into while it was used",
+                hint="Wait until it is written, and run again. Replace model files by renaming new ones over them.",
+            )
 
     @contextmanager
     def _borrow(self, ref: WeightsRef, kind: type[Module]) -> Iterator[Module]:
-        placement = self.policy.placement_of(ref)
+        placement = self.placement(ref)
         key = (ref.digest, ref.part, ref.config, ref.rounded_to, placement)
         with self.borrow(key, lambda: weights_bytes(ref, placement), lambda: self._load(ref, placement)) as module:
             if not isinstance(module, kind):
                 raise TypeError(f"{ref.part} of {ref.path.name} is no {kind.__name__}")
             yield module
 
+    def placement(self, ref: WeightsRef) -> Placement:
+        """As the policy says; a U-Net that would not fit alone is streamed."""
+        placement = self.policy.placement_of(ref)
+        limit = self._budget.limit
+        if ref.part is not Part.UNET or ref.rounded_to is not None or limit is None:
+            return placement
+        return replace(placement, streamed=True) if weights_bytes(ref, placement) > limit else placement
+
     def _enter(self, key: Hashable, nbytes: Callable[[], int], load: Callable[[], object]) -> _Resident:
         # One lock for each key: two lanes that want the same thing load it once, others do not wait.
         with self._loading_of(key):
             with self._lock:
                 resident = self._residents.pop(key, None)
-                if resident is not None:
+                stale = resident if resident is not None and resident.users == 0 and not _is_intact(resident) else None
+                if resident is not None and stale is None:
                     self._residents[key] = resident  # last: of two that cost the same, the one used longer ago goes
                     resident.users += 1
                     resident.worth = self._age + resident.seconds / max(resident.nbytes, 1)
                     return resident
+            if stale is not None:
+                self._budget.charge(-stale.nbytes)
+                del stale, resident
             return self._admit(key, nbytes(), load)
 
     def _loading_of(self, key: Hashable) -> threading.Lock:
@@ -177,21 +200,31 @@ class Residency:
         return min(idle, key=lambda pair: pair[0])[1] if idle else None
 
 
+def _is_intact(resident: _Resident) -> bool:
+    file = mapped_from(resident.value)
+    return file is None or file.is_intact()
+
+
 def load_placed(ref: WeightsRef, placement: Placement) -> nn.Module:
     """Load a part from its file and put it where the policy wants it."""
-    return placed(load_part(ref, placement.dtype).module, placement)
+    held = Held(placement.channels_last and not placement.streamed, placement.streamed)
+    return placed(load_part(ref, placement.dtype, held).module, placement)
 
 
 def placed(module: nn.Module, placement: Placement) -> nn.Module:
     """A module that was just loaded, in its memory layout and on its device."""
-    if placement.channels_last:
-        for parameter in module.parameters():
-            if parameter.ndim == 4:
-                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-    return module.to(placement.device)
+    for parameter in module.parameters():
+        if placement.streamed and is_streamed(parameter):
+            continue
+        if placement.channels_last and parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        parameter.data = parameter.data.to(placement.device)
+    return module
 
 
 def weights_bytes(ref: WeightsRef, placement: Placement) -> int:
     """Bytes that the weights of a part take once loaded."""
+    if placement.streamed:
+        return stored_bytes(ref)
     parameters = build(ref.part, ref.config).parameters()
     return sum(parameter.numel() for parameter in parameters) * placement.dtype.itemsize

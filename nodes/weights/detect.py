@@ -90,10 +90,34 @@ def detect(header: Header) -> ModelConfig:
     for family in FAMILIES:
         if seen == fingerprint_of(family):
             return _with_prediction(family, header, dialect)
+    other = next((family for part, family in _OTHER_MODELS if any(part in name for name in header.tensors)), None)
+    if other is not None:
+        raise WeightsUnknownFamily(f"{header.path.name} is a {other} model", hint=_KNOWN)
     raise WeightsUnknownFamily(
         f"{header.path.name} is no model that is known here: {_seen(header, seen)}",
         hint="Stable Diffusion 1.x, 2.x and SDXL checkpoints are known, as single .safetensors files with LDM names.",
     )
+
+
+_KNOWN = "latentgraph runs Stable Diffusion 1.x, 2.x and XL."
+# Layers that only these have; the more particular first.
+_OTHER_MODELS: Sequence[tuple[str, str]] = (
+    ("noise_refiner.", "Lumina 2"),
+    ("joint_blocks.", "Stable Diffusion 3"),
+    ("distilled_guidance_layer.", "Chroma"),
+    ("individual_token_refiner.", "Hunyuan Video"),
+    ("double_blocks.", "Flux"),
+    ("single_transformer_blocks.", "Flux"),
+    ("double_layers.", "AuraFlow"),
+    ("double_stream_blocks.", "HiDream"),
+    ("patchify_proj.", "LTX-Video"),
+    ("adaln_single.", "PixArt"),
+    ("img_mod.", "Qwen-Image"),
+    ("clip_txt_mapper.", "Stable Cascade"),
+    ("effnet_mapper.", "Stable Cascade"),
+    ("time_stack.", "Stable Video Diffusion"),
+    ("head.modulation", "Wan"),
+)
 
 
 def detect_part(header: Header, part: Part) -> ModelConfig:

@@ -34,6 +34,12 @@ class WeightsTruncated(WeightsError):
     code = "weights_truncated"
 
 
+class WeightsChanged(WeightsError):
+    """Somebody wrote into the file while it was used."""
+
+    code = "weights_changed"
+
+
 class WeightsPickle(WeightsError):
     """A pickle, whatever its name says. Pickles run code when they are read."""
 

@@ -1,13 +1,17 @@
 """Safetensors files read with distrust: the header first, then only the tensors asked for.
 
 The format is eight bytes of header length, a JSON header, and the tensors' bytes. Nothing in it is believed before it is
-checked against the file's size, and nothing is kept mapped: tensors are read into memory of their own, so replacing the
-file later neither changes a loaded model nor ends the process.
+checked against the file's size. Small tensors are read into memory of their own; those of a network are views of the
+mapped file, which nobody copies who can use them as they are. A file that is replaced by renaming leaves the mapped one as
+it was; whether somebody wrote into it, `MappedFile.is_intact` tells before and after each use. (One that is cut off in place
+just while it is read takes the process with it, as with everything mapped: a reason why workers are processes.)
 """
 
 from __future__ import annotations
 
 import math
+import mmap
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
@@ -110,6 +114,50 @@ def read_tensors(header: Header, names: Sequence[str]) -> dict[str, Tensor]:
     return tensors
 
 
+class MappedFile:
+    """The tensors of a file without copying them: views of the file, mapped privately, which live as long as any of them."""
+
+    def __init__(self, header: Header) -> None:
+        """Raises `WeightsTruncated` if the file has shrunk since its header was read."""
+        self.header = header
+        reached = header.data_start + max((entry.end for entry in header.tensors.values()), default=0)
+        try:
+            self._file: BufferedReader = open(header.path, "rb")  # noqa: SIM115 - open as long as it is mapped
+            self._identity = self._now()
+            if self._identity[0] < reached:
+                raise _cut_off(header.path)
+            self._bytes = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_COPY)
+        except (OSError, ValueError) as error:
+            raise _unreadable(header.path, error) from error
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            self._file.close()
+
+    @property
+    def path(self) -> Path:
+        return self.header.path
+
+    def is_intact(self) -> bool:
+        """Whether nobody has written into the file since it was mapped. One that was renamed or deleted is as it was."""
+        return self._now() == self._identity
+
+    def _now(self) -> tuple[int, int]:
+        status = os.fstat(self._file.fileno())
+        return status.st_size, status.st_mtime_ns
+
+    def tensor(self, name: str) -> Tensor:
+        """A tensor as it is stored. Raises `WeightsNotFinite` for NaN or infinity."""
+        entry = self.header.tensors[name]
+        dtype, count = DTYPES[entry.dtype], math.prod(entry.shape)
+        if count == 0:
+            return torch.empty(entry.shape, dtype=dtype)
+        offset = self.header.data_start + entry.begin
+        tensor = torch.frombuffer(self._bytes, dtype=dtype, count=count, offset=offset).view(entry.shape)
+        _expect_finite(self.header.path, name, tensor)
+        return tensor
+
+
 def is_finite(tensor: Tensor) -> bool:
     """Whether a tensor has neither NaN nor infinity, in one pass."""
     if not tensor.is_floating_point() or tensor.element_size() == 1 or tensor.numel() == 0:
@@ -144,8 +192,12 @@ def _other_format(path: Path, start: bytes) -> WeightsError:
     return WeightsNotSafetensors(f"{path.name} is {kind}", hint="Models must be .safetensors files.")
 
 
-def _unreadable(path: Path, error: OSError) -> WeightsUnreadable:
-    reason = error.strerror or type(error).__name__
+def _cut_off(path: Path) -> WeightsTruncated:
+    return WeightsTruncated(f"{path.name} was cut off while it was read", hint=_DOWNLOAD_AGAIN)
+
+
+def _unreadable(path: Path, error: OSError | ValueError) -> WeightsUnreadable:
+    reason = getattr(error, "strerror", None) or type(error).__name__
     return WeightsUnreadable(f"cannot read {path}: {reason}", hint="Check the name and the permissions.")
 
 
@@ -199,14 +251,18 @@ def _read_tensor(file: BufferedReader, header: Header, name: str) -> Tensor:
     buffer = torch.empty(entry.end - entry.begin, dtype=torch.uint8)
     file.seek(header.data_start + entry.begin)
     if _read_into(file, buffer.numpy().data) != len(buffer):
-        raise WeightsTruncated(f"{header.path.name} was cut off while it was read", hint=_DOWNLOAD_AGAIN)
+        raise _cut_off(header.path)
     tensor = buffer.view(DTYPES[entry.dtype]).view(entry.shape)
+    _expect_finite(header.path, name, tensor)
+    return tensor
+
+
+def _expect_finite(path: Path, name: str, tensor: Tensor) -> None:
     if not is_finite(tensor):
         raise WeightsNotFinite(
-            f"{header.path.name}: tensor {name!r} holds NaN or infinity",
+            f"{path.name}: tensor {name!r} holds NaN or infinity",
             hint="The file is damaged or was saved from a broken training run: use another copy.",
         )
-    return tensor
 
 
 def _read_into(file: BufferedReader, view: memoryview) -> int:

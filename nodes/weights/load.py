@@ -16,11 +16,13 @@ from torch import Tensor, nn
 
 from nodes.diffusion.clip import TextEncoder
 from nodes.diffusion.config import ModelConfig
+from nodes.diffusion.streaming import is_streamed, stream
 from nodes.diffusion.unet import UNet
 from nodes.diffusion.vae import Vae
+from nodes.weights.arena import Arena, arena_bytes
 from nodes.weights.detect import detect, detect_part
 from nodes.weights.errors import WeightsMissing, listed
-from nodes.weights.files import Header, read_header, read_tensors
+from nodes.weights.files import DTYPES, Header, MappedFile, read_header
 from nodes.weights.keymaps import EXPECTED_EXTRAS, PLACES, Part, Place, Source, places
 
 Rounding = Literal["float8_e4m3fn", "float8_e5m2"]
@@ -56,37 +58,57 @@ class Checkpoint:
     parts: frozenset[Part]
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How weights are held: the kernels of convolutions in channels-last order, or all large weights as they are stored,
+    to be brought to the precision of their input at each call."""
+
+    channels_last: bool = False
+    as_stored: bool = False
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredPart:
-    """A part in its file, to be read one tensor at a time. `module` is its network on the meta device."""
+    """A part in its file, mapped. `module` is its network on the meta device."""
 
-    header: Header
+    file: MappedFile
     place: Place
     module: nn.Module
     sources: Mapping[str, Source]
     rounded_to: Rounding | None = None
 
     def read(self, name: str) -> Tensor:
-        """The tensor of a parameter as it is stored, in the parameter's shape. Raises a `WeightsError`."""
+        """The tensor of a parameter as it is stored, in the parameter's shape: most are views of the file. Raises a
+        `WeightsError`."""
         wanted = self.module.get_parameter(name).shape
         source = self.sources[name]
         key = self.place.prefix + source.key
-        tensor = source.read(read_tensors(self.header, [key])[key])
+        tensor = source.read(self.file.tensor(key))
         if _without_ones(tensor.shape) != _without_ones(wanted):
             raise WeightsMissing(
-                f"{self.header.path.name}: tensor {key!r} has shape {list(tensor.shape)}, the model needs {list(wanted)}",
+                f"{self.file.path.name}: tensor {key!r} has shape {list(tensor.shape)}, the model needs {list(wanted)}",
                 hint="The file is another kind of model than its other tensors say.",
             )
         if self.rounded_to is not None:
             tensor = tensor.float().to(ROUNDINGS[self.rounded_to])
         return tensor.view(wanted)
 
+    def is_used_as_stored(self, name: str, dtype: torch.dtype, held: Held) -> bool:
+        """Whether a module that computes in `dtype` can use the tensor of a parameter where it is in the file."""
+        source, wanted = self.sources[name], self.module.get_parameter(name)
+        if source.third is not None or source.transpose or self.rounded_to is not None:
+            return False
+        if held.as_stored:
+            return is_streamed(wanted)
+        stored = DTYPES[self.file.header.tensors[self.place.prefix + source.key].dtype]
+        return stored is dtype and not (held.channels_last and wanted.ndim == 4)
+
     @property
     def unknown(self) -> tuple[str, ...]:
         """Stored tensors of the part that no parameter comes from, but for those that are always there."""
         used = {source.key for source in self.sources.values()}
         prefix = self.place.prefix
-        keys = [name.removeprefix(prefix) for name in self.header.tensors if name.startswith(prefix)]
+        keys = [name.removeprefix(prefix) for name in self.file.header.tensors if name.startswith(prefix)]
         return tuple(sorted(prefix + key for key in keys if key not in used and not EXPECTED_EXTRAS.search(key)))
 
 
@@ -138,27 +160,58 @@ def open_stored(ref: WeightsRef) -> StoredPart:
     if place is None:
         raise _absent(header, ref.part)
     module, what = build(ref.part, ref.config), f"{_TITLES[ref.part]} of a {ref.config.family} model"
-    return StoredPart(header, place, module, _sources(header, place, module, what), ref.rounded_to)
+    return StoredPart(MappedFile(header), place, module, _sources(header, place, module, what), ref.rounded_to)
 
 
-def load_part(ref: WeightsRef, dtype: torch.dtype) -> LoadedPart:
-    """Build the module of a part with its weights converted to `dtype`, on the CPU. Raises as `open_stored` does."""
-    return _loaded(open_stored(ref), dtype)
+def load_part(ref: WeightsRef, dtype: torch.dtype, held: Held = Held()) -> LoadedPart:
+    """Build the module of a part that computes in `dtype`, on the CPU. Raises as `open_stored` does.
+
+    Weights stored in that precision are views of the mapped file, others are converted.
+    """
+    return _loaded(open_stored(ref), dtype, held)
 
 
-def load_module(header: Header, place: Place, module: nn.Module, what: str, dtype: torch.dtype) -> LoadedPart:
+def mapped_from(module: object) -> MappedFile | None:
+    """The file whose bytes a loaded module may be using."""
+    file = getattr(module, "mapped_from", None)
+    return file if isinstance(file, MappedFile) else None
+
+
+def stored_bytes(ref: WeightsRef) -> int:
+    """Bytes that a part takes in its file. Raises a `WeightsError`."""
+    header = read_header(ref.path)
+    place = find_place(header, ref.part, ref.config)
+    if place is None:
+        raise _absent(header, ref.part)
+    return sum(one.end - one.begin for name, one in header.tensors.items() if name.startswith(place.prefix))
+
+
+def load_module(
+    header: Header, place: Place, module: nn.Module, what: str, dtype: torch.dtype, held: Held = Held()
+) -> LoadedPart:
     """Give a module on the meta device its tensors from a place in a file. `what` names it in messages.
 
     Raises a `WeightsError` where tensors are missing, of other shapes or not finite.
     """
-    return _loaded(StoredPart(header, place, module, _sources(header, place, module, what)), dtype)
+    return _loaded(StoredPart(MappedFile(header), place, module, _sources(header, place, module, what)), dtype, held)
 
 
-def _loaded(stored: StoredPart, dtype: torch.dtype) -> LoadedPart:
-    # One tensor at a time, so that the stored precision and the wanted one are never both held whole.
-    state = {name: stored.read(name).to(dtype) for name in stored.sources}
-    stored.module.load_state_dict(state, assign=True)
-    return LoadedPart(stored.module.eval().requires_grad_(requires_grad=False), stored.unknown)
+def _loaded(stored: StoredPart, dtype: torch.dtype, held: Held) -> LoadedPart:
+    module = stored.module
+    shapes = {name: one.shape for name, one in module.state_dict().items()}
+    kept = {name for name in shapes if stored.is_used_as_stored(name, dtype, held)}
+    arena = Arena(arena_bytes([shape for name, shape in shapes.items() if name not in kept], dtype))
+    state: dict[str, Tensor] = {}
+    for name, shape in shapes.items():
+        tensor = stored.read(name)
+        if name not in kept:
+            tensor = arena.empty(shape, dtype, channels_last=held.channels_last).copy_(tensor)
+        state[name] = tensor
+    module.load_state_dict(state, assign=True)
+    vars(module)["mapped_from"] = stored.file
+    if held.as_stored:
+        stream(module, dtype)
+    return LoadedPart(module.eval().requires_grad_(requires_grad=False), stored.unknown)
 
 
 def build(part: Part, config: ModelConfig) -> nn.Module:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from nodes.diffusion.adapters import Applied, AttentionScale, merged
 from nodes.diffusion.views import with_parameters
+from nodes.weights.arena import Arena, arena_bytes
 from nodes.weights.load import StoredPart, WeightsRef, open_stored
 from nodes.weights.lora import AdapterRef, load_changes
 from nodes.weights.patches import Merge, WeightPatch
@@ -86,8 +87,12 @@ def load_patched(
 ) -> nn.Module:
     """The network of a part under patches, its weights rounded to a precision on their way to `dtype`, on the CPU."""
     part = open_patched(ref, patches)
-    state = {name: part.parameter(name).to(rounded_to).to(dtype) for name in part.stored.sources}
     module = part.module
+    shapes = {name: one.shape for name, one in module.state_dict().items()}
+    arena = Arena(arena_bytes(shapes.values(), dtype))
+    state = {
+        name: arena.empty(shape, dtype).copy_(part.parameter(name).to(rounded_to)) for name, shape in shapes.items()
+    }
     module.load_state_dict(state, assign=True)
     return module.eval().requires_grad_(requires_grad=False)
 

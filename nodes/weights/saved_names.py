@@ -84,7 +84,7 @@ def stored_dtype(stored: StoredPart) -> torch.dtype:
     """The precision in which most of a part is stored, or the nearest one that every program reads."""
     sizes: defaultdict[torch.dtype, int] = defaultdict(int)
     for source in stored.sources.values():
-        entry = stored.header.tensors[stored.place.prefix + source.key]
+        entry = stored.file.header.tensors[stored.place.prefix + source.key]
         sizes[DTYPES[entry.dtype]] += entry.end - entry.begin
     dtype = max(sizes, key=lambda one: sizes[one])
     return _SAVED_AS.get(dtype, dtype)

@@ -1,8 +1,9 @@
 """Whole workflows against reference results, on full-size checkpoints of random weights.
 
 Each case is a ComfyUI prompt beside the repository (`shared/golden/workflows`); it is read, planned and run as any workflow
-is, in fp32. What SaveLatent and SaveImage wrote is compared with what the reference program saved. Checkpoints are made
-once, by the recipe beside the reference results, and kept in `$LATENTGRAPH_GOLDEN` (or `~/.cache/latentgraph-golden`).
+is, in fp32. What SaveLatent and SaveImage wrote is compared with what the reference program saved, and how far apart they
+are is printed at the end. Checkpoints are made once, by the recipe beside the reference results, and kept in
+`$LATENTGRAPH_GOLDEN` (or `~/.cache/latentgraph-golden`). The U-Net of SDXL does not fit into the budget and is streamed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,7 @@ from safetensors.torch import load_file
 
 from graph.comfyui.read import import_workflow
 from graph.document import Document
+from graph.events import RunFinished
 from nodes.catalogue import read_catalogue
 from nodes.memory.residency import Residency
 from tests.nodes.golden import SHARED
@@ -37,7 +40,9 @@ RECIPE: Final = SHARED / "tools" / "random_checkpoint.py"
 LATENT_TOLERANCE: Final = 1e-4
 LEAST_PSNR: Final = 55.0
 LEVEL_TOLERANCE: Final = 1
-BUDGET_BYTES: Final = 4 * 2**30  # the U-Net of SD 1.x in fp32 stays between cases, and little else
+BUDGET_BYTES: Final = 5 * 2**30  # all of SD 1.x in fp32 stays between cases
+MOST_BYTES: Final = 9 * 2**30
+"""What a case may hold at its peak."""
 NO_MODEL: Final = "no model"
 BESIDE: Final = {
     "lora_sd15": "loras",
@@ -133,16 +138,39 @@ def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     [pytest.param(case.family, case, id=case.name) for case in CASES],
     indirect=["bench"],
 )
-def test_a_workflow_gives_the_reference_results(bench: Bench, case: Case) -> None:
+def test_a_workflow_gives_the_reference_results(bench: Bench, case: Case, request: pytest.FixtureRequest) -> None:
+    figures = request.node.user_properties
+    forget_peak()
+    started = time.perf_counter()
     finished = bench.run(importable(case))
-    for node, name in case.prefixes("SaveLatent").items():
-        (saved,) = bench.files(finished, node)
-        expect_same_latent(load_file(saved)["latent_tensor"], load_file(WORKFLOWS / f"{name}.safetensors")["latent"])
-    for node, name in case.prefixes("SaveImage").items():
-        saved_files, expected = bench.files(finished, node), reference_pictures(name)
-        assert len(saved_files) == len(expected), name
-        for saved, reference in zip(saved_files, expected, strict=True):
-            expect_same_picture(saved, reference, exact=case.computes_no_network)
+    seconds, peak = time.perf_counter() - started, peak_bytes()
+    distances = [
+        relative_error(load_file(saved)["latent_tensor"], load_file(WORKFLOWS / f"{name}.safetensors")["latent"])
+        for node, name in case.prefixes("SaveLatent").items()
+        for saved in bench.files(finished, node)
+    ]
+    pictures = [
+        pair for node, name in case.prefixes("SaveImage").items() for pair in pairs(bench, finished, node, name)
+    ]
+    psnrs, levels = zip(*(picture_distance(*pair) for pair in pictures), strict=True) if pictures else ((), ())
+    figures += [("latent", f"{error:.1e}") for error in distances]
+    if pictures:
+        figures += [("PSNR", f"{min(psnrs):.1f} dB"), ("levels", f"{max(levels):.0f}")]
+    figures += [("seconds", f"{seconds:.1f}"), ("peak", f"{peak / 2**30:.1f} GiB")]
+    assert all(error <= LATENT_TOLERANCE for error in distances)
+    for psnr, most in zip(psnrs, levels, strict=True):
+        assert most <= LEVEL_TOLERANCE or (psnr >= LEAST_PSNR and not case.computes_no_network)
+    assert peak <= MOST_BYTES
+
+
+def forget_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_bytes() -> int:
+    """The most resident memory since `forget_peak`."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
 
 
 def importable(case: Case) -> Document:
@@ -154,29 +182,27 @@ def importable(case: Case) -> Document:
     return import_workflow(case.prompt, catalogue).document
 
 
-def reference_pictures(name: str) -> list[Path]:
-    """One picture, or those of a batch in order."""
+def pairs(bench: Bench, finished: RunFinished, node: str, name: str) -> list[tuple[Path, Path]]:
+    """Each picture that a node saved, with its reference: one picture, or those of a batch in order."""
     one = WORKFLOWS / f"{name}.png"
-    return [one] if one.exists() else sorted(WORKFLOWS.glob(f"{name}.[0-9]*.png"))
+    expected = [one] if one.exists() else sorted(WORKFLOWS.glob(f"{name}.[0-9]*.png"))
+    return list(zip(bench.files(finished, node), expected, strict=True))
 
 
-def expect_same_latent(actual: torch.Tensor, expected: torch.Tensor) -> None:
+def relative_error(actual: torch.Tensor, expected: torch.Tensor) -> float:
     assert actual.shape == expected.shape
-    relative = float((actual - expected).norm() / expected.norm())
-    assert relative <= LATENT_TOLERANCE
+    return float((actual - expected).norm() / expected.norm())
 
 
-def expect_same_picture(saved: Path, reference: Path, *, exact: bool) -> None:
-    actual, expected = levels(saved), levels(reference)
+def picture_distance(saved: Path, reference: Path) -> tuple[float, float]:
+    """PSNR in dB, and the largest difference in 8-bit levels."""
+    actual, expected = levels_of(saved), levels_of(reference)
     assert actual.shape == expected.shape, reference.name
     difference = np.abs(actual - expected)
-    if exact:
-        assert difference.max() <= LEVEL_TOLERANCE, reference.name
     error = float((difference**2).mean())
-    psnr = math.inf if error == 0 else 10 * math.log10(255**2 / error)
-    assert psnr >= LEAST_PSNR or difference.max() <= LEVEL_TOLERANCE, f"{reference.name}: {psnr:.1f} dB"
+    return math.inf if error == 0 else 10 * math.log10(255**2 / error), float(difference.max())
 
 
-def levels(path: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
+def levels_of(path: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
     with Pillow.open(path) as picture:
         return np.asarray(picture.convert("RGB"), dtype=np.float64)

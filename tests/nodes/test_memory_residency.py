@@ -19,7 +19,7 @@ from nodes.diffusion.unet import UNet
 from nodes.diffusion.vae import Vae
 from nodes.memory.policy import DevicePolicy, Placement
 from nodes.memory.residency import Residency, weights_bytes
-from nodes.weights.errors import WeightsError, WeightsMissing
+from nodes.weights.errors import WeightsChanged, WeightsError, WeightsMissing
 from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef, build
 from tests.nodes.checkpoints import reference, write_tiny_checkpoint
@@ -207,3 +207,53 @@ def test_modules_come_from_files_in_the_policy_s_precision_and_layout(dtype: tor
     tokenizer = residency.tokenizer(reference(path, Part.TEXT))
     assert tokenizer is residency.tokenizer(reference(path, Part.TEXT))
     assert tokenizer.encode("a cat") == [320, 2368]
+
+
+def test_a_unet_that_does_not_fit_alone_is_streamed_and_computes_the_same(tmp_path: Path) -> None:
+    unet_ref = reference(write_tiny_checkpoint(tmp_path / "tiny.safetensors", dtype=torch.float16), Part.UNET)
+    inputs = torch.randn(2, 4, 8, 8), torch.tensor([500.0, 20.0]), torch.randn(2, 7, 24)
+    seen = []
+    for limit in (weights_bytes(unet_ref, PLACE), weights_bytes(unet_ref, PLACE) - 1):
+        residency = Residency(POLICY, Budget(limit))
+        with residency.unet(unet_ref) as unet:
+            seen.append((residency.nbytes, unet.dtype, unet(*inputs)))
+    (whole, *_, expected), (streamed, dtype, actual) = seen
+    assert streamed < 0.6 * whole
+    assert dtype is torch.float32
+    assert torch.equal(actual, expected)
+
+
+class TestFileWrittenIntoInPlace:
+    """The weights of a float32 file are used where they are mapped."""
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        return write_tiny_checkpoint(tmp_path / "tiny.safetensors")
+
+    def test_what_was_computed_meanwhile_is_refused(self, path: Path) -> None:
+        residency = Residency(POLICY, Budget(None))
+        with pytest.raises(WeightsChanged), residency.vae(reference(path, Part.VAE)):
+            path.write_bytes(path.read_bytes())
+
+    def test_it_is_read_again_by_the_next(self, path: Path) -> None:
+        residency = Residency(POLICY, Budget(None))
+        with residency.vae(reference(path, Part.VAE)) as before:
+            pass
+        path.write_bytes(path.read_bytes())
+        with residency.vae(reference(path, Part.VAE)) as after:
+            assert after is not before
+        assert residency.nbytes == VAE_BYTES
+
+    @pytest.mark.parametrize("way", ["deleted", "replaced by renaming"])
+    def test_one_whose_name_is_gone_serves_on(self, path: Path, way: str) -> None:
+        residency = Residency(POLICY, Budget(None))
+        wanted = reference(path, Part.VAE)
+        with residency.vae(wanted) as before:
+            if way == "deleted":
+                path.unlink()
+            else:
+                other = path.with_name("other")
+                other.write_bytes(b"other content")
+                other.rename(path)
+        with residency.vae(wanted) as after:
+            assert after is before

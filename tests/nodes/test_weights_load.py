@@ -33,15 +33,20 @@ from nodes.weights.detect import FAMILIES, detect, fingerprint_of
 from nodes.weights.errors import WeightsConfig, WeightsError, WeightsMissing, WeightsUnknownFamily
 from nodes.weights.files import Header, TensorEntry, read_header
 from nodes.weights.keymaps import PLACES, Part
-from nodes.weights.load import WeightsRef, build, load_part, open_checkpoint
+from nodes.weights.load import Held, WeightsRef, build, load_part, open_checkpoint
 from nodes.weights.metadata import read_config, write_config
 from nodes.weights.vocabulary import load_tokenizer
-from tests.nodes.checkpoints import embedded_reference, reference, tiny_tensors, write_tiny_checkpoint
+from tests.nodes.checkpoints import embedded_reference, openclip_tensors, reference, tiny_tensors, write_tiny_checkpoint
 from tests.nodes.golden import needs_shared, state_dict_shapes
 from tests.nodes.tiny import MODEL, MODEL_V, TEXT_PROJECTED, tiny_text_encoder, tiny_unet, tiny_vae
 
 ALL = [SD15, SD15_INPAINT, SD15_IP2P, SD20, SD20_INPAINT, SD21_V, SDXL, SDXL_REFINER, MODEL, MODEL_V]
 V_WITNESS = "model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias"
+
+
+def own_mappings() -> list[str]:
+    """The mappings of this process: from-to, ..., and the path of a file."""
+    return Path("/proc/self/maps").read_text().splitlines()
 
 
 def header_of(shapes: dict[str, list[int]], path: Path = Path("model.safetensors")) -> Header:
@@ -103,7 +108,10 @@ class TestDetection:
             ({"lora_unet_down.lora_down.weight": [4, 4]}, "1 tensors, under lora_unet_down"),
             ({"model.diffusion_model.input_blocks.0.0.weight": [7, 5, 3, 3]}, "takes 5 channels, is 7 wide"),
             ({"model.diffusion_model.input_blocks.0.0.weight": [7]}, "1 tensors, under model"),
-            ({"double_blocks.0.weight": [4], "final_layer.weight": [4]}, "double_blocks, final_layer"),
+            ({"blocks.0.weight": [4], "final_layer.weight": [4]}, "blocks, final_layer"),
+            ({"double_blocks.0.img_attn.weight": [4], "final_layer.weight": [4]}, "is a Flux model"),
+            ({"model.diffusion_model.noise_refiner.0.attention.out.weight": [4]}, "is a Lumina 2 model"),
+            ({"model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight": [4]}, "is a Stable Diffusion 3 model"),
         ],
     )
     def test_unknown_models_are_described(self, shapes: dict[str, list[int]], words: str) -> None:
@@ -201,12 +209,44 @@ class TestLoading:
         with pytest.raises(WeightsError, match="NaN"):
             load_part(reference(path, Part.VAE), torch.float32)
 
-    def test_a_loaded_part_does_not_hold_the_file(self, checkpoint: Path) -> None:
-        ref = reference(checkpoint, Part.UNET)
-        module = load_part(ref, torch.float32).module
-        checkpoint.write_bytes(b"")
-        expected = tiny_unet().state_dict()
-        assert all(torch.equal(one, expected[name]) for name, one in module.state_dict().items())
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
+    def test_a_loaded_part_outlives_its_file_s_name(self, dtype: torch.dtype, tmp_path: Path) -> None:
+        path = write_tiny_checkpoint(tmp_path / "a.safetensors", dtype=dtype)
+        module = load_part(reference(path, Part.UNET), torch.float32).module
+        (tmp_path / "b").write_bytes(b"")
+        (tmp_path / "b").rename(path)
+        expected = tiny_unet().to(dtype).state_dict()
+        assert all(torch.equal(one, expected[name].float()) for name, one in module.state_dict().items())
+
+    @pytest.mark.parametrize(
+        ("stored", "dtype", "held", "copied"),
+        [
+            (torch.float32, torch.float32, Held(), 0.0),
+            (torch.float16, torch.float32, Held(), 1.0),
+            (torch.bfloat16, torch.bfloat16, Held(), 0.0),
+            (torch.float16, torch.float32, Held(as_stored=True), 0.02),
+        ],
+    )
+    def test_weights_in_their_stored_precision_are_mapped_and_not_copied(
+        self, stored: torch.dtype, dtype: torch.dtype, held: Held, copied: float, tmp_path: Path
+    ) -> None:
+        path = write_tiny_checkpoint(tmp_path / "a.safetensors", dtype=stored)
+        module = load_part(reference(path, Part.UNET), dtype, held).module
+        begin = next(int(line.split("-")[0], 16) for line in own_mappings() if line.endswith(str(path)))
+        mapped = range(begin, begin + path.stat().st_size)
+        parameters = list(module.parameters())
+        elsewhere = sum(one.numel() for one in parameters if one.data_ptr() not in mapped)
+        assert elsewhere <= copied * sum(one.numel() for one in parameters)
+        assert copied == 0.0 or elsewhere > 0
+
+    def test_weights_as_stored_compute_the_same(self, tmp_path: Path) -> None:
+        path = write_tiny_checkpoint(tmp_path / "a.safetensors", dtype=torch.float16)
+        whole = load_part(reference(path, Part.UNET), torch.float32).module
+        streamed = load_part(reference(path, Part.UNET), torch.float32, Held(as_stored=True)).module
+        assert isinstance(streamed, UNet)
+        assert streamed.dtype is torch.float32
+        inputs = torch.randn(2, 4, 8, 8), torch.tensor([500.0, 20.0]), torch.randn(2, 7, 24)
+        assert torch.equal(whole(*inputs), streamed(*inputs))
 
     def test_tensors_nobody_asked_for_are_reported(self, tmp_path: Path) -> None:
         extra = {
@@ -268,30 +308,6 @@ class TestLoading:
 class TestOpenClip:
     """Towers stored under OpenCLIP's names, as in SD 2.x and SDXL."""
 
-    @staticmethod
-    def openclip_tensors(encoder: TextEncoder) -> dict[str, Tensor]:
-        """The inverse of the key map, written out by hand."""
-        ours = encoder.state_dict()
-        theirs = {
-            "token_embedding.weight": ours["text_model.embeddings.token_embedding.weight"],
-            "positional_embedding": ours["text_model.embeddings.position_embedding.weight"],
-            "ln_final.weight": ours["text_model.final_layer_norm.weight"],
-            "ln_final.bias": ours["text_model.final_layer_norm.bias"],
-            "text_projection": ours["text_projection.weight"].t().contiguous(),
-            "logit_scale": torch.tensor(4.6),
-        }
-        for index in range(encoder.config.num_hidden_layers):
-            layer, block = f"text_model.encoder.layers.{index}", f"transformer.resblocks.{index}"
-            for kind in ("weight", "bias"):
-                fused = [ours[f"{layer}.self_attn.{one}_proj.{kind}"] for one in "qkv"]
-                theirs[f"{block}.attn.in_proj_{kind}"] = torch.cat(fused)
-                theirs[f"{block}.attn.out_proj.{kind}"] = ours[f"{layer}.self_attn.out_proj.{kind}"]
-                for there, here in (("ln_1", "layer_norm1"), ("ln_2", "layer_norm2")):
-                    theirs[f"{block}.{there}.{kind}"] = ours[f"{layer}.{here}.{kind}"]
-                for there, here in (("mlp.c_fc", "mlp.fc1"), ("mlp.c_proj", "mlp.fc2")):
-                    theirs[f"{block}.{there}.{kind}"] = ours[f"{layer}.{here}.{kind}"]
-        return theirs
-
     @pytest.mark.parametrize(
         ("prefix", "part"),
         [
@@ -302,7 +318,7 @@ class TestOpenClip:
     )
     def test_weights_arrive_in_their_places(self, prefix: str, part: Part, tmp_path: Path) -> None:
         encoder = tiny_text_encoder(TEXT_PROJECTED)
-        tensors = {prefix + name: one for name, one in self.openclip_tensors(encoder).items()}
+        tensors = {prefix + name: one for name, one in openclip_tensors(encoder).items()}
         save_file(tensors, tmp_path / "a.safetensors")
         config = replace(MODEL, text=(TEXT_PROJECTED, TEXT_PROJECTED))
         loaded = load_part(WeightsRef(tmp_path / "a.safetensors", "", part, config), torch.float32)
