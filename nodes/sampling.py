@@ -20,7 +20,7 @@ from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.control_net import ControlNetConfig
 from nodes.diffusion.inputs import SHOWN_CHANNELS
 from nodes.diffusion.noise import seeded_noise
-from nodes.diffusion.sampling import DiffusionModel, Run, diffusion_model, plain_latent, sample, scaled_latent
+from nodes.diffusion.sampling import DiffusionModel, Run, diffusion_model, plain_latent, sample, scaled_latent, start
 from nodes.diffusion.t2i_adapter import T2iAdapterConfig
 from nodes.errors import UnsuitableInput
 from nodes.folders import Folders
@@ -44,6 +44,8 @@ def sampled(request: Request, context: Context) -> Sampled:
     """Run all steps that no earlier run has taken. Reports progress after each, and raises `Cancelled` between two when the
     run was cancelled."""
     guider, latent, config = request.guider, request.latent, request.guider.model.config
+    if len(request.sigmas.values) == 0:
+        return Sampled(latent, latent)
     expect_fitting(config, guider.positive, guider.negative, latent.samples)
     models = Models.of(context)
     device = models.device(guider.model.weights)
@@ -59,6 +61,7 @@ def sampled(request: Request, context: Context) -> Sampled:
     ):
         model = diffusion_model(config, network, controls, models.statistics(guider.model.weights))
         run = _run(request, model, device)
+        begun = start(run)
         try:
             for step in sample(run, past):
                 steps.add(step)
@@ -67,8 +70,9 @@ def sampled(request: Request, context: Context) -> Sampled:
             steps.leave()
             raise
     last = steps.last
-    if last is None:
-        return Sampled(latent, latent)
+    if last is None:  # one noise level and no step: the latent is noised, and another sampler goes on
+        noised = replace(latent, samples=finished(plain_latent(config, begun)))
+        return Sampled(noised, noised)
     return Sampled(
         replace(latent, samples=finished(plain_latent(config, last.x))),
         replace(latent, samples=finished(plain_latent(config, last.denoised))),

@@ -188,7 +188,8 @@ def with_opposites(regions: Sequence[Region], others: Sequence[Region]) -> tuple
     """`others`, and for each region with an area one of the same area, if there is none yet.
 
     A prediction is guided by the difference to its opposite, so both must have seen the same part of the latent. The
-    opposite takes its inputs from the smallest of `others` that contains the area.
+    opposite takes its prompt from the smallest of `others` that contains the area, and everything else, hints of control
+    networks too, from the region.
     """
     result = list(others)
     for region in regions:
@@ -203,7 +204,8 @@ def with_shared_hints(
 ) -> tuple[ConditioningEntry, ...]:
     """The negative entries, given the hints of positive ones that steer both sides.
 
-    Only entries of the whole picture give and take them, in turn, and none does if a negative one has hints of its own.
+    Only entries of the whole picture give and take them, in turn, and none does if a negative one has hints of its own. Of
+    more givers than takers, the last ones' hints stay.
     """
     given = [
         entry.controls for entry in positive if _is_whole(entry) and any(hint.also_negative for hint in entry.controls)
@@ -215,10 +217,7 @@ def with_shared_hints(
     result = list(negative)
     for number, controls in enumerate(given):
         index = takers[number % len(takers)]
-        if number < len(takers):
-            result[index] = replace(result[index], controls=controls)
-        else:
-            result.append(replace(negative[index], controls=controls))
+        result[index] = replace(result[index], controls=controls)
     return tuple(result)
 
 
@@ -252,7 +251,9 @@ def _opposite(region: Region, others: Iterable[Region]) -> Region | None:
     if not around:
         return None
     smallest = min(around, key=lambda other: other.area.cells if other.area else float("inf"))
-    return None if smallest.area == area else replace(region, inputs=smallest.inputs)
+    if smallest.area == area:
+        return None
+    return replace(region, inputs=replace(smallest.inputs, controls=region.inputs.controls))
 
 
 def _area(entry: ConditioningEntry, mask: Tensor | None, latent_size: tuple[int, int]) -> Area | None:

@@ -7,8 +7,8 @@ model's schedule, it is a `Control`. Several controls of one entry add up.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
 
 from torch import Tensor
 
@@ -20,17 +20,23 @@ from nodes.diffusion.unet import ControlResiduals
 _PIXELS_PER_CELL = 8
 
 
+Seen: TypeAlias = "tuple[Tensor, ...]"
+"""What a control network makes of pictures before any step: feature maps [B, C, h, w]."""
+
+
 class ControlNetwork(Protocol):
     """Reads a picture beside what the U-Net is given: `nodes.diffusion.control_net.ControlNet` and `t2i_adapter.T2iAdapter`.
 
-    Its pictures have sides that are multiples of `pixel_multiple`.
+    Its pictures have sides that are multiples of `pixel_multiple`. What `read` makes of one is the same at every step.
     """
 
     @property
     def pixel_multiple(self) -> int: ...
 
-    def __call__(
-        self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor | None, hint: Tensor, kind: int | None
+    def read(self, hint: Tensor, kind: int | None) -> Seen: ...
+
+    def steer(
+        self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor | None, seen: Seen, kind: int | None
     ) -> ControlResiduals: ...
 
 
@@ -51,6 +57,14 @@ class ControlHint:
     also_negative: bool = False
 
 
+@dataclass(slots=True, eq=False)
+class SeenHint:
+    """What a network made of a hint's pictures, kept through a run: at every step the latent has the same size."""
+
+    shape: tuple[int, int, int] | None = None
+    seen: Seen = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Control:
     """A hint with its network, taking part at noise levels from `sigma_start` down to `sigma_end`."""
@@ -59,6 +73,7 @@ class Control:
     network: ControlNetwork
     sigma_start: float
     sigma_end: float
+    memory: SeenHint = field(default_factory=SeenHint)
 
     def takes_part(self, sigma: float) -> bool:
         return self.sigma_end <= sigma <= self.sigma_start
@@ -95,16 +110,29 @@ def control_residuals(controls: Sequence[Control], call: ControlCall, sigma: flo
 
 
 def _answer(control: Control, call: ControlCall) -> ControlResiduals:
-    hint = _fitted(control.hint.image, call, control.network.pixel_multiple)
-    return control.network(call.x, call.timesteps, call.context, call.y, hint, control.hint.kind)
+    seen = tuple(_for_each_latent(one, call) for one in _seen(control, call))
+    return control.network.steer(call.x, call.timesteps, call.context, call.y, seen, control.hint.kind)
+
+
+def _seen(control: Control, call: ControlCall) -> Seen:
+    """What the network makes of the pictures for one part of the batch; they are read at the first step only."""
+    images = min(control.hint.image.shape[0], call.x.shape[0] // call.parts)
+    shape = (images, *call.x.shape[-2:])
+    if control.memory.shape != shape:
+        hint = _fitted(control.hint.image[:images], call, control.network.pixel_multiple)
+        control.memory.shape, control.memory.seen = shape, control.network.read(hint, control.hint.kind)
+    return control.memory.seen
 
 
 def _fitted(image: Tensor, call: ControlCall, multiple: int) -> Tensor:
-    """The picture cut and scaled to the latent's size in pixels, rounded up: [B, C, 8h, 8w], one for each latent."""
-    batch, _, *size = call.x.shape
-    height, width = (-(-cells * _PIXELS_PER_CELL // multiple) * multiple for cells in size)
-    fitted = resize_cropped(image.movedim(-1, 1), width, height, "nearest-exact")
-    return repeat_to_batch(fitted.to(call.x.device), batch // call.parts).repeat(call.parts, 1, 1, 1)
+    """Pictures cut and scaled to the latent's size in pixels, rounded up: [n, C, 8h, 8w]."""
+    height, width = (-(-cells * _PIXELS_PER_CELL // multiple) * multiple for cells in call.x.shape[-2:])
+    return resize_cropped(image.movedim(-1, 1), width, height, "nearest-exact").to(call.x.device)
+
+
+def _for_each_latent(seen: Tensor, call: ControlCall) -> Tensor:
+    """The pictures dealt out to the latents of a part, the same in every part."""
+    return repeat_to_batch(seen, call.x.shape[0] // call.parts).repeat(call.parts, 1, 1, 1)
 
 
 def _scaled(residuals: ControlResiduals, strength: float) -> ControlResiduals:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from nodes.diffusion.blocks import timestep_embedding
 from nodes.diffusion.config import UNetConfig
+from nodes.diffusion.control import Seen
 from nodes.diffusion.streaming import is_streamed
 from nodes.diffusion.unet import ControlResiduals, UNet
 
@@ -81,11 +82,21 @@ class ControlNet(nn.Module):
 
         hint is [B, 3, 8h, 8w] in 0..1 for x [B, 4, h, w]; `kind` counts from 0 and is for union networks.
         """
+        return self.steer(x, timesteps, context, y, self.read(hint, kind), kind)
+
+    def read(self, hint: Tensor, kind: int | None) -> tuple[Tensor]:
+        """[B, 3, 8h, 8w] -> what is added to the first feature map, [B, C, h, w]."""
+        return (self._guided_hint(hint.to(self.dtype), kind),)
+
+    def steer(
+        self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor | None, seen: Seen, kind: int | None
+    ) -> ControlResiduals:
+        """One evaluation, given what `read` made of the pictures."""
+        (guided,) = seen
         context = context.to(self.dtype)
         emb = self._embed(timesteps, y)
         if self.config.union_types:
             emb = emb + self._kind_embedding(kind).to(emb)
-        guided = self._guided_hint(hint.to(self.dtype), kind)
         h, skips = x.to(self.dtype), []
         for index, (stage, zero_conv) in enumerate(zip(self.input_blocks, self.zero_convs, strict=True)):
             h = stage(h, emb, context, h.shape[-2:])

@@ -133,8 +133,9 @@ def guide(
 
 
 def section(sigmas: Tensor, start_at_step: int, end_at_step: int) -> Tensor:
-    """The sigmas of steps `start_at_step` up to `end_at_step` of a schedule; fewer than two when there are none."""
-    return sigmas[start_at_step : end_at_step + 1]
+    """The sigmas of steps `start_at_step` up to `end_at_step` of a schedule; empty when there are none."""
+    cut = sigmas[start_at_step : end_at_step + 1]
+    return cut if len(cut) > 1 else cut[:0]
 
 
 def to_the_end(sigmas: Tensor) -> Tensor:

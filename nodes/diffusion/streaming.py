@@ -28,7 +28,8 @@ class StreamedConv2d(nn.Conv2d):
     computes_in: torch.dtype
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._conv_forward(x, self.weight.to(x), self.bias)
+        out: Tensor = self._conv_forward(x, self.weight.to(x), self.bias)
+        return out
 
 
 _STREAMED: Final = {nn.Linear: StreamedLinear, nn.Conv2d: StreamedConv2d}

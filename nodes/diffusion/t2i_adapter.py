@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nodes.diffusion.config import UNetConfig
+from nodes.diffusion.control import Seen
 from nodes.diffusion.unet import ControlResiduals
 
 _BLOCKS_PER_LEVEL = 2
@@ -60,21 +61,32 @@ class T2iAdapter(nn.Module):
         return self.config.unshuffle
 
     def forward(
+        self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor | None, hint: Tensor, kind: int | None = None
+    ) -> ControlResiduals:
+        """hint is [B, 3, 8h, 8w] in 0..1 for x [B, 4, h, w]; everything else is what other control networks see."""
+        return self.steer(x, timesteps, context, y, self.read(hint, kind), kind)
+
+    def read(self, hint: Tensor, kind: int | None) -> Seen:  # noqa: ARG002 - one network is for one kind
+        """[B, 3, 8h, 8w] -> the feature maps in the order of `config.inputs`."""
+        h = self.conv_in(self._unshuffled(hint))
+        features = []
+        for level in range(len(self.config.inputs)):
+            for block in self.body[level * _BLOCKS_PER_LEVEL : (level + 1) * _BLOCKS_PER_LEVEL]:
+                h = block(h)
+            features.append(h)
+        return tuple(features)
+
+    def steer(
         self,
         x: Tensor,  # noqa: ARG002 - a control network sees it
         timesteps: Tensor,  # noqa: ARG002
         context: Tensor,  # noqa: ARG002
         y: Tensor | None,  # noqa: ARG002
-        hint: Tensor,
-        kind: int | None = None,  # noqa: ARG002
+        seen: Seen,
+        kind: int | None,  # noqa: ARG002
     ) -> ControlResiduals:
-        """hint is [B, 3, 8h, 8w] in 0..1 for x [B, 4, h, w]; everything else is what other control networks see."""
-        h = self.conv_in(self._unshuffled(hint))
-        features: dict[int | None, Tensor] = {}
-        for level, place in enumerate(self.config.inputs):
-            for block in self.body[level * _BLOCKS_PER_LEVEL : (level + 1) * _BLOCKS_PER_LEVEL]:
-                h = block(h)
-            features[place] = h
+        """Every feature map to its place: after an input block, or (None) the middle."""
+        features: dict[int | None, Tensor] = dict(zip(self.config.inputs, seen, strict=True))
         inputs = tuple(features.get(index) for index in range(self.config.input_blocks))
         return ControlResiduals(middle=features.get(None), inputs=inputs)
 

@@ -208,7 +208,8 @@ def _loaded(stored: StoredPart, dtype: torch.dtype, held: Held) -> LoadedPart:
             tensor = arena.empty(shape, dtype, channels_last=held.channels_last).copy_(tensor)
         state[name] = tensor
     module.load_state_dict(state, assign=True)
-    vars(module)["mapped_from"] = stored.file
+    if kept:
+        vars(module)["mapped_from"] = stored.file
     if held.as_stored:
         stream(module, dtype)
     return LoadedPart(module.eval().requires_grad_(requires_grad=False), stored.unknown)

@@ -158,6 +158,19 @@ def test_a_guider_of_one_prompt_is_a_cfg_of_one(ask: Ask, whole: Callable[..., T
 # What a latent brings along
 
 
+def test_one_noise_level_is_noise_and_no_step(ask: Ask) -> None:
+    """As a schedule that is cut before its first step leaves it; who goes on without new noise has the whole picture."""
+    sigmas = schedulers.basic_scheduler(model=ask["model"], scheduler="normal", steps=STEPS, denoise=1.0)
+    first, rest = (Sigmas(part) for part in (sigmas.values[:1], sigmas.values))
+    common = {"noise_seed": 3, "sampler": samplers.ksampler_select(sampler_name="euler"), **ask}
+    noised, predicted = custom.sampler_custom(add_noise=True, sigmas=first, latent_image=PICTURE, **common)
+    assert torch.equal(noised.samples, predicted.samples)
+    assert noised.samples.std() > 10
+    parts, _ = custom.sampler_custom(add_noise=False, sigmas=rest, latent_image=noised, **common)
+    whole, _ = custom.sampler_custom(add_noise=True, sigmas=rest, latent_image=PICTURE, **common)
+    assert distance(parts.samples, whole.samples) < 1e-5
+
+
 def test_each_latent_of_a_batch_is_what_it_is_alone(whole: Callable[..., Tensor]) -> None:
     batch = whole(latent_image=Latent(torch.zeros(3, 4, 4, 6)))
     alone = whole(latent_image=Latent(torch.zeros(1, 4, 4, 6), batch_index=(2,)))

@@ -88,20 +88,20 @@ WRITERS: Final[Mapping[str, tuple[str, Callable[[Path], object]]]] = {
 }
 """For each field that names a model file: its folder, and how such a file is made."""
 
-SMALLER: Final[Mapping[tuple[str, str], Callable[[int], Json]]] = {
-    ("EmptyLatentImage", "width"): lambda side: max(64, side // 8),
-    ("EmptyLatentImage", "height"): lambda side: max(64, side // 8),
-    ("LatentUpscale", "width"): lambda side: max(64, side // 8),
-    ("LatentUpscale", "height"): lambda side: max(64, side // 8),
-    ("ConditioningSetArea", "width"): lambda side: max(64, side // 8),
-    ("ConditioningSetArea", "height"): lambda side: max(64, side // 8),
-    ("ConditioningSetArea", "x"): lambda side: side // 8,
-    ("ConditioningSetArea", "y"): lambda side: side // 8,
+SMALLER: Final[Mapping[tuple[str, str], Callable[[float], Json]]] = {
+    ("EmptyLatentImage", "width"): lambda side: max(64, int(side) // 8),
+    ("EmptyLatentImage", "height"): lambda side: max(64, int(side) // 8),
+    ("LatentUpscale", "width"): lambda side: max(64, int(side) // 8),
+    ("LatentUpscale", "height"): lambda side: max(64, int(side) // 8),
+    ("ConditioningSetArea", "width"): lambda side: max(64, int(side) // 8),
+    ("ConditioningSetArea", "height"): lambda side: max(64, int(side) // 8),
+    ("ConditioningSetArea", "x"): lambda side: int(side) // 8,
+    ("ConditioningSetArea", "y"): lambda side: int(side) // 8,
     ("ImageScaleToTotalPixels", "megapixels"): lambda _: 0.01,
     ("KSampler", "steps"): lambda _: 2,
     ("KSamplerAdvanced", "steps"): lambda _: 5,
-    ("KSamplerAdvanced", "start_at_step"): lambda step: step // 5,
-    ("KSamplerAdvanced", "end_at_step"): lambda step: step // 5,
+    ("KSamplerAdvanced", "start_at_step"): lambda step: int(step) // 5,
+    ("KSamplerAdvanced", "end_at_step"): lambda step: int(step) // 5,
     ("SDTurboScheduler", "steps"): lambda _: 2,
 }
 

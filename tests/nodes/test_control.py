@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nodes.diffusion.conditioning import Area, ConditioningEntry, with_shared_hints
 from nodes.diffusion.config import SD15, SDXL, ModelConfig, UNetConfig
-from nodes.diffusion.control import ControlHint
+from nodes.diffusion.control import ControlHint, Seen
 from nodes.diffusion.control_net import ControlNet, ControlNetConfig
 from nodes.diffusion.inputs import Canvas
 from nodes.diffusion.sampling import diffusion_model, guide
@@ -123,11 +123,15 @@ class Spy:
     hints: list[Tensor] = field(default_factory=list)
     pixel_multiple: int = 1
 
-    def __call__(
-        self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor | None, hint: Tensor, kind: int | None
-    ) -> ControlResiduals:
+    def read(self, hint: Tensor, kind: int | None) -> Seen:
         self.hints.append(hint)
-        return ControlResiduals((), torch.full_like(x[:, :1], self.value))
+        return (torch.full((len(hint), 1, 1, 1), self.value),)
+
+    def steer(
+        self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor | None, seen: Seen, kind: int | None
+    ) -> ControlResiduals:
+        assert len(seen[0]) == len(x)
+        return ControlResiduals((), seen[0].expand_as(x[:, :1]))
 
 
 CAT, BAD = says(0.3), says(0.9)
@@ -176,6 +180,23 @@ def test_sides_with_the_same_hint_share_a_call_and_others_do_not() -> None:
         assert network.batches == calls
 
 
+def test_pictures_are_read_once_in_a_run() -> None:
+    spy, entry = Spy(), steered(CAT, image=torch.rand(2, 48, 64, 3))
+    x = torch.randn(3, 4, H, W)
+    model = diffusion_model(ModelConfig("toy", UNetConfig()), ToyNetwork(), {"net": spy})
+    guidance = guide(model, (entry,), (replace(BAD, controls=entry.controls),), 5.0, Canvas(x))
+    for sigma in (HIGH, LOW, LOW):
+        guidance(x, sigma)
+    assert [hint.shape for hint in spy.hints] == [(2, 3, 8 * H, 8 * W)]
+
+
+def test_the_opposite_of_an_area_is_steered_as_the_area_is() -> None:
+    inside = replace(steered(CAT), area=Area(H, 4, 0, 0))
+    network, spy = ToyNetwork(), Spy()
+    predict((inside, CAT), (BAD,), spy=spy, network=network)
+    assert network.batches == [2, 2]  # the area and its opposite share hints and a call, the whole picture has none
+
+
 @pytest.mark.parametrize("size", [(48, 64), (100, 100), (20, 64)])
 def test_a_picture_of_any_size_is_fitted(size: tuple[int, int]) -> None:
     spy = Spy()
@@ -212,7 +233,7 @@ class TestSharedHints:
     def test_more_givers_than_takers(self) -> None:
         other = replace(self.shared, controls=(replace(HINT, also_negative=True),))
         negative = with_shared_hints((self.shared, other), (BAD,))
-        assert [entry.controls for entry in negative] == [self.shared.controls, other.controls]
+        assert [entry.controls for entry in negative] == [other.controls]
 
 
 @dataclass
