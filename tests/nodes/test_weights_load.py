@@ -232,7 +232,7 @@ class TestLoading:
     ) -> None:
         path = write_tiny_checkpoint(tmp_path / "a.safetensors", dtype=stored)
         module = load_part(reference(path, Part.UNET), dtype, held).module
-        begin = next(int(line.split("-")[0], 16) for line in own_mappings() if line.endswith(str(path)))
+        begin = next((int(line.split("-")[0], 16) for line in own_mappings() if line.endswith(str(path))), 0)
         mapped = range(begin, begin + path.stat().st_size)
         parameters = list(module.parameters())
         elsewhere = sum(one.numel() for one in parameters if one.data_ptr() not in mapped)
