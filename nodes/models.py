@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from graph.context import Context
-from nodes.diffusion.adapters import Applied, AttentionScale, adapted
+from nodes.diffusion.adapters import Applied, AttentionScale, Parameters, adapted, without_cheap_form
 from nodes.diffusion.clip import TextEncoder
 from nodes.diffusion.clip_vision import ClipVision
 from nodes.diffusion.control import ControlNetwork
@@ -34,16 +34,13 @@ from nodes.folders import FolderError, Folders
 from nodes.memory.residency import Residency, placed, weights_bytes
 from nodes.weights.embedding_statistics import read_statistics
 from nodes.weights.keymaps import Part
-from nodes.weights.load import WeightsRef
+from nodes.weights.load import TEXT_ROUNDED_TO, WeightsRef
 from nodes.weights.lora import AdapterRef, changes_bytes, load_changes
 from nodes.weights.networks import NetworkRef, TaesdRef, load_network, network_bytes
-from nodes.weights.patched import load_patched
+from nodes.weights.patched import load_patched, merge_layers, merged_bytes
 from nodes.weights.patches import Merge, WeightPatch, split_at_merge, with_paths
 
 _NOWHERE: Final = Path()
-TEXT_ROUNDED_TO: Final = torch.float16
-"""Text encoders with adapters hold their weights in half precision, whatever they compute in: pictures with a LoRA depend on
-that rounding by more than on anything else, and the pictures people have were made with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ class Models:
         """A U-Net, seen through adapters: the resident module itself is not touched."""
         merged, later = split_at_merge(adapters)
         whole = self._merged(ref, merged, UNet) if merged else self.residency.unet(self.located_weights(ref))
-        with whole as network, self._adapted(network, ref, later) as view:
+        with whole as network, self._adapted(network, ref, merged, later) as view:
             yield view
 
     @contextmanager
@@ -85,7 +82,7 @@ class Models:
         whole = (
             self._merged(ref, merged, TextEncoder) if merged else self.residency.text_encoder(self.located_weights(ref))
         )
-        with whole as encoder, self._adapted(encoder, ref, later) as view:
+        with whole as encoder, self._adapted(encoder, ref, merged, later) as view:
             yield view
 
     def statistics(self, ref: WeightsRef) -> EmbeddingStatistics | None:
@@ -132,32 +129,35 @@ class Models:
 
     @contextmanager
     def control_nets(
-        self, refs: Iterable[Hashable], steered: WeightsRef
+        self, refs: Iterable[Hashable], steered: WeightsRef, adapters: Sequence[WeightPatch] = ()
     ) -> Iterator[Mapping[Hashable, ControlNetwork]]:
-        """The control networks that hints name, each by its reference, for the U-Net that they steer."""
+        """The control networks that hints name, each by its reference, for the U-Net that they steer, under its adapters."""
         with ExitStack() as borrowed:
-            yield {ref: borrowed.enter_context(self._control_net(ref, steered)) for ref in dict.fromkeys(refs)}
+            yield {
+                ref: borrowed.enter_context(self._control_net(ref, steered, adapters)) for ref in dict.fromkeys(refs)
+            }
 
     @contextmanager
-    def _control_net(self, ref: Hashable, steered: WeightsRef) -> Iterator[ControlNetwork]:
+    def _control_net(
+        self, ref: Hashable, steered: WeightsRef, adapters: Sequence[WeightPatch]
+    ) -> Iterator[ControlNetwork]:
         if not isinstance(ref, NetworkRef):
             raise TypeError(f"{ref!r} is no reference to a control network")
-        if isinstance(ref.config, ControlNetConfig) and ref.config.low_rank:
-            ref = replace(ref, base=steered)
-        with self._network(ref) as module:
+        is_change = isinstance(ref.config, ControlNetConfig) and ref.config.low_rank
+        with self._network(replace(ref, base=steered) if is_change else ref, adapters if is_change else ()) as module:
             if not isinstance(module, ControlNet | T2iAdapter):
                 raise TypeError(f"{ref.path.name} is no control network")
             yield module
 
     @contextmanager
-    def _network(self, ref: NetworkRef) -> Iterator[nn.Module]:
+    def _network(self, ref: NetworkRef, base_patches: Sequence[WeightPatch] = ()) -> Iterator[nn.Module]:
         path, device = self._path(ref.path, ref.digest), self.network_device
         dtype = self.residency.policy.network_dtype(ref.config)
         base = None if ref.base is None else self.located_weights(ref.base)
         with self.residency.borrow(
-            ("network", ref.digest, ref.config, dtype, None if base is None else base.digest),
+            ("network", ref.digest, ref.config, dtype, None if base is None else base.digest, _identity(base_patches)),
             lambda: network_bytes(ref.config, dtype),
-            lambda: load_network(replace(ref, path=path, base=base), dtype).to(device),
+            lambda: load_network(replace(ref, path=path, base=base), dtype, self.located(base_patches)).to(device),
         ) as module:
             yield module
 
@@ -166,9 +166,8 @@ class Models:
         """A network whose weights are those of several models. It is resident like one of a file; its sources are not."""
         placement = self.residency.policy.placement_of(ref)
         rounded_to = torch.float32 if ref.part is Part.UNET else TEXT_ROUNDED_TO
-        identity = (replace(ref, path=_NOWHERE), tuple(with_paths(patch, _NOWHERE) for patch in patches))
         with self.residency.borrow(
-            ("merged", *identity, placement),
+            ("merged", replace(ref, path=_NOWHERE), _identity(patches), placement),
             lambda: weights_bytes(ref, placement),
             lambda: placed(
                 load_patched(self.located_weights(ref), self.located(patches), placement.dtype, rounded_to), placement
@@ -194,26 +193,51 @@ class Models:
                 return patch
 
     @contextmanager
-    def _adapted(self, module: ModuleT, ref: WeightsRef, adapters: Sequence[WeightPatch]) -> Iterator[ModuleT]:
-        changes: defaultdict[str, list[Applied]] = defaultdict(list)
+    def _adapted(
+        self, module: ModuleT, ref: WeightsRef, below: Sequence[WeightPatch], adapters: Sequence[WeightPatch]
+    ) -> Iterator[ModuleT]:
+        """A module, loaded under the patches `below`, seen through adapters.
+
+        Weights that have to be made whole are made once and kept beside the base, as long as the budget has room for both.
+        """
+        rounded_to = None if ref.part is Part.UNET else TEXT_ROUNDED_TO
         with ExitStack() as borrowed:
-            for adapter in adapters:
-                assert not isinstance(adapter, Merge)
-                if isinstance(adapter, AttentionScale):
-                    for layer, factor in adapter.changes(module).items():
-                        changes[layer].append(Applied(factor))
-                    continue
-                path = self._path(adapter.path, adapter.digest)
-                by_layer = borrowed.enter_context(
+            changes = self._changes(module, ref, adapters, borrowed)
+            whole = without_cheap_form(module, changes, rounded_to)
+            ready: Mapping[str, Parameters] = {}
+            nbytes = merged_bytes(module, whole)
+            if whole and self.residency.has_room(nbytes):
+                placement = self.residency.placement(ref)
+                identity = (replace(ref, path=_NOWHERE), _identity(below), _identity(adapters), placement)
+                ready = borrowed.enter_context(
                     self.residency.borrow(
-                        ("adapter", adapter.digest, ref.part, ref.config),
-                        lambda path=path: changes_bytes(path, ref),  # type: ignore[misc]
-                        lambda path=path: load_changes(path, ref),  # type: ignore[misc]
+                        ("merged layers", *identity), lambda: nbytes, lambda: merge_layers(module, whole, rounded_to)
                     )
                 )
-                for layer, some in by_layer.items():
-                    changes[layer] += [Applied(change, adapter.strength) for change in some]
-            yield adapted(module, changes, None if ref.part is Part.UNET else TEXT_ROUNDED_TO)
+            yield adapted(module, changes, rounded_to, ready)
+
+    def _changes(
+        self, module: nn.Module, ref: WeightsRef, adapters: Sequence[WeightPatch], borrowed: ExitStack
+    ) -> Mapping[str, Sequence[Applied]]:
+        """What adapters change of a module, by layer."""
+        changes: defaultdict[str, list[Applied]] = defaultdict(list)
+        for adapter in adapters:
+            assert not isinstance(adapter, Merge)
+            if isinstance(adapter, AttentionScale):
+                for layer, factor in adapter.changes(module).items():
+                    changes[layer].append(Applied(factor))
+                continue
+            path = self._path(adapter.path, adapter.digest)
+            by_layer = borrowed.enter_context(
+                self.residency.borrow(
+                    ("adapter", adapter.digest, ref.part, ref.config),
+                    lambda path=path: changes_bytes(path, ref),  # type: ignore[misc]
+                    lambda path=path: load_changes(path, ref),  # type: ignore[misc]
+                )
+            )
+            for layer, some in by_layer.items():
+                changes[layer] += [Applied(change, adapter.strength) for change in some]
+        return changes
 
     def located_weights(self, ref: WeightsRef) -> WeightsRef:
         """The reference with a path that leads to its content."""
@@ -235,3 +259,8 @@ class Models:
                 hint="It was replaced or deleted meanwhile. Put it back, or run again with the file that is there now.",
             )
         return found
+
+
+def _identity(patches: Sequence[WeightPatch]) -> tuple[WeightPatch, ...]:
+    """Patches as a key: by their contents, wherever their files are."""
+    return tuple(with_paths(patch, _NOWHERE) for patch in patches)

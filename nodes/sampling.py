@@ -56,7 +56,7 @@ def sampled(request: Request, context: Context) -> Sampled:
     hints = networks_of(guider.positive, guider.negative)
     with (
         models.unet(guider.model.weights, guider.model.adapters) as network,
-        models.control_nets(hints, guider.model.weights) as controls,
+        models.control_nets(hints, guider.model.weights, guider.model.adapters) as controls,
         torch.inference_mode(),
     ):
         model = diffusion_model(config, network, controls, models.statistics(guider.model.weights))

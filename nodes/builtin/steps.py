@@ -67,7 +67,7 @@ def unet_step(
     samples = x.samples.to(device)
     with (
         models.unet(model.weights, model.adapters) as network,
-        models.control_nets(networks_of(positive, negative), model.weights) as controls,
+        models.control_nets(networks_of(positive, negative), model.weights, model.adapters) as controls,
         torch.inference_mode(),
     ):
         prepared = diffusion_model(model.config, network, controls, models.statistics(model.weights))

@@ -3,7 +3,7 @@
 Every kind is a formula for a change of one weight W: low rank (LoRA, Hu et al., 2021, section 4.1), Hadamard product
 (LoHa, Hyeon-Woo et al., 2022, section 2.2) and Kronecker product (LoKr, Yeh et al., 2024, section 3.2) of low ranks, a plain
 difference, and weight decomposition around any of them (DoRA, Liu et al., 2024, equation 5). Low ranks and factors are
-computed beside the layer; for the others the layer's weight is made anew at each call and dropped again.
+computed beside the layer; for the others the layer's weight is made anew, once where somebody keeps it, else at each call.
 """
 
 from __future__ import annotations
@@ -164,15 +164,35 @@ class Applied:
     strength: float = 1.0
 
 
+Parameters = Mapping[str, Tensor | None]
+"""The parameters of one layer by their names in it; None for a bias that it does not have."""
+
+
 def adapted(
-    module: ModuleT, changes: Mapping[str, Sequence[Applied]], rounded_to: torch.dtype | None = None
+    module: ModuleT,
+    changes: Mapping[str, Sequence[Applied]],
+    rounded_to: torch.dtype | None = None,
+    ready: Mapping[str, Parameters] | None = None,
 ) -> ModuleT:
     """A view of `module` in which some layers, by dotted name, are changed in the given order.
 
-    With `rounded_to`, changed weights are rounded to that precision, whatever the layer computes in.
+    With `rounded_to`, changed weights are rounded to that precision, whatever the layer computes in. `ready` has the
+    parameters of layers that were changed before.
     """
     layers = {name: module.get_submodule(name) for name in changes}
-    return with_layers(module, {name: _changed(layer, changes[name], rounded_to) for name, layer in layers.items()})
+    ready = ready or {}
+    views = {
+        name: with_parameters(layer, ready[name]) if name in ready else _changed(layer, changes[name], rounded_to)
+        for name, layer in layers.items()
+    }
+    return with_layers(module, views)
+
+
+def without_cheap_form(
+    module: nn.Module, changes: Mapping[str, Sequence[Applied]], rounded_to: torch.dtype | None
+) -> dict[str, Sequence[Applied]]:
+    """Those changes for which a whole weight has to be made."""
+    return {name: some for name, some in changes.items() if not _is_cheap(module.get_submodule(name), some, rounded_to)}
 
 
 def merged(layer: nn.Module, changes: Sequence[Applied]) -> dict[str, Tensor | None]:
@@ -218,10 +238,9 @@ class MergedLayer(nn.Module):
     def __init__(self, base: nn.Module, changes: Sequence[Applied], rounded_to: torch.dtype | None) -> None:
         super().__init__()
         self.base = base
-        weight = cast("Tensor", base.weight)
         self.dtype = computing_dtype(base)
         self.rounded_to = self.dtype if rounded_to is None else rounded_to
-        self.changes = tuple(replace(one, change=_moved(one.change, weight.device, torch.float32)) for one in changes)
+        self.changes = tuple(on_device_of(base, one) for one in changes)
 
     def forward(self, x: Tensor) -> Tensor:
         parameters = {
@@ -232,11 +251,20 @@ class MergedLayer(nn.Module):
         return out
 
 
+def on_device_of(layer: nn.Module, applied: Applied) -> Applied:
+    """A change in float32, where a layer's weight is."""
+    return replace(applied, change=_moved(applied.change, cast("Tensor", layer.weight).device, torch.float32))
+
+
 def _changed(layer: nn.Module, changes: Sequence[Applied], rounded_to: torch.dtype | None) -> nn.Module:
-    cheap = all(isinstance(one.change, LowRank | BiasDifference | Multiplied) for one in changes)
-    if cheap and rounded_to is None and isinstance(layer, nn.Linear | nn.Conv2d):
+    if isinstance(layer, nn.Linear | nn.Conv2d) and _is_cheap(layer, changes, rounded_to):
         return BranchedLayer(layer, changes)
     return MergedLayer(layer, changes, rounded_to)
+
+
+def _is_cheap(layer: nn.Module, changes: Sequence[Applied], rounded_to: torch.dtype | None) -> bool:
+    beside = all(isinstance(one.change, LowRank | BiasDifference | Multiplied) for one in changes)
+    return beside and rounded_to is None and isinstance(layer, nn.Linear | nn.Conv2d)
 
 
 def _branch(layer: nn.Linear | nn.Conv2d, low_rank: LowRank, x: Tensor) -> Tensor:

@@ -98,6 +98,12 @@ class Residency:
         self._budget.charge(-freed)
         return freed
 
+    def has_room(self, nbytes: int) -> bool:
+        """Whether so many bytes fit beside what is in use now."""
+        with self._lock:
+            used = sum(resident.nbytes for resident in self._residents.values() if resident.users > 0)
+        return self._budget.limit is None or used + nbytes <= self._budget.limit
+
     @property
     def nbytes(self) -> int:
         """Bytes of all resident weights."""

@@ -6,28 +6,26 @@ factors `up` [out, rank] and `down` [rank, in, ...], whose product is added to t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
 from nodes.diffusion.control_net import ControlNet, ControlNetConfig
 from nodes.weights.errors import WeightsMissing, listed
 from nodes.weights.files import Header, read_tensors
-from nodes.weights.load import WeightsRef, load_part
+from nodes.weights.patched import PatchedPart
 
 
-def load_control_lora(header: Header, config: ControlNetConfig, base: WeightsRef, dtype: torch.dtype) -> ControlNet:
-    """The network with its weights, on the CPU. Raises `WeightsMissing` for a base of another shape."""
+def load_control_lora(header: Header, config: ControlNetConfig, base: PatchedPart, dtype: torch.dtype) -> ControlNet:
+    """The network with its weights, on the CPU; `base` is the U-Net with all that lies over it. Raises `WeightsMissing` for
+    one of another shape."""
     with torch.device("meta"):
         network = ControlNet(config)
-    others = dict(load_part(base, torch.float32).module.named_parameters())
     wanted = {name: tensor.shape for name, tensor in network.state_dict().items()}
-    state = {name: _tensor(header, name, others) for name in wanted}
+    state = {name: _tensor(header, name, base) for name in wanted}
     wrong = [name for name, tensor in state.items() if tensor is None or tensor.shape != wanted[name]]
     if wrong:
         raise WeightsMissing(
-            f"{header.path.name} and {base.path.name} do not make a control network: "
+            f"{header.path.name} and {base.stored.file.path.name} do not make a control network: "
             f"{listed(wrong)} missing or of another shape",
             hint=f"It is for {config.family} models.",
         )
@@ -35,10 +33,10 @@ def load_control_lora(header: Header, config: ControlNetConfig, base: WeightsRef
     return network.eval().requires_grad_(requires_grad=False)
 
 
-def _tensor(header: Header, name: str, others: Mapping[str, Tensor]) -> Tensor | None:
+def _tensor(header: Header, name: str, base: PatchedPart) -> Tensor | None:
     if name in header.tensors:
         return read_tensors(header, [name])[name].float()
-    other = others.get(name)
+    other = base.parameter(name) if name in base.stored.sources else None
     layer, _, kind = name.rpartition(".")
     up, down = f"{layer}.up", f"{layer}.down"
     if other is None or kind != "weight" or up not in header.tensors or down not in header.tensors:

@@ -7,9 +7,9 @@ wires; `load_part` makes the module. Keeping loaded modules is the business of `
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,11 @@ ROUNDINGS: Mapping[Rounding, torch.dtype] = {
     "float8_e4m3fn": torch.float8_e4m3fn,
     "float8_e5m2": torch.float8_e5m2,
 }
+
+
+TEXT_ROUNDED_TO: Final = torch.float16
+"""Text encoders hold their weights in half precision, whatever their file has and whatever they compute in: the pictures
+people have were made so, and with a LoRA depend on that rounding by more than on anything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +66,11 @@ class Checkpoint:
 @dataclass(frozen=True, slots=True)
 class Held:
     """How weights are held: the kernels of convolutions in channels-last order, or all large weights as they are stored,
-    to be brought to the precision of their input at each call."""
+    to be brought to the precision of their input at each call; and to what precision they are rounded before."""
 
     channels_last: bool = False
     as_stored: bool = False
+    rounded_to: torch.dtype | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +107,8 @@ class StoredPart:
         if held.as_stored:
             return is_streamed(wanted)
         stored = DTYPES[self.file.header.tensors[self.place.prefix + source.key].dtype]
+        if held.rounded_to is not None and stored is not held.rounded_to:
+            return False
         return stored is dtype and not (held.channels_last and wanted.ndim == 4)
 
     @property
@@ -168,6 +176,8 @@ def load_part(ref: WeightsRef, dtype: torch.dtype, held: Held = Held()) -> Loade
 
     Weights stored in that precision are views of the mapped file, others are converted.
     """
+    if ref.part in (Part.TEXT, Part.TEXT_2):
+        held = replace(held, rounded_to=TEXT_ROUNDED_TO)
     return _loaded(open_stored(ref), dtype, held)
 
 
@@ -205,6 +215,7 @@ def _loaded(stored: StoredPart, dtype: torch.dtype, held: Held) -> LoadedPart:
     for name, shape in shapes.items():
         tensor = stored.read(name)
         if name not in kept:
+            tensor = tensor if held.rounded_to is None else tensor.to(held.rounded_to)
             tensor = arena.empty(shape, dtype, channels_last=held.channels_last).copy_(tensor)
         state[name] = tensor
     module.load_state_dict(state, assign=True)

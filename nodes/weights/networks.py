@@ -6,6 +6,7 @@ elsewhere (`upscalers.py`, ...); this file ties them to one way of opening and l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from nodes.weights.errors import WeightsMissing
 from nodes.weights.files import Header, read_header
 from nodes.weights.keymaps import Place, same_names
 from nodes.weights.load import WeightsRef, load_module, load_part
+from nodes.weights.patched import open_patched
+from nodes.weights.patches import WeightPatch
 from nodes.weights.t2i_adapters import detect_t2i_adapter
 from nodes.weights.taesd import detect_taesd
 from nodes.weights.upscalers import detect_upscaler
@@ -99,11 +102,12 @@ def build_network(config: NetworkConfig) -> nn.Module:
                 return T2iAdapter(config)
 
 
-def load_network(ref: NetworkRef, dtype: torch.dtype) -> nn.Module:
-    """The network with its weights, on the CPU. Raises a `WeightsError`."""
+def load_network(ref: NetworkRef, dtype: torch.dtype, base_patches: Sequence[WeightPatch] = ()) -> nn.Module:
+    """The network with its weights, on the CPU. `base_patches` lie over the U-Net that its weights are changes of. Raises a
+    `WeightsError`."""
     header = read_header(ref.path)
     if isinstance(ref.config, ControlNetConfig) and ref.config.low_rank:
-        return load_control_lora(header, ref.config, _base(ref), dtype)
+        return load_control_lora(header, ref.config, open_patched(_base(ref), base_patches), dtype)
     place, what = _place(header, ref.config)
     module = load_module(header, place, build_network(ref.config), what, dtype).module
     return module if ref.base is None else _added(module, load_part(ref.base, dtype).module)

@@ -6,21 +6,19 @@ makes, and neither depends on the precision in which a device computes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from nodes.diffusion.adapters import Applied, AttentionScale, merged
+from nodes.diffusion.adapters import Applied, AttentionScale, Parameters, merged, on_device_of
+from nodes.diffusion.streaming import computing_dtype
 from nodes.diffusion.views import with_parameters
 from nodes.weights.arena import Arena, arena_bytes
 from nodes.weights.load import StoredPart, WeightsRef, open_stored
 from nodes.weights.lora import AdapterRef, load_changes
 from nodes.weights.patches import Merge, WeightPatch
-
-Parameters = Mapping[str, Tensor | None]
-"""The parameters of one layer by their names in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +93,39 @@ def load_patched(
     }
     module.load_state_dict(state, assign=True)
     return module.eval().requires_grad_(requires_grad=False)
+
+
+def merge_layers(
+    module: nn.Module, changes: Mapping[str, Sequence[Applied]], rounded_to: torch.dtype | None
+) -> dict[str, Parameters]:
+    """The changed parameters of some layers of a loaded module, in the precision and on the device that they compute in."""
+    layers = {name: module.get_submodule(name) for name in changes}
+    arena = Arena(sum(_bytes(layer) for layer in layers.values()))
+    return {name: _merged_layer(layer, changes[name], rounded_to, arena) for name, layer in layers.items()}
+
+
+def merged_bytes(module: nn.Module, layers: Iterable[str]) -> int:
+    """Bytes that `merge_layers` takes."""
+    return sum(_bytes(module.get_submodule(name)) for name in layers)
+
+
+def _bytes(layer: nn.Module) -> int:
+    return arena_bytes([one.shape for one in layer.parameters(recurse=False)], computing_dtype(layer))
+
+
+def _merged_layer(
+    layer: nn.Module, changes: Sequence[Applied], rounded_to: torch.dtype | None, arena: Arena
+) -> Parameters:
+    dtype = computing_dtype(layer)
+    parameters: dict[str, Tensor | None] = {}
+    for name, value in merged(layer, [on_device_of(layer, one) for one in changes]).items():
+        if value is None:
+            parameters[name] = None
+            continue
+        rounded = value if rounded_to is None else value.to(rounded_to)
+        room = arena.empty(value.shape, dtype) if value.device.type == "cpu" else torch.empty_like(value, dtype=dtype)
+        parameters[name] = room.copy_(rounded)
+    return parameters
 
 
 def _step(ref: WeightsRef, module: nn.Module, patch: WeightPatch) -> Mapping[str, Sequence[Applied]] | _Merged:

@@ -79,6 +79,6 @@ def family_tensors(family: str) -> dict[str, Tensor]:
 def write_family(path: Path, family: str) -> Path:
     """A checkpoint of a family."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    metadata = {"config": write_config(FAMILIES[family]), "modelspec.architecture": family}
+    metadata = {"config": write_config(replace(FAMILIES[family], family=family))}
     save_file({name: one.contiguous() for name, one in family_tensors(family).items()}, path, metadata)
     return path

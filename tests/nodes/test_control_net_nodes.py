@@ -19,11 +19,13 @@ from graph.states import States
 from graph.values import Values
 from nodes.builtin import control_net as nodes
 from nodes.builtin.loaders import checkpoint_loader_simple
+from nodes.builtin.lora import lora_loader_model_only
 from nodes.builtin.sampling import ksampler
 from nodes.diffusion.conditioning import ConditioningEntry
 from nodes.diffusion.config import SD15, SDXL, ModelConfig
 from nodes.diffusion.control_net import ControlNet as Network
 from nodes.diffusion.control_net import ControlNetConfig
+from nodes.models import Models
 from nodes.sockets import VALUE_TYPES, Conditioning, ControlNet, Image, Latent, Model
 from nodes.sockets.encoding import decode_conditioning, encode_conditioning
 from nodes.sockets.networks import decode_control_net, encode_control_net
@@ -284,6 +286,25 @@ class TestControlLora:
         steered = nodes.control_net_apply(conditioning=conditioning(1), control_net=net, image=PICTURE)
         plain = sampled(context, conditioning(1), conditioning(2))
         assert not torch.equal(sampled(context, steered, conditioning(2)), plain)
+
+    def test_it_is_added_to_the_model_under_its_loras(
+        self, bench: Bench, context: Context, changes: dict[str, Tensor]
+    ) -> None:
+        model, _, _ = checkpoint_loader_simple(ckpt_name="tiny.safetensors", context=context)
+        assert isinstance(model, Model)
+        save_file(changes, bench.folders.root("controlnet") / "lora.safetensors", METADATA)
+        net = nodes.control_net_loader(control_net_name="lora.safetensors", context=context)
+        bench.folders.root("loras").mkdir()
+        name = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
+        save_file({f"{name}.diff": torch.ones(32, UNET.context_dim)}, bench.folders.root("loras") / "l.safetensors")
+        changed, _ = lora_loader_model_only(model=model, lora_name="l.safetensors", strength_model=0.5, context=context)
+        state = {}
+        for one in (model, changed):
+            with Models.of(context).control_nets([net.network], one.weights, one.adapters) as loaded:
+                network = loaded[net.network]
+                assert isinstance(network, Network)
+                state[one] = network.state_dict()["input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"]
+        torch.testing.assert_close(state[changed], state[model] + 0.5)
 
     def test_a_file_without_its_whole_layers_is_refused(
         self, bench: Bench, context: Context, changes: dict[str, Tensor]
