@@ -65,7 +65,8 @@ def adapted(tiny: Loaded, tensors: dict[str, Tensor]) -> tuple[Model, Clip]:
 
 def predicted(tiny: Loaded, model: Model) -> Tensor:
     with Models.of(tiny.context).unet(model.weights, model.adapters) as unet, torch.inference_mode():
-        return unet(X, torch.tensor([500.0]), CONTEXT)
+        out: Tensor = unet(X, torch.tensor([500.0]), CONTEXT)
+        return out
 
 
 @pytest.mark.parametrize("kind", KINDS)

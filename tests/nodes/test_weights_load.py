@@ -190,7 +190,9 @@ class TestLoading:
         assert loaded.unknown == ()
         assert loaded.module.state_dict().keys() == expected.keys()
         held = torch.float16 if part is Part.TEXT else torch.float32
-        assert all(torch.equal(one, expected[name].to(held).float()) for name, one in loaded.module.state_dict().items())
+        assert all(
+            torch.equal(one, expected[name].to(held).float()) for name, one in loaded.module.state_dict().items()
+        )
         assert not loaded.module.training
         assert not any(parameter.requires_grad for parameter in loaded.module.parameters())
 
