@@ -5,7 +5,10 @@ import type { StoreApi } from "zustand/vanilla";
 import { ServiceError } from "@/api/client";
 import type { JobRun } from "@/model/runs";
 import { Documents, isUnsaved, type OpenDocument } from "@/store/documents";
+import { openFromAddress } from "@/store/files";
+import { Keeping } from "@/store/keeping";
 import { Library } from "@/store/library";
+import { followOnPage } from "@/store/page";
 import { Plans } from "@/store/plans";
 import { Runs } from "@/store/runs";
 import { applySettings, createSettings, type Settings } from "@/store/settings";
@@ -31,16 +34,24 @@ export class Editor {
   readonly settings: StoreApi<Settings> = createSettings();
   readonly plans = new Plans(this.documents, (uid) => this.scope(uid));
   readonly runs = new Runs((uid, job) => this.ended(uid, job));
+  readonly keeping = new Keeping(this.documents, (uid) => this.runs.store.getState().last[uid] ?? null, (error) => this.keptNothing(error));
   canvas: CanvasControl | null = null;
+  private warned = false;
 
   /** Begin to live. Returns the function that ends it. */
   start(): () => void {
     const stopSettings = applySettings(this.settings);
+    const stopPage = followOnPage(this);
     void this.library.load();
     this.plans.start();
     this.runs.start();
+    void this.restore();
+    const stopAuto = this.followEdits();
     return () => {
       stopSettings();
+      stopPage();
+      stopAuto();
+      this.keeping.end();
       this.plans.end();
       this.runs.end();
     };
@@ -86,6 +97,34 @@ export class Editor {
       const more = error.problems.length > 1 ? ` (${error.problems.length} problems)` : "";
       this.view.say(error.message + more, "bad", error.problems.length > 0 ? { label: "Show", run: () => this.view.set({ panel: "problems" }) } : undefined);
     } else this.view.say(error instanceof Error ? error.message : String(error), "bad");
+  }
+
+  /** Bring back what was open, with what its last runs made, and what the address asks for. */
+  private async restore(): Promise<void> {
+    const restored = await this.keeping.start();
+    for (const one of restored) if (one.job !== null) void this.runs.adopt(one.uid, one.job);
+    const unsaved = restored.filter((one) => one.saved !== null).length;
+    if (unsaved > 0) this.view.say(unsaved === 1 ? "Restored a workflow that was not saved" : `Restored ${unsaved} workflows that were not saved`);
+    await openFromAddress(this);
+  }
+
+  /** With "run on every change": a run when the plan of an edited document is there, and the run before it ended early. */
+  private followEdits(): () => void {
+    let ran: unknown = null;
+    return this.plans.store.subscribe((state) => {
+      const one = this.documents.active;
+      if (!this.view.store.getState().autoRun || !one || ran === one.document) return;
+      const plan = state[one.uid];
+      if (plan?.status !== "fresh" || !plan.plan || plan.plan.run + plan.plan.depends === 0) return;
+      ran = one.document;
+      void Promise.all(this.runs.pending(one.uid).map((job) => this.runs.cancel(job.id))).then(() => this.run());
+    });
+  }
+
+  private keptNothing(error: unknown): void {
+    if (this.warned) return;
+    this.warned = true;
+    this.view.say(`This browser keeps nothing (${error instanceof Error ? error.message : String(error)}): save your work to files`, "bad");
   }
 
   private ended(uid: string | null, job: JobRun): void {

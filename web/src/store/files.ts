@@ -1,8 +1,8 @@
 // Documents in and out: files of the service, files of this computer, templates. Nothing that is open is ever written over by
 // something that is opened.
 import { convert, getWorkflow, listWorkflows, readFile, saveWorkflow, ServiceError, upload } from "@/api/client";
-import { emptyDocument, type Document } from "@/model/document";
-import { addNode } from "@/model/edit";
+import { emptyDocument, type Document, type Graph } from "@/model/document";
+import { addNode, setInput } from "@/model/edit";
 import { isUnsaved, type OpenDocument } from "@/store/documents";
 import type { Editor } from "@/store/editor";
 
@@ -123,4 +123,29 @@ export async function workflowNames(): Promise<string[]> {
   return listWorkflows();
 }
 
-export type { Document };
+/** `#form=NAME&values={...}` opens the form of a workflow with these values; `#open=NAME` the workflow. */
+export async function openFromAddress(editor: Editor): Promise<void> {
+  const asked = new URLSearchParams(window.location.hash.slice(1));
+  const form = asked.get("form");
+  const name = form ?? asked.get("open");
+  if (name === null) return;
+  window.history.replaceState(null, "", window.location.pathname + window.location.search);
+  try {
+    await openWorkflow(editor, name);
+    if (form === null) return;
+    editor.view.set({ side: "form" });
+    const one = editor.documents.active;
+    const values = JSON.parse(asked.get("values") ?? "{}") as Record<string, unknown>;
+    if (one) editor.documents.edit(one.uid, "Fill in the form", (document) => filledIn(document, values));
+  } catch (error) {
+    editor.fail(error);
+  }
+}
+
+/** The document with values for its parameters, by name. Others are left out. */
+export function filledIn(document: Document, values: Readonly<Record<string, unknown>>): Document {
+  return (document.parameters ?? []).reduce<Document>((next, parameter) => {
+    if (!Object.hasOwn(values, parameter.name)) return next;
+    return parameter.binds.reduce<Document>((current, [node, input]) => setInput(current as Graph, node, input, values[parameter.name]) as Document, next);
+  }, document);
+}
