@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from graph.document import FORMAT, SUBGRAPH
 from graph.json import Json, JsonObject
@@ -65,7 +65,7 @@ def _open(node: Json, subgraphs: Json, catalogue: Catalogue) -> Iterator[tuple[s
                 yield name, min(MOST, int(number.maximum or MOST))
 
 
-def _seed_field(kind: Json, name: str, subgraphs: Json, catalogue: Catalogue) -> Number | None:
+def _seed_field(kind: Any, name: str, subgraphs: Any, catalogue: Catalogue) -> Number | None:
     """The field behind an input, if it is for a seed; followed into subgraphs by what the input is first bound to."""
     for _ in range(100):
         if not isinstance(kind, str):
@@ -76,7 +76,7 @@ def _seed_field(kind: Json, name: str, subgraphs: Json, catalogue: Catalogue) ->
             widget = port.widget if port else None
             return widget if isinstance(widget, Number) and widget.seed else None
         try:
-            subgraph = subgraphs[kind.removeprefix(SUBGRAPH)]  # type: ignore[index,call-overload]
+            subgraph = subgraphs[kind.removeprefix(SUBGRAPH)]
             binds = next(one["binds"] for one in subgraph["parameters"] if one["name"] == name)
             inner, name = binds[0]
             kind = subgraph["nodes"][inner]["type"]

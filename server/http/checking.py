@@ -21,6 +21,7 @@ from graph.spec import NodeSpec, Number
 from nodes.folders import Folders
 from server.jobs.request import JobRequest
 from server.parameters import flags
+from server.seeds import draw
 
 MAX_NODES: Final = 20_000
 
@@ -106,7 +107,7 @@ def requested(
     files: Folders,
 ) -> tuple[JobRequest, tuple[Problem, ...]]:
     """A request of our API, and warnings. Raises InputError with every problem."""
-    imported = read(data, catalogue)
+    imported = read(draw(data, catalogue)[0], catalogue)
     document = with_parameters(imported.document, parameters, catalogue) if parameters else imported.document
     checked = check(document, imported.problems, catalogue, files)
     chosen = runnable(checked, targets)

@@ -20,6 +20,7 @@ from server.http.problems import ProblemError
 from server.http.service import Service, service_of
 from server.jobs.job import ENDS, Accepted, Job, JobEvent, State, Submission
 from server.jobs.request import JobRequest
+from server.seeds import Seeds, draw
 from server.worker.hub import Dropped, nobody
 from server.worker.telling import problem
 
@@ -69,9 +70,10 @@ async def submit(request: web.Request) -> web.Response:
     body = conforming(data, SUBMIT)
     targets = cast("list[str] | None", body.get("targets"))
     parameters = cast("JsonObject", body.get("parameters", {}))
+    workflow, seeds = draw(body["workflow"], service.catalogue)
     wanted, problems = await asyncio.to_thread(
         requested,
-        body["workflow"],
+        workflow,
         parameters,
         targets,
         str(body.get("scope", "")),
@@ -79,7 +81,7 @@ async def submit(request: web.Request) -> web.Response:
         service.folders,
     )
     accepted = await keep(request, wanted, body)
-    return await answer(request, accepted, [problem(one) for one in problems])
+    return await answer(request, accepted, [problem(one) for one in problems], seeds)
 
 
 async def keep(request: web.Request, wanted: JobRequest, body: JsonObject) -> Accepted:
@@ -103,13 +105,15 @@ async def keep(request: web.Request, wanted: JobRequest, body: JsonObject) -> Ac
     return accepted
 
 
-async def answer(request: web.Request, accepted: Accepted, warnings: list[JsonObject]) -> web.Response:
-    """What a submission is answered with: at once, or when the job has ended."""
+async def answer(
+    request: web.Request, accepted: Accepted, warnings: list[JsonObject], seeds: Seeds | None = None
+) -> web.Response:
+    """What a submission is answered with: at once, or when the job has ended. `seeds` are those drawn for it."""
     wait = _patience(request)
     job = await ended_within(service_of(request), accepted.id, wait) if wait else None
     if job is None:
         job = await known(request, accepted.id)
-    shown = show(job) | {"warnings": cast("Json", warnings)}
+    shown = show(job) | {"warnings": cast("Json", warnings)} | ({"seeds": cast("Json", seeds)} if seeds else {})
     status = 202 if job.state not in ENDS and accepted.new else 200
     return web.json_response(shown, status=status, headers={"Location": f"/api/v1/jobs/{job.id}"})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
-from typing import get_args
+from typing import cast, get_args
 
 from aiohttp import web
 
@@ -13,7 +13,7 @@ from graph.comfyui.imported import Imported
 from graph.comfyui.recognise import Format
 from graph.comfyui.write import write_workflow
 from graph.errors import errors_only
-from graph.json import Json
+from graph.json import Json, JsonObject
 from graph.spec import to_json
 from graph.validate import validate as problems_of
 from server.http.bodies import json_body
@@ -21,6 +21,7 @@ from server.http.checking import read
 from server.http.problems import ProblemError
 from server.http.service import service_of
 from server.planning import Request, prepare, summary
+from server.seeds import Seeds, draw
 from server.workspace import Computing
 
 
@@ -47,7 +48,7 @@ async def list_models(request: web.Request) -> web.Response:
 async def validate(request: web.Request) -> web.Response:
     """Every problem of the workflow in the body, of any form."""
     service = service_of(request)
-    source = await _source(request)
+    source, _ = await _source(request)
     problems = await asyncio.to_thread(problems_of, source.document, service.catalogue, service.folders)
     found = list(dict.fromkeys([*source.problems, *problems]))
     return web.json_response({"valid": not errors_only(found), "problems": [asdict(one) for one in found]})
@@ -59,23 +60,35 @@ async def convert(request: web.Request) -> web.Response:
     if form is None:
         known = ", ".join(get_args(Format))
         raise ProblemError(404, "unknown_form", f"there is no form {request.match_info['form']!r}: {known}")
-    source = await _source(request)
+    source, _ = await _source(request)
     document = write_workflow(source.document, form, service_of(request).catalogue)
     return web.json_response({"document": document, "problems": [asdict(one) for one in source.problems]})
 
 
 async def plan(request: web.Request) -> web.Response:
     """What would run, and why. `?scope=` names the workflow whose last run is compared with, `?precision=` as in a run."""
-    source = await _source(request)
+    source, seeds = await _source(request)
     service = service_of(request)
     wanted = Request(source.document, request.query.get("scope", ""), source.problems)
     how = Computing(precision=request.query.get("precision", "auto"))
     prepared = await asyncio.to_thread(prepare, wanted, service.catalogue, service.workspace, service.view, how)
-    return web.json_response(summary(prepared.plan))
+    return web.json_response(_with_open_seeds(summary(prepared.plan), seeds))
 
 
-async def _source(request: web.Request) -> Imported:
+def _with_open_seeds(told: JsonObject, seeds: Seeds) -> JsonObject:
+    """The plan, saying of nodes whose seed is drawn at every run that they run for it."""
+    nodes = cast("dict[str, JsonObject]", told["nodes"])
+    for name in seeds.keys() & nodes.keys():
+        if nodes[name]["status"] == "run":
+            nodes[name] |= {"reason": "draws a new seed at every run", "code": "volatile"}
+    return told
+
+
+async def _source(request: web.Request) -> tuple[Imported, Seeds]:
+    """The workflow in the body, and the seeds drawn where it leaves them open."""
     data: Json = await json_body(request)
     if isinstance(data, dict) and data.keys() == {"workflow"}:
         data = data["workflow"]
-    return read(data, service_of(request).catalogue)
+    catalogue = service_of(request).catalogue
+    drawn, seeds = draw(data, catalogue)
+    return read(drawn, catalogue), seeds

@@ -1,4 +1,5 @@
 // The service's HTTP interface, a function for each thing that the editor asks. Errors are `ServiceError`, with the stable code.
+import { readJson, writeJson } from "@/api/json";
 import type { NodeSpec } from "@/model/catalogue";
 import type { Document } from "@/model/document";
 import type { PlanSummary } from "@/model/plan";
@@ -117,7 +118,7 @@ function parameters(query: Record<string, string | number | undefined>): string 
 
 export async function json<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const response = await request(method, path, body, signal);
-  return (await response.json()) as T;
+  return readJson(await response.text()) as T;
 }
 
 export async function request(method: string, path: string, body?: unknown, signal?: AbortSignal, headers: Record<string, string> = {}): Promise<Response> {
@@ -128,7 +129,7 @@ export async function request(method: string, path: string, body?: unknown, sign
       method,
       signal: signal ?? null,
       headers: body === undefined || isRaw ? headers : { "Content-Type": "application/json", ...headers },
-      body: isRaw ? body : body === undefined ? null : JSON.stringify(body),
+      body: isRaw ? body : body === undefined ? null : writeJson(body),
     });
   } catch (error) {
     if (signal?.aborted) throw error;
@@ -148,14 +149,14 @@ export const listWorkflows = () => json<string[]>("GET", "api/v1/workflows");
 /** A workflow of the service, and which version of it this is. */
 export async function getWorkflow(name: string): Promise<{ document: Document; version?: string }> {
   const response = await request("GET", `api/v1/workflows/${path(name)}`);
-  const { document } = (await response.json()) as { document: Document };
+  const { document } = readJson(await response.text()) as { document: Document };
   return { document, ...versionIn(response) };
 }
 
 /** Keep a workflow. With `version` only if that is still the one that is there. */
 export async function saveWorkflow(name: string, document: Document, version?: string): Promise<{ version?: string }> {
   const headers: Record<string, string> = version ? { "If-Match": version } : {};
-  const text = JSON.stringify(document, null, 2) + "\n";
+  const text = writeJson(document, 2) + "\n";
   const file = encodeURIComponent(`workflows/${name}.json`);
   const response = await request("POST", `userdata/${file}?overwrite=true`, new Blob([text], { type: "application/json" }), undefined, headers);
   return versionIn(response);
@@ -164,7 +165,7 @@ export async function saveWorkflow(name: string, document: Document, version?: s
 /** The workflow that a file holds, in our form. */
 export async function readFile(file: Blob): Promise<{ document: Document; problems: Problem[] }> {
   const response = await request("POST", "upload/workflow", file);
-  return (await response.json()) as { document: Document; problems: Problem[] };
+  return readJson(await response.text()) as { document: Document; problems: Problem[] };
 }
 
 const path = (name: string) => name.split("/").map(encodeURIComponent).join("/");

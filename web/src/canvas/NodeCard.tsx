@@ -31,7 +31,7 @@ export const NodeCard = memo(function NodeCard({ id, data, selected }: NodeProps
   const run = useKeyed(editor.runs.nodes, key);
   const preview = useKeyed(editor.runs.previews, key);
   const problems = useKeyed(editor.plans.problems, key);
-  const seeds = useStore(editor.runs.store, (state) => state.seeds[place.uid]?.[key.slice(place.uid.length + 1)]);
+  const seeds = useStore(editor.runs.store, (state) => state.seeds[place.uid]?.[place.scope === "" ? id : `subgraph:${place.scope}/${id}`]);
   const renaming = useStore(editor.view.store, (state) => state.renaming === id);
   const services = useMemo(() => servicesFor(editor, seeds), [editor, seeds]);
   const badge = badgeOf(plan, run, problems);

@@ -1,4 +1,5 @@
 // Every action, by name: menus, keys, the command palette and tests ask here, so that nothing can be done in one way only.
+import { writeJson } from "@/api/json";
 import { aligned, distributed, laidOut, type Alignment, type Placed } from "@/model/arrange";
 import { clipFrom, copied, pasted } from "@/model/clipboard";
 import { graphAt, groupsOf, isCollapsed, linkOf, notesOf, positionOf, SUBGRAPH, withGraph, type Graph, type GraphNode, type Point } from "@/model/document";
@@ -145,7 +146,7 @@ async function copy(editor: Editor): Promise<void> {
   const one = editor.documents.active;
   const graph = activeGraph(editor);
   const clip = one && graph && copied(one.document, graph, one.selection);
-  if (clip) await navigator.clipboard.writeText(JSON.stringify(clip, null, 2));
+  if (clip) await navigator.clipboard.writeText(writeJson(clip, 2));
 }
 
 export async function paste(editor: Editor, links: boolean, text?: string): Promise<void> {

@@ -1,4 +1,5 @@
 // Nodes on their way through the clipboard: a small document as readable JSON, so that it can be pasted anywhere.
+import { readJson, writeJson } from "@/api/json";
 import { freshName, linkOf, linkTo, nameFor, namesIn, notesOf, positionOf, REROUTE, SUBGRAPH, withUi, type Document, type Graph, type GraphNode, type Note, type Point } from "@/model/document";
 
 export interface Clip {
@@ -36,7 +37,7 @@ function needed(nodes: Record<string, GraphNode>, document: Document): NonNullab
 /** What a text of the clipboard holds; null if it is no workflow of ours. */
 export function clipFrom(text: string): Clip | null {
   try {
-    const data = JSON.parse(text) as Partial<Clip>;
+    const data = readJson(text) as Partial<Clip>;
     return data.format === "latentgraph/1" && data.nodes && typeof data.nodes === "object" ? (data as Clip) : null;
   } catch {
     return null;
@@ -52,7 +53,7 @@ export function pasted(document: Document, graph: Graph, clip: Clip, at: Point, 
   const subgraphs = { ...document.subgraphs };
   const ids = new Map<string, string>();
   for (const [id, subgraph] of Object.entries(clip.subgraphs ?? {})) {
-    const same = subgraphs[id] !== undefined && JSON.stringify(subgraphs[id]) === JSON.stringify(subgraph);
+    const same = subgraphs[id] !== undefined && writeJson(subgraphs[id]) === writeJson(subgraph);
     ids.set(id, same || !subgraphs[id] ? id : freshName(id, { has: (name) => Object.hasOwn(subgraphs, name) }));
     if (!same) subgraphs[ids.get(id)!] = subgraph;
   }

@@ -3,6 +3,7 @@ import { useRef } from "react";
 import { ArrowDown, ArrowUp, ChevronsUp, RotateCcw, Square, Workflow, X } from "lucide-react";
 import { useStore } from "zustand";
 import { cancelJob, fileUrl, getJobWorkflow, moveJob, readFile, retryJob, type Job } from "@/api/client";
+import { writeJson } from "@/api/json";
 import { progressOf } from "@/model/runs";
 import { shortTime } from "@/canvas/StateBadge";
 import { useEditor } from "@/store/editor";
@@ -88,7 +89,7 @@ function EndedJob({ job, onRetry }: { job: Job; onRetry: () => void }) {
   const pictures = job.outputs.filter((one) => SHOWN.test(one.name));
   const open = async () => {
     const kept = await getJobWorkflow(job.id);
-    const { document, problems } = await readFile(new Blob([JSON.stringify(kept)]));
+    const { document, problems } = await readFile(new Blob([writeJson(kept)]));
     editor.documents.open(document, problems.length > 0 ? { report: { source: "the job", problems } } : {});
   };
   return (

@@ -1,6 +1,7 @@
 // Documents in and out: files of the service, files of this computer, templates. Nothing that is open is ever written over by
 // something that is opened.
 import { convert, getWorkflow, listWorkflows, readFile, saveWorkflow, ServiceError, upload } from "@/api/client";
+import { writeJson } from "@/api/json";
 import { emptyDocument, type Document, type Graph } from "@/model/document";
 import { addNode, setInput } from "@/model/edit";
 import { isUnsaved, type OpenDocument } from "@/store/documents";
@@ -103,7 +104,7 @@ export async function downloadDocument(editor: Editor, form: "latentgraph" | "co
   if (!one) return;
   const made = form === "latentgraph" ? one.document : (await convert(one.document, form)).document;
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([JSON.stringify(made, null, 2) + "\n"], { type: "application/json" }));
+  link.href = URL.createObjectURL(new Blob([writeJson(made, 2) + "\n"], { type: "application/json" }));
   link.download = `${titleOf(one) || "workflow"}${form === "latentgraph" ? "" : `.${form}`}.json`;
   link.click();
   URL.revokeObjectURL(link.href);
