@@ -30,16 +30,31 @@ export type Widget<Schema = WidgetSchema, Value = unknown> = ComponentType<Widge
 export interface WidgetServices {
   /** The names of the files in a known folder, sorted; empty until they are known. */
   files: (folder: string) => readonly string[];
-  /** Keep a file in a folder of the service. Resolves to the name it has got. */
-  upload: (file: Blob, name: string, folder: string) => Promise<string>;
+  /** Keep a file in a folder of the service. Resolves to the name it has got; `onProgress` is told what has arrived, 0 to 1. */
+  upload: (file: Blob, name: string, folder: string, onProgress?: (share: number) => void) => Promise<string>;
   /** Keep a mask for a picture of the input folder as its transparency. Resolves to the name of the masked picture. */
   uploadMask: (mask: Blob, original: string) => Promise<string>;
-  /** Where the picture of that name can be fetched. */
-  pictureUrl: (name: string, folder: string) => string;
+  /** Where the picture of that name can be fetched; `small` is enough to look at. */
+  pictureUrl: (name: string, folder: string, small?: boolean) => string;
   /** The seed that the service drew when this input was last run, if it was `"random"`. */
   lastSeed: number | string | undefined;
   /** Open the mask editor over everything for a picture of the input folder. Resolves to the new name, null if closed. */
   editMask: (name: string) => Promise<string | null>;
+  /** How a text is dealt into tokens. Absent, or null, where that is not known. */
+  tokens?: (text: string, signal: AbortSignal) => Promise<TokenCount | null>;
+  /** Put a node that loads this LoRA into the graph. Absent where there is no graph. */
+  addLora?: (name: string) => void;
+}
+
+/** A prompt as the text encoder will take it. */
+export interface TokenCount {
+  /** How many tokens a chunk holds. */
+  room: number;
+  chunks: readonly {
+    tokens: number;
+    /** The place in the text where the chunk begins. */
+    from: number;
+  }[];
 }
 
 export const WidgetServicesContext = createContext<WidgetServices | null>(null);

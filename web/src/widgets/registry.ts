@@ -1,11 +1,12 @@
 // Which widget edits which schema. Nodes, forms and settings all ask here.
-import type { WidgetSchema } from "@/model/catalogue";
-import { ChoiceField } from "@/widgets/ChoiceField";
+import type { TextSchema, WidgetSchema } from "@/model/catalogue";
+import { ChoiceField } from "@/widgets/choice/ChoiceField";
+import { ColourField, isColour } from "@/widgets/colour/ColourField";
 import type { Widget } from "@/widgets/contract";
-import { FileField } from "@/widgets/FileField";
-import { NumberField } from "@/widgets/NumberField";
-import { PromptField } from "@/widgets/PromptField";
-import { SeedField } from "@/widgets/SeedField";
+import { FileField } from "@/widgets/choice/FileField";
+import { NumberField } from "@/widgets/number/NumberField";
+import { PromptField } from "@/widgets/prompt/PromptField";
+import { SeedField } from "@/widgets/number/SeedField";
 import { TextField } from "@/widgets/TextField";
 import { ToggleField } from "@/widgets/ToggleField";
 
@@ -13,9 +14,9 @@ import { ToggleField } from "@/widgets/ToggleField";
 export function widgetFor(schema: WidgetSchema): Widget {
   switch (schema.widget) {
     case "number":
-      return (schema.seed ? SeedField : NumberField) as unknown as Widget;
+      return (schema.seed ? SeedField : isColour(schema) ? ColourField : NumberField) as unknown as Widget;
     case "text":
-      return (schema.multiline ? PromptField : TextField) as unknown as Widget;
+      return (isPrompt(schema) ? PromptField : TextField) as unknown as Widget;
     case "toggle":
       return ToggleField as unknown as Widget;
     case "choice":
@@ -23,4 +24,9 @@ export function widgetFor(schema: WidgetSchema): Widget {
     case "file":
       return FileField as unknown as Widget;
   }
+}
+
+/** Prompts have a grammar of their own: weights, embeddings, alternatives. Other texts are plain. */
+function isPrompt(schema: TextSchema): boolean {
+  return schema.multiline === true && (schema.dynamic_prompts === true || schema.mentions !== undefined);
 }

@@ -1,0 +1,88 @@
+// The closed form of a choice: what is chosen, and whether it is there. Opens the list, which is loaded when first asked for.
+import { lazy, Suspense, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
+import { ChevronDown, TriangleAlert } from "lucide-react";
+import type { WidgetProps } from "@/widgets/contract";
+import { leave } from "@/widgets/leave";
+import { Reset } from "@/widgets/Reset";
+import styles from "@/widgets/widgets.module.css";
+
+const ChoiceList = lazy(() => import("@/widgets/choice/ChoiceList").then((module) => ({ default: module.ChoiceList })));
+
+interface ChoiceControlProps extends Omit<WidgetProps<unknown, string>, "schema"> {
+  names: readonly string[];
+  /** Whether a value that is none of the names is amiss. Not so while the names are not known yet. */
+  complete: boolean;
+  recent?: () => readonly string[];
+  pictureOf?: (name: string) => string;
+  footer?: (close: () => void) => ReactNode;
+}
+
+const NONE: readonly string[] = [];
+
+export function ChoiceControl(props: ChoiceControlProps) {
+  const { names, complete, recent, pictureOf, footer, value, onChange, label, disabled, problem, place } = props;
+  const [opened, setOpened] = useState<{ start: string } | null>(null);
+  const field = useRef<HTMLDivElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
+  const known = useMemo(() => new Set(names), [names]);
+  const missing = complete && value !== undefined && !known.has(value);
+  const says = missing ? `${value} is not here` : problem;
+  const shown = value === undefined ? "choose…" : value;
+
+  const close = () => {
+    setOpened(null);
+    button.current?.focus({ preventScroll: true });
+  };
+  const choose = (name: string) => {
+    if (name !== value) onChange(name, "done");
+    close();
+  };
+  const move = (by: number) => {
+    const next = names[Math.min(names.length - 1, Math.max(0, (value === undefined ? -1 : names.indexOf(value)) + by))];
+    if (next !== undefined && next !== value) onChange(next, "done");
+  };
+  const onKeyDown = (event: KeyboardEvent<HTMLButtonElement>) => {
+    const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+    if (event.altKey && (event.key === "ArrowDown" || event.key === "ArrowUp")) setOpened({ start: "" });
+    else if (event.key === "ArrowDown" || event.key === "ArrowUp") move(event.key === "ArrowDown" ? 1 : -1);
+    else if (event.key === "Escape") leave(event.currentTarget);
+    else if (event.key === "Enter" && plain) setOpened({ start: "" });
+    else if (plain && event.key.length === 1 && event.key !== " ") setOpened({ start: event.key });
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+
+  return (
+    <div ref={field} className={`${styles.field} ${place === "form" ? styles.form : ""} ${says ? styles.wrong : ""} nodrag`} title={says ?? value}>
+      <span className={styles.label} aria-hidden>
+        {label}
+      </span>
+      <Reset {...props} />
+      <button
+        ref={button}
+        type="button"
+        role="combobox"
+        aria-haspopup="tree"
+        aria-expanded={opened !== null}
+        aria-label={`${label}: ${shown}${missing ? ", not here" : ""}`}
+        aria-invalid={says ? true : undefined}
+        disabled={disabled}
+        className={styles.open}
+        onClick={() => setOpened({ start: "" })}
+        onKeyDown={onKeyDown}
+      >
+        {missing && <TriangleAlert size={12} aria-hidden className={styles.sign} />}
+        <span className={`${styles.chosen} ${value === undefined ? styles.dim : ""}`}>
+          <bdi>{shown}</bdi>
+        </span>
+        <ChevronDown size={12} aria-hidden className={styles.chevron} />
+      </button>
+      {opened && (
+        <Suspense>
+          <ChoiceList anchor={field} label={label} names={names} value={value} missing={missing} recent={recent?.() ?? NONE} start={opened.start} footer={footer?.(close)} onChoose={choose} onClose={close} {...(pictureOf ? { pictureOf } : {})} />
+        </Suspense>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,125 @@
+// A number: dragged sideways, typed (sums too), or stepped with arrows, buttons and, while it has the focus, the wheel.
+import { useEffect, useId, useRef, useState, type CSSProperties, type KeyboardEvent, type RefObject } from "react";
+import type { NumberSchema } from "@/model/catalogue";
+import type { WidgetProps } from "@/widgets/contract";
+import { leave } from "@/widgets/leave";
+import { calculate } from "@/widgets/number/arithmetic";
+import { allowed, bounds, paceOf, shareOf, stepped, written } from "@/widgets/number/number";
+import { useScrub } from "@/widgets/number/useScrub";
+import { Reset } from "@/widgets/Reset";
+import styles from "@/widgets/widgets.module.css";
+
+export function NumberField(props: WidgetProps<NumberSchema, number>) {
+  const { schema, value, onChange, label, initial, disabled, problem, place } = props;
+  const [text, setText] = useState<string | null>(null);
+  const input = useRef<HTMLInputElement>(null);
+  const faultId = useId();
+  const number = typeof value === "number" ? value : (initial ?? schema.minimum ?? 0);
+  const shown = typeof value === "number" ? written(schema, value) : value === undefined ? "" : String(value);
+  const answer = text === null || text.trim() === "" ? null : calculate(text);
+  const fault = answer && "fault" in answer ? answer.fault : problem;
+  const share = shareOf(schema, number);
+  const { minimum, maximum } = bounds(schema);
+
+  const edit = () => {
+    input.current?.focus({ preventScroll: true });
+    input.current?.select();
+  };
+  const scrub = useScrub({ schema, value: number, enabled: !disabled && text === null, onChange, onClick: edit });
+  const step = (steps: number, event: { shiftKey: boolean; altKey: boolean }) => {
+    const from = answer && "value" in answer ? answer.value : number;
+    setText((now) => (now === null ? null : written(schema, stepped(schema, from, steps, paceOf(event)))));
+    onChange(stepped(schema, from, steps, paceOf(event)), "done");
+  };
+  const commit = () => {
+    if (answer && "value" in answer && text !== shown) {
+      const next = allowed(schema, answer.value);
+      if (next !== value) onChange(next, "done");
+    }
+  };
+  useFocusedWheel(input, text !== null, step);
+
+  const onKeyDown = (event: KeyboardEvent<HTMLInputElement>) => {
+    if (event.key === "ArrowUp" || event.key === "ArrowDown") step(event.key === "ArrowUp" ? 1 : -1, event);
+    else if (event.key === "PageUp" || event.key === "PageDown") step(event.key === "PageUp" ? 10 : -10, event);
+    else if (event.key === "Enter") {
+      if (answer && "fault" in answer) return;
+      commit();
+      setText(null);
+      requestAnimationFrame(edit);
+    } else if (event.key === "Escape") {
+      setText(null);
+      leave(event.currentTarget);
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+
+  return (
+    <div
+      className={`${styles.field} ${styles.number} ${place === "form" ? styles.form : ""} ${fault ? styles.wrong : ""} ${text !== null ? `${styles.editing} nowheel` : ""} nodrag`}
+      style={share === null ? undefined : ({ "--share": share } as CSSProperties)}
+      data-slider={share === null ? undefined : ""}
+      title={fault ?? undefined}
+    >
+      <button type="button" className={`${styles.stepper} ${styles.less}`} tabIndex={-1} aria-hidden disabled={disabled || number <= minimum} onClick={(event) => step(-1, event)} />
+      <div className={styles.scrub} {...scrub}>
+        <span className={styles.label}>{label}</span>
+        <Reset {...props} />
+        <input
+          ref={input}
+          className={styles.input}
+          role="spinbutton"
+          aria-label={label}
+          aria-valuenow={number}
+          aria-valuetext={shown}
+          aria-valuemin={Number.isFinite(minimum) ? minimum : undefined}
+          aria-valuemax={Number.isFinite(maximum) ? maximum : undefined}
+          aria-invalid={fault ? true : undefined}
+          aria-describedby={fault ? faultId : undefined}
+          inputMode="decimal"
+          autoComplete="off"
+          spellCheck={false}
+          disabled={disabled}
+          value={text ?? shown}
+          onChange={(event) => setText(event.target.value)}
+          onFocus={(event) => {
+            setText(shown);
+            event.target.select();
+          }}
+          onBlur={() => {
+            commit();
+            setText(null);
+          }}
+          onKeyDown={onKeyDown}
+        />
+      </div>
+      <button type="button" className={`${styles.stepper} ${styles.more}`} tabIndex={-1} aria-hidden disabled={disabled || number >= maximum} onClick={(event) => step(1, event)} />
+      {fault && (
+        <span id={faultId} className="sr-only">
+          {fault}
+        </span>
+      )}
+    </div>
+  );
+}
+
+/** The wheel steps only while the field has the focus; else it is the canvas's. */
+function useFocusedWheel(input: RefObject<HTMLInputElement | null>, focused: boolean, step: (steps: number, event: WheelEvent) => void): void {
+  const latest = useRef(step);
+  useEffect(() => {
+    latest.current = step;
+  });
+  useEffect(() => {
+    const field = input.current?.parentElement?.parentElement;
+    if (!focused || !field) return;
+    const turn = (event: WheelEvent) => {
+      if (event.ctrlKey || event.deltaY === 0) return;
+      event.preventDefault();
+      event.stopPropagation();
+      latest.current(event.deltaY < 0 ? 1 : -1, event);
+    };
+    field.addEventListener("wheel", turn, { passive: false });
+    return () => field.removeEventListener("wheel", turn);
+  }, [input, focused]);
+}
