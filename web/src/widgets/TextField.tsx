@@ -44,7 +44,16 @@ export function TextField(props: WidgetProps<TextSchema, string>) {
     },
   };
   if (schema.multiline) {
-    return <textarea {...common} ref={area as Ref<HTMLTextAreaElement>} className={`${styles.area} ${place === "form" ? styles.grows : ""} ${problem ? styles.wrong : ""} ${focused ? "nowheel" : ""} nodrag`} placeholder={label} rows={place === "form" ? 3 : 1} />;
+    return (
+      <div className={`${styles.box} ${problem ? styles.wrong : ""} ${focused ? "nowheel" : ""} nodrag`}>
+        {place === "form" && (
+          <span className={styles.name} aria-hidden>
+            {label}
+          </span>
+        )}
+        <textarea {...common} ref={area as Ref<HTMLTextAreaElement>} className={`${styles.area} ${place === "form" ? styles.grows : ""}`} placeholder={label} rows={place === "form" ? 3 : 1} />
+      </div>
+    );
   }
   return (
     <label className={`${styles.field} ${place === "form" ? styles.form : ""} ${problem ? styles.wrong : ""} nodrag`}>

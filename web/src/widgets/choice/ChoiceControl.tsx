@@ -1,5 +1,5 @@
 // The closed form of a choice: what is chosen, and whether it is there. Opens the list, which is loaded when first asked for.
-import { lazy, Suspense, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
+import { lazy, Suspense, useId, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 import { ChevronDown, TriangleAlert } from "lucide-react";
 import type { WidgetProps } from "@/widgets/contract";
 import { leave } from "@/widgets/leave";
@@ -23,6 +23,7 @@ export function ChoiceControl(props: ChoiceControlProps) {
   const { names, complete, recent, pictureOf, footer, value, onChange, label, disabled, problem, place } = props;
   const [opened, setOpened] = useState<{ start: string } | null>(null);
   const field = useRef<HTMLDivElement>(null);
+  const listId = useId();
   const button = useRef<HTMLButtonElement>(null);
   const known = useMemo(() => new Set(names), [names]);
   const missing = complete && value !== undefined && !known.has(value);
@@ -65,6 +66,7 @@ export function ChoiceControl(props: ChoiceControlProps) {
         role="combobox"
         aria-haspopup="tree"
         aria-expanded={opened !== null}
+        aria-controls={opened ? listId : undefined}
         aria-label={`${label}: ${shown}${missing ? ", not here" : ""}`}
         aria-invalid={says ? true : undefined}
         disabled={disabled}
@@ -80,7 +82,7 @@ export function ChoiceControl(props: ChoiceControlProps) {
       </button>
       {opened && (
         <Suspense>
-          <ChoiceList anchor={field} label={label} names={names} value={value} missing={missing} recent={recent?.() ?? NONE} start={opened.start} footer={footer?.(close)} onChoose={choose} onClose={close} {...(pictureOf ? { pictureOf } : {})} />
+          <ChoiceList id={listId} anchor={field} label={label} names={names} value={value} missing={missing} recent={recent?.() ?? NONE} start={opened.start} footer={footer?.(close)} onChoose={choose} onClose={close} {...(pictureOf ? { pictureOf } : {})} />
         </Suspense>
       )}
     </div>

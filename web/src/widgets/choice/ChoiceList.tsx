@@ -1,6 +1,6 @@
 // The open list of a choice: a field to search in, and below it names by folder or pictures side by side. Only the lines in view are
 // in the page. The keyboard stays in the search field; `aria-activedescendant` says where it is in the list.
-import { useCallback, useId, useMemo, useRef, useState, type KeyboardEvent, type ReactNode, type RefObject } from "react";
+import { useCallback, useMemo, useRef, useState, type KeyboardEvent, type ReactNode, type RefObject } from "react";
 import { ChevronRight, Search, TriangleAlert } from "lucide-react";
 import { foldersToOpen, listing, moveAlong, moveLines, nameAt, stopOf, type Line, type Stop } from "@/widgets/choice/listing";
 import { nearest } from "@/widgets/choice/search";
@@ -9,6 +9,7 @@ import { inView, offsetsOf, scrollTo } from "@/widgets/virtual";
 import styles from "@/widgets/choice/choice.module.css";
 
 export interface ChoiceListProps {
+  id: string;
   anchor: RefObject<HTMLElement | null>;
   label: string;
   names: readonly string[];
@@ -31,7 +32,7 @@ const COLUMNS = 4;
 const TALLEST = 340;
 
 export function ChoiceList(props: ChoiceListProps) {
-  const { anchor, label, names, value, missing, recent, pictureOf, footer, onChoose, onClose } = props;
+  const { id, anchor, label, names, value, missing, recent, pictureOf, footer, onChoose, onClose } = props;
   const [query, setQuery] = useState(props.start);
   const [open, setOpen] = useState<ReadonlySet<string>>(() => foldersToOpen(names, value));
   const columns = pictureOf ? COLUMNS : 0;
@@ -44,7 +45,6 @@ export function ChoiceList(props: ChoiceListProps) {
   const [top, setTop] = useState(() => Math.max(0, Math.min(whole - height, (offsets[stop?.line ?? 0] ?? 0) - height / 2)));
   const { from, to } = inView(offsets, top, height);
   const near = useMemo(() => (missing && value ? nearest(value, names) : null), [missing, value, names]);
-  const id = useId();
   const stopId = (line: number, column: number) => `${id}-${line}-${column}`;
 
   // The list opens where the value is; from then on the scroller leads.
@@ -180,7 +180,7 @@ export function ChoiceList(props: ChoiceListProps) {
           aria-label={`Search ${label}`}
           aria-expanded
           aria-haspopup="tree"
-          aria-controls={`${id}-list`}
+          aria-controls={id}
           aria-activedescendant={stop ? stopId(stop.line, stop.column) : undefined}
           autoComplete="off"
           spellCheck={false}
@@ -208,7 +208,7 @@ export function ChoiceList(props: ChoiceListProps) {
           )}
         </div>
       )}
-      <div ref={attach} id={`${id}-list`} role="tree" aria-label={label} tabIndex={-1} className={styles.list} style={{ height }} onScroll={(event) => setTop(event.currentTarget.scrollTop)}>
+      <div ref={attach} id={id} role="tree" aria-label={label} tabIndex={-1} className={styles.list} style={{ height }} onScroll={(event) => setTop(event.currentTarget.scrollTop)}>
         <div role="presentation" style={{ position: "relative", height: whole }}>
           {lines.slice(from, to).map((line, index) => draw(line, from + index))}
         </div>

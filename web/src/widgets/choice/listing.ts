@@ -147,12 +147,12 @@ export function moveAlong(lines: readonly Line[], from: Stop | null, by: 1 | -1)
   return { line: next.line, column: by > 0 ? 0 : stopsOf(lines[next.line]) - 1 };
 }
 
-/** Where a name is, as long as its folder is open. The one under "All" rather than the one under "Recent". */
+/** Where a name is first, as long as it is shown at all. */
 export function stopOf(lines: readonly Line[], name: string | undefined): Stop | null {
-  for (let line = lines.length - 1; line >= 0; line--) {
-    const one = lines[line];
-    if (one?.kind === "name" && one.name === name) return { line, column: 0 };
-    if (one?.kind === "pictures" && name !== undefined && one.names.includes(name)) return { line, column: one.names.indexOf(name) };
+  if (name === undefined) return null;
+  for (const [index, line] of lines.entries()) {
+    if (line.kind === "name" && line.name === name) return { line: index, column: 0 };
+    if (line.kind === "pictures" && line.names.includes(name)) return { line: index, column: line.names.indexOf(name) };
   }
   return null;
 }

@@ -13,6 +13,7 @@ export function NumberField(props: WidgetProps<NumberSchema, number>) {
   const { schema, value, onChange, label, initial, disabled, problem, place } = props;
   const [text, setText] = useState<string | null>(null);
   const input = useRef<HTMLInputElement>(null);
+  const abandoned = useRef(false);
   const faultId = useId();
   const number = typeof value === "number" ? value : (initial ?? schema.minimum ?? 0);
   const shown = typeof value === "number" ? written(schema, value) : value === undefined ? "" : String(value);
@@ -48,7 +49,7 @@ export function NumberField(props: WidgetProps<NumberSchema, number>) {
       setText(null);
       requestAnimationFrame(edit);
     } else if (event.key === "Escape") {
-      setText(null);
+      abandoned.current = true;
       leave(event.currentTarget);
     } else return;
     event.preventDefault();
@@ -84,11 +85,12 @@ export function NumberField(props: WidgetProps<NumberSchema, number>) {
           value={text ?? shown}
           onChange={(event) => setText(event.target.value)}
           onFocus={(event) => {
+            abandoned.current = false;
             setText(shown);
             event.target.select();
           }}
           onBlur={() => {
-            commit();
+            if (!abandoned.current) commit();
             setText(null);
           }}
           onKeyDown={onKeyDown}

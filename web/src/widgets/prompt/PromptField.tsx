@@ -1,19 +1,152 @@
-// A text of several lines: prompts and the like.
+// A prompt. At rest it is the text with its weights and embeddings marked; with the focus it is an editor, which is loaded when first
+// needed and until then, or where it cannot be loaded, a plain text area. Nothing but the value outlives the focus.
+import { lazy, Suspense, useMemo, useRef, useState, type ComponentType, type PointerEvent, type ReactNode } from "react";
 import type { TextSchema } from "@/model/catalogue";
-import type { WidgetProps } from "@/widgets/contract";
-import styles from "@/widgets/widgets.module.css";
+import { useWidgetServices, type TokenCount, type WidgetProps } from "@/widgets/contract";
+import { leave } from "@/widgets/leave";
+import { knows, type Known } from "@/widgets/prompt/completion";
+import { marksOf } from "@/widgets/prompt/grammar";
+import { PlainEditor } from "@/widgets/prompt/PlainEditor";
+import { countWords, useTokens } from "@/widgets/prompt/useTokens";
+import { Reset } from "@/widgets/Reset";
+import styles from "@/widgets/prompt/prompt.module.css";
 
-export function PromptField({ value, onChange, label, disabled, place }: WidgetProps<TextSchema, string>) {
-  return (
-    <textarea
-      className={styles.area}
-      aria-label={label}
-      placeholder={label}
-      disabled={disabled}
-      rows={place === "form" ? 4 : 1}
-      value={value ?? ""}
-      onChange={(event) => onChange(event.target.value, "live")}
-      onBlur={(event) => onChange(event.target.value, "done")}
-    />
+export interface PromptEditorProps {
+  value: string;
+  label: string;
+  known: Known;
+  /** Places in the text where a chunk begins, but for the first. */
+  borders: readonly number[];
+  /** Where to put the caret: a point on the screen, a selection, or, with neither, the end. */
+  start: Caret;
+  onText: (text: string) => void;
+  onLora: ((name: string) => void) | undefined;
+  onLeave: () => void;
+  onBlur: () => void;
+}
+
+export type Caret = { point: { x: number; y: number } | null; selection: [number, number] | null };
+
+const loadEditor = (): Promise<{ default: ComponentType<PromptEditorProps> }> =>
+  import("@/widgets/prompt/CodeEditor").then(
+    (module) => ({ default: module.CodeEditor }),
+    () => ({ default: PlainEditor }),
   );
+const Editor = lazy(loadEditor);
+
+const NONE: readonly string[] = [];
+
+export function PromptField(props: WidgetProps<TextSchema, string>) {
+  const { schema, value, onChange, label, disabled, problem, place } = props;
+  const services = useWidgetServices();
+  const text = value === undefined ? "" : String(value);
+  const [editing, setEditing] = useState<Caret | null>(null);
+  const rest = useRef<HTMLDivElement>(null);
+  const point = useRef<Caret["point"]>(null);
+  const before = useRef(text);
+  const tokens = useTokens(text);
+  const embeddings = schema.mentions ? services.files(schema.mentions) : NONE;
+  const loras = services.addLora ? services.files("loras") : NONE;
+  const known = useMemo<Known>(() => ({ embeddings, loras, suffixes: schema.suffixes ?? NONE }), [embeddings, loras, schema.suffixes]);
+  const borders = useMemo(() => bordersOf(tokens, text.length), [tokens, text.length]);
+
+  const begin = () => {
+    if (disabled || editing) return;
+    before.current = text;
+    setEditing({ point: point.current, selection: null });
+    point.current = null;
+  };
+  const end = () => {
+    if (!document.hasFocus()) return; // the window lost the focus, not the field
+    setEditing(null);
+    if (text !== before.current) onChange(text, "done");
+  };
+  const editor: PromptEditorProps = {
+    value: text,
+    label,
+    known,
+    borders,
+    start: editing ?? { point: null, selection: null },
+    onText: (next) => onChange(next, "live"),
+    onLora: services.addLora,
+    onBlur: end,
+    onLeave: () => {
+      const field = rest.current?.parentElement ?? document.activeElement;
+      if (field instanceof HTMLElement) leave(document.activeElement instanceof HTMLElement && field.contains(document.activeElement) ? document.activeElement : field);
+    },
+  };
+  return (
+    <div className={`${styles.prompt} ${place === "form" ? styles.form : ""} ${problem ? styles.wrong : ""} ${editing ? "nowheel nokey" : ""} nodrag`} title={editing ? undefined : problem}>
+      {place === "form" && (
+        <div className={styles.name} aria-hidden>
+          {label}
+        </div>
+      )}
+      {editing ? (
+        <Suspense fallback={<PlainEditor {...editor} />}>
+          <Editor {...editor} />
+        </Suspense>
+      ) : (
+        <div
+          ref={rest}
+          role="textbox"
+          aria-multiline
+          aria-label={label}
+          aria-disabled={disabled || undefined}
+          aria-invalid={problem ? true : undefined}
+          tabIndex={disabled ? -1 : 0}
+          className={styles.rest}
+          onPointerEnter={() => void loadEditor()}
+          onPointerDown={(event: PointerEvent) => (point.current = { x: event.clientX, y: event.clientY })}
+          onFocus={begin}
+        >
+          {text === "" ? <span className={styles.placeholder}>{label}</span> : <Marked text={text} known={known} borders={borders} />}
+        </div>
+      )}
+      <div className={styles.corner}>
+        <Reset {...props} />
+        {tokens && (
+          <span className={styles.tokens} data-long={tokens.chunks.length > 1 ? "" : undefined} title={says(tokens)}>
+            {countWords(tokens)}
+          </span>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function Marked({ text, known, borders }: { text: string; known: Known; borders: readonly number[] }) {
+  const isKnown = useMemo(() => knows(known), [known]);
+  const marks = useMemo(() => marksOf(text, isKnown), [text, isKnown]);
+  const parts: ReactNode[] = [];
+  let at = 0;
+  const plain = (to: number) => {
+    for (const border of borders) {
+      if (border <= at || border >= to) continue;
+      parts.push(text.slice(at, border), <i key={`b${border}`} className={styles.border} />);
+      at = border;
+    }
+    parts.push(text.slice(at, to));
+    at = to;
+  };
+  for (const { from, to, kinds } of marks) {
+    plain(from);
+    parts.push(
+      <span key={from} className={kinds.map((kind) => styles[kind]).join(" ")}>
+        {text.slice(from, to)}
+      </span>,
+    );
+    at = to;
+  }
+  plain(text.length);
+  return parts;
+}
+
+function bordersOf(tokens: TokenCount | null, length: number): number[] {
+  return tokens ? tokens.chunks.slice(1).map((chunk) => Math.min(chunk.from, length)) : [];
+}
+
+function says({ room, chunks }: TokenCount): string {
+  const each = chunks.map((chunk) => `${chunk.tokens} of ${room}`).join(", ");
+  return chunks.length > 1 ? `Tokens: ${chunks.length} chunks, ${each}. A text is encoded chunk by chunk: a line in it marks where one ends` : `Tokens: ${each} in one chunk`;
 }

@@ -87,7 +87,7 @@ describe("the keyboard in the list", () => {
   it("goes on at the end of a line", () => expect(nameAt(lines, moveAlong(lines, { line: 5, column: 2 }, 1))).toBe("d"));
   it("goes back at its start", () => expect(nameAt(lines, moveAlong(lines, { line: 6, column: 0 }, -1))).toBe("c"));
   it("stays at the ends", () => expect([moveLines(lines, { line: 1, column: 0 }, -1), moveLines(lines, { line: 7, column: 0 }, 5)]).toEqual([{ line: 1, column: 0 }, { line: 7, column: 0 }]));
-  it("finds the value below", () => expect(stopOf(lines, "d")).toEqual({ line: 6, column: 0 }));
+  it("finds a value, first where it was used lately", () => expect([stopOf(lines, "d"), stopOf(lines, "e"), stopOf(lines, "z")]).toEqual([{ line: 1, column: 0 }, { line: 6, column: 1 }, null]));
 });
 
 describe("the lines in view", () => {

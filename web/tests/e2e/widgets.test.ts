@@ -1,0 +1,338 @@
+// The widgets as a person meets them, on their gallery page in a real browser. No service is needed.
+import AxeBuilder from "@axe-core/playwright";
+import { chromium, type Browser, type BrowserContext, type Locator, type Page } from "playwright-core";
+import { createServer, type ViteDevServer } from "vite";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+
+let server: ViteDevServer;
+let browser: Browser;
+let context: BrowserContext;
+let page: Page;
+let address: string;
+
+beforeAll(async () => {
+  server = await createServer({ server: { port: 0, host: "127.0.0.1" }, logLevel: "error" });
+  await server.listen();
+  address = `${server.resolvedUrls?.local[0] ?? ""}widgets.html`;
+  browser = await chromium.launch({ executablePath: process.env["LATENTGRAPH_BROWSER"] ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+beforeEach(async () => {
+  context = await browser.newContext({ viewport: { width: 1200, height: 1400 } });
+  page = await context.newPage();
+  await show();
+});
+
+afterEach(async () => {
+  await context.close();
+});
+
+async function show(query = ""): Promise<void> {
+  await page.goto(address + query);
+  await page.waitForSelector("main");
+}
+
+const node = (label: string): Locator => page.locator(`[data-node="${label}"]`);
+const form = (label: string): Locator => page.locator(`[data-form="${label}"]`);
+const value = async (label: string): Promise<unknown> => JSON.parse((await page.textContent(`[data-value="${label}"]`)) ?? "null");
+const steps = async (label: string): Promise<number> => Number(await page.getAttribute(`[data-value="${label}"]`, "data-steps"));
+
+async function drag(target: Locator, by: number, key?: "Shift" | "Alt"): Promise<void> {
+  const box = (await target.boundingBox())!;
+  const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+  await page.mouse.move(x, y);
+  if (key) await page.keyboard.down(key);
+  await page.mouse.down();
+  await page.mouse.move(x + by / 2, y, { steps: 4 });
+  await page.mouse.move(x + by, y, { steps: 4 });
+}
+
+describe("a number", () => {
+  const field = (label: string) => node(label).getByRole("spinbutton");
+
+  it("follows the pointer in steps, as one change", async () => {
+    await drag(field("steps"), 40);
+    await page.mouse.up();
+    expect(await value("steps")).toBe(30);
+    expect(await steps("steps")).toBe(1);
+  });
+
+  it("goes ten times as far with Shift and a tenth with Alt", async () => {
+    await drag(field("steps"), 40, "Shift");
+    await page.mouse.up();
+    await page.keyboard.up("Shift");
+    expect(await value("steps")).toBe(120);
+    await drag(field("denoise"), -30, "Alt");
+    await page.mouse.up();
+    await page.keyboard.up("Alt");
+    expect(await value("denoise")).toBeCloseTo(0.607, 2);
+  });
+
+  it("stays in its range, and turns back at once", async () => {
+    await drag(field("denoise"), 700);
+    expect(await value("denoise")).toBe(1);
+    const box = (await field("denoise").boundingBox())!;
+    await page.mouse.move(box.x + box.width / 2 + 650, box.y + 5, { steps: 5 });
+    await page.mouse.up();
+    expect(await value("denoise")).toBeLessThan(0.85);
+  });
+
+  it("goes back where it was when Escape is pressed in a drag", async () => {
+    await drag(field("steps"), 60);
+    expect(await value("steps")).toBe(35);
+    await page.keyboard.press("Escape");
+    await page.mouse.up();
+    expect(await value("steps")).toBe(20);
+  });
+
+  it.each([
+    ["512*1,5", 768],
+    ["2^40", 10000],
+    ["3.7", 4],
+  ])("reads %s", async (typed, expected) => {
+    await field("steps").click();
+    await page.keyboard.type(typed);
+    await page.keyboard.press("Enter");
+    expect(await value("steps")).toBe(Math.min(10000, expected));
+  });
+
+  it("says what it cannot read, and keeps the value", async () => {
+    await field("steps").click();
+    await page.keyboard.type("12*");
+    expect(await field("steps").getAttribute("aria-invalid")).toBe("true");
+    await page.keyboard.press("Tab");
+    expect(await value("steps")).toBe(20);
+    expect(await steps("steps")).toBe(0);
+  });
+
+  it("goes to the next field with Tab, and lets go with Escape", async () => {
+    await field("steps").click();
+    await page.keyboard.press("Tab");
+    expect(await form("steps").getByRole("spinbutton").evaluate((one) => one === document.activeElement)).toBe(true);
+    await field("cfg").click();
+    await page.keyboard.type("9");
+    await page.keyboard.press("Escape");
+    expect(await value("cfg")).toBe(6.5);
+    expect(await page.evaluate(() => document.activeElement?.tagName)).toBe("BODY");
+  });
+
+  it("steps by keys and buttons", async () => {
+    await field("steps").click();
+    await page.keyboard.press("ArrowUp");
+    await page.keyboard.press("Shift+ArrowUp");
+    await page.keyboard.press("PageDown");
+    expect(await value("steps")).toBe(21);
+    await node("steps").locator("button").last().click();
+    expect(await value("steps")).toBe(22);
+  });
+
+  it("takes the wheel only while it has the focus", async () => {
+    await field("steps").hover();
+    await page.mouse.wheel(0, -100);
+    expect(await value("steps")).toBe(20);
+    await field("steps").click();
+    await page.mouse.wheel(0, -100);
+    await expect.poll(() => value("steps")).toBe(21);
+  });
+
+  it("goes back to what it started from", async () => {
+    await node("cfg").getByRole("button", { name: "cfg: back to 8" }).click();
+    expect(await value("cfg")).toBe(8);
+    expect(await node("cfg").getByRole("button", { name: "back to" }).count()).toBe(0);
+  });
+});
+
+describe("a seed", () => {
+  it("is random only when told to, and keeps the last one on demand", async () => {
+    await form("seed").getByRole("button", { name: "a new one at every run" }).click();
+    expect(await value("seed")).toBe("random");
+    expect(await form("seed").textContent()).toContain("812736450912");
+    await form("seed").getByRole("button", { name: "keep the last seed" }).click();
+    expect(await value("seed")).toBe(812736450912);
+  });
+
+  it("is thrown with dice", async () => {
+    await form("seed").getByRole("button", { name: "another seed" }).click();
+    expect(await value("seed")).not.toBe(7);
+  });
+});
+
+describe("a choice among five thousand", () => {
+  it("draws few, finds any, by keyboard alone", async () => {
+    await node("ckpt_name").getByRole("combobox").focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("tree").waitFor();
+    expect(await page.getByRole("treeitem").count()).toBeLessThan(40);
+    expect(await page.getByRole("treeitem", { selected: true }).textContent()).toBe("model-17.safetensors");
+    await page.keyboard.type("toon 1399");
+    await page.keyboard.press("Enter");
+    expect(await value("ckpt_name")).toBe("sd15/anime/toon-1399.safetensors");
+    expect(await node("ckpt_name").getByRole("combobox").evaluate((one) => one === document.activeElement)).toBe(true);
+  });
+
+  it("closes with Escape and changes nothing", async () => {
+    await node("ckpt_name").getByRole("combobox").click();
+    await page.getByRole("tree").waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Escape");
+    expect(await page.getByRole("tree").count()).toBe(0);
+    expect(await value("ckpt_name")).toBe("sdxl/model-17.safetensors");
+  });
+
+  it("opens with the letter typed, and steps with arrows while closed", async () => {
+    await node("sampler_name").getByRole("combobox").focus();
+    await page.keyboard.press("ArrowDown");
+    expect(await value("sampler_name")).toBe("dpmpp_2m");
+    await page.keyboard.press("u");
+    await page.getByRole("tree").waitFor();
+    await page.keyboard.press("Enter");
+    expect(await value("sampler_name")).toBe("uni_pc");
+  });
+
+  it("offers the nearest name for one that is missing", async () => {
+    await node("lora_name").getByRole("combobox", { name: "not here" }).click();
+    await page.getByRole("button", { name: "add_detail_v3.safetensors" }).click();
+    expect(await value("lora_name")).toBe("add_detail_v3.safetensors");
+  });
+
+  it("shows pictures, and remembers what was used", async () => {
+    await node("image").getByRole("combobox").click();
+    await page.getByRole("treeitem", { name: "fox-6.png" }).click();
+    expect(await value("image")).toBe("fox-6.png");
+    await node("image").getByRole("combobox").click();
+    expect(await page.getByText("Recent").count()).toBe(1);
+  });
+});
+
+describe("a picture of one's own", () => {
+  const PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
+  it("is picked", async () => {
+    await form("image").locator("input[type=file]").setInputFiles({ name: "mine.png", mimeType: "image/png", buffer: Buffer.from(PIXEL, "base64") });
+    await form("image").getByRole("progressbar").waitFor();
+    await expect.poll(() => value("image")).toBe("mine.png");
+  });
+
+  it.each(["drop", "paste"])("is taken by %s", async (way) => {
+    await form("image").evaluate((element, { way, pixel }) => {
+      const data = new DataTransfer();
+      data.items.add(new File([Uint8Array.from(atob(pixel), (letter) => letter.charCodeAt(0))], "dropped.png", { type: "image/png" }));
+      const target = element.querySelector("[role=combobox]")!;
+      target.dispatchEvent(way === "drop" ? new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }) : new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+    }, { way, pixel: PIXEL });
+    await expect.poll(() => value("image")).toBe("dropped.png");
+  });
+
+  it("is refused when it is none", async () => {
+    await form("image").locator("input[type=file]").setInputFiles({ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("no") });
+    expect(await form("image").getByRole("alert").textContent()).toBe("notes.txt is no picture");
+    expect(await value("image")).toBe("fox-3.png");
+  });
+});
+
+describe("the rest", () => {
+  it("a switch turns", async () => {
+    await node("tiling").getByRole("switch").click();
+    expect(await value("tiling")).toBe(false);
+  });
+
+  it("a colour is picked by pointer and typed", async () => {
+    await node("color").getByRole("button", { name: "color: #7aa7ff" }).click();
+    await page.getByRole("slider", { name: "saturation" }).press("ArrowRight");
+    expect(await value("color")).not.toBe(0x7aa7ff);
+    await page.getByLabel("color: as a number").fill("#102030");
+    expect(await value("color")).toBe(0x102030);
+  });
+
+  it("a text is one change however much is typed", async () => {
+    await node("filename_prefix").getByRole("textbox").fill("");
+    await page.keyboard.type("fox/day");
+    await page.keyboard.press("Tab");
+    expect(await value("filename_prefix")).toBe("fox/day");
+    expect(await steps("filename_prefix")).toBe(1);
+  });
+});
+
+describe("a prompt", () => {
+  const START = "a (red:1.3) fox in ((deep)) snow, (blurry:0.7) trees, embedding:easynegative, {dawn|dusk}, 35mm photograph, \\(untitled\\)";
+
+  async function edit(place = form("text")): Promise<void> {
+    await place.getByRole("textbox").click({ position: { x: 130, y: 10 } });
+    await page.waitForSelector(".cm-editor");
+  }
+
+  it("is marked at rest, and has its editor with the focus, at the place pressed", async () => {
+    expect(await page.locator(".cm-editor").count()).toBe(0);
+    expect(await form("text").getByText("embedding:easynegative").count()).toBe(1);
+    await edit();
+    await page.keyboard.type("X");
+    expect(await value("text")).not.toBe(START + "X");
+    await page.keyboard.press("Tab");
+    expect(await page.locator(".cm-editor").count()).toBe(0);
+    expect(await steps("text")).toBe(1);
+  });
+
+  it("weighs by keys, and takes it back by itself", async () => {
+    await edit();
+    await page.keyboard.press("Control+Home");
+    await page.keyboard.press("Control+ArrowUp");
+    expect(await value("text")).toBe(`(a:1.05)${START.slice(1)}`);
+    await page.keyboard.press("Control+z");
+    expect(await value("text")).toBe(START);
+  });
+
+  it("completes embeddings, and hands LoRAs to the graph", async () => {
+    const said: string[] = [];
+    page.on("console", (message) => said.push(message.text()));
+    await edit();
+    await page.keyboard.press("Control+End");
+    await page.keyboard.type(" embedding:easy");
+    await page.getByRole("listbox").waitFor();
+    await page.waitForTimeout(100); // completions ignore keys for a moment, lest one be chosen by accident
+    await page.keyboard.press("Enter");
+    expect(await value("text")).toBe(`${START} embedding:easynegative`);
+    await page.keyboard.type(" <lora:film");
+    await page.getByRole("listbox").waitFor();
+    await page.waitForTimeout(100);
+    await page.keyboard.press("Enter");
+    expect(await value("text")).toBe(`${START} embedding:easynegative `);
+    expect(said).toContain("addLora film_grain.safetensors");
+  });
+
+  it("counts tokens and shows where chunks end", async () => {
+    await expect.poll(() => form("text").textContent()).toContain("44/75");
+    await edit();
+    await page.keyboard.press("Control+End");
+    await page.keyboard.insertText(" fox".repeat(40));
+    await expect.poll(() => form("text").textContent()).toContain("84/150");
+    expect(await form("text").locator(".cm-content i").count()).toBe(1);
+  });
+
+  it("lets go with Escape", async () => {
+    await edit();
+    await page.keyboard.press("Escape");
+    await expect.poll(() => page.locator(".cm-editor").count()).toBe(0);
+    expect(await value("text")).toBe(START);
+    expect(await steps("text")).toBe(0);
+  });
+});
+
+describe("everybody can use them", () => {
+  it.each(["dark", "light"])("axe finds nothing, %s", async (theme) => {
+    await show(`?theme=${theme}`);
+    await clean();
+    await node("ckpt_name").getByRole("combobox").click();
+    await page.getByRole("tree").waitFor();
+    await clean();
+  });
+
+  async function clean(): Promise<void> {
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    expect(violations.map((one) => `${one.id}: ${one.nodes.map((two) => two.html.slice(0, 200)).join("\n")}`)).toEqual([]);
+  }
+});
