@@ -2,8 +2,9 @@
 
 Every kind is a formula for a change of one weight W: low rank (LoRA, Hu et al., 2021, section 4.1), Hadamard product
 (LoHa, Hyeon-Woo et al., 2022, section 2.2) and Kronecker product (LoKr, Yeh et al., 2024, section 3.2) of low ranks, a plain
-difference, and weight decomposition around any of them (DoRA, Liu et al., 2024, equation 5). Low ranks and factors are
-computed beside the layer; for the others the layer's weight is made anew, once where somebody keeps it, else at each call.
+difference, and weight decomposition around any of them (DoRA, Liu et al., 2024, equation 5); GLoRA, (IA)3 and rotations name
+theirs. Low ranks and factors are computed beside the layer; for the others the layer's weight is made anew, once where
+somebody keeps it, else at each call.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nodes.diffusion.rotations import Rotated
 from nodes.diffusion.streaming import computing_dtype
 from nodes.diffusion.views import ModuleT, with_layers, with_parameters
 
@@ -90,6 +92,39 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Generalised:
+    """GLoRA (Chavan et al., 2023, equation 11): scale * (W A + B), A and B of low rank.
+
+    a1 [in, r] @ a2 [r, in] is A; b1 [out, r] @ b2 [r, in, ...] is B, with `mid` as for `LowRank`.
+    """
+
+    a1: Tensor
+    a2: Tensor
+    b1: Tensor
+    b2: Tensor
+    scale: float = 1.0
+    mid: Tensor | None = None
+
+    def delta(self, weight: Tensor) -> Tensor:
+        a = self.a1.flatten(1) @ self.a2.flatten(1)
+        b = LowRank(self.b1, self.b2, mid=self.mid).delta(weight)
+        return (torch.einsum("oi...,ij->oj...", weight, a) + b) * self.scale
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scaled:
+    """(IA)3 (Liu et al., 2022, section 3.3): every input or output of a layer times 1 + its own factor."""
+
+    factors: Tensor
+    on_input: bool
+
+    def delta(self, weight: Tensor) -> Tensor:
+        sides = [1] * weight.ndim
+        sides[1 if self.on_input else 0] = -1
+        return weight * self.factors.reshape(sides)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Decomposed:
     """DoRA: the changed weight, with its norms along one axis set to trained magnitudes [out, 1, ...] or [1, in, ...].
 
@@ -153,7 +188,18 @@ _ATTENTION_PROJECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-Change: TypeAlias = "LowRank | Hadamard | Kronecker | Difference | Decomposed | BiasDifference | Multiplied"
+Change: TypeAlias = (
+    LowRank
+    | Hadamard
+    | Kronecker
+    | Difference
+    | Generalised
+    | Scaled
+    | Rotated
+    | Decomposed
+    | BiasDifference
+    | Multiplied
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,6 +251,8 @@ def merged(layer: nn.Module, changes: Sequence[Applied]) -> dict[str, Tensor | N
                 weight, bias = weight * factor, None if bias is None else bias * factor
             case BiasDifference(values):
                 bias = None if bias is None else bias + one.strength * values
+            case Rotated():
+                weight = one.change.turned(weight, one.strength)
             case _:
                 weight = weight + one.strength * one.change.delta(weight)
     return {"weight": weight, "bias": bias}
@@ -291,6 +339,9 @@ def _fitted(change: Change, layer: nn.Linear | nn.Conv2d) -> Change:
     return replace(change, up=up.reshape(*up.shape[:2], 1, 1), down=down)
 
 
+_OF_TENSORS: Final = (
+    LowRank | Hadamard | Kronecker | Difference | Generalised | Scaled | Rotated | Decomposed | BiasDifference
+)
 _Value = TypeVar("_Value")
 
 
@@ -298,7 +349,7 @@ def _moved(value: _Value, device: torch.device, dtype: torch.dtype) -> _Value:
     """A change with every tensor in it on a device and in a precision."""
     if isinstance(value, Tensor):
         return cast("_Value", value.to(device, dtype))
-    if isinstance(value, LowRank | Hadamard | Kronecker | Difference | Decomposed | BiasDifference):
+    if isinstance(value, _OF_TENSORS):
         parts = {one.name: _moved(getattr(value, one.name), device, dtype) for one in fields(value)}
         return cast("_Value", replace(value, **parts))
     return value

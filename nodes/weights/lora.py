@@ -22,11 +22,14 @@ from nodes.diffusion.adapters import (
     Change,
     Decomposed,
     Difference,
+    Generalised,
     Hadamard,
     Kronecker,
     LowRank,
+    Scaled,
     low_rank_fits,
 )
+from nodes.diffusion.rotations import Rotated
 from nodes.weights.errors import WeightsWrongFamily
 from nodes.weights.files import Header, TensorEntry, read_header, read_tensors
 from nodes.weights.keymaps import Part
@@ -45,6 +48,9 @@ _KINDS: Final[Sequence[frozenset[str]]] = (
     frozenset({"kron1", "kron2a", "kron2b"}),
     frozenset({"kron1a", "kron1b", "kron2"}),
     frozenset({"kron1a", "kron1b", "kron2a", "kron2b"}),
+    frozenset({"rotation"}),
+    frozenset({"glora_a1", "glora_a2", "glora_b1", "glora_b2"}),
+    frozenset({"factors", "on_input"}),
     frozenset({"diff"}),
     frozenset({"diff_b"}),
 )
@@ -138,9 +144,37 @@ def _fits(entries: Mapping[str, TensorEntry], weight: Sequence[int]) -> bool:
         core = shapes.get("t1")
         rows = shapes["w1a"][0] if core is None else shapes["w1a"][1]
         return rows * shapes["w1b"][1] * math.prod(core[2:] if core else ()) == count
+    if "rotation" in shapes:
+        return _rotation_fits(shapes["rotation"], math.prod(shapes.get("rescale", weight[:1])), weight[0])
+    if {"glora_a1", "glora_a2", "glora_b1", "glora_b2"} <= shapes.keys():
+        return _glora_fits(shapes, weight)
+    if {"factors", "on_input"} <= shapes.keys():
+        return math.prod(shapes["factors"]) in weight[:2]
     if any(role.startswith("kron") for role in shapes):
         return _kronecker_size(shapes, "1") * _kronecker_size(shapes, "2") == count
     return "diff" not in shapes or math.prod(shapes["diff"]) == count
+
+
+def _rotation_fits(blocks: Sequence[int], rescaled: int, outputs: int) -> bool:
+    """Whether blocks [n, b, b] or [m, n, b, b] turn so many outputs."""
+    *factors, number, size, _ = blocks
+    reach = size * 2 ** (factors[0] - 1) if factors else size  # how far apart the last factor of a butterfly reaches
+    return number * size == outputs == rescaled and outputs % reach == 0
+
+
+def _glora_fits(shapes: Mapping[str, Sequence[int]], weight: Sequence[int]) -> bool:
+    a1, a2, b1, b2 = _glora_order(shapes)
+    spread = math.prod(shapes["glora_mid"][2:]) if "glora_mid" in shapes else 1
+    fits = len(weight) > 1 and shapes[a1][0] == weight[1] == shapes[a2][1]
+    return fits and low_rank_fits(shapes[b1], (*shapes[b2], spread), weight)
+
+
+def _glora_order(shapes: Mapping[str, Sequence[int]]) -> tuple[str, str, str, str]:
+    """The roles in the order of the formula W a1 a2 + b1 b2. LyCORIS before version 2 wrote each pair the other way round,
+    which is seen where the rank comes first."""
+    if shapes["glora_a1"][0] < shapes["glora_a1"][1]:
+        return "glora_a2", "glora_a1", "glora_b2", "glora_b1"
+    return "glora_a1", "glora_a2", "glora_b1", "glora_b2"
 
 
 def _kronecker_size(shapes: Mapping[str, Sequence[int]], factor: str) -> int:
@@ -155,7 +189,7 @@ def _kronecker_size(shapes: Mapping[str, Sequence[int]], factor: str) -> int:
 
 def _changes(tensors: Mapping[str, Tensor]) -> tuple[Change, ...]:
     """The changes that the tensors of one layer make up."""
-    deltas = [delta for read in (_low_rank, _hadamard, _kronecker, _difference) if (delta := read(tensors)) is not None]
+    deltas = [delta for read in _READERS if (delta := read(tensors)) is not None]
     magnitude = tensors.get("magnitude")
     changes: list[Change] = [delta if magnitude is None else Decomposed(delta, magnitude) for delta in deltas]
     if "diff_b" in tensors:
@@ -198,6 +232,29 @@ def _kronecker_factor(tensors: Mapping[str, Tensor], factor: str) -> Tensor:
 
 def _difference(tensors: Mapping[str, Tensor]) -> Difference | None:
     return Difference(tensors["diff"]) if "diff" in tensors else None
+
+
+def _generalised(tensors: Mapping[str, Tensor]) -> Generalised | None:
+    if "glora_a1" not in tensors:
+        return None
+    a1, a2, b1, b2 = (tensors[role] for role in _glora_order({role: one.shape for role, one in tensors.items()}))
+    return Generalised(a1, a2, b1, b2, _scale(tensors, b2.shape[0]), tensors.get("glora_mid"))
+
+
+def _rotated(tensors: Mapping[str, Tensor]) -> Rotated | None:
+    if "rotation" not in tensors:
+        return None
+    constraint = float(tensors["alpha"]) if "alpha" in tensors else 0.0
+    return Rotated(tensors["rotation"], constraint, tensors.get("rescale"))
+
+
+def _scaled(tensors: Mapping[str, Tensor]) -> Scaled | None:
+    if "factors" not in tensors:
+        return None
+    return Scaled(tensors["factors"].flatten(), on_input=bool(tensors["on_input"]))
+
+
+_READERS: Final = (_low_rank, _hadamard, _kronecker, _rotated, _generalised, _scaled, _difference)
 
 
 def _scale(tensors: Mapping[str, Tensor], rank: int) -> float:

@@ -49,6 +49,18 @@ SUFFIXES: Final[Mapping[str, str]] = {
     ".lokr_w2_a": "kron2a",
     ".lokr_w2_b": "kron2b",
     ".lokr_t2": "kron_t2",
+    # OFT and BOFT
+    ".oft_blocks": "rotation",
+    ".rescale": "rescale",
+    # GLoRA
+    ".a1.weight": "glora_a1",
+    ".a2.weight": "glora_a2",
+    ".b1.weight": "glora_b1",
+    ".b2.weight": "glora_b2",
+    ".bm.weight": "glora_mid",
+    # (IA)3
+    ".weight": "factors",
+    ".on_input": "on_input",
     # whole differences
     ".diff": "diff",
     ".diff_b": "diff_b",

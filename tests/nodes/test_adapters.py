@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,14 +18,18 @@ from nodes.diffusion.adapters import (
     Change,
     Decomposed,
     Difference,
+    Generalised,
     Hadamard,
     Kronecker,
     LowRank,
     MergedLayer,
     Multiplied,
+    Scaled,
     adapted,
+    merged,
 )
 from nodes.diffusion.config import SD15, SDXL, ModelConfig, TextConfig
+from nodes.diffusion.rotations import Rotated
 from nodes.weights.errors import WeightsError
 from nodes.weights.keymaps import Part
 from nodes.weights.layer_shapes import LayerShape, layer_shapes, text_layers
@@ -44,6 +48,34 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
 
 def unet_ref(path: Path = Path("model.safetensors")) -> WeightsRef:
     return WeightsRef(path, "digest", Part.UNET, MODEL)
+
+
+def cayley(block: Tensor) -> Tensor:
+    """The orthogonal matrix of the skew part of a block."""
+    skew, identity = block - block.t(), torch.eye(len(block))
+    matrix: Tensor = (identity + skew) @ torch.linalg.inv(identity - skew)
+    return matrix
+
+
+def block_diagonal(blocks: Iterable[Tensor]) -> Tensor:
+    whole: Tensor = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
+    return whole
+
+
+def butterfly(blocks: Tensor) -> Tensor:
+    """The matrix that blocks [m, n, b, b] make up: before factor i, outputs that are 2^i b/2 apart meet in pairs."""
+    total = torch.eye(blocks.shape[1] * blocks.shape[2])
+    for index, factor in enumerate(blocks):
+        apart = 2**index * blocks.shape[2] // 2
+        order = [
+            start + place + half * apart
+            for start in range(0, len(total), 2 * apart)
+            for place in range(apart)
+            for half in (0, 1)
+        ]
+        deal = torch.eye(len(total))[order]
+        total = deal.t() @ block_diagonal(map(cayley, factor)) @ deal @ total
+    return total
 
 
 LINEAR_KINDS: dict[str, Callable[[Tensor], tuple[Change, Tensor]]] = {
@@ -73,6 +105,21 @@ LINEAR_KINDS: dict[str, Callable[[Tensor], tuple[Change, Tensor]]] = {
         2.0 * (w + noise(8, 6)) / w.norm(dim=1, keepdim=True),
     ),
     "multiplied": lambda w: (Multiplied(3.0), 3.0 * w),
+    "generalised": lambda w: (
+        Generalised(noise(6, 2), noise(2, 6), noise(8, 2), noise(2, 6, seed=1), 0.5),
+        w + 0.5 * (w @ noise(6, 2) @ noise(2, 6) + noise(8, 2) @ noise(2, 6, seed=1)),
+    ),
+    "scaled inputs": lambda w: (Scaled(noise(6), on_input=True), w * (1 + noise(6))),
+    "scaled outputs": lambda w: (Scaled(noise(8), on_input=False), w * (1 + noise(8)[:, None])),
+    "rotated in blocks": lambda w: (
+        Rotated(noise(2, 4, 4)),
+        block_diagonal(map(cayley, noise(2, 4, 4))).t() @ w,
+    ),
+    "rotated and rescaled": lambda w: (
+        Rotated(noise(2, 4, 4), rescale=noise(8, 1)),
+        noise(8, 1) * (block_diagonal(map(cayley, noise(2, 4, 4))).t() @ w),
+    ),
+    "rotated by a butterfly": lambda w: (Rotated(noise(2, 2, 4, 4)), butterfly(noise(2, 2, 4, 4)) @ w),
 }
 
 
@@ -225,6 +272,19 @@ KIND_FILES: dict[str, tuple[dict[str, Tensor], type[object]]] = {
         Decomposed,
     ),
     "difference": ({"diff": noise(64, 64)}, Difference),
+    "OFT": ({"oft_blocks": 0.1 * noise(8, 8, 8), "alpha": torch.tensor(0.0), "rescale": torch.ones(64, 1)}, Rotated),
+    "BOFT": ({"oft_blocks": 0.1 * noise(3, 8, 8, 8), "alpha": torch.tensor(0.0)}, Rotated),
+    "GLoRA": (
+        {
+            "a1.weight": noise(64, 2),
+            "a2.weight": noise(2, 64),
+            "b1.weight": noise(64, 2),
+            "b2.weight": noise(2, 64),
+            "alpha": torch.tensor(1.0),
+        },
+        Generalised,
+    ),
+    "(IA)3": ({"weight": noise(64), "on_input": torch.tensor(1)}, Scaled),
 }
 
 
@@ -326,3 +386,83 @@ def test_the_layers_of_a_text_encoder_are_known_without_building_it(config: Text
         if isinstance(getattr(module, "weight", None), Tensor)
     }
     assert text_layers(config) == expected
+
+
+# Rotations
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 4), (2, 2, 4, 4), (3, 4, 2, 2)])
+def test_a_rotation_keeps_every_input_as_long_as_it_was(shape: tuple[int, ...]) -> None:
+    weight = noise(8, 5)
+    turned = weight + Rotated(noise(*shape)).delta(weight)
+    assert not torch.allclose(turned, weight)
+    torch.testing.assert_close(turned.norm(dim=0), weight.norm(dim=0))
+    assert torch.equal(Rotated(torch.zeros(shape)).delta(weight), torch.zeros_like(weight))
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 4), (2, 2, 4, 4)])
+def test_half_a_rotation_goes_half_of_the_way_in_each_factor(shape: tuple[int, ...]) -> None:
+    layer = nn.Linear(5, 8).requires_grad_(requires_grad=False)
+    change = Rotated(noise(*shape))
+    whole, none = (merged(layer, [Applied(change, strength)])["weight"] for strength in (1.0, 0.0))
+    assert whole is not None
+    assert none is not None
+    torch.testing.assert_close(none, layer.weight)
+    torch.testing.assert_close(whole, layer.weight + change.delta(layer.weight))
+    if len(shape) == 3:
+        half = merged(layer, [Applied(change, 0.5)])["weight"]
+        torch.testing.assert_close(half, (whole + layer.weight) / 2)
+
+
+def test_a_constraint_is_the_most_a_rotation_turns_per_output() -> None:
+    blocks = noise(2, 4, 4)
+    norm = float(torch.linalg.vector_norm(blocks - blocks.mT))
+    weight = noise(8, 5)
+    half = Rotated(blocks, constraint=norm / 2 / 8)
+    torch.testing.assert_close(half.delta(weight), Rotated(blocks / 2).delta(weight), rtol=1e-4, atol=1e-5)
+    assert torch.equal(Rotated(blocks, constraint=norm).delta(weight), Rotated(blocks).delta(weight))
+
+
+def test_convolutions_are_rotated_and_generalised_too() -> None:
+    weight = noise(8, 4, 3, 3)
+    for change in (Rotated(noise(2, 4, 4)), Rotated(noise(2, 2, 4, 4)), Scaled(noise(4), on_input=True)):
+        assert change.delta(weight).shape == weight.shape
+    general = Generalised(noise(4, 2), noise(2, 4), noise(8, 2), noise(2, 4, 3, 3))
+    expected = torch.einsum("oixy,ij->ojxy", weight, noise(4, 2) @ noise(2, 4))
+    expected += torch.einsum("or,rixy->oixy", noise(8, 2), noise(2, 4, 3, 3))
+    torch.testing.assert_close(general.delta(weight), expected)
+
+
+def test_old_files_of_glora_have_their_pairs_turned_round(tmp_path: Path) -> None:
+    alias = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q"
+    ways = {
+        "new": {"a1": noise(64, 2), "a2": noise(2, 64), "b1": noise(64, 2, seed=1), "b2": noise(2, 64, seed=1)},
+        "old": {"a2": noise(64, 2), "a1": noise(2, 64), "b2": noise(64, 2, seed=1), "b1": noise(2, 64, seed=1)},
+    }
+    deltas = []
+    for way, tensors in ways.items():
+        path = tmp_path / f"{way}.safetensors"
+        save_file({f"{alias}.{name}.weight": one for name, one in tensors.items()}, path)
+        assert check_adapter(path, [unet_ref()]) == ()
+        (change,) = load_changes(path, unet_ref())[Q]
+        assert isinstance(change, Generalised)
+        deltas.append(change.delta(noise(64, 64)))
+    assert torch.equal(*deltas)
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"oft_blocks": noise(8, 4, 4)},
+        {"oft_blocks": noise(8, 8, 8), "rescale": noise(32, 1)},
+        {"oft_blocks": noise(5, 8, 8, 8)},
+        {"a1.weight": noise(32, 2), "a2.weight": noise(2, 32), "b1.weight": noise(64, 2), "b2.weight": noise(2, 64)},
+        {"weight": noise(48), "on_input": torch.tensor(0)},
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused(tensors: dict[str, Tensor], tmp_path: Path) -> None:
+    alias = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q"
+    path = tmp_path / "adapter.safetensors"
+    save_file({f"{alias}.{name}": one for name, one in tensors.items()}, path)
+    with pytest.raises(WeightsError, match="does not fit a layer"):
+        check_adapter(path, [unet_ref()])
