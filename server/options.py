@@ -44,6 +44,18 @@ def add_places(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_user(parser: argparse.ArgumentParser) -> None:
+    """Where the service keeps what is its own."""
+    parser.add_argument(
+        "--user", type=Path, metavar="DIR", help="where jobs and what clients keep lie (default: ./user)"
+    )
+
+
+def user_folder(options: argparse.Namespace) -> Path:
+    """That folder; the environment variable LATENTGRAPH_USER stands in for the flag."""
+    return options.user or _from_environment("USER") or Path("user")
+
+
 def add_computing(parser: argparse.ArgumentParser) -> None:
     """What to compute on, and how precisely."""
     group = parser.add_argument_group("computing")

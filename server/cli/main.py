@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "nodes": ("server.cli.show", "nodes", "list the node types, or describe one"),
     "models": ("server.cli.show", "models", "list the model files that can be used"),
     "serve": ("server.cli.serve", "main", "answer over HTTP on this machine"),
+    "token": ("server.cli.token", "main", "make, list and revoke tokens for the service"),
     "cache": ("server.cli.show", "cache", "show or clear the cached results"),
 }
 """Command name to module, function and help: a command imports only what it needs."""

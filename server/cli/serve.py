@@ -1,11 +1,12 @@
-"""`latentgraph serve`: the service on the loopback address, with a worker for each device."""
+"""`latentgraph serve`: the service, on this machine unless told otherwise, with a worker for each device."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import logging
-import os
+import re
+import secrets
 import signal
 import socket
 import sys
@@ -14,42 +15,100 @@ from pathlib import Path
 
 from graph.errors import InputError, Problem
 from nodes.catalogue import load_catalogue
-from server.http.security import LOOPBACK
-from server.http.serving import Setup, serving
-from server.options import Parser, add_places, places
+from server.http.security import LOOPBACK, Gate
+from server.http.service import Bounds
+from server.http.serving import Door, Setup, serving
+from server.options import Parser, add_places, add_user, places, user_folder
+from server.tokens import FILE, Tokens
 from server.workspace import GIB, Places, Workspace
 
 
 def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
-    if options.host not in LOOPBACK:
-        hint = "Put a proxy that asks for a password in front of it."
-        raise InputError(
-            [Problem("not_loopback", f"the service answers on this machine only, not on {options.host}", hint=hint)]
-        )
+    user = user_folder(options)
+    door = _door(options, Tokens(user / FILE))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     where = places(options)
-    user = options.user or Path(os.environ.get("LATENTGRAPH_USER") or "user")
     devices = options.device or ["auto"]
     with Workspace(where) as workspace:
         workers = {device: worker_command(device, options.precision, where) for device in devices}
-        setup = Setup(load_catalogue(), workspace, user, workers, previews=options.previews)
+        setup = Setup(
+            load_catalogue(), workspace, user, workers, previews=options.previews, door=door, bounds=_bounds(options)
+        )
         asyncio.run(_serve(options.host, options.port, setup))
     return 0
 
 
 def parser() -> argparse.ArgumentParser:
     made = Parser(prog="latentgraph serve", description=__doc__)
-    made.add_argument("--host", default="127.0.0.1", help="a loopback address (default: 127.0.0.1)")
+    made.add_argument(
+        "--host", default="127.0.0.1", help="address to answer on (default: 127.0.0.1, this machine only)"
+    )
     made.add_argument("--port", type=int, default=8188, help="port (default: 8188); 0 takes a free one")
-    made.add_argument("--user", type=Path, metavar="DIR", help="where jobs and what clients keep lie (default: ./user)")
+    add_user(made)
     made.add_argument(
         "--device", action="append", metavar="auto|cpu|cuda[:N]", help="a worker for this device; may be repeated"
     )
     made.add_argument("--precision", default="auto", choices=["auto", "fp32", "bf16", "fp16"])
     made.add_argument("--previews", action="store_true", help="send previews to all of ComfyUI's clients")
+    _add_security(made)
     add_places(made)
     return made
+
+
+def _add_security(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("security")
+    group.add_argument(
+        "--auth", action="store_true", help="ask for a token on this machine too; beyond it one is always asked for"
+    )
+    group.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME[:PORT]",
+        help="a name by which the service is reached",
+    )
+    group.add_argument(
+        "--allow-origin", action="append", default=[], metavar="URL", help="a site whose pages may use the service"
+    )
+    usual = Bounds()
+    group.add_argument("--max-request", type=_size, default=usual.body, metavar="MIB", help="largest JSON (16)")
+    group.add_argument("--max-upload", type=_size, default=usual.upload, metavar="MIB", help="largest upload (100)")
+    group.add_argument("--max-nodes", type=_count, default=usual.nodes, metavar="N", help="most nodes (20000)")
+    group.add_argument(
+        "--max-pixels", type=_count, default=usual.pixels, metavar="N", help="most pixels of one node's pictures (2^28)"
+    )
+
+
+def _size(text: str) -> int:
+    return _count(text) * 2**20
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 2**40):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+def _bounds(options: argparse.Namespace) -> Bounds:
+    return Bounds(options.max_request, options.max_upload, options.max_nodes, options.max_pixels)
+
+
+def _door(options: argparse.Namespace, tokens: Tokens) -> Door:
+    """Who is let in. Raises InputError for a service that anybody on the network could use."""
+    beyond = options.host not in LOOPBACK
+    if beyond and not tokens.all():
+        hint = "Make one with `latentgraph token create NAME`; clients send it as `Authorization: Bearer TOKEN`."
+        message = f"the service answers beyond this machine ({options.host}) only to those who have a token"
+        raise InputError([Problem("no_token", message, hint=hint)])
+    named = {one.lower() for one in options.allow_host} | ({options.host} if beyond else set())
+    for origin in options.allow_origin:
+        if not re.fullmatch(r"https?://[^/?#\s]+", origin):
+            hint = "It is written as browsers send it: `https://name` or `http://name:port`, without a path."
+            raise InputError([Problem("origin", f"{origin!r} is no origin", hint=hint)])
+    started = secrets.token_urlsafe(24) if options.auth and not beyond else None
+    gate = Gate(tokens, started) if options.auth or beyond else None
+    return Door(frozenset(named), frozenset(options.allow_origin), gate)
 
 
 def worker_command(device: str, precision: str, where: Places) -> list[str]:
@@ -73,7 +132,8 @@ async def _serve(host: str, port: int, setup: Setup) -> None:
     with _listen(host, port) as listening:
         bound = listening.getsockname()[1]
         async with serving(setup, listening):
-            print(f"latentgraph answers on http://{f'[{host}]' if ':' in host else host}:{bound}", flush=True)
+            fragment = f"/#token={setup.door.gate.started}" if setup.door.gate and setup.door.gate.started else ""
+            print(f"latentgraph answers on http://{f'[{host}]' if ':' in host else host}:{bound}{fragment}", flush=True)
             await stop.wait()
 
 

@@ -8,15 +8,15 @@ from typing import Final
 from aiohttp import web
 
 from graph.json import JsonObject
-from server.http import health, jobs, nodes, stream, workflows
+from server.http import health, jobs, nodes, stream, tickets, workflows
 from server.http.comfyui import facts, files, internal, job_list, models, prompt, queue, socket, userdata
 from server.http.comfyui.refusals import plain
 from server.http.editor import Editor
 from server.http.problems import problems
 from server.http.reading import READING
 from server.http.routes import Route, added, answers, document, json_body
-from server.http.security import Doorkeeper, guard
-from server.http.service import MAX_BODY, MAX_UPLOAD, SERVICE, Service, service_of
+from server.http.security import Doorkeeper, Tickets, guard, protected
+from server.http.service import SERVICE, Service, service_of
 
 _WAIT: Final = {"wait": "seconds to wait for the end of the job"}
 _KEY: Final = {"Idempotency-Key": "a repeated submission with this key is the same job"}
@@ -48,6 +48,7 @@ OURS: Final = (
     Route("GET", "/health/live", health.live),
     Route("GET", "/health/ready", health.ready),
     Route("GET", "/api/v1/openapi.json", openapi),
+    Route("POST", "/api/v1/tickets", tickets.give, status=201),
     Route("GET", "/api/v1/nodes", nodes.list_nodes),
     Route("GET", "/api/v1/nodes/{type}", nodes.describe_node),
     Route("GET", "/api/v1/models", nodes.list_models),
@@ -130,7 +131,9 @@ COMFYUI_ONCE: Final = (
 
 def create_app(service: Service, doorkeeper: Doorkeeper) -> web.Application:
     """The application. What `service` holds stays the caller's to close."""
-    app = web.Application(middlewares=[problems, guard(doorkeeper)], client_max_size=max(MAX_BODY, MAX_UPLOAD))
+    app = web.Application(middlewares=[problems, guard(doorkeeper)], client_max_size=service.bounds.upload)
+    app[tickets.TICKETS] = doorkeeper.gate.tickets if doorkeeper.gate else Tickets()
+    protected(app, doorkeeper)
     app[SERVICE] = service
     added(app, OURS)
     added(app, (*Editor().routes(), *READING))

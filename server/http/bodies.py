@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import lru_cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
 
 from graph.errors import InputError, Problem
 from graph.json import Json, JsonObject, canonical, loads
 from server.http.problems import ProblemError
-from server.http.service import MAX_BODY
+from server.http.service import Bounds, service_of
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -18,9 +19,69 @@ if TYPE_CHECKING:
 Schema = JsonObject
 
 
+_QUICK: Final = 2**16
+"""A body of so many bytes is read at once; a longer one on a thread, while the loop goes on."""
+_PATIENCE: Final = 30.0
+"""Seconds without a byte after which a body is given up."""
+
+
+async def body_of(request: web.Request, most: int) -> bytes:
+    """The body, if it has at most so many bytes. Raises ProblemError: 413 for more, as soon as that is known, 408 for one
+    that stops coming."""
+    announced = request.content_length
+    if announced is not None and announced > most:
+        raise _too_large(announced, most)
+    parts: list[bytes] = []
+    size = 0
+    try:
+        while True:
+            async with asyncio.timeout(_PATIENCE):
+                part = await request.content.readany()
+            size += len(part)
+            if size > most:
+                raise _too_large(size, most)
+            if not part:
+                return b"".join(parts)
+            parts.append(part)
+    except TimeoutError:
+        raise ProblemError(408, "body_stopped", f"nothing came for {_PATIENCE:.0f} seconds") from None
+
+
 async def json_body(request: web.Request) -> Json:
-    """The body as strict JSON. Raises InputError."""
-    return loads(await request.read(), source="the body", max_bytes=MAX_BODY)
+    """The body as strict JSON without NUL characters. Raises InputError, and ProblemError for too much of it."""
+    bounds = service_of(request).bounds
+    text = await body_of(request, bounds.body)
+    if len(text) <= _QUICK:
+        return _read(text, bounds)
+    return await asyncio.to_thread(_read, text, bounds)
+
+
+def _read(text: bytes, bounds: Bounds) -> Json:
+    if text.count(b",") + text.count(b"[") + text.count(b"{") > bounds.values:
+        message = f"the body holds more than {bounds.values:,} values"
+        raise InputError([Problem("json_too_large", message)])
+    data = loads(text, source="the body", max_bytes=bounds.body)
+    if b"\\u0000" in text and _has_nul(data):
+        hint = "Remove \\u0000; files and databases take it for the end of a text."
+        raise InputError([Problem("text_nul", "the body holds a text with a NUL character", hint=hint)])
+    return data
+
+
+def _has_nul(value: Json) -> bool:
+    pending = [value]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, str) and "\0" in one:
+            return True
+        if isinstance(one, dict):
+            pending += [*one, *one.values()]
+        elif isinstance(one, list):
+            pending += one
+    return False
+
+
+def _too_large(size: int, most: int) -> ProblemError:
+    return ProblemError(413, "body_too_large", f"the body has {size:,} bytes or more; at most {most:,} are taken")
 
 
 async def object_body(request: web.Request, schema: Schema) -> JsonObject:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,11 +20,13 @@ from graph.json import Json, JsonObject
 from graph.plan import plan
 from graph.spec import NodeSpec, Number
 from nodes.folders import Folders
+from server.http.service import Bounds
 from server.jobs.request import JobRequest
 from server.parameters import flags
 from server.seeds import draw
 
-MAX_NODES: Final = 20_000
+_COUNTS: Final = ("batch_size", "amount", "length")
+"""Fields that say how many pictures a node makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +43,22 @@ class Checked:
         return [name for name, node in self.graph.nodes.items() if node.spec.effect]
 
 
-def read(data: Json, catalogue: Mapping[str, NodeSpec]) -> Imported:
+def read(data: Json, catalogue: Mapping[str, NodeSpec], bounds: Bounds) -> Imported:
     """A workflow of any form. Raises InputError, also for one that is too large."""
-    if isinstance(data, dict) and len(data.get("nodes") or data) > MAX_NODES:  # type: ignore[arg-type]
-        raise InputError([Problem("too_many_nodes", f"a workflow has at most {MAX_NODES:,} nodes here")])
+    if isinstance(data, dict):
+        nodes = data.get("nodes")
+        _refuse_many(len(nodes) if isinstance(nodes, dict | list) else len(data), bounds)
     return import_workflow(data, catalogue)
 
 
 def check(
-    document: Document, imported: Sequence[Problem], catalogue: Mapping[str, NodeSpec], files: Folders
+    document: Document, imported: Sequence[Problem], catalogue: Mapping[str, NodeSpec], files: Folders, bounds: Bounds
 ) -> Checked:
     """Bind every node; faults are in `problems`. Raises InputError for a document that is too large."""
     flat = flatten(document, catalogue)
-    if len(flat.nodes) > MAX_NODES:
-        raise InputError([Problem("too_many_nodes", f"a workflow has at most {MAX_NODES:,} nodes here")])
+    _refuse_many(len(flat.nodes), bounds)
     graph = bind(flat, catalogue, files)
-    return Checked(document, graph, tuple(dict.fromkeys([*imported, *graph.problems])))
+    return Checked(document, graph, tuple(dict.fromkeys([*imported, *graph.problems, *_too_costly(graph, bounds)])))
 
 
 def runnable(checked: Checked, targets: Sequence[str] | None) -> tuple[str, ...]:
@@ -105,13 +108,34 @@ def requested(
     scope: str,
     catalogue: Mapping[str, NodeSpec],
     files: Folders,
+    bounds: Bounds,
 ) -> tuple[JobRequest, tuple[Problem, ...]]:
     """A request of our API, and warnings. Raises InputError with every problem."""
-    imported = read(draw(data, catalogue)[0], catalogue)
+    imported = read(draw(data, catalogue)[0], catalogue, bounds)
     document = with_parameters(imported.document, parameters, catalogue) if parameters else imported.document
-    checked = check(document, imported.problems, catalogue, files)
+    checked = check(document, imported.problems, catalogue, files, bounds)
     chosen = runnable(checked, targets)
     return JobRequest(document, chosen, scope=scope or document.name), checked.problems
+
+
+def _refuse_many(nodes: int, bounds: Bounds) -> None:
+    if nodes > bounds.nodes:
+        message = f"the workflow has {nodes:,} nodes; at most {bounds.nodes:,} are taken here"
+        raise InputError([Problem("too_many_nodes", message)])
+
+
+def _too_costly(graph: BoundGraph, bounds: Bounds) -> Iterator[Problem]:
+    """Nodes whose pictures together have more pixels than are taken, each of their numbers within its own range."""
+    for name, node in graph.nodes.items():
+        width, height = node.literals.get("width"), node.literals.get("height")
+        if not (isinstance(width, int) and isinstance(height, int)):
+            continue
+        counts = [node.literals.get(one) for one in _COUNTS]
+        pixels = width * height * math.prod(one for one in counts if isinstance(one, int))
+        if pixels > bounds.pixels:
+            message = f"{pixels:,} pixels in all; at most {bounds.pixels:,} are taken here"
+            hint = "Make them smaller or fewer, or start the service with a larger --max-pixels."
+            yield Problem("too_many_pixels", message, node=name, input="width", hint=hint)
 
 
 def _unknown_parameter(name: str, known: Mapping[str, object]) -> Problem:

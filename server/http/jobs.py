@@ -79,6 +79,7 @@ async def submit(request: web.Request) -> web.Response:
         str(body.get("scope", "")),
         service.catalogue,
         service.folders,
+        service.bounds,
     )
     accepted = await keep(request, wanted, body)
     return await answer(request, accepted, [problem(one) for one in problems], seeds)

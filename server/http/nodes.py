@@ -89,6 +89,6 @@ async def _source(request: web.Request) -> tuple[Imported, Seeds]:
     data: Json = await json_body(request)
     if isinstance(data, dict) and data.keys() == {"workflow"}:
         data = data["workflow"]
-    catalogue = service_of(request).catalogue
-    drawn, seeds = draw(data, catalogue)
-    return read(drawn, catalogue), seeds
+    service = service_of(request)
+    drawn, seeds = draw(data, service.catalogue)
+    return read(drawn, service.catalogue, service.bounds), seeds

@@ -27,13 +27,23 @@ class ProblemError(Exception):
 
 def answer(error: ProblemError) -> web.Response:
     """The error as a response."""
-    body: JsonObject = {"type": "about:blank", "status": error.status, "code": error.code, "detail": error.detail}
+    detail = _short(error.detail)
+    body: JsonObject = {"type": "about:blank", "status": error.status, "code": error.code, "detail": detail}
     if error.problems:
-        body["problems"] = [asdict(problem) for problem in error.problems]
+        body["problems"] = [
+            {name: _short(value) if isinstance(value, str) else value for name, value in asdict(problem).items()}
+            for problem in error.problems
+        ]
     headers = {"Retry-After": "5"} if error.status in (429, 503) else {}
     return web.json_response(body, status=error.status, content_type="application/problem+json", headers=headers)
 
 
+def _short(text: str) -> str:
+    """What a client sent comes back in messages: enough of it to be known again."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+_LONGEST: Final = 1000
 _STORE: Final = {"queue_full": 429, "idempotency_key_reused": 409, "job_id_taken": 409}
 
 

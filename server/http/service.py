@@ -21,8 +21,18 @@ from server.worker.crew import Crew
 from server.worker.hub import Hub
 from server.workspace import Workspace
 
-MAX_BODY: Final = 64 * 2**20
-MAX_UPLOAD: Final = 100 * 2**20
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much is taken of a client: bytes of JSON and of an upload, nodes of a workflow, pixels in the pictures of one
+    node, values in a JSON text, WebSockets at a time."""
+
+    body: int = 16 * 2**20
+    upload: int = 100 * 2**20
+    nodes: int = 20_000
+    pixels: int = 2**28
+    values: int = 2_000_000
+    sockets: int = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,7 @@ class Service:
     workflows: tuple[Path, ...]
     decoding: asyncio.Semaphore
     log: LogBook
+    bounds: Bounds = field(default_factory=Bounds)
     answering: Answering = field(default_factory=Answering)
     previews: bool = False
 

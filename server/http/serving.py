@@ -16,8 +16,8 @@ from graph.spec import NodeSpec
 from graph.values import Values
 from server.http.app import create_app
 from server.http.logbook import LogBook, logged
-from server.http.security import Doorkeeper
-from server.http.service import Service
+from server.http.security import Doorkeeper, Gate
+from server.http.service import Bounds, Service
 from server.http.user_files import UserFiles
 from server.jobs.desk import Desk
 from server.jobs.store import Limits
@@ -27,6 +27,15 @@ from server.workspace import Workspace
 
 PACKAGED: Final = Path(__file__).parent.parent.parent / "workflows"
 """The workflows that ship with the package."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who is let in, beside those who reach the service on this machine under its own names: see `Doorkeeper`."""
+
+    named: frozenset[str] = frozenset()
+    origins: frozenset[str] = frozenset()
+    gate: Gate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,8 @@ class Setup:
     workers: Mapping[str, Sequence[str]]
     limits: Limits = field(default_factory=Limits)
     previews: bool = False
+    door: Door = field(default_factory=Door)
+    bounds: Bounds = field(default_factory=Bounds)
 
 
 @contextlib.asynccontextmanager
@@ -64,10 +75,11 @@ async def serving(setup: Setup, listening: socket.socket) -> AsyncIterator[Servi
             previews=setup.previews,
             decoding=asyncio.Semaphore(2),
             log=log,
+            bounds=setup.bounds,
         )
-        runner = web.AppRunner(
-            create_app(service, Doorkeeper(listening.getsockname()[1])), access_log=None, shutdown_timeout=2.0
-        )
+        door = setup.door
+        doorkeeper = Doorkeeper(listening.getsockname()[1], named=door.named, origins=door.origins, gate=door.gate)
+        runner = web.AppRunner(create_app(service, doorkeeper), access_log=None, shutdown_timeout=2.0)
         await runner.setup()
         try:
             await web.SockSite(runner, listening).start()

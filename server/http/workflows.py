@@ -47,7 +47,7 @@ async def run_workflow(request: web.Request) -> web.Response:
     document = to_json((await asyncio.to_thread(_read, request)).document)
     parameters = cast("JsonObject", body.get("parameters", {}))
     wanted, problems = await asyncio.to_thread(
-        requested, document, parameters, None, f"workflow {name}", service.catalogue, service.folders
+        requested, document, parameters, None, f"workflow {name}", service.catalogue, service.folders, service.bounds
     )
     accepted = await keep(request, wanted, body)
     return await answer(request, accepted, [problem(one) for one in problems])

@@ -14,7 +14,9 @@ from typing import Any
 from aiohttp import ClientSession
 
 from nodes.catalogue import ByType, load_catalogue
-from server.http.serving import Setup, serving
+from server.http.service import Bounds
+from server.http.serving import Door, Setup, serving
+from server.jobs.store import Limits
 from server.workspace import Workspace
 from tests.server.toy_worker import command, implementations, toy_places
 
@@ -56,12 +58,21 @@ class Service:
 
 @asynccontextmanager
 async def running(
-    folder: Path, workers: Mapping[str, Sequence[str]] | None = None, *, previews: bool = False
+    folder: Path,
+    workers: Mapping[str, Sequence[str]] | None = None,
+    *,
+    previews: bool = False,
+    limits: Limits | None = None,
+    door: Door | None = None,
+    bounds: Bounds | None = None,
 ) -> AsyncIterator[Service]:
     """The service with its folders under `folder`, toy nodes beside the others, and these workers (none: jobs wait)."""
     with Workspace(toy_places(folder)) as workspace:
         catalogue = ByType({**load_catalogue(), **{name: one.spec for name, one in implementations().items()}})
-        setup = Setup(catalogue, workspace, folder / "user", workers or {}, previews=previews)
+        setup = Setup(
+            catalogue, workspace, folder / "user", workers or {}, limits or Limits(), previews, door or Door(),
+            bounds or Bounds(),
+        )  # fmt: skip
         with socket.socket() as listening:
             listening.bind(("127.0.0.1", 0))
             async with serving(setup, listening), ClientSession() as session:

@@ -16,10 +16,14 @@ from aiohttp import web
 from graph.comfyui.object_info import object_info
 from graph.json import JsonObject
 from graph.version import __version__
-from server.http.service import MAX_UPLOAD, service_of
+from server.http.service import Service, service_of
 from server.worker.supervisor import Supervisor, UnansweredError
 
-FEATURES: Final[JsonObject] = {"supports_preview_metadata": True, "max_upload_size": MAX_UPLOAD}
+
+def features_of(service: Service) -> JsonObject:
+    """What this server understands, for its route and for its socket."""
+    return {"supports_preview_metadata": True, "max_upload_size": service.bounds.upload}
+
 
 _PATIENCE: Final = 1.0
 """Seconds to wait for what a worker says of its device now; then what it said first is told."""
@@ -42,9 +46,9 @@ async def node(request: web.Request) -> web.Response:
     return web.json_response({name: object_info(spec, service.folders)} if spec else {})
 
 
-async def features(_request: web.Request) -> web.Response:
+async def features(request: web.Request) -> web.Response:
     """What this server understands."""
-    return web.json_response(FEATURES)
+    return web.json_response(features_of(service_of(request)))
 
 
 async def extensions(_request: web.Request) -> web.Response:

@@ -20,7 +20,7 @@ from graph.json import loads
 from nodes.folders import FolderError, Folders, is_inside
 from server.http.files import found, picture, served
 from server.http.pictures import decoded
-from server.http.service import MAX_UPLOAD, Service, service_of
+from server.http.service import Service, service_of
 
 _KINDS: Final = ("input", "output", "temp")
 _LONGEST_FIELD: Final = 65536
@@ -98,7 +98,7 @@ async def _form(request: web.Request, service: Service) -> _Form:
                 raise web.HTTPBadRequest(text="the form has parts that are none of its fields")
             if part.name == "image" and form.file is None:
                 form.filename = part.filename or ""
-                form.file = await _drafted(part, service.folders.root("input"))
+                form.file = await _drafted(part, service.folders.root("input"), service.bounds.upload)
             elif part.name:
                 form.fields[part.name] = (await part.read_chunk(_LONGEST_FIELD)).decode("utf-8", "replace")
     except ValueError:
@@ -106,15 +106,15 @@ async def _form(request: web.Request, service: Service) -> _Form:
     return form
 
 
-async def _drafted(part: BodyPartReader, folder: Path) -> Path:
+async def _drafted(part: BodyPartReader, folder: Path, most: int) -> Path:
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     size = 0
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".upload-", delete=False) as draft:
         while chunk := await part.read_chunk(2**16):
             size += len(chunk)
-            if size > MAX_UPLOAD:
+            if size > most:
                 os.unlink(draft.name)
-                raise web.HTTPRequestEntityTooLarge(max_size=MAX_UPLOAD, actual_size=size)
+                raise web.HTTPRequestEntityTooLarge(max_size=most, actual_size=size)
             draft.write(chunk)
         draft.flush()
         os.fsync(draft.fileno())

@@ -22,6 +22,7 @@ from graph.json import Json, JsonObject, canonical
 from server.http.bodies import json_body
 from server.http.checking import check, read, runnable
 from server.http.comfyui.errors import graph_error, node_errors, outputs_of
+from server.http.problems import ProblemError
 from server.http.service import Service, service_of
 from server.jobs.job import StoreError, Submission
 from server.jobs.request import JobRequest
@@ -30,9 +31,9 @@ from server.jobs.request import JobRequest
 class PromptError(Exception):
     """A prompt is refused: the `error` and `node_errors` to answer with."""
 
-    def __init__(self, error: JsonObject, nodes: JsonObject | None = None) -> None:
+    def __init__(self, error: JsonObject, nodes: JsonObject | None = None, *, status: int = 400) -> None:
         super().__init__(str(error["message"]))
-        self.error, self.nodes = error, nodes or {}
+        self.error, self.nodes, self.status = error, nodes or {}, status
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ async def post_prompt(request: web.Request) -> web.Response:
         with service.answering.held(submission.id, when="prompt_id" not in body):
             accepted = await service.desk.do(service.desk.store.accept, submission)
     except PromptError as error:
-        return web.json_response({"error": error.error, "node_errors": error.nodes}, status=400)
+        return web.json_response({"error": error.error, "node_errors": error.nodes}, status=error.status)
     except StoreError as error:
         taken = error.code == "job_id_taken"
         told = graph_error("invalid_prompt_id" if taken else error.code, str(error), error.hint or "")
@@ -72,6 +73,8 @@ async def _body(request: web.Request) -> JsonObject:
         body = await json_body(request)
     except InputError as error:
         raise PromptError(graph_error("invalid_json", "The body is not JSON", str(error))) from None
+    except ProblemError as error:
+        raise PromptError(graph_error(error.code, error.detail), status=error.status) from None
     if not isinstance(body, dict) or "prompt" not in body:
         raise PromptError(graph_error("no_prompt", "No prompt provided", "No prompt provided"))
     return body
@@ -82,8 +85,8 @@ def _prompt(body: JsonObject, service: Service) -> Prompt:
     if not isinstance(given, dict):
         raise PromptError(graph_error("invalid_prompt", "A prompt is an object of nodes by id"))
     try:
-        imported = read(given or {"": {}}, service.catalogue)
-        checked = check(imported.document, imported.problems, service.catalogue, service.folders)
+        imported = read(given or {"": {}}, service.catalogue, service.bounds)
+        checked = check(imported.document, imported.problems, service.catalogue, service.folders, service.bounds)
         is_prompt = recognise(given) == "comfyui-api"
         prompt = given if is_prompt else export_prompt(imported.document, service.catalogue)
     except InputError as error:

@@ -14,8 +14,8 @@ from typing import Final
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from graph.errors import InputError
-from graph.json import JsonObject, loads
-from server.http.comfyui.facts import FEATURES
+from graph.json import loads
+from server.http.comfyui.facts import features_of
 from server.http.comfyui.messages import Message, Translator, status
 from server.http.logbook import MOST_LINES, Line
 from server.http.service import Service, service_of
@@ -128,8 +128,7 @@ class _Session:
             return
         theirs = message.get("data")
         self._metadata = isinstance(theirs, dict) and theirs.get("supports_preview_metadata") is True
-        ours: JsonObject = dict(FEATURES)
-        await self._send(("feature_flags", ours))
+        await self._send(("feature_flags", features_of(self._service)))
 
     async def _send(self, message: Message) -> None:
         if isinstance(message, bytes):

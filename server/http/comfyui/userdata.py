@@ -11,7 +11,7 @@ from aiohttp import web
 
 from graph.errors import InputError
 from graph.json import Json, JsonObject, canonical, loads
-from server.http.bodies import json_body
+from server.http.bodies import body_of, json_body
 from server.http.service import service_of
 from server.http.user_files import UserFiles
 
@@ -62,7 +62,8 @@ async def post_file(request: web.Request) -> web.Response:
     """Keep the body under a name."""
     user, name = service_of(request).user, _name(request, "file")
     overwrite = request.query.get("overwrite", "true").lower() != "false"
-    written = await asyncio.to_thread(user.write, name, await request.read(), overwrite=overwrite)
+    content = await body_of(request, service_of(request).bounds.body)
+    written = await asyncio.to_thread(user.write, name, content, overwrite=overwrite)
     if not written:
         raise web.HTTPConflict(text="File already exists")
     return web.json_response(_facts(user, name, name) if _flag(request, "full_info") else name)

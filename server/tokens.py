@@ -1,0 +1,106 @@
+"""Tokens: who holds one may use a service that asks for them. What is kept is a hash, so that whoever reads the file has
+none of them; a token is shown once, when it is made.
+
+A token is 256 random bits, so one round of SHA-256 is all the hashing it needs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final
+
+from graph.errors import InputError, Problem
+from graph.json import loads
+
+FILE: Final = "tokens.json"
+_PREFIX: Final = "lg_"
+_LONGEST_NAME: Final = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token that was given out: what to call it by, who has it, when it was made, and its hash."""
+
+    id: str
+    name: str
+    created: float
+    digest: str
+
+
+@dataclass(slots=True)
+class Tokens:
+    """The tokens in a file. One that is made or revoked counts at once, also for a service that runs."""
+
+    path: Path
+    _read: tuple[int, int] | None = None
+    _by_digest: Mapping[str, Token] = field(default_factory=dict)
+
+    def all(self) -> list[Token]:
+        """Every token, the oldest first. Raises InputError (`tokens_file`) for a file that makes no sense."""
+        self._refresh()
+        return sorted(self._by_digest.values(), key=lambda one: one.created)
+
+    def create(self, name: str) -> tuple[Token, str]:
+        """A new token and its secret, which nobody can tell again. Raises InputError."""
+        if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
+            message = f"a token has a name of 1 to {_LONGEST_NAME} characters"
+            raise InputError([Problem("token_name", message, hint="Name it after who or what will use it.")])
+        secret = _PREFIX + secrets.token_urlsafe(32)
+        made = Token(secrets.token_hex(4), name, time.time(), _digest(secret))
+        self._write([*self.all(), made])
+        return made, secret
+
+    def revoke(self, identity: str) -> Token:
+        """Let a token, by its id or name, count no more. Raises InputError (`unknown_token`)."""
+        known = self.all()
+        meant = [one for one in known if identity in (one.id, one.name)]
+        if len(meant) != 1:
+            message = f"there is no token {identity!r}" if not meant else f"{len(meant)} tokens are called {identity!r}"
+            hint = "`latentgraph token list` shows the ids."
+            raise InputError([Problem("unknown_token", message, hint=hint)])
+        self._write([one for one in known if one is not meant[0]])
+        return meant[0]
+
+    def holder(self, secret: str) -> Token | None:
+        """Whose secret this is; None if it is nobody's."""
+        self._refresh()
+        return self._by_digest.get(_digest(secret))
+
+    def _refresh(self) -> None:
+        try:
+            stat = self.path.stat()
+        except FileNotFoundError:
+            self._read, self._by_digest = None, {}
+            return
+        seen = (stat.st_mtime_ns, stat.st_ino)
+        if seen == self._read:
+            return
+        try:
+            data = loads(self.path.read_bytes(), source=str(self.path))
+            if not isinstance(data, list):
+                raise TypeError("it is no list")
+            found = [Token(**one) for one in data]  # type: ignore[arg-type]
+        except (InputError, TypeError) as error:
+            hint = "Move it away, and make new tokens."
+            raise InputError([Problem("tokens_file", f"{self.path} cannot be read: {error}", hint=hint)]) from None
+        self._read, self._by_digest = seen, {one.digest: one for one in found}
+
+    def _write(self, tokens: list[Token]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=self.path.parent, prefix=".tokens-", delete=False) as draft:
+            json.dump([asdict(one) for one in tokens], draft, indent=2)
+            draft.flush()
+            os.fsync(draft.fileno())
+        os.replace(draft.name, self.path)  # made readable by its owner alone
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
