@@ -13,18 +13,17 @@ from aiohttp import web
 from graph.comfyui.read import read_workflow
 from graph.document import to_json
 from nodes.folders import is_inside
+from server.http.bodies import body_of
 from server.http.files import served
-from server.http.problems import ProblemError
 from server.http.routes import Route
-from server.http.service import MAX_UPLOAD, Service, service_of
+from server.http.service import Service, service_of
 
 
 async def read_file(request: web.Request) -> web.Response:
     """The workflow that the file in the body holds, in our form, and what was lost or changed on its way."""
-    if (request.content_length or 0) > MAX_UPLOAD:
-        raise ProblemError(413, "file_too_large", f"a file has at most {MAX_UPLOAD:,} bytes here")
-    content = await request.read()
-    catalogue = service_of(request).catalogue
+    service = service_of(request)
+    content = await body_of(request, service.bounds.upload)
+    catalogue = service.catalogue
     imported = await asyncio.to_thread(read_workflow, content, catalogue, source="the file")
     document = to_json(imported.document)
     return web.json_response({"document": document, "problems": [asdict(one) for one in imported.problems]})
