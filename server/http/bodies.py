@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar, cast
 
 from aiohttp import web
 
@@ -16,7 +17,12 @@ from server.http.service import Bounds, service_of
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 Schema = JsonObject
+SMALL: Final = 2**15
+"""Bytes of a workflow that is checked in a millisecond: a change of threads costs as much."""
 
 
 _QUICK: Final = 2**16
@@ -82,6 +88,13 @@ def _has_nul(value: Json) -> bool:
 
 def _too_large(size: int, most: int) -> ProblemError:
     return ProblemError(413, "body_too_large", f"the body has {size:,} bytes or more; at most {most:,} are taken")
+
+
+async def without_blocking(request: web.Request, act: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """What is to be made of the body: here if that is small and soon done, in a thread if others would have to wait."""
+    if (request.content_length or 0) <= SMALL:
+        return act(*arguments, **named)
+    return await asyncio.to_thread(act, *arguments, **named)
 
 
 async def object_body(request: web.Request, schema: Schema) -> JsonObject:

@@ -12,16 +12,16 @@ from aiohttp import web
 
 from graph.comfyui.recognise import recognise
 from graph.errors import InputError
-from graph.json import Json, JsonObject
-from server.http.bodies import Schema, conforming, json_body, object_body, whole_number
+from graph.json import Json, JsonObject, canonical
+from server.http.bodies import Schema, conforming, json_body, object_body, whole_number, without_blocking
 from server.http.checking import requested
 from server.http.files import found, served
 from server.http.problems import ProblemError
 from server.http.service import Service, service_of
-from server.jobs.job import ENDS, Accepted, Job, JobEvent, State, Submission
+from server.jobs.job import ENDS, Accepted, Job, JobEvent, Move, State, Submission
 from server.jobs.request import JobRequest
 from server.seeds import Seeds, draw
-from server.worker.hub import Dropped, nobody
+from server.worker.hub import Dropped, Listener, nobody
 from server.worker.telling import problem
 
 _TEXT: Final[Schema] = {"type": "string", "maxLength": 200, "pattern": "^[^\\u0000-\\u001f]*$"}
@@ -71,7 +71,8 @@ async def submit(request: web.Request) -> web.Response:
     targets = cast("list[str] | None", body.get("targets"))
     parameters = cast("JsonObject", body.get("parameters", {}))
     workflow, seeds = draw(body["workflow"], service.catalogue)
-    wanted, problems = await asyncio.to_thread(
+    wanted, problems = await without_blocking(
+        request,
         requested,
         workflow,
         parameters,
@@ -81,41 +82,49 @@ async def submit(request: web.Request) -> web.Response:
         service.folders,
         service.bounds,
     )
-    accepted = await keep(request, wanted, body)
-    return await answer(request, accepted, [problem(one) for one in problems], seeds)
+    made = submission(request, wanted, body, about="workflow")
+    return await kept(request, made, [problem(one) for one in problems], seeds)
 
 
-async def keep(request: web.Request, wanted: JobRequest, body: JsonObject) -> Accepted:
-    """Commit the job and wake the workers. `Idempotency-Key` makes a repeated submission the same job."""
-    service = service_of(request)
-    _patience(request)  # a fault in it is told before anything is kept
+def submission(request: web.Request, wanted: JobRequest, body: JsonObject, *, about: str) -> Submission:
+    """The job to keep. `Idempotency-Key` makes a repeated submission of this body `about` the same thing the same job,
+    whatever was drawn for it (seeds) meanwhile."""
     key = request.headers.get("Idempotency-Key")
     if key is not None and not 1 <= len(key) <= 200:
         raise ProblemError(400, "idempotency_key", "an idempotency key has 1 to 200 characters")
-    submission = Submission(
+    return Submission(
         id=uuid.uuid4().hex,
         request=wanted.to_text(),
-        fingerprint=hashlib.blake2b(wanted.fingerprint(), digest_size=16).hexdigest(),
+        fingerprint=hashlib.blake2b(canonical([about, body]), digest_size=16).hexdigest(),
         client=cast("str | None", body.get("client")),
         number=None if body.get("number") is None else float(cast("float", body["number"])),
         front=body.get("front") is True,
         key=key,
     )
-    accepted = await service.desk.do(service.desk.store.accept, submission)
-    service.crew.wake()
-    return accepted
 
 
-async def answer(
-    request: web.Request, accepted: Accepted, warnings: list[JsonObject], seeds: Seeds | None = None
+async def kept(
+    request: web.Request, wanted: Submission, warnings: list[JsonObject], seeds: Seeds | None = None
 ) -> web.Response:
-    """What a submission is answered with: at once, or when the job has ended. `seeds` are those drawn for it."""
+    """Commit the job, and answer: at once, or when it has ended. `seeds` are those drawn for it."""
+    service = service_of(request)
     wait = _patience(request)
-    job = await ended_within(service_of(request), accepted.id, wait) if wait else None
-    if job is None:
-        job = await known(request, accepted.id)
-    shown = show(job) | {"warnings": cast("Json", warnings)} | ({"seeds": cast("Json", seeds)} if seeds else {})
-    status = 202 if job.state not in ENDS and accepted.new else 200
+    with service.hub.listening(lambda job, _client: job == wanted.id, nobody) as listener:
+        accepted = await service.desk.do(service.desk.store.accept, wanted)
+        if not wait:
+            ended = None
+        elif accepted.new:
+            ended = await _end_heard(listener, wait)
+        else:
+            ended = await ended_within(service, accepted.job.id, wait)
+    more: JsonObject = {"seeds": cast("Json", seeds)} if seeds else {}
+    return _accepted(accepted, ended, {"warnings": cast("Json", warnings)} | more)
+
+
+def _accepted(accepted: Accepted, ended: Job | None, more: JsonObject) -> web.Response:
+    job = ended or accepted.job
+    shown = show(job) | more
+    status = 202 if accepted.new and ended is None else 200
     return web.json_response(shown, status=status, headers={"Location": f"/api/v1/jobs/{job.id}"})
 
 
@@ -130,14 +139,21 @@ async def ended_within(service: Service, job: str, seconds: float) -> Job | None
     def wanted(one: str, _client: str | None) -> bool:
         return one == job
 
-    with contextlib.suppress(TimeoutError, Dropped), service.hub.listening(wanted, nobody) as listener:
-        async with asyncio.timeout(seconds):
-            found_job = await service.desk.do(service.desk.store.job, job)
-            while found_job is not None and found_job.state not in ENDS:
-                notice = await listener.next()
-                if isinstance(notice, JobEvent) and notice.type in ENDS:
-                    found_job = await service.desk.do(service.desk.store.job, job)
+    with service.hub.listening(wanted, nobody) as listener:
+        found_job = await service.desk.do(service.desk.store.job, job)
+        if found_job is None or found_job.state in ENDS:
             return found_job
+        return await _end_heard(listener, seconds)
+
+
+async def _end_heard(listener: Listener, seconds: float) -> Job | None:
+    """The job whose end the listener hears of; None when the time is up first."""
+    with contextlib.suppress(TimeoutError, Dropped):
+        async with asyncio.timeout(seconds):
+            while True:
+                notice = await listener.next()
+                if isinstance(notice, JobEvent) and notice.ended is not None:
+                    return notice.ended
     return None
 
 
@@ -147,8 +163,12 @@ async def known(request: web.Request, job: str | None = None) -> Job:
     name = job or request.match_info["id"]
     found_job = await service.desk.do(service.desk.store.job, name)
     if found_job is None:
-        raise ProblemError(404, "unknown_job", f"there is no job {name[:80]!r}")
+        raise unknown(name)
     return found_job
+
+
+def unknown(job: str) -> ProblemError:
+    return ProblemError(404, "unknown_job", f"there is no job {job[:80]!r}")
 
 
 async def list_jobs(request: web.Request) -> web.Response:
@@ -184,13 +204,12 @@ async def cancel(request: web.Request) -> web.Response:
 async def retry(request: web.Request) -> web.Response:
     """Submit the same request anew, as a job of its own."""
     service = service_of(request)
-    _patience(request)
+    wait = _patience(request)
     job = await known(request)
-    text = await service.desk.do(service.desk.store.request, job.id) or ""
-    again = Submission(uuid.uuid4().hex, text, f"retry of {job.id} {uuid.uuid4().hex}", client=job.client)
-    accepted = await service.desk.do(service.desk.store.accept, again)
-    service.crew.wake()
-    return await answer(request, accepted, [])
+    accepted = await service.desk.do(service.desk.store.retry, job.id, uuid.uuid4().hex)
+    if accepted is None:
+        raise unknown(job.id)
+    return _accepted(accepted, await ended_within(service, accepted.job.id, wait) if wait else None, {"warnings": []})
 
 
 async def move(request: web.Request) -> web.Response:
@@ -198,9 +217,8 @@ async def move(request: web.Request) -> web.Response:
     service = service_of(request)
     body = await object_body(request, MOVE)
     job = await known(request)
-    number = None if "front" in body else float(cast("float", body["number"]))
-    if not await service.desk.do(service.desk.store.renumber, job.id, number):
-        raise ProblemError(409, "job_not_waiting", f"the job is {job.state}; only waiting jobs can be moved")
+    place = Move(front="front" in body, number=cast("float | None", body.get("number")))
+    await service.desk.do(service.desk.store.move, job.id, place)
     return web.json_response(show(await known(request)))
 
 
@@ -246,7 +264,7 @@ def show(job: Job) -> JsonObject:
         "number": job.number,
         "client": job.client,
         "attempts": job.attempts,
-        "cancelling": job.cancelling,
+        "cancelling": job.ending == "cancelled",
         "created": job.created,
         "started": job.started,
         "finished": job.finished,

@@ -44,7 +44,13 @@ def _short(text: str) -> str:
 
 
 _LONGEST: Final = 1000
-_STORE: Final = {"queue_full": 429, "idempotency_key_reused": 409, "job_id_taken": 409}
+_STORE: Final = {
+    "queue_full": 429,
+    "idempotency_key_reused": 409,
+    "job_id_taken": 409,
+    "job_not_waiting": 409,
+    "job_not_ended": 409,
+}
 
 
 def wrong_input(error: InputError) -> ProblemError:

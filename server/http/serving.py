@@ -7,6 +7,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from server.http.logbook import LogBook, logged
 from server.http.security import Doorkeeper, Gate
 from server.http.service import Bounds, Service
 from server.http.user_files import UserFiles
+from server.jobs.database import SqliteDatabase
 from server.jobs.desk import Desk
 from server.jobs.store import Limits
 from server.worker.crew import Crew
@@ -56,9 +58,10 @@ class Setup:
 @contextlib.asynccontextmanager
 async def serving(setup: Setup, listening: socket.socket) -> AsyncIterator[Service]:
     """While this is open the socket is answered and jobs run. Raises StoreError if the jobs cannot be kept."""
-    hub = Hub(asyncio.get_running_loop())
+    hub = Hub()
     log = LogBook(asyncio.get_running_loop())
-    with logged(log), Desk(setup.user, hub.publish_from_thread, setup.limits) as desk:
+    opening = partial(SqliteDatabase, setup.user)
+    with logged(log), Desk(opening, hub.publish, setup.limits) as desk:
         counts = await desk.do(desk.store.counts)
         hub.remaining = counts.get("queued", 0) + counts.get("running", 0)
         crew = Crew(setup.workers, desk, hub)

@@ -17,7 +17,7 @@ from graph.json import Json, JsonObject, loads
 from graph.spec import Choice, FileChoice, Input, NodeSpec, Number, Text, Toggle
 from server.http.bodies import object_body
 from server.http.checking import requested
-from server.http.jobs import RUN, answer, keep
+from server.http.jobs import RUN, kept, submission
 from server.http.problems import ProblemError
 from server.http.service import Service, service_of
 from server.parameters import flags
@@ -49,8 +49,7 @@ async def run_workflow(request: web.Request) -> web.Response:
     wanted, problems = await asyncio.to_thread(
         requested, document, parameters, None, f"workflow {name}", service.catalogue, service.folders, service.bounds
     )
-    accepted = await keep(request, wanted, body)
-    return await answer(request, accepted, [problem(one) for one in problems])
+    return await kept(request, submission(request, wanted, body, about=name), [problem(one) for one in problems])
 
 
 def saved(service: Service) -> Mapping[str, Path]:

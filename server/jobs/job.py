@@ -18,11 +18,14 @@ from graph.json import Json, JsonObject
 State = Literal["queued", "running", "done", "failed", "cancelled", "quarantined"]
 End = Literal["done", "failed", "cancelled"]
 
+Ending = Literal["cancelled", "time_limit"]
+
 ENDS: Final[tuple[State, ...]] = ("done", "failed", "cancelled", "quarantined")
 
 
 class StoreError(GraphError):
-    """The store refuses. Codes: `queue_full`, `idempotency_key_reused`, `job_id_taken`, `store_in_use`, `store_unusable`."""
+    """The store refuses. Codes: `queue_full`, `idempotency_key_reused`, `job_id_taken`, `job_not_waiting`, `job_not_ended`,
+    `store_in_use`, `store_full`, `store_unusable`."""
 
     code = "store_unusable"
 
@@ -31,8 +34,9 @@ class StoreError(GraphError):
 class Submission:
     """A job as asked for. `request` is what its worker needs to run it (JSON text) and the store never looks into it.
 
-    Lower `number`s run first; None takes the next of a rising count, or its negative with `front`. Two submissions with
-    one `key` are one job if their `fingerprint`s agree, and a refusal otherwise; the same holds for a chosen `id`.
+    A higher `priority` runs first, and within one the lower `number`; None takes the next of a rising count, or its
+    negative with `front`. Two submissions with one `key` are one job if their `fingerprint`s agree, and a refusal
+    otherwise; the same holds for a chosen `id`. `time_limit` is in seconds, for each attempt.
     """
 
     id: str
@@ -42,15 +46,20 @@ class Submission:
     number: float | None = None
     front: bool = False
     key: str | None = None
+    priority: int = 0
+    time_limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """The job that a submission became, or had become before (`new` is false)."""
+class Move:
+    """Another place for a waiting job: by its own `number` and `priority`, before all others of its priority (`front`), or
+    next to another waiting job, whose priority it takes."""
 
-    id: str
-    number: float
-    new: bool
+    number: float | None = None
+    priority: int | None = None
+    front: bool = False
+    before: str | None = None
+    after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +71,36 @@ class Claim:
     request: str
     client: str | None
     attempt: int
+    time_limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """A job as it stands. Times are seconds since the epoch; `position` rises with every accepted job, `ended` with
-    every job that ends. `result` is what its worker handed over."""
+    every job that ends. `ending` is how a running job is to end, `result` what its worker handed over."""
 
     id: str
     position: int
     state: State
+    priority: int
     number: float
     client: str | None
     attempts: int
-    cancelling: bool
     created: float
+    time_limit: float | None = None
+    ending: Ending | None = None
     started: float | None = None
     finished: float | None = None
     ended: int | None = None
     result: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The job that a submission became, or had become before (`new` is false)."""
+
+    job: Job
+    new: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +113,8 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """A recorded happening. `sequence` counts from 1 within its job, without gaps."""
+    """A recorded happening. `sequence` counts from 1 within its job, without gaps. One that ended the job and is told of
+    as it happens has with it what became of the job."""
 
     job: str
     sequence: int
@@ -101,3 +122,4 @@ class JobEvent:
     type: str
     data: JsonObject
     client: str | None = None
+    ended: Job | None = field(default=None, compare=False)

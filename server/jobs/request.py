@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from graph.document import Document, parse, to_json
-from graph.json import JsonObject, canonical
+from graph.json import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,6 @@ class JobRequest:
         """As the store keeps it."""
         fields = {name: getattr(self, name) for name in ("targets", "scope", "texts", "prompt", "extra")}
         return json.dumps(fields | {"document": to_json(self.document)}, separators=(",", ":"))
-
-    def fingerprint(self) -> bytes:
-        """The same for the same request, whatever the order of its keys."""
-        return canonical(json.loads(self.to_text()))
 
 
 def request_from_text(text: str) -> JobRequest:

@@ -1,28 +1,25 @@
 """Every change of a job's state, each one transaction. Synchronous: `server/jobs/desk.py` calls it from one thread.
 
-A change and the events that tell of it are written together (an outbox); `publish` is told after the commit, so nobody
-hears of what a crash could still undo. A worker's words count while its fence is the job's latest: one that was given up
-for lost and comes back finds its job closed to it.
+A change and the events that tell of it are written together (an outbox), and told when the disk has them, so nobody hears
+of what a crash could still undo. A worker's words count while its fence is the job's latest: one that was given up for
+lost and comes back finds its job closed to it. A refusal (StoreError) comes before anything is written.
 """
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import (
     ColumnElement,
-    Engine,
     Float,
-    Integer,
     String,
     and_,
     bindparam,
     delete,
+    exists,
     func,
     insert,
     literal_column,
@@ -33,58 +30,43 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection
 
 from graph.json import JsonObject
-from server.jobs.job import Accepted, Claim, End, Happening, Job, JobEvent, State, StoreError, Submission
-from server.jobs.tables import EVENTS, JOBS, RELAXED
-
-Publish = Callable[[Sequence[JobEvent]], None]
-
-_JOB: Final = (
-    JOBS.c.id, JOBS.c.position, JOBS.c.state, JOBS.c.number, JOBS.c.client, JOBS.c.attempts, JOBS.c.cancelling,
-    JOBS.c.created, JOBS.c.started, JOBS.c.finished, JOBS.c.ended, JOBS.c.result,
-)  # fmt: skip
+from server.jobs.database import Database
+from server.jobs.job import Accepted, Claim, End, Ending, Happening, JobEvent, Move, State, StoreError, Submission
+from server.jobs.queries import COLUMNS, IN_LINE, Queries, job_of
+from server.jobs.tables import JOBS, SETTINGS
+from server.jobs.transactions import ADDED, Change, Publish, Transactions, as_text
 
 _HELD: Final = and_(
     JOBS.c.id == bindparam("of_job"), JOBS.c.fence == bindparam("of_fence"), JOBS.c.state == literal_column("'running'")
 )
-_ADDED: Final = JOBS.c.recorded + bindparam("more", type_=Integer)
 _NEXT_END: Final = select(func.coalesce(func.max(JOBS.c.ended), 0) + 1).scalar_subquery()
 
 # Statements are built once: building one costs more than running it.
-_KNOWN: Final = select(JOBS.c.id, JOBS.c.number, JOBS.c.fingerprint, JOBS.c.idempotency_key).where(
+_KNOWN: Final = select(*COLUMNS, JOBS.c.fingerprint, JOBS.c.idempotency_key).where(
     or_(JOBS.c.id == bindparam("given"), JOBS.c.idempotency_key == bindparam("key"))
 )
-_INSERT_JOB: Final = insert(JOBS).returning(JOBS.c.position)
-_INSERT_EVENT: Final = insert(EVENTS)
-_NUMBER: Final = update(JOBS).where(JOBS.c.position == bindparam("at")).values(number=bindparam("to", type_=Float))
-_WAITING: Final = select(func.count()).select_from(JOBS).where(JOBS.c.state == literal_column("'queued'"))
-_COUNT_UP: Final = (
-    update(JOBS)
-    .where(JOBS.c.id == bindparam("of_job"))
-    .values(recorded=_ADDED)
-    .returning(JOBS.c.recorded, JOBS.c.client)
-)
-_COUNT_UP_HELD: Final = update(JOBS).where(_HELD).values(recorded=_ADDED).returning(JOBS.c.recorded, JOBS.c.client)
+_NEXT: Final = select(func.coalesce(func.max(JOBS.c.position), 0) + 1).scalar_subquery()
+_NUMBER: Final = func.coalesce(bindparam("place", type_=Float), bindparam("sign", type_=Float) * _NEXT)
+_INSERT_JOB: Final = insert(JOBS).values(number=_NUMBER).returning(*COLUMNS)
+_QUEUED: Final = JOBS.c.state == literal_column("'queued'")
+_WAITING: Final = select(func.count()).select_from(JOBS).where(_QUEUED)
+_PAUSED: Final = exists().where(SETTINGS.c.name == "paused", SETTINGS.c.value == "true")
+_COUNT_UP_HELD: Final = update(JOBS).where(_HELD).values(recorded=ADDED).returning(JOBS.c.recorded, JOBS.c.client)
 _END: Final = {
     "state": bindparam("to_state", type_=String),
     "finished": bindparam("now", type_=Float),
     "result": bindparam("to_result", type_=String),
     "ended": _NEXT_END,
     "lease_until": None,
-    "recorded": _ADDED,
+    "recorded": ADDED,
 }
-_FINISH: Final = (
-    update(JOBS).where(JOBS.c.id == bindparam("of_job")).values(_END).returning(JOBS.c.recorded, JOBS.c.client)
-)
-_FINISH_HELD: Final = update(JOBS).where(_HELD).values(_END).returning(JOBS.c.recorded, JOBS.c.client)
+_FINISH: Final = update(JOBS).where(JOBS.c.id == bindparam("of_job")).values(_END).returning(*COLUMNS, JOBS.c.recorded)
+_FINISH_HELD: Final = update(JOBS).where(_HELD).values(_END).returning(*COLUMNS, JOBS.c.recorded)
 _CLAIM: Final = (
     update(JOBS)
     .where(
         JOBS.c.position
-        == select(JOBS.c.position)
-        .where(JOBS.c.state == literal_column("'queued'"))
-        .order_by(JOBS.c.number, JOBS.c.position)
-        .limit(1)
-        .scalar_subquery()
+        == select(JOBS.c.position).where(_QUEUED, ~_PAUSED).order_by(*IN_LINE).limit(1).scalar_subquery()
     )
     .values(
         state="running",
@@ -95,7 +77,9 @@ _CLAIM: Final = (
         lease_until=bindparam("until", type_=Float),
         recorded=JOBS.c.recorded + 1,
     )
-    .returning(JOBS.c.id, JOBS.c.fence, JOBS.c.request, JOBS.c.client, JOBS.c.attempts, JOBS.c.recorded)
+    .returning(
+        JOBS.c.id, JOBS.c.fence, JOBS.c.request, JOBS.c.client, JOBS.c.attempts, JOBS.c.time_limit, JOBS.c.recorded
+    )
 )
 
 
@@ -109,104 +93,81 @@ class Limits:
     queued: int = 20_000
 
 
-@dataclass(slots=True)
-class _Change:
-    """A transaction under way and what it has recorded."""
-
-    connection: Connection
-    now: float
-    recorded: list[JobEvent] = field(default_factory=list)
-
-    def record(self, job: str, happenings: Sequence[Happening]) -> None:
-        """Append to the job's events."""
-        row = self.connection.execute(_COUNT_UP, {"of_job": job, "more": len(happenings)}).one()
-        self.tell(job, row.client, row.recorded, happenings)
-
-    def tell(self, job: str, client: str | None, last: int, happenings: Sequence[Happening]) -> None:
-        """Write events that the job has counted already: the last of them has the number `last`."""
-        events = [
-            JobEvent(job, last - len(happenings) + index, self.now, one.type, dict(one.data), client)
-            for index, one in enumerate(happenings, start=1)
-        ]
-        rows = [
-            {"job": job, "sequence": one.sequence, "time": one.time, "type": one.type, "data": _text(one.data)}
-            for one in events
-        ]
-        self.connection.execute(_INSERT_EVENT, rows)
-        self.recorded += events
-
-
 def _ignore(_events: Sequence[JobEvent]) -> None:
     return None
 
 
-class Store:
+class Store(Queries):
     """Jobs in a database. `clock` times the leases (it may begin anew with each process), `wall` dates what is kept."""
 
     def __init__(
         self,
-        engine: Engine,
+        database: Database,
         *,
         limits: Limits | None = None,
         publish: Publish = _ignore,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self._engine = engine
-        self._relaxed = engine.execution_options(**{RELAXED: True})
-        self._limits = limits or Limits()
-        self._publish = publish
-        self._clock, self._wall = clock, wall
+        self.transactions = Transactions(database, publish, wall)
+        super().__init__(self.transactions)
+        self._limits, self._clock = limits or Limits(), clock
+        self._change = self.transactions.change
 
     # What clients ask for
 
     def accept(self, submission: Submission) -> Accepted:
         """Keep a job. Once this returns no crash loses it. Raises StoreError."""
+        return self.accept_all([submission])[0]
+
+    def accept_all(self, submissions: Sequence[Submission]) -> list[Accepted]:
+        """Keep all of these jobs or, raising StoreError, none."""
         with self._change() as change:
-            known = self._known(change.connection, submission)
-            if known is not None:
-                return known
-            waiting = change.connection.execute(_WAITING).scalar_one()
-            if waiting >= self._limits.queued:
-                raise StoreError(
-                    f"{waiting} jobs are waiting already", code="queue_full", hint="Send it again when some are done."
-                )
-            made = {
-                "id": submission.id,
-                "state": "queued",
-                "number": submission.number or 0.0,
-                "client": submission.client,
-                "idempotency_key": submission.key,
-                "fingerprint": submission.fingerprint,
-                "request": submission.request,
-                "created": change.now,
-                "recorded": 1,
-            }
-            position: int = change.connection.execute(_INSERT_JOB, made).scalar_one()
-            number = submission.number
-            if number is None:
-                number = float(-position if submission.front else position)
-                change.connection.execute(_NUMBER, {"at": position, "to": number})
-            change.tell(submission.id, submission.client, 1, [Happening("queued", {"number": number})])
-            return Accepted(submission.id, number, new=True)
+            known = [self._known(change.connection, one) for one in submissions]
+            new = sum(one is None for one in known)
+            if new:
+                self._refuse_excess(change.connection, new)
+            return [one or self._keep(change, made) for one, made in zip(known, submissions, strict=True)]
+
+    def retry(self, job: str, anew: str) -> Accepted | None:
+        """Keep a new job `anew` that asks for what an ended one asked for; None if there is none. Raises StoreError."""
+        asked = select(
+            JOBS.c.state, JOBS.c.request, JOBS.c.client, JOBS.c.priority, JOBS.c.time_limit
+        ).where(JOBS.c.id == job)  # fmt: skip
+        with self._change() as change:
+            row = change.connection.execute(asked).first()
+            if row is None:
+                return None
+            if row.state in ("queued", "running"):
+                hint = "Wait for its end, or submit the workflow again."
+                raise StoreError(f"the job is {row.state}", code="job_not_ended", hint=hint)
+            self._refuse_excess(change.connection, 1)
+            again = Submission(
+                anew,
+                row.request,
+                f"retry of {job} as {anew}",
+                row.client,
+                priority=row.priority,
+                time_limit=row.time_limit,
+            )
+            return self._keep(change, again)
 
     def cancel(self, job: str) -> State | None:
         """End a waiting job, or ask for the end of a running one. Returns the state it was in; None if there is none."""
         with self._change() as change:
-            row = change.connection.execute(select(JOBS.c.state, JOBS.c.cancelling).where(JOBS.c.id == job)).first()
+            row = change.connection.execute(select(JOBS.c.state, JOBS.c.ending).where(JOBS.c.id == job)).first()
             if row is None:
                 return None
             if row.state == "queued":
                 self._end(change, job, "cancelled", {})
-            elif row.state == "running" and not row.cancelling:
-                change.connection.execute(update(JOBS).where(JOBS.c.id == job).values(cancelling=True))
-                change.record(job, [Happening("cancelling")])
+            elif row.state == "running" and row.ending is None:
+                self._ask_to_end(change, job, "cancelled", "cancelling")
             state: State = row.state
             return state
 
     def cancel_waiting(self, jobs: Sequence[str] | None = None) -> list[str]:
         """End those of these jobs (None: of all) that have not begun. Returns their ids."""
-        which: ColumnElement[bool] = JOBS.c.state == "queued"
+        which: ColumnElement[bool] = _QUEUED
         if jobs is not None:
             which = and_(which, JOBS.c.id.in_(jobs))
         with self._change() as change:
@@ -215,17 +176,20 @@ class Store:
                 self._end(change, job, "cancelled", {})
             return list(found)
 
-    def renumber(self, job: str, number: float | None) -> bool:
-        """Move a waiting job in the queue; None puts it before all others. Returns whether it was waiting."""
+    def move(self, job: str, move: Move) -> None:
+        """Give a waiting job another place in the line. Raises StoreError (`job_not_waiting`)."""
         with self._change() as change:
-            if number is None:
-                least = select(func.min(JOBS.c.number)).where(JOBS.c.state == "queued")
-                number = float(change.connection.execute(least).scalar() or 0.0) - 1.0
-            moved = update(JOBS).where(JOBS.c.id == job, JOBS.c.state == "queued").values(number=number)
-            if not change.connection.execute(moved).rowcount:
-                return False
-            change.record(job, [Happening("moved", {"number": number})])
-            return True
+            priority, number = self._place(change.connection, job, move)
+            placed = update(JOBS).where(JOBS.c.id == job).values(priority=priority, number=number)
+            change.connection.execute(placed)
+            change.record(job, [Happening("moved", {"number": number, "priority": priority})])
+
+    def pause(self, paused: bool) -> None:
+        """Hand out no job any more, until told otherwise. What runs goes on. Survives a restart."""
+        with self._change() as change:
+            change.connection.execute(delete(SETTINGS).where(SETTINGS.c.name == "paused"))
+            change.connection.execute(insert(SETTINGS), {"name": "paused", "value": "true" if paused else "false"})
+            change.ready |= not paused
 
     def forget(self, jobs: Sequence[str] | None = None) -> int:
         """Delete jobs that have ended, with their events; None means all. Returns how many."""
@@ -238,7 +202,7 @@ class Store:
     # What workers ask for and say
 
     def claim(self, worker: str) -> Claim | None:
-        """Lend the next job. None if none waits."""
+        """Lend the next job. None if none waits, or the queue is paused."""
         with self._change(durable=False) as change:
             lent = {"by": worker, "now": change.now, "until": self._clock() + self._limits.lease}
             row = change.connection.execute(_CLAIM, lent).first()
@@ -246,7 +210,7 @@ class Store:
                 return None
             told = Happening("running", {"attempt": row.attempts, "worker": worker})
             change.tell(row.id, row.client, row.recorded, [told])
-            return Claim(row.id, row.fence, row.request, row.client, row.attempts)
+            return Claim(row.id, row.fence, row.request, row.client, row.attempts, row.time_limit)
 
     def beat(self, job: str, fence: int) -> bool:
         """The worker is alive: extend its lease. False if the job is no longer its own."""
@@ -264,15 +228,45 @@ class Store:
             change.tell(job, row.client, row.recorded, happenings)
             return True
 
-    def finish(self, job: str, fence: int, state: End, result: JsonObject, happenings: Sequence[Happening]) -> bool:
-        """Keep the end of a job, once. False, and nothing is kept, if the job is no longer the worker's."""
-        with self._change() as change:
+    def finish(
+        self,
+        job: str,
+        fence: int,
+        state: End,
+        result: JsonObject,
+        happenings: Sequence[Happening],
+        *,
+        durable: bool = True,
+    ) -> bool:
+        """Keep the end of a job, once. False, and nothing is kept, if the job is no longer the worker's.
+
+        Not `durable`: clients may be told before the disk has it. That is for an end that nothing came of but words: every
+        node was cached, nothing was computed or saved. Should the power fail in the few milliseconds before the next
+        durable change (any acceptance, any end that saved something) takes it along, the job is found waiting, runs again
+        and, all being cached, ends the same with the same outputs. It is accepted once, it ends, it has one result; what
+        a client was told is true again a moment after the restart. The end of the process alone undoes nothing.
+        """
+        with self._change(durable=durable) as change:
+            if state == "cancelled":
+                asked = select(JOBS.c.ending).where(_held(job, fence))
+                state, result = _as_asked(change.connection.execute(asked).scalar(), state, result)
             told = [*happenings, Happening(state, result)]
-            ended = _ending(change, job, state, result, len(told)) | {"of_fence": fence}
+            ended = _ended(change, job, state, result, len(told)) | {"of_fence": fence}
             row = change.connection.execute(_FINISH_HELD, ended).first()
             if row is None:
                 return False
-            change.tell(job, row.client, row.recorded, told)
+            change.tell(job, row.client, row.recorded, told, job_of(row))
+            return True
+
+    def time_out(self, job: str, fence: int) -> bool:
+        """The job has run as long as it may: it is to end as failed. False if it is no longer the worker's, or is to end
+        anyway."""
+        with self._change() as change:
+            asked = select(JOBS.c.ending).where(_held(job, fence))
+            row = change.connection.execute(asked).first()
+            if row is None or row.ending is not None:
+                return False
+            self._ask_to_end(change, job, "time_limit", "timed_out")
             return True
 
     # When workers are lost
@@ -284,8 +278,11 @@ class Store:
 
     def expire(self, cause: str = "its worker fell silent") -> list[str]:
         """Take back every job whose lease has run out. Returns their ids."""
-        with self._change() as change:
-            return self._give_back(change, and_(JOBS.c.state == "running", JOBS.c.lease_until < self._clock()), cause)
+        with self._change(durable=False) as change:
+            late = and_(JOBS.c.state == "running", JOBS.c.lease_until < self._clock())
+            taken = self._give_back(change, late, cause)
+            change.durable |= bool(taken)
+            return taken
 
     def recover(self) -> list[str]:
         """On start: take back what ran when the service ended. That end is not the job's doing and costs no attempt."""
@@ -294,128 +291,134 @@ class Store:
             change.connection.execute(update(JOBS).where(running).values(attempts=JOBS.c.attempts - 1))
             return self._give_back(change, running, "the service was restarted")
 
-    # What can be known
-
-    def counts(self) -> dict[State, int]:
-        """How many jobs are in each state."""
-        with self._engine.begin() as connection:
-            rows = connection.execute(select(JOBS.c.state, func.count()).group_by(JOBS.c.state)).all()
-        return {row[0]: row[1] for row in rows}
-
-    def job(self, job: str) -> Job | None:
-        """The job as it stands."""
-        with self._engine.begin() as connection:
-            row = connection.execute(select(*_JOB).where(JOBS.c.id == job)).first()
-        return _job(row) if row else None
-
-    def request(self, job: str) -> str | None:
-        """The request as it was accepted."""
-        with self._engine.begin() as connection:
-            return connection.execute(select(JOBS.c.request).where(JOBS.c.id == job)).scalar()
-
-    def newest(self, states: Sequence[State], *, limit: int, before: int | None = None) -> list[Job]:
-        """Jobs in these states, the latest accepted first; `before` a position pages on."""
-        which: ColumnElement[bool] = JOBS.c.state.in_(states)
-        if before is not None:
-            which = and_(which, JOBS.c.position < before)
-        asked = select(*_JOB).where(which).order_by(JOBS.c.position.desc()).limit(limit)
-        with self._engine.begin() as connection:
-            return [_job(row) for row in connection.execute(asked)]
-
-    def in_line(self, state: State) -> list[tuple[Job, str]]:
-        """Waiting (or running) jobs with their requests, in the order in which they (were to) run."""
-        asked = select(*_JOB, JOBS.c.request).where(JOBS.c.state == state).order_by(JOBS.c.number, JOBS.c.position)
-        with self._engine.begin() as connection:
-            return [(_job(row), row.request) for row in connection.execute(asked)]
-
-    def ended(self, job: str | None = None, *, limit: int, offset: int | None = None) -> list[tuple[Job, str]]:
-        """Jobs that began and have ended, with their requests, in the order of their ends: the last `limit`, or with an
-        `offset` from there on."""
-        which = and_(JOBS.c.ended.is_not(None), JOBS.c.started.is_not(None))
-        if job is not None:
-            which = and_(which, JOBS.c.id == job)
-        order = JOBS.c.ended.desc() if offset is None else JOBS.c.ended
-        asked = select(*_JOB, JOBS.c.request).where(which).order_by(order).limit(limit).offset(offset or 0)
-        with self._engine.begin() as connection:
-            rows = [(_job(row), row.request) for row in connection.execute(asked)]
-        return rows if offset is not None else rows[::-1]
-
-    def events(self, job: str, *, after: int = 0) -> list[JobEvent]:
-        """What was recorded of a job after a sequence number."""
-        asked = (
-            select(EVENTS, JOBS.c.client)
-            .join(JOBS, JOBS.c.id == EVENTS.c.job)
-            .where(EVENTS.c.job == job, EVENTS.c.sequence > after)
-            .order_by(EVENTS.c.sequence)
-        )
-        with self._engine.begin() as connection:
-            return [
-                JobEvent(row.job, row.sequence, row.time, row.type, json.loads(row.data), row.client)
-                for row in connection.execute(asked)
-            ]
-
-    def close(self) -> None:
-        self._engine.dispose()
-
-    @contextmanager
-    def _change(self, *, durable: bool = True) -> Iterator[_Change]:
-        """A transaction. One that is not `durable` is undone by a power cut alone, and then the job is run again."""
-        with (self._engine if durable else self._relaxed).begin() as connection:
-            change = _Change(connection, self._wall())
-            yield change
-        if change.recorded:
-            self._publish(change.recorded)
-
     def _known(self, connection: Connection, submission: Submission) -> Accepted | None:
         row = connection.execute(_KNOWN, {"given": submission.id, "key": submission.key}).first()
         if row is None:
             return None
         if row.fingerprint == submission.fingerprint and (submission.key or None) == row.idempotency_key:
-            return Accepted(row.id, row.number, new=False)
+            return Accepted(job_of(row), new=False)
         if submission.key is not None and row.idempotency_key == submission.key:
             message, code = f"the idempotency key {submission.key!r} was used for another job", "idempotency_key_reused"
         else:
             message, code = f"there is another job {submission.id!r}", "job_id_taken"
         raise StoreError(message, code=code, hint="Choose a new one for a new job.")
 
-    def _end(self, change: _Change, job: str, state: State, result: JsonObject) -> None:
-        row = change.connection.execute(_FINISH, _ending(change, job, state, result, 1)).one()
-        change.tell(job, row.client, row.recorded, [Happening(state, result)])
+    def _refuse_excess(self, connection: Connection, more: int) -> None:
+        waiting = connection.execute(_WAITING).scalar_one()
+        if waiting + more > self._limits.queued:
+            hint = "Send it again when some are done."
+            raise StoreError(f"{waiting} jobs are waiting already", code="queue_full", hint=hint)
 
-    def _give_back(self, change: _Change, which: ColumnElement[bool], cause: str) -> list[str]:
-        asked = select(JOBS.c.id, JOBS.c.attempts, JOBS.c.cancelling).where(which)
+    def _keep(self, change: Change, submission: Submission) -> Accepted:
+        made = {
+            "id": submission.id,
+            "state": "queued",
+            "priority": submission.priority,
+            "place": submission.number,
+            "sign": -1.0 if submission.front else 1.0,
+            "client": submission.client,
+            "idempotency_key": submission.key,
+            "fingerprint": submission.fingerprint,
+            "request": submission.request,
+            "time_limit": submission.time_limit,
+            "created": change.now,
+            "recorded": 1,
+        }
+        job = job_of(change.connection.execute(_INSERT_JOB, made).one())
+        change.tell(job.id, job.client, 1, [Happening("queued", {"number": job.number})])
+        change.ready = True
+        return Accepted(job, new=True)
+
+    def _place(self, connection: Connection, job: str, move: Move) -> tuple[int, float]:
+        """The priority and number that a move gives. Raises StoreError."""
+        own, number = _waiting(connection, job)
+        priority = own if move.priority is None else move.priority
+        if move.number is not None:
+            return priority, move.number
+        same = and_(_QUEUED, JOBS.c.priority == priority)
+        if move.front:
+            least = connection.execute(select(func.min(JOBS.c.number)).where(same)).scalar()
+            return priority, float(least or 0.0) - 1.0
+        beside = move.before or move.after
+        if beside is None:
+            return priority, number
+        other, _ = _waiting(connection, beside)
+        line = connection.execute(
+            select(JOBS.c.id, JOBS.c.number)
+            .where(_QUEUED, JOBS.c.priority == other, JOBS.c.id != job)
+            .order_by(*IN_LINE)
+        ).all()
+        at = [row.id for row in line].index(beside) + (0 if move.before else 1)
+        numbers = [row.number for row in line]
+        between = _between(numbers, at)
+        if between is None:  # too close together for a number in between: give all of them room
+            for index, row in enumerate(line):
+                connection.execute(update(JOBS).where(JOBS.c.id == row.id).values(number=float(index)))
+            between = at - 0.5
+        return other, between
+
+    def _ask_to_end(self, change: Change, job: str, ending: Ending, word: str) -> None:
+        change.connection.execute(update(JOBS).where(JOBS.c.id == job).values(ending=ending))
+        change.record(job, [Happening(word)])
+
+    def _end(self, change: Change, job: str, state: State, result: JsonObject) -> None:
+        row = change.connection.execute(_FINISH, _ended(change, job, state, result, 1)).one()
+        change.tell(job, row.client, row.recorded, [Happening(state, result)], job_of(row))
+
+    def _give_back(self, change: Change, which: ColumnElement[bool], cause: str) -> list[str]:
+        asked = select(JOBS.c.id, JOBS.c.attempts, JOBS.c.ending).where(which)
         rows = change.connection.execute(asked).all()
         for row in rows:
-            if row.cancelling:
-                self._end(change, row.id, "cancelled", {})
+            if row.ending is not None:
+                self._end(change, row.id, *_as_asked(row.ending, "cancelled", {}))
             elif row.attempts >= self._limits.attempts:
                 self._end(change, row.id, "quarantined", {"error": _poisoned(cause, row.attempts)})
             else:
                 again = update(JOBS).where(JOBS.c.id == row.id).values(state="queued", lease_until=None, worker=None)
                 change.connection.execute(again)
                 change.record(row.id, [Happening("requeued", {"cause": cause})])
+                change.ready = True
         return [row.id for row in rows]
+
+
+def _waiting(connection: Connection, job: str) -> tuple[int, float]:
+    """A waiting job's priority and number. Raises StoreError."""
+    asked = select(JOBS.c.state, JOBS.c.priority, JOBS.c.number).where(JOBS.c.id == job)
+    row = connection.execute(asked).first()
+    if row is None or row.state != "queued":
+        told = f"the job {job!r} is {row.state if row else 'unknown'}; only waiting jobs have a place in the line"
+        raise StoreError(told, code="job_not_waiting")
+    return row.priority, row.number
+
+
+def _between(numbers: Sequence[float], at: int) -> float | None:
+    """A number that comes before `numbers[at]` and after the one before it; None if there is none."""
+    if at == 0:
+        return numbers[0] - 1.0
+    if at == len(numbers):
+        return numbers[-1] + 1.0
+    low, high = numbers[at - 1], numbers[at]
+    middle = low + (high - low) / 2
+    return middle if low < middle < high else None
 
 
 def _held(job: str, fence: int) -> ColumnElement[bool]:
     return and_(JOBS.c.id == job, JOBS.c.fence == fence, JOBS.c.state == "running")
 
 
-def _ending(change: _Change, job: str, state: State, result: JsonObject, more: int) -> dict[str, object]:
-    return {"of_job": job, "to_state": state, "now": change.now, "to_result": _text(result), "more": more}
+def _ended(change: Change, job: str, state: State, result: JsonObject, more: int) -> dict[str, object]:
+    return {"of_job": job, "to_state": state, "now": change.now, "to_result": as_text(result), "more": more}
+
+
+def _as_asked(ending: Ending | None, state: End, result: JsonObject) -> tuple[End, JsonObject]:
+    """How a job ends that was to end: one stopped by its time limit has failed, whatever its worker made of it."""
+    if ending != "time_limit" or state != "cancelled":
+        return state, result
+    hint = "Give it more with `time_limit`. What its nodes had finished is kept, so another run goes on from there."
+    return "failed", result | {"error": {"code": "time_limit", "message": "the job ran out of its time", "hint": hint}}
 
 
 def _poisoned(cause: str, attempts: int) -> JsonObject:
     message = f"{attempts} attempts ended without a result; the last: {cause}"
     hint = "Its inputs are too much for this machine, or a node brings its process down. Submit it anew to try again."
     return {"code": "quarantined", "message": message, "hint": hint}
-
-
-def _job(row: Any) -> Job:  # noqa: ANN401 - a row of whichever columns were asked for
-    fields = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
-    fields.pop("request", None)
-    return Job(**{**fields, "result": json.loads(fields["result"])})
-
-
-def _text(data: object) -> str:
-    return json.dumps(data, separators=(",", ":"), allow_nan=False)

@@ -1,16 +1,19 @@
-"""All workers of a service: woken when there is work, told of cancels, and relieved of jobs they have gone silent on."""
+"""All workers of a service: told of cancels, and relieved of jobs they have gone silent on."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from graph.json import JsonObject
 from server.jobs.desk import Desk
-from server.jobs.job import State
+from server.jobs.job import State, StoreError
 from server.worker.hub import Hub
 from server.worker.supervisor import Supervisor, UnansweredError
+
+_log = logging.getLogger("latentgraph.worker")
 
 CHECK = 1.0
 """Seconds between two looks for leases that have run out."""
@@ -27,11 +30,6 @@ class Crew:
     def ready(self) -> bool:
         """Whether any worker can take a job."""
         return any(one.ready for one in self.supervisors)
-
-    def wake(self) -> None:
-        """A job may be waiting."""
-        for one in self.supervisors:
-            one.wake()
 
     async def cancel(self, job: str) -> State | None:
         """End a job wherever it is. Returns the state it was in; None if there is none."""
@@ -72,9 +70,11 @@ class Crew:
     async def _watch_leases(self) -> None:
         while True:
             await asyncio.sleep(CHECK)
-            expired = await self._desk.do(self._desk.store.expire)
+            try:
+                expired = await self._desk.do(self._desk.store.expire)
+            except StoreError as error:
+                _log.warning("leases could not be looked at: %s", error)
+                continue
             for one in self.supervisors:
                 if one.claim is not None and one.claim.id in expired:
                     one.kill()
-            if expired:
-                self.wake()

@@ -75,12 +75,11 @@ class Listener:
 
 
 class Hub:
-    """Everybody who listens. Used on the event loop, but for `publish_from_thread`."""
+    """Everybody who listens. Used on the event loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self) -> None:
         self.remaining = 0
         """How many jobs wait or run."""
-        self._loop = loop
         self._listeners: set[Listener] = set()
 
     @contextlib.contextmanager
@@ -99,11 +98,6 @@ class Hub:
         for listener in tuple(self._listeners):
             for notice in notices:
                 listener.offer(notice)
-
-    def publish_from_thread(self, events: Sequence[JobEvent]) -> None:
-        """What the store calls after each commit, on its own thread."""
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
-            self._loop.call_soon_threadsafe(self.publish, events)
 
     def watched(self, job: str, client: str | None) -> bool:
         """Whether anybody looks at this job's previews."""

@@ -12,19 +12,26 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, ParamSpec, TypeVar, cast
 
 from graph.errors import GraphError
 from graph.json import JsonObject
-from server.jobs.desk import Desk
-from server.jobs.job import Claim, End, Happening
+from server.jobs.desk import Desk, Ticket
+from server.jobs.job import Claim, End, Happening, StoreError
 from server.worker.frames import pack, read_frame
 from server.worker.hub import Hub, Passing
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 PATIENCE: Final = 2.0
 """Seconds a cancelled job has to end by itself."""
+GATHER: Final = 0.01
+"""Seconds in which what happens is gathered for one write; a job that ends in them needs no other than its end's."""
+AGAIN: Final = 0.5
+"""Seconds before what the store could not keep is tried again."""
 _SHORTEST, _LONGEST, _SETTLED = 0.05, 5.0, 10.0
 """Seconds: pauses between restarts, and the age at which a worker counts as having started well."""
 
@@ -56,33 +63,29 @@ class Supervisor:
         self.restarts = 0
         self.claim: Claim | None = None
         self._command, self._desk, self._hub = tuple(command), desk, hub
-        self._work = asyncio.Event()
+        self._idle = asyncio.Event()
         self._kept = asyncio.Event()
         self._pending: list[Happening] = []
         self._process: _Process | None = None
         self._watched = False
-        self._claiming: asyncio.Future[Claim | None] | None = None
+        self._ticket: Ticket | None = None
         self._cancelled_early: set[str] = set()
         self._asked: dict[int, asyncio.Future[JsonObject]] = {}
         self._questions = 0
+        self._clock: asyncio.TimerHandle | None = None
+        self._timing_out: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int | None:
         return self._process.process.pid if self._process else None
 
-    def wake(self) -> None:
-        """There may be a job."""
-        self._work.set()
-
     def cancel(self, job: str) -> None:
         """End the job if it runs here: ask first, then kill."""
         claim = self.claim
-        if claim is None and self._claiming is not None:
+        if claim is None and self._ticket is not None:
             self._cancelled_early.add(job)
-        if claim is None or claim.id != job:
-            return
-        self._send({"type": "cancel", "job": job})
-        asyncio.get_running_loop().call_later(PATIENCE, self._kill_if_still, claim)
+        if claim is not None and claim.id == job:
+            self._stop(claim)
 
     def free(self) -> None:
         """Let the worker forget what it holds in memory, when it is idle."""
@@ -111,7 +114,11 @@ class Supervisor:
         pause = _SHORTEST
         while True:
             began = time.monotonic()
-            cause = await self._one_life()
+            try:
+                cause = await self._one_life()
+            except Exception:  # noqa: BLE001 - the supervisor's loop: a device is never left without a worker
+                _log.exception("worker %s could not be looked after", self.name)
+                cause = "could not be looked after"
             pause = _SHORTEST if time.monotonic() - began > _SETTLED else min(pause * 2, _LONGEST)
             self.restarts += 1
             _log.warning("worker %s %s; another is started in %.2f s", self.name, cause, pause)
@@ -119,6 +126,7 @@ class Supervisor:
 
     async def _one_life(self) -> str:
         """From start to death of one process. Returns how it died."""
+        self._idle.clear()
         self._process = process = await _start(self._command)
         keeping = asyncio.create_task(self._keep())
         handing = asyncio.create_task(self._hand_out())
@@ -139,12 +147,13 @@ class Supervisor:
             code = await process.process.wait()
             self._process = None
         cause = _death(code)
-        if self._claiming is not None:  # it died while a job was being fetched for it
-            self.claim, self._claiming = await self._claiming, None
+        ticket, self._ticket = self._ticket, None
+        if ticket is not None and not ticket.withdraw():  # it died while a job was on its way
+            self.claim = await ticket.claim
         if self.claim is not None:
-            claim, self.claim = self.claim, None
+            claim = self._let_go()
             await self._flush(claim)
-            await self._desk.do(self._desk.store.lost, claim.id, claim.fence, cause)
+            await self._insist(self._desk.store.lost, claim.id, claim.fence, cause)
         return cause
 
     async def _hear(self, message: JsonObject, blob: bytes) -> None:
@@ -152,7 +161,7 @@ class Supervisor:
             case "ready":
                 self.ready = True
                 self.about = cast("JsonObject", message["about"])
-                self.wake()
+                self._idle.set()
                 return
             case "answer":
                 self._answered(message)
@@ -188,18 +197,29 @@ class Supervisor:
 
     async def _end(self, claim: Claim, state: End, result: JsonObject) -> None:
         happenings, self._pending = self._pending, []
-        await self._desk.do(self._desk.store.finish, claim.id, claim.fence, state, result, happenings)
-        self.claim = None
-        self.wake()
+        durable = state != "done" or _something_came_of(result)
+        finish = self._desk.store.finish
+        await self._insist(finish, claim.id, claim.fence, state, result, happenings, durable=durable)
+        self._let_go()
+        self._idle.set()
+
+    def _let_go(self) -> Claim:
+        claim, self.claim = self.claim, None
+        assert claim is not None
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+        return claim
 
     async def _beat(self, claim: Claim) -> None:
-        if not await self._desk.do(self._desk.store.beat, claim.id, claim.fence) and self.claim is claim:
+        if not await self._insist(self._desk.store.beat, claim.id, claim.fence) and self.claim is claim:
             self.kill()  # the job was taken from it
 
     async def _keep(self) -> None:
-        """Write what happened; what comes while the disk works goes with the next write."""
+        """Write what happened; what comes while the store works goes with the next write."""
         while True:
             await self._kept.wait()
+            await asyncio.sleep(GATHER)
             self._kept.clear()
             if self.claim is not None:
                 await self._flush(self.claim)
@@ -207,26 +227,49 @@ class Supervisor:
     async def _flush(self, claim: Claim) -> None:
         happenings, self._pending = self._pending, []
         if happenings:
-            await self._desk.do(self._desk.store.record, claim.id, claim.fence, happenings)
+            await self._insist(self._desk.store.record, claim.id, claim.fence, happenings)
+
+    async def _insist(self, act: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Have the store do it, again and again while it cannot (a full disk): what happened to a job is not dropped."""
+        while True:
+            try:
+                return await self._desk.do_unsettled(act, *arguments, **named)
+            except StoreError as error:
+                _log.warning("%s; tried again in %g s", error, AGAIN)
+                await asyncio.sleep(AGAIN)
 
     async def _hand_out(self) -> None:
         while True:
-            await self._work.wait()
-            self._work.clear()
-            if not self.ready or self.claim is not None:
-                continue
-            self._claiming = asyncio.ensure_future(self._desk.do(self._desk.store.claim, self.name))
-            claim = await asyncio.shield(self._claiming)
-            self._claiming = None
-            early, self._cancelled_early = self._cancelled_early, set()
-            if claim is None:
-                continue
-            self.claim = claim
-            self._watched = False
-            self._watch(claim)
-            self._send({"type": "job", "job": claim.id, "fence": claim.fence, "request": claim.request})
-            if claim.id in early:
-                self.cancel(claim.id)
+            await self._idle.wait()
+            self._idle.clear()
+            self._ticket = self._desk.ask_for_job(self.name)
+            claim = await asyncio.shield(self._ticket.claim)
+            self._ticket = None
+            self._begin(claim)
+
+    def _begin(self, claim: Claim) -> None:
+        self.claim = claim
+        self._watched = False
+        self._watch(claim)
+        self._send({"type": "job", "job": claim.id, "fence": claim.fence, "request": claim.request})
+        if claim.time_limit is not None:
+            self._clock = asyncio.get_running_loop().call_later(claim.time_limit, self._ring, claim)
+        early, self._cancelled_early = self._cancelled_early, set()
+        if claim.id in early:
+            self._stop(claim)
+
+    def _ring(self, claim: Claim) -> None:
+        self._timing_out = asyncio.get_running_loop().create_task(self._time_out(claim))
+
+    async def _time_out(self, claim: Claim) -> None:
+        """The job's time is up."""
+        if await self._insist(self._desk.store.time_out, claim.id, claim.fence) and self.claim is claim:
+            self._stop(claim)
+
+    def _stop(self, claim: Claim) -> None:
+        """Ask for the job's end, and bring it about when it does not come."""
+        self._send({"type": "cancel", "job": claim.id})
+        asyncio.get_running_loop().call_later(PATIENCE, self._kill_if_still, claim)
 
     def _watch(self, claim: Claim) -> None:
         watched = self._hub.watched(claim.id, claim.client)
@@ -241,6 +284,12 @@ class Supervisor:
     def _send(self, message: JsonObject) -> None:
         if self._process is not None and not self._process.writer.is_closing():
             self._process.writer.write(pack(message))
+
+
+def _something_came_of(result: JsonObject) -> bool:
+    """Whether any node computed or saved something, so that a second run would be work."""
+    nodes = result.get("nodes")
+    return not isinstance(nodes, dict) or nodes.get("ran") != 0
 
 
 async def _start(command: Sequence[str]) -> _Process:

@@ -11,12 +11,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from sqlalchemy import event
 
-from server.jobs.desk import Desk
-from server.jobs.job import ENDS, Claim, End, Happening, JobEvent, StoreError, Submission
+from server.jobs.database import FILE, LOCK, SqliteDatabase, lock
+from server.jobs.job import ENDS, Claim, End, Happening, JobEvent, Move, StoreError, Submission
 from server.jobs.store import Limits, Store
-from server.jobs.tables import lock, open_database
 
 
 @dataclass
@@ -57,11 +55,11 @@ class StoreMachine(RuleBasedStateMachine):
         self.open()
 
     def open(self) -> None:
-        engine = open_database(Path(self.folder.name) / "jobs.sqlite")
-        self.store = Store(engine, limits=LIMITS, publish=self.published.extend, clock=self.clock)
+        self.database = SqliteDatabase(Path(self.folder.name))
+        self.store = Store(self.database, limits=LIMITS, publish=self.published.extend, clock=self.clock)
 
     def teardown(self) -> None:
-        self.store.close()
+        self.database.close()
         self.folder.cleanup()
 
     @precondition(lambda self: self.accepted < 4)  # few jobs, so that each goes through much
@@ -79,15 +77,15 @@ class StoreMachine(RuleBasedStateMachine):
         job = self.store.job(name)
         assert job is not None
         assert made.new
-        assert made.number == (number if number is not None else job.position * (-1 if front else 1))
-        self.model[name] = Expected(made.number, job.position)
+        assert made.job.number == (number if number is not None else job.position * (-1 if front else 1))
+        self.model[name] = Expected(made.job.number, job.position)
 
     @precondition(lambda self: self.model)
     @rule(data=st.data())
     def accept_again(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(sorted(self.model)))
         again = self.store.accept(Submission("another", "{}", name, key=f"key {name}"))
-        assert (again.id, again.new) == (name, False)
+        assert (again.job.id, again.new) == (name, False)
 
     @rule()
     def claim(self) -> None:
@@ -162,7 +160,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule()
     def service_crashes(self) -> None:
-        self.store.close()
+        self.database.close()
         self.open()
         self.store.recover()
         for job in self.model.values():
@@ -202,9 +200,9 @@ TestStoreMachine.settings = settings(
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    made = Store(open_database(tmp_path / "jobs.sqlite"))
-    yield made
-    made.close()
+    database = SqliteDatabase(tmp_path)
+    yield Store(database)
+    database.close()
 
 
 @pytest.mark.parametrize(
@@ -217,7 +215,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 )
 def test_a_key_or_id_belongs_to_one_job(store: Store, second: Submission, code: str) -> None:
     first = store.accept(Submission("a", "{}", "same", key="key"))
-    assert store.accept(Submission("z", "{}", "same", key="key")).id == first.id
+    assert store.accept(Submission("z", "{}", "same", key="key")).job.id == first.job.id
     with pytest.raises(StoreError) as refused:
         store.accept(second)
     assert refused.value.code == code
@@ -248,11 +246,13 @@ def test_jobs_run_in_line_and_front_goes_first(store: Store, front: tuple[str, .
 def test_a_job_can_be_moved_while_it_waits(store: Store) -> None:
     for name in "abc":
         store.accept(Submission(name, "{}", name))
-    assert store.renumber("c", None)
-    assert store.renumber("a", 99.0)
+    store.move("c", Move(front=True))
+    store.move("a", Move(number=99.0))
     assert [job.id for job, _ in store.in_line("queued")] == ["c", "b", "a"]
     store.claim("w")
-    assert not store.renumber("c", 5.0)
+    with pytest.raises(StoreError) as refused:
+        store.move("c", Move(number=5.0))
+    assert refused.value.code == "job_not_waiting"
 
 
 def test_history_is_in_the_order_of_the_ends(store: Store) -> None:
@@ -275,20 +275,6 @@ def test_history_is_in_the_order_of_the_ends(store: Store) -> None:
     assert store.events("a") == []
 
 
-def test_what_clients_are_told_waits_for_the_disk(tmp_path: Path) -> None:
-    engine = open_database(tmp_path / "jobs.sqlite")
-    begun: list[int] = []
-    event.listen(engine, "begin", lambda one: begun.append(one.exec_driver_sql("PRAGMA synchronous").scalar()))
-    store = Store(engine)
-    store.accept(Submission("a", "{}", "a"))
-    claim = store.claim("w")
-    assert claim is not None
-    store.finish("a", claim.fence, "done", {}, [])
-    store.close()
-    normal, full = 1, 2
-    assert begun == [full, normal, full]
-
-
 def test_pages_go_back_in_time(store: Store) -> None:
     for index in range(5):
         store.accept(Submission(f"{index}", "{}", f"{index}"))
@@ -298,8 +284,8 @@ def test_pages_go_back_in_time(store: Store) -> None:
 
 
 def test_one_service_at_a_time(tmp_path: Path) -> None:
-    with lock(tmp_path / "jobs.lock"), pytest.raises(StoreError) as refused, Desk(tmp_path, lambda _events: None):
-        pass
+    with lock(tmp_path / LOCK), pytest.raises(StoreError) as refused:
+        SqliteDatabase(tmp_path)
     assert refused.value.code == "store_in_use"
 
 
@@ -308,19 +294,19 @@ def _damaged(path: Path) -> None:
 
 
 def _newer(path: Path) -> None:
-    engine = open_database(path)
-    with engine.begin() as connection:
-        connection.exec_driver_sql("PRAGMA user_version=99")
-    engine.dispose()
+    database = SqliteDatabase(path.parent)
+    with database.connection.begin():
+        database.connection.exec_driver_sql("PRAGMA user_version=99")
+    database.close()
 
 
 @pytest.mark.parametrize("spoil", [_damaged, _newer])
 def test_a_file_that_cannot_be_used_is_refused_and_kept(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
-    path = tmp_path / "jobs.sqlite"
+    path = tmp_path / FILE
     spoil(path)
     before = path.read_bytes()
     with pytest.raises(StoreError) as refused:
-        open_database(path)
+        SqliteDatabase(tmp_path)
     assert refused.value.code == "store_unusable"
     assert refused.value.hint
     assert path.read_bytes() == before

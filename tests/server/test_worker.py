@@ -8,11 +8,13 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from graph.document import Document, Node
+from server.jobs.database import SqliteDatabase
 from server.jobs.desk import Desk
 from server.jobs.job import ENDS, Job, JobEvent, Submission
 from server.jobs.request import JobRequest
@@ -35,7 +37,6 @@ class Shop:
     async def submit(self, name: str, **nodes: Node) -> str:
         request = JobRequest(Document(nodes), scope=name).to_text()
         await self.desk.do(self.desk.store.accept, Submission(name, request, name))
-        self.crew.wake()
         return name
 
     async def state(self, job: str) -> Job:
@@ -58,8 +59,8 @@ class Shop:
 
 @asynccontextmanager
 async def shop(folder: Path, limits: Limits | None = None) -> AsyncIterator[Shop]:
-    hub = Hub(asyncio.get_running_loop())
-    with Desk(folder / "user", hub.publish_from_thread, limits) as desk:
+    hub = Hub()
+    with Desk(partial(SqliteDatabase, folder / "user"), hub.publish, limits) as desk:
         crew = Crew({"cpu": command(folder)}, desk, hub)
         async with crew.at_work():
             yield Shop(desk, hub, crew, folder)

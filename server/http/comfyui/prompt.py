@@ -5,7 +5,6 @@ A canvas file posted as `prompt` is converted. A `prompt_id` sent twice with one
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import math
@@ -19,7 +18,7 @@ from graph.comfyui.export_prompt import export_prompt
 from graph.comfyui.recognise import recognise
 from graph.errors import InputError
 from graph.json import Json, JsonObject, canonical
-from server.http.bodies import json_body
+from server.http.bodies import json_body, without_blocking
 from server.http.checking import check, read, runnable
 from server.http.comfyui.errors import graph_error, node_errors, outputs_of
 from server.http.problems import ProblemError
@@ -54,7 +53,7 @@ async def post_prompt(request: web.Request) -> web.Response:
     service = service_of(request)
     try:
         body = await _body(request)
-        prompt = await asyncio.to_thread(_prompt, body, service)
+        prompt = await without_blocking(request, _prompt, body, service)
         submission = _submission(body, prompt.request)
         with service.answering.held(submission.id, when="prompt_id" not in body):
             accepted = await service.desk.do(service.desk.store.accept, submission)
@@ -64,8 +63,9 @@ async def post_prompt(request: web.Request) -> web.Response:
         taken = error.code == "job_id_taken"
         told = graph_error("invalid_prompt_id" if taken else error.code, str(error), error.hint or "")
         return web.json_response({"error": told, "node_errors": {}}, status=400 if taken else 429)
-    service.crew.wake()
-    return web.json_response({"prompt_id": accepted.id, "number": accepted.number, "node_errors": prompt.node_errors})
+    return web.json_response(
+        {"prompt_id": accepted.job.id, "number": accepted.job.number, "node_errors": prompt.node_errors}
+    )
 
 
 async def _body(request: web.Request) -> JsonObject:

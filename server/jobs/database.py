@@ -1,0 +1,146 @@
+"""The database behind the store, opened the one way that keeps its promises: a SQLite file.
+
+A commit puts a change where the end of this process cannot undo it; `sync` puts every commit where the end of the machine
+cannot. The two are apart so that many commits share one wait for the disk, and work goes on during it.
+
+SQLite: write-ahead log. A commit hands its pages to the operating system; `sync` is what `synchronous=FULL` does within
+each commit, `fdatasync` of the log, done once for all that have gone before. One connection writes, used by one thread,
+and a lock file keeps out a second process, so no two writers ever meet.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+from typing import IO, Final, Protocol
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import StaticPool
+
+from server.jobs.job import StoreError
+from server.jobs.migrations import upgrade
+
+FILE: Final = "jobs.sqlite"
+LOCK: Final = "jobs.lock"
+LOG_PAGES: Final = 4096
+"""Pages (of 4 KiB) that the log may hold before a commit has to move them into the file itself; that wait is the longest
+a commit can meet, and `tidy` does it when nothing else is to be done."""
+
+
+class Database(Protocol):
+    """What the store needs of a database: one connection, and when what it wrote is safe."""
+
+    connection: Connection
+
+    def seal(self, *, durable: bool) -> None:
+        """Called last in a transaction: whether a power cut may undo it once `sync` was called."""
+        ...
+
+    def sync(self) -> None:
+        """Return when everything committed (durably) is on disk. Called from any thread. Raises OSError."""
+        ...
+
+    def tidy(self) -> None:
+        """What is better done while nothing is asked for."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class SqliteDatabase:
+    """A file. Raises StoreError for one that cannot be used, or is used by another service."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self._lock = lock(folder / LOCK)
+        try:
+            self.connection = _opened(self._path)
+            self._log = os.open(f"{self._path}-wal", os.O_RDONLY)
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def seal(self, *, durable: bool) -> None:
+        """Nothing: the log is synced for all alike."""
+
+    def sync(self) -> None:
+        _sync(self._log)
+
+    def tidy(self) -> None:
+        driver = self.connection.connection.driver_connection  # a checkpoint is outside of any transaction
+        assert driver is not None
+        driver.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def close(self) -> None:
+        os.close(self._log)
+        _close(self.connection)
+        self._lock.close()
+
+
+_sync: Final = getattr(os, "fdatasync", os.fsync)
+
+
+def lock(path: Path) -> IO[str]:
+    """Hold the lock file as long as the returned file is open. Raises StoreError (`store_in_use`)."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a+")  # noqa: SIM115 - the caller keeps it open
+    except OSError as error:
+        hint = "Choose another folder with --user."
+        raise StoreError(f"jobs cannot be kept in {path.parent}: {error}", hint=hint) from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        hint = "Stop it, or give this one a folder of its own with --user."
+        raise StoreError(f"another service keeps its jobs in {path.parent}", code="store_in_use", hint=hint) from None
+    return file
+
+
+def _close(connection: Connection) -> None:
+    connection.close()
+    connection.engine.dispose()
+
+
+def _opened(path: Path) -> Connection:
+    engine = create_engine(
+        f"sqlite:///{path}", poolclass=StaticPool, connect_args={"check_same_thread": False, "timeout": 5.0}
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    try:
+        connection = engine.connect()
+        with connection.begin():
+            upgrade(connection)
+    except (OSError, DatabaseError) as error:
+        engine.dispose()
+        hint = "Move the file away to begin anew, or choose another folder with --user."
+        raise StoreError(f"{path} cannot be used: {error}", hint=hint) from None
+    except BaseException:
+        engine.dispose()
+        raise
+    return connection
+
+
+def _begin(connection: Connection) -> None:
+    """Take the write lock at once."""
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    driver.execute("BEGIN IMMEDIATE")
+
+
+def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",  # keeps the file whole over a power cut; `sync` keeps what was promised
+        "foreign_keys=ON",
+        f"wal_autocheckpoint={LOG_PAGES}",
+        "journal_size_limit=67108864",
+        "mmap_size=0",
+    ):
+        connection.execute(f"PRAGMA {pragma}")

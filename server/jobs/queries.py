@@ -1,0 +1,100 @@
+"""What can be known of the jobs: reading only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, bindparam, func, select
+
+from server.jobs.job import Job, JobEvent, State
+from server.jobs.tables import EVENTS, JOBS, SETTINGS
+from server.jobs.transactions import Transactions
+
+COLUMNS: Final = (
+    JOBS.c.id, JOBS.c.position, JOBS.c.state, JOBS.c.priority, JOBS.c.number, JOBS.c.client, JOBS.c.attempts,
+    JOBS.c.created, JOBS.c.time_limit, JOBS.c.ending, JOBS.c.started, JOBS.c.finished, JOBS.c.ended, JOBS.c.result,
+)  # fmt: skip
+_NAMES: Final = tuple(column.name for column in COLUMNS)
+IN_LINE: Final = (JOBS.c.priority.desc(), JOBS.c.number, JOBS.c.position)
+"""The order in which waiting jobs run."""
+
+_ONE: Final = select(*COLUMNS).where(JOBS.c.id == bindparam("of_job"))
+_PAUSED: Final = select(SETTINGS.c.value).where(SETTINGS.c.name == "paused")
+
+
+class Queries:
+    """Jobs in a database, to be looked at."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._reading = transactions.reading
+
+    def counts(self) -> dict[State, int]:
+        """How many jobs are in each state."""
+        with self._reading() as connection:
+            rows = connection.execute(select(JOBS.c.state, func.count()).group_by(JOBS.c.state)).all()
+        return {row[0]: row[1] for row in rows}
+
+    def paused(self) -> bool:
+        """Whether no job is handed out."""
+        with self._reading() as connection:
+            return connection.execute(_PAUSED).scalar() == "true"
+
+    def job(self, job: str) -> Job | None:
+        """The job as it stands."""
+        with self._reading() as connection:
+            row = connection.execute(_ONE, {"of_job": job}).first()
+        return job_of(row) if row else None
+
+    def request(self, job: str) -> str | None:
+        """The request as it was accepted."""
+        with self._reading() as connection:
+            return connection.execute(select(JOBS.c.request).where(JOBS.c.id == job)).scalar()
+
+    def newest(self, states: Sequence[State], *, limit: int, before: int | None = None) -> list[Job]:
+        """Jobs in these states, the latest accepted first; `before` a position pages on."""
+        which: ColumnElement[bool] = JOBS.c.state.in_(states)
+        if before is not None:
+            which = and_(which, JOBS.c.position < before)
+        asked = select(*COLUMNS).where(which).order_by(JOBS.c.position.desc()).limit(limit)
+        with self._reading() as connection:
+            return [job_of(row) for row in connection.execute(asked)]
+
+    def in_line(self, state: State) -> list[tuple[Job, str]]:
+        """Waiting (or running) jobs with their requests, in the order in which they (were to) run."""
+        asked = select(*COLUMNS, JOBS.c.request).where(JOBS.c.state == state).order_by(*IN_LINE)
+        with self._reading() as connection:
+            return [(job_of(row), row.request) for row in connection.execute(asked)]
+
+    def ended(self, job: str | None = None, *, limit: int, offset: int | None = None) -> list[tuple[Job, str]]:
+        """Jobs that began and have ended, with their requests, in the order of their ends: the last `limit`, or with an
+        `offset` from there on."""
+        which = and_(JOBS.c.ended.is_not(None), JOBS.c.started.is_not(None))
+        if job is not None:
+            which = and_(which, JOBS.c.id == job)
+        order = JOBS.c.ended.desc() if offset is None else JOBS.c.ended
+        asked = select(*COLUMNS, JOBS.c.request).where(which).order_by(order).limit(limit).offset(offset or 0)
+        with self._reading() as connection:
+            rows = [(job_of(row), row.request) for row in connection.execute(asked)]
+        return rows if offset is not None else rows[::-1]
+
+    def events(self, job: str, *, after: int = 0) -> list[JobEvent]:
+        """What was recorded of a job after a sequence number."""
+        asked = (
+            select(EVENTS, JOBS.c.client)
+            .join(JOBS, JOBS.c.id == EVENTS.c.job)
+            .where(EVENTS.c.job == job, EVENTS.c.sequence > after)
+            .order_by(EVENTS.c.sequence)
+        )
+        with self._reading() as connection:
+            return [
+                JobEvent(row.job, row.sequence, row.time, row.type, json.loads(row.data), row.client)
+                for row in connection.execute(asked)
+            ]
+
+
+def job_of(row: Any) -> Job:  # noqa: ANN401 - a row that begins with `COLUMNS`
+    """The job in a row."""
+    fields: dict[str, Any] = dict(zip(_NAMES, row, strict=False))
+    return Job(**fields | {"number": float(fields["number"]), "result": json.loads(fields["result"])})
