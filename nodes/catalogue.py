@@ -68,6 +68,9 @@ BUILTIN: Final = (
     "nodes.builtin.strings",
     "nodes.builtin.preview_any",
     "nodes.builtin.forward_diffusion",
+    "nodes.builtin.picture_sets",
+    "nodes.builtin.train_lora",
+    "nodes.builtin.loss_graph",
 )
 """The modules of the builtin nodes, in the order in which an editor lists them."""
 

@@ -75,6 +75,9 @@ _SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {
 _PIPELINES: Final = "diffusers"
 """The folder whose entries are folders themselves, each with an index."""
 
+DATASETS: Final = "datasets"
+"""The folder whose names are folders: those of `input` in which pictures for training are."""
+
 _ANNOTATION: Final = re.compile(r"(?P<name>.+) \[(?P<folder>input|output|temp)\]")
 _ANNOTATED: Final = ("input", "output", "temp", "latents")
 _SKIPPED_DIRECTORIES: Final = (".git",)
@@ -96,12 +99,14 @@ class Folders:
     @property
     def models(self) -> Sequence[str]:
         """The folders that hold models: all but those of pictures and latents."""
-        return [folder for folder in self.roots if folder not in _ANNOTATED]
+        return [folder for folder in self.roots if folder not in (*_ANNOTATED, DATASETS)]
 
     def names(self, folder: str) -> Sequence[str]:
         """What a folder offers: names from every root, sorted, each once. Empty for an unknown folder. In `diffusers`, the
         folders that have an index."""
         folder = LEGACY_NAMES.get(folder, folder)
+        if folder == DATASETS:
+            return sorted({name for root in self.roots.get(folder, ()) for name in _folders_in(root)})
         suffixes = _SUFFIXES.get(folder, ())
         found = {
             name
@@ -131,14 +136,21 @@ class Folders:
         if folder == _PIPELINES:
             name = f"{name}/{INDEX}"
         paths = (root / name for root in self.roots.get(folder, ()))
-        return next((path for path in paths if os.path.isfile(path)), None)
+        is_there = os.path.isdir if folder == DATASETS else os.path.isfile
+        return next((path for path in paths if is_there(path)), None)
 
     def digest(self, path: Path) -> str:
-        """A digest of the file's content; of an index, that of everything it stands for. Raises OSError when it cannot be
-        read."""
+        """A digest of the file's content; of a folder, that of the names and contents in it; of an index, that of everything
+        it stands for. Raises OSError when it cannot be read."""
+        if path.is_dir():
+            return self._digest_of_folder(path)
         if path.name != INDEX:
             return self.digests.digest(path)
         contents = [(str(one.relative_to(path.parent)), self.digests.digest(one)) for one in pipeline_files(path)]
+        return hashlib.blake2b(repr(contents).encode(), digest_size=16).hexdigest()
+
+    def _digest_of_folder(self, path: Path) -> str:
+        contents = [(name, self.digests.digest(path / name)) for name in sorted(_files_under(path))]
         return hashlib.blake2b(repr(contents).encode(), digest_size=16).hexdigest()
 
     def with_content(self, digest: str) -> Path | None:
@@ -164,6 +176,15 @@ class Folders:
                 hint="Use a name relative to the folder, with forward slashes and without '..'.",
             )
         return self.root(folder) / name
+
+
+def _folders_in(root: Path) -> Iterator[str]:
+    """The folders directly in a root."""
+    try:
+        entries = list(os.scandir(root))
+    except OSError:
+        return
+    yield from (entry.name for entry in entries if entry.is_dir() and is_inside(entry.name))
 
 
 def is_inside(name: str) -> bool:
@@ -209,6 +230,7 @@ def standard_folders(
             known.insert(0 if extra.first else len(known), extra.path)
     roots["checkpoints"] += dict.fromkeys(path.parent for path in embedded_checkpoints().values())
     roots |= {"input": [inputs, EXAMPLES], "output": [outputs], "temp": [temp], "latents": [inputs]}
+    roots[DATASETS] = [inputs]
     return Folders({kind: tuple(paths) for kind, paths in roots.items()}, digests or Digests())
 
 

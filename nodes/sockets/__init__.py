@@ -8,6 +8,7 @@ from nodes.sockets.networks import ClipVision, ClipVisionOutput, ControlNet, Ups
 from nodes.sockets.operations import LatentOperation
 from nodes.sockets.table import VALUE_TYPES
 from nodes.sockets.tensors import Image, Latent, Mask, ScaledLatent, Sigmas
+from nodes.sockets.training import LoraModel, LossMap
 
 __all__ = [
     "VALUE_TYPES",
@@ -20,6 +21,8 @@ __all__ = [
     "Image",
     "Latent",
     "LatentOperation",
+    "LoraModel",
+    "LossMap",
     "Mask",
     "Model",
     "Noise",

@@ -76,7 +76,7 @@ def encode_model(model: Model) -> Encoded:
     patches = [_encode_patch(patch) for patch in model.patches]
     data: JsonObject = {
         "weights": encode_weights(model.weights),
-        "adapters": [_encode_adapter(one) for one in model.adapters],
+        "adapters": [encode_adapter(one) for one in model.adapters],
         "patches": [patch.data for patch in patches],
         "schedule": None if model.schedule is None else asdict(model.schedule),
     }
@@ -89,7 +89,7 @@ def decode_model(encoded: Encoded) -> Model:
     parts = (Encoded(patch, under(encoded, f"{index}.")) for index, patch in enumerate(data["patches"]))
     return Model(
         decode_weights(data["weights"]),
-        tuple(map(_decode_adapter, data["adapters"])),
+        tuple(map(decode_adapter, data["adapters"])),
         tuple(map(_decode_patch, parts)),
         None if schedule is None else _decode_schedule(schedule),
     )
@@ -97,14 +97,14 @@ def decode_model(encoded: Encoded) -> Model:
 
 def encode_clip(clip: Clip) -> Encoded:
     towers: list[Json] = [encode_weights(tower) for tower in clip.towers]
-    adapters: list[Json] = [_encode_adapter(one) for one in clip.adapters]
+    adapters: list[Json] = [encode_adapter(one) for one in clip.adapters]
     return Encoded({"towers": towers, "layer": clip.layer, "adapters": adapters})
 
 
 def decode_clip(encoded: Encoded) -> Clip:
     data = object_of(encoded.data)
     towers = tuple(decode_weights(tower) for tower in data["towers"])
-    return Clip(towers, data["layer"], tuple(map(_decode_adapter, data["adapters"])))
+    return Clip(towers, data["layer"], tuple(map(decode_adapter, data["adapters"])))
 
 
 def encode_guider(guider: Guider) -> Encoded:
@@ -128,13 +128,13 @@ def decode_guider(encoded: Encoded) -> Guider:
     )
 
 
-def _encode_adapter(one: WeightPatch) -> JsonObject:
+def encode_adapter(one: WeightPatch) -> JsonObject:
     if isinstance(one, AttentionScale):
         return asdict(one)
     if isinstance(one, Merge):
         return {
             "others": [encode_weights(ref) for ref in one.others],
-            "patches": [_encode_adapter(patch) for patch in one.patches],
+            "patches": [encode_adapter(patch) for patch in one.patches],
             "kept": one.kept,
             "added": one.added,
             "ratios": [[prefix, ratio] for prefix, ratio in one.ratios],
@@ -147,14 +147,14 @@ def _encode_adapter(one: WeightPatch) -> JsonObject:
     }
 
 
-def _decode_adapter(data: Json) -> WeightPatch:
+def decode_adapter(data: Json) -> WeightPatch:
     known = object_of(data)
     if "layers" in known:
         return AttentionScale(**known)
     if "others" in known:
         others = tuple(map(decode_weights, known["others"]))
         ratios = tuple((str(prefix), float(ratio)) for prefix, ratio in known["ratios"])
-        return Merge(others, tuple(map(_decode_adapter, known["patches"])), known["kept"], known["added"], ratios)
+        return Merge(others, tuple(map(decode_adapter, known["patches"])), known["kept"], known["added"], ratios)
     path = Path(known["path"])
     identity = file_identity(path)
     if identity is None or identity != known["file"]:

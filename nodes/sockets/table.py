@@ -28,6 +28,14 @@ from nodes.sockets.networks import (
 from nodes.sockets.operations import LatentOperation, decode_latent_operation, encode_latent_operation
 from nodes.sockets.states import SamplingState, decode_sampling_state, encode_sampling_state
 from nodes.sockets.tensors import Image, Latent, Mask, ScaledLatent, Sigmas
+from nodes.sockets.training import (
+    LoraModel,
+    LossMap,
+    decode_lora_model,
+    decode_loss_map,
+    encode_lora_model,
+    encode_loss_map,
+)
 from nodes.weights.load import WeightsRef
 
 T = TypeVar("T")
@@ -212,5 +220,18 @@ VALUE_TYPES: Final[tuple[ValueType[object], ...]] = (
         decode_clip_vision_output,
         nbytes=lambda output: _nbytes((output.encoding.embeddings, output.encoding.last, output.encoding.penultimate)),
         describe=lambda output: f"CLIP_VISION_OUTPUT {describe_tensor(output.encoding.embeddings)}",
+    ),
+    _type(
+        LossMap,
+        encode_loss_map,
+        decode_loss_map,
+        nbytes=lambda loss: loss.losses.nbytes,
+        describe=lambda loss: f"LOSS_MAP of {len(loss.losses)} steps",
+    ),
+    _type(
+        LoraModel,
+        encode_lora_model,
+        decode_lora_model,
+        describe=lambda lora: f"LORA_MODEL from {lora.adapter.path.name}",
     ),
 )

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,41 +19,72 @@ from torch import Tensor, nn
 
 from nodes.training.errors import TrainingError
 
+OptimizerName = Literal["AdamW", "Adam", "SGD", "RMSprop"]
+
 _KEPT = 3
 _PATTERN = "checkpoint-*.safetensors"
+_LOSSES = "losses"
+_MOMENTS: Final[Mapping[str, str]] = {"exp_avg": "mean", "exp_avg_sq": "square", "square_avg": "square"}
+"""What an optimizer remembers of each weight, to its name in a file."""
 
 
 @dataclass(eq=False)
 class TrainingState:
-    """A run between two steps: `step` steps are done. The tensors are updated in place by the loop."""
+    """A run between two steps: `step` steps are done. The tensors are updated in place by the loop.
+
+    `losses` has one for each step where a run of known length is watched, and stays empty otherwise.
+    """
 
     step: int
     parameters: Mapping[str, nn.Parameter]
     average: dict[str, Tensor]
-    optimizer: torch.optim.AdamW
+    optimizer: torch.optim.Optimizer
+    losses: list[float] = field(default_factory=list)
 
 
-def new_state(parameters: Mapping[str, nn.Parameter], weight_decay: float) -> TrainingState:
+def new_state(
+    parameters: Mapping[str, nn.Parameter], weight_decay: float, optimizer: OptimizerName = "AdamW"
+) -> TrainingState:
     """The state before the first step; the average starts at the weights. Biases and norms do not decay."""
     matrices = [parameter for parameter in parameters.values() if parameter.ndim > 1]
     vectors = [parameter for parameter in parameters.values() if parameter.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.99), fused=True)
     average = {name: parameter.detach().clone() for name, parameter in parameters.items()}
-    return TrainingState(0, parameters, average, optimizer)
+    return TrainingState(0, parameters, average, _optimizer(groups, optimizer))
+
+
+def _optimizer(groups: list[dict[str, object]], name: OptimizerName) -> torch.optim.Optimizer:
+    match name:
+        case "AdamW":
+            return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.99), fused=True)
+        case "Adam":
+            return torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.99), fused=True)
+        case "SGD":
+            return torch.optim.SGD(groups, lr=0.0)
+        case "RMSprop":
+            return torch.optim.RMSprop(groups, lr=0.0)
 
 
 def save_checkpoint(folder: Path, state: TrainingState) -> Path:
-    """Write the state and drop all but the last few older ones."""
+    """Write the state and drop all but the last few older ones.
+
+    Raises TrainingError ("cannot_save") when the disk refuses: the older ones are all still there then.
+    """
     tensors = {f"weights.{name}": parameter.detach() for name, parameter in state.parameters.items()}
     tensors |= {f"average.{name}": tensor for name, tensor in state.average.items()}
     for name, parameter in state.parameters.items():
-        moments = state.optimizer.state.get(parameter)
-        if moments:
-            tensors[f"mean.{name}"] = moments["exp_avg"]
-            tensors[f"square.{name}"] = moments["exp_avg_sq"]
+        moments = state.optimizer.state.get(parameter, {})
+        tensors |= {f"{_MOMENTS[key]}.{name}": value for key, value in moments.items() if key in _MOMENTS}
+    if state.losses:
+        tensors[_LOSSES] = torch.tensor(state.losses, dtype=torch.float64)
     path = folder / f"checkpoint-{state.step:09d}.safetensors"
-    write_atomically(path, tensors, {"step": str(state.step)})
+    try:
+        write_atomically(path, tensors, {"step": str(state.step)})
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(
+            "cannot_save",
+            f"no checkpoint can be written into {folder}: {error}; {last_good(folder)}. Free some space and run again.",
+        ) from error
     for old in sorted(folder.glob(_PATTERN))[:-_KEPT]:
         old.unlink()
     return path
@@ -72,14 +104,27 @@ def write_atomically(path: Path, tensors: Mapping[str, Tensor], metadata: Mappin
 
 def latest_checkpoint(folder: Path) -> Path | None:
     """The newest readable checkpoint of a folder. A damaged one is passed over for the one before."""
-    for path in sorted(folder.glob(_PATTERN), reverse=True):
-        try:
-            with safe_open(path, "pt") as file:
-                file.keys()
-        except (SafetensorError, OSError):
-            continue
-        return path
-    return None
+    return next(iter(checkpoints(folder)), None)
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The readable checkpoints of a folder, the newest first."""
+    return [path for path in sorted(folder.glob(_PATTERN), reverse=True) if _readable(path)]
+
+
+def _readable(path: Path) -> bool:
+    try:
+        with safe_open(path, "pt") as file:
+            file.keys()
+    except (SafetensorError, OSError):
+        return False
+    return True
+
+
+def last_good(folder: Path) -> str:
+    """The newest checkpoint of a folder, in words for a message."""
+    newest = latest_checkpoint(folder)
+    return f"the last good checkpoint is {newest.name if newest else 'none yet'}"
 
 
 def load_checkpoint(path: Path, state: TrainingState) -> None:
@@ -95,9 +140,19 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
         for name, parameter in state.parameters.items():
             parameter.copy_(file.get_tensor(f"weights.{name}"))
             state.average[name].copy_(file.get_tensor(f"average.{name}"))
-            if f"mean.{name}" in stored:
-                state.optimizer.state[parameter] = {
-                    "step": torch.tensor(float(state.step)),
-                    "exp_avg": file.get_tensor(f"mean.{name}"),
-                    "exp_avg_sq": file.get_tensor(f"square.{name}"),
-                }
+            moments = {key: f"{kind}.{name}" for key, kind in _moments_of(state.optimizer).items()}
+            if moments and all(key in stored for key in moments.values()):
+                kept = {key: file.get_tensor(stored_as) for key, stored_as in moments.items()}
+                state.optimizer.state[parameter] = {"step": torch.tensor(float(state.step)), **kept}
+        if _LOSSES in stored:
+            state.losses[:] = file.get_tensor(_LOSSES).tolist()
+
+
+def _moments_of(optimizer: torch.optim.Optimizer) -> Mapping[str, str]:
+    match optimizer:
+        case torch.optim.Adam():  # AdamW is one
+            return {key: _MOMENTS[key] for key in ("exp_avg", "exp_avg_sq")}
+        case torch.optim.RMSprop():
+            return {"square_avg": _MOMENTS["square_avg"]}
+        case _:
+            return {}

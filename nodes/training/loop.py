@@ -18,8 +18,10 @@ import torch
 from torch import nn
 
 from nodes.diffusion.training.averaging import ema_decay, update_ema
+from nodes.diffusion.training.learning_rate import LearningRate
 from nodes.training.checkpoint import (
     TrainingState,
+    last_good,
     latest_checkpoint,
     load_checkpoint,
     new_state,
@@ -34,8 +36,8 @@ CHECKPOINT_EVERY = 600.0  # seconds
 OBSERVE_EVERY = 1200.0  # seconds
 
 
-class Task(Protocol):
-    """What the loop trains."""
+class Trainable(Protocol):
+    """What a step trains."""
 
     @property
     def parameters(self) -> Mapping[str, nn.Parameter]:
@@ -45,6 +47,27 @@ class Task(Protocol):
     def gradients(self, step: int) -> Gradients:
         """Loss and gradients of the batch of a step: a function of the weights and the step alone."""
         ...
+
+
+class Pace(Protocol):
+    """What of a run's settings its steps depend on."""
+
+    @property
+    def learning_rate(self) -> LearningRate: ...
+
+    @property
+    def clip(self) -> float:
+        """The largest gradient norm."""
+        ...
+
+    @property
+    def ema(self) -> float:
+        """The largest decay of the averaged weights; 0 for no average but the weights themselves."""
+        ...
+
+
+class Task(Trainable, Protocol):
+    """What the loop trains, and looks at on the way."""
 
     def observe(self, step: int, folder: Path) -> Mapping[str, float]:
         """Measure the weights as they are and write pictures of what they do into the run's folder."""
@@ -85,7 +108,7 @@ def resumed(task: Task, settings: RunSettings, folder: Path) -> TrainingState:
     return state
 
 
-def training_step(task: Task, state: TrainingState, settings: RunSettings, folder: Path) -> tuple[float, float]:
+def training_step(task: Trainable, state: TrainingState, settings: Pace, folder: Path) -> tuple[float, float]:
     """One update of the weights and their average, in place; returns loss and gradient norm."""
     result = task.gradients(state.step)
     parameters = list(state.parameters.values())
@@ -122,12 +145,9 @@ def _observe(task: Task, state: TrainingState, folder: Path, log: _Log) -> None:
 
 
 def _diverged(step: int, folder: Path) -> TrainingError:
-    newest = latest_checkpoint(folder)
-    name = newest.name if newest else "none yet"
     return TrainingError(
         "diverged",
-        f"loss or gradient is not finite at step {step}; the last good checkpoint is {name}. "
-        "Lower the learning rate and resume.",
+        f"loss or gradient is not finite at step {step}; {last_good(folder)}. Lower the learning rate and resume.",
     )
 
 

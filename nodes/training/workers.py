@@ -63,11 +63,13 @@ class Workers:
 @contextmanager
 def mixed_precision() -> Iterator[None]:
     """Inside: bfloat16 autocast on the CPU, attention alone in float32 (bfloat16's backward is slower there)."""
-    with torch.autocast("cpu", dtype=torch.bfloat16), _AttentionInFloat32():
+    with torch.autocast("cpu", dtype=torch.bfloat16), AttentionInFloat32():
         yield
 
 
-class _AttentionInFloat32(TorchFunctionMode):
+class AttentionInFloat32(TorchFunctionMode):
+    """The part of `mixed_precision` that torch does not bring back by itself where results are computed again."""
+
     def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN204, ARG002
         if func is not F.scaled_dot_product_attention:
             return func(*args, **(kwargs or {}))

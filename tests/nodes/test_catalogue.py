@@ -30,7 +30,7 @@ OURS = {
     "BeginSampling", "EndSampling", "EulerStep", "ForwardDiffusion", "ImageGrid", "ManualSigmas", "Reroute", "SigmaAt",
     "UNetStep",
 }  # fmt: skip
-STILL_GROWING = ("sampler_name", "scheduler")
+STILL_GROWING = ("sampler_name", "scheduler", "algorithm")
 """Widgets whose choices are those that exist here: some of the reference's, in its order."""
 
 
@@ -106,7 +106,7 @@ def assert_same_input(ours: Input, declared: list[Any]) -> None:
             else:
                 assert list(offered) == list(dict.fromkeys(choices))
         case FileChoice():
-            assert set(choices) <= NOT_OFFERED | set(ours.widget.extra)
+            assert set(choices) <= NOT_OFFERED | set(ours.widget.extra_names)
             assert ours.widget.upload == options.get("image_upload", False)
         case Number():
             assert (ours.type, ours.widget.kind) == (kind, kind)

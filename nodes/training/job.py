@@ -1,0 +1,110 @@
+"""A training run of known length, as a job: it ends with its last step, and goes on from its last checkpoint after anything
+else that ended it.
+
+Its folder is found by what it is made of, so the same inputs find the same run. What it came to stays there; checkpoints go.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from nodes.diffusion.training.learning_rate import LearningRate
+from nodes.training.checkpoint import (
+    OptimizerName,
+    TrainingState,
+    checkpoints,
+    load_checkpoint,
+    new_state,
+    save_checkpoint,
+)
+from nodes.training.errors import TrainingError
+from nodes.training.loop import Trainable, training_step
+
+SECONDS_BETWEEN: Final = 30.0
+"""Least seconds between two checkpoints: what a killed run loses."""
+
+_LONGEST_SHARE: Final = 20
+"""Writing checkpoints takes at most one part in so many of the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long and how fast. A `Pace`, with an end."""
+
+    steps: int
+    learning_rate: LearningRate
+    clip: float = 1.0
+    ema: float = 0.0
+    weight_decay: float = 0.0
+    optimizer: OptimizerName = "AdamW"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """After a step: how many are done, of how many, and the loss of each."""
+
+    state: TrainingState
+    steps: int
+
+    @property
+    def step(self) -> int:
+        return self.state.step
+
+    @property
+    def losses(self) -> Sequence[float]:
+        return self.state.losses
+
+
+Watch = Callable[[Trained], None]
+
+
+def train_to_end(task: Trainable, schedule: Schedule, folder: Path, watch: Watch) -> TrainingState:
+    """Take every step that no earlier run in this folder has taken. `watch` is called after each, and before the first.
+
+    Whatever `watch` raises (a cancel) ends the run, with a checkpoint of where it is. Raises TrainingError: "diverged" with
+    the last good checkpoint named, "cannot_save" when the disk is full.
+    """
+    state = new_state(task.parameters, schedule.weight_decay, schedule.optimizer)
+    found = checkpoints(folder)
+    if found:
+        load_checkpoint(found[0], state)
+    expect_room(folder)
+    saved, due = state.step, time.monotonic() + SECONDS_BETWEEN
+    try:
+        watch(Trained(state, schedule.steps))
+        while state.step < schedule.steps:
+            loss, _ = training_step(task, state, schedule, folder)
+            state.losses.append(loss)
+            if time.monotonic() >= due:
+                began = time.monotonic()
+                save_checkpoint(folder, state)
+                saved, now = state.step, time.monotonic()
+                due = now + max(SECONDS_BETWEEN, _LONGEST_SHARE * (now - began))
+            watch(Trained(state, schedule.steps))
+    except TrainingError:
+        raise
+    except BaseException:
+        if state.step > saved:
+            save_checkpoint(folder, state)
+        raise
+    return state
+
+
+def expect_room(folder: Path) -> None:
+    """Make the folder of a run. Raises TrainingError ("cannot_save") where that is not possible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(
+            "cannot_save", f"no run can be kept in {folder}: {error.strerror}", "Choose another output folder."
+        ) from error
+
+
+def tidy(folder: Path) -> None:
+    """A run that has come to its end needs its checkpoints no more."""
+    for path in checkpoints(folder):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,92 @@
+"""Training as nodes do it: where a run is kept, and how it is watched.
+
+A run is kept in a folder named by what it is made of, under `training/` in the output folder. A node that is cancelled or
+killed leaves checkpoints there; the same node with the same inputs goes on from the last of them, whatever has become of
+the cache. When it is done, its result stays and the checkpoints go.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import torch
+from PIL import Image as Pillow
+from safetensors.torch import load_file
+from torch import Tensor
+
+from graph.context import Context
+from graph.json import Json
+from graph.states import States, state_key
+from nodes.folders import Folders
+from nodes.training.checkpoint import write_atomically
+from nodes.training.job import Schedule, Trained, tidy, train_to_end
+from nodes.training.loop import Trainable
+from nodes.training.loss_curve import training_preview
+
+_FOLDER: Final = "training"
+_RESULT: Final = "result.safetensors"
+_LOSSES: Final = "losses.safetensors"
+_SAMPLES_SHARE: Final = 20
+"""Drawing samples takes at most one part in so many of the time."""
+_SECONDS_TO_FIRST_SAMPLES: Final = 20.0
+
+DrawSamples = Callable[[], Pillow.Image]
+
+
+class TrainingJob:
+    """The run of one node: its folder, and what it came to once it is done."""
+
+    def __init__(self, context: Context, kind: str, values: tuple[object, ...], *settings: Json) -> None:
+        """`values` are those on the node's wires, `settings` everything else that decides the numbers."""
+        known = context.service(States).values
+        key = state_key("training", kind, [known.digest(value) for value in values], list(settings))
+        self.folder = context.service(Folders).root("output") / _FOLDER / f"{kind}-{key[:16]}"
+        self._context = context
+
+    @property
+    def result(self) -> Path:
+        """The file that the run is for. It exists when the run is done."""
+        return self.folder / _RESULT
+
+    @property
+    def done(self) -> bool:
+        return self.result.is_file() and (self.folder / _LOSSES).is_file()
+
+    def losses(self) -> Tensor:
+        """The losses of a run that is done, float64 [N]."""
+        return load_file(self.folder / _LOSSES)["losses"]
+
+    def run(self, task: Trainable, schedule: Schedule, samples: DrawSamples | None = None) -> Tensor:
+        """Train to the end, or as far as the user lets it; returns the losses. Raises `Cancelled` and TrainingError."""
+        watch = _Watch(self._context, samples)
+        with torch.enable_grad():
+            state = train_to_end(task, schedule, self.folder, watch)
+        return torch.tensor(state.losses, dtype=torch.float64)
+
+    def finish(self, losses: Tensor, about: dict[str, Json]) -> None:
+        """The result is written: keep the losses and what the run was, and let the checkpoints go."""
+        write_atomically(self.folder / _LOSSES, {"losses": losses}, {})
+        (self.folder / "run.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        tidy(self.folder)
+
+
+class _Watch:
+    """Tells the run of each step, with a preview for whoever looks. Samples are drawn as often as they are cheap."""
+
+    def __init__(self, context: Context, samples: DrawSamples | None) -> None:
+        self._context, self._draw = context, samples
+        self._drawn: Pillow.Image | None = None
+        self._next = time.monotonic() + _SECONDS_TO_FIRST_SAMPLES
+
+    def __call__(self, trained: Trained) -> None:
+        if self._draw is not None and trained.step and time.monotonic() >= self._next:
+            began = time.monotonic()
+            self._drawn = self._draw()
+            now = time.monotonic()
+            self._next = now + max(_SECONDS_TO_FIRST_SAMPLES, _SAMPLES_SHARE * (now - began))
+        losses, drawn = trained.losses, self._drawn
+        self._context.progress(trained.step, trained.steps, lambda: training_preview(list(losses), drawn))
