@@ -14,8 +14,8 @@ import { CommandPalette } from "@/panels/CommandPalette";
 import { Templates } from "@/panels/Templates";
 import styles from "@/panels/panels.module.css";
 
-const MaskEditor = lazy(() => import("@/widgets/MaskEditor").then(({ MaskEditor: component }) => ({ default: component })));
-const CompareSlider = lazy(() => import("@/widgets/CompareSlider").then(({ CompareSlider: component }) => ({ default: component })));
+const MaskEditor = lazy(() => import("@/widgets/mask/MaskEditor").then(({ MaskEditor: component }) => ({ default: component })));
+const CompareSlider = lazy(() => import("@/widgets/picture/CompareSlider").then(({ CompareSlider: component }) => ({ default: component })));
 
 export default function Dialogs() {
   const editor = useEditor();
