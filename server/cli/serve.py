@@ -11,32 +11,62 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from graph.errors import InputError, Problem
-from nodes.catalogue import load_catalogue
-from server.http.security import LOOPBACK, Gate
-from server.http.service import Bounds
-from server.http.serving import Door, Setup, serving
 from server.options import Parser, add_places, add_user, places, user_folder
 from server.tokens import FILE, Tokens
-from server.workspace import GIB, Places, Workspace
+from server.worker.starting import Started, start
+from server.workspace import GIB, Computing, Places, Workspace
+
+if TYPE_CHECKING:
+    from server.http.service import Bounds
+    from server.http.serving import Door, Setup
 
 
 def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
-    user = user_folder(options)
-    door = _door(options, Tokens(user / FILE))
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     where = places(options)
     devices = options.device or ["auto"]
-    with Workspace(where) as workspace:
-        workers = {device: worker_command(device, options.precision, where) for device in devices}
-        setup = Setup(
-            load_catalogue(), workspace, user, workers, previews=options.previews, door=door, bounds=_bounds(options)
-        )
-        asyncio.run(_serve(options.host, options.port, setup))
+    workers = {device: worker_command(device, options.precision, where) for device in devices}
+    started = {device: start(command) for device, command in workers.items()}
+    try:
+        _serve(options, where, workers, started)
+    finally:
+        for worker in started.values():  # those that were never taken over
+            worker.connection.close()
     return 0
+
+
+def _serve(
+    options: argparse.Namespace,
+    where: Places,
+    workers: Mapping[str, Sequence[str]],
+    started: Mapping[str, Started],
+) -> None:
+    """Everything heavy is imported here, while the workers load torch."""
+    from nodes.catalogue import load_catalogue
+    from server.http.serving import Setup
+
+    user = user_folder(options)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    door = _door(options, Tokens(user / FILE))
+    computing = Computing(next(iter(workers)), options.precision)
+    with Workspace(where) as workspace:
+        setup = Setup(
+            load_catalogue(),
+            workspace,
+            user,
+            workers,
+            started=started,
+            computing=computing,
+            previews=options.previews,
+            door=door,
+            bounds=_bounds(options),
+        )
+        asyncio.run(_answer(options.host, options.port, setup))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -71,13 +101,10 @@ def _add_security(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--allow-origin", action="append", default=[], metavar="URL", help="a site whose pages may use the service"
     )
-    usual = Bounds()
-    group.add_argument("--max-request", type=_size, default=usual.body, metavar="MIB", help="largest JSON (16)")
-    group.add_argument("--max-upload", type=_size, default=usual.upload, metavar="MIB", help="largest upload (100)")
-    group.add_argument("--max-nodes", type=_count, default=usual.nodes, metavar="N", help="most nodes (20000)")
-    group.add_argument(
-        "--max-pixels", type=_count, default=usual.pixels, metavar="N", help="most pixels of one node's pictures (2^28)"
-    )
+    group.add_argument("--max-request", type=_size, metavar="MIB", help="largest JSON (16)")
+    group.add_argument("--max-upload", type=_size, metavar="MIB", help="largest upload (100)")
+    group.add_argument("--max-nodes", type=_count, metavar="N", help="most nodes (20000)")
+    group.add_argument("--max-pixels", type=_count, metavar="N", help="most pixels of one node's pictures (2^28)")
 
 
 def _size(text: str) -> int:
@@ -91,11 +118,23 @@ def _count(text: str) -> int:
 
 
 def _bounds(options: argparse.Namespace) -> Bounds:
-    return Bounds(options.max_request, options.max_upload, options.max_nodes, options.max_pixels)
+    from server.http.service import Bounds
+
+    usual = Bounds()
+    return replace(
+        usual,
+        body=options.max_request or usual.body,
+        upload=options.max_upload or usual.upload,
+        nodes=options.max_nodes or usual.nodes,
+        pixels=options.max_pixels or usual.pixels,
+    )
 
 
 def _door(options: argparse.Namespace, tokens: Tokens) -> Door:
     """Who is let in. Raises InputError for a service that anybody on the network could use."""
+    from server.http.security import LOOPBACK, Gate
+    from server.http.serving import Door
+
     beyond = options.host not in LOOPBACK
     if beyond and not tokens.all():
         hint = "Make one with `latentgraph token create NAME`; clients send it as `Authorization: Bearer TOKEN`."
@@ -125,7 +164,9 @@ def worker_command(device: str, precision: str, where: Places) -> list[str]:
     return [*command, "--cache-size", str(where.cache_bytes / GIB)]
 
 
-async def _serve(host: str, port: int, setup: Setup) -> None:
+async def _answer(host: str, port: int, setup: Setup) -> None:
+    from server.http.serving import serving
+
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -4,7 +4,7 @@ reads in another form, and what of it would run."""
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import cast, get_args
 
 from aiohttp import web
@@ -22,7 +22,6 @@ from server.http.problems import ProblemError
 from server.http.service import service_of
 from server.planning import Request, prepare, summary
 from server.seeds import Seeds, draw
-from server.workspace import Computing
 
 
 async def list_nodes(request: web.Request) -> web.Response:
@@ -70,7 +69,8 @@ async def plan(request: web.Request) -> web.Response:
     source, seeds = await _source(request)
     service = service_of(request)
     wanted = Request(source.document, request.query.get("scope", ""), source.problems)
-    how = Computing(precision=request.query.get("precision", "auto"))
+    precision = request.query.get("precision")
+    how = replace(service.computing, precision=precision) if precision else service.computing
     prepared = await asyncio.to_thread(prepare, wanted, service.catalogue, service.workspace, service.view, how)
     return web.json_response(_with_open_seeds(summary(prepared.plan), seeds))
 

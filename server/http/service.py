@@ -19,7 +19,7 @@ from server.http.user_files import UserFiles
 from server.jobs.desk import Desk
 from server.worker.crew import Crew
 from server.worker.hub import Hub
-from server.workspace import Workspace
+from server.workspace import Computing, Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Service:
     """`view` answers what the cache has; `workflows` are the folders of saved workflows, the user's own first; `decoding`
     bounds how many pictures are decoded at once, each in a process of its own; `log` has the latest lines; with `previews`
     every client of ComfyUI's socket gets pictures of running prompts, not only one that announces that it can tell them
-    from results.
+    from results; `computing` is what workers compute with.
     """
 
     catalogue: Mapping[str, NodeSpec]
@@ -56,6 +56,7 @@ class Service:
     bounds: Bounds = field(default_factory=Bounds)
     answering: Answering = field(default_factory=Answering)
     previews: bool = False
+    computing: Computing = field(default_factory=Computing)
 
     @property
     def folders(self) -> Folders:

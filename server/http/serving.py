@@ -25,7 +25,8 @@ from server.jobs.desk import Desk
 from server.jobs.store import Limits
 from server.worker.crew import Crew
 from server.worker.hub import Hub
-from server.workspace import Workspace
+from server.worker.starting import Started
+from server.workspace import Computing, Workspace
 
 PACKAGED: Final = Path(__file__).parent.parent.parent / "workflows"
 """The workflows that ship with the package."""
@@ -42,8 +43,9 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a service is made of: `user` holds the jobs and what clients keep; `workers` are commands by device
-    name; with `previews` all of ComfyUI's clients get pictures while a prompt runs."""
+    """What a service is made of: `user` holds the jobs and what clients keep; `workers` are commands by device name, and
+    `started` those of them that run already; `computing` is how they compute; with `previews` all of ComfyUI's clients
+    get pictures while a prompt runs."""
 
     catalogue: Mapping[str, NodeSpec]
     workspace: Workspace
@@ -53,6 +55,8 @@ class Setup:
     previews: bool = False
     door: Door = field(default_factory=Door)
     bounds: Bounds = field(default_factory=Bounds)
+    started: Mapping[str, Started] = field(default_factory=dict)
+    computing: Computing = field(default_factory=Computing)
 
 
 @contextlib.asynccontextmanager
@@ -64,7 +68,7 @@ async def serving(setup: Setup, listening: socket.socket) -> AsyncIterator[Servi
     with logged(log), Desk(opening, hub.publish, setup.limits) as desk:
         counts = await desk.do(desk.store.counts)
         hub.remaining = counts.get("queued", 0) + counts.get("running", 0)
-        crew = Crew(setup.workers, desk, hub)
+        crew = Crew(setup.workers, desk, hub, setup.started)
         mine = UserFiles(setup.user / "default")
         service = Service(
             catalogue=setup.catalogue,
@@ -76,6 +80,7 @@ async def serving(setup: Setup, listening: socket.socket) -> AsyncIterator[Servi
             user=mine,
             workflows=(mine.root / "workflows", PACKAGED),
             previews=setup.previews,
+            computing=setup.computing,
             decoding=asyncio.Semaphore(2),
             log=log,
             bounds=setup.bounds,

@@ -11,6 +11,7 @@ from graph.json import JsonObject
 from server.jobs.desk import Desk
 from server.jobs.job import State, StoreError
 from server.worker.hub import Hub
+from server.worker.starting import Started
 from server.worker.supervisor import Supervisor, UnansweredError
 
 _log = logging.getLogger("latentgraph.worker")
@@ -22,9 +23,16 @@ CHECK = 1.0
 class Crew:
     """The supervisors, by the name of their device."""
 
-    def __init__(self, commands: Mapping[str, Sequence[str]], desk: Desk, hub: Hub) -> None:
+    def __init__(
+        self,
+        commands: Mapping[str, Sequence[str]],
+        desk: Desk,
+        hub: Hub,
+        started: Mapping[str, Started] | None = None,
+    ) -> None:
+        first = started or {}
         self._desk = desk
-        self.supervisors = [Supervisor(name, command, desk, hub) for name, command in commands.items()]
+        self.supervisors = [Supervisor(name, command, desk, hub, first.get(name)) for name, command in commands.items()]
 
     @property
     def ready(self) -> bool:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-import socket
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from server.jobs.desk import Desk, Ticket
 from server.jobs.job import Claim, End, Happening, StoreError
 from server.worker.frames import pack, read_frame
 from server.worker.hub import Hub, Passing
+from server.worker.starting import Started, start
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,21 +49,22 @@ class UnansweredError(GraphError):
 class _Process:
     """A worker process and our end of its socket."""
 
-    process: asyncio.subprocess.Process
+    process: subprocess.Popen[bytes]
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
 
 class Supervisor:
-    """One worker, named by its device. `command` starts it and gets `--socket FD` appended."""
+    """One worker, named by its device. `command` starts it and gets `--socket FD` appended; `first` runs already."""
 
-    def __init__(self, name: str, command: Sequence[str], desk: Desk, hub: Hub) -> None:
+    def __init__(self, name: str, command: Sequence[str], desk: Desk, hub: Hub, first: Started | None = None) -> None:
         self.name = name
         self.ready = False
         self.about: JsonObject = {}
         self.restarts = 0
         self.claim: Claim | None = None
         self._command, self._desk, self._hub = tuple(command), desk, hub
+        self._first = first
         self._idle = asyncio.Event()
         self._kept = asyncio.Event()
         self._pending: list[Happening] = []
@@ -127,7 +129,8 @@ class Supervisor:
     async def _one_life(self) -> str:
         """From start to death of one process. Returns how it died."""
         self._idle.clear()
-        self._process = process = await _start(self._command)
+        started, self._first = self._first or start(self._command), None
+        self._process = process = await _opened(started)
         keeping = asyncio.create_task(self._keep())
         handing = asyncio.create_task(self._hand_out())
         try:
@@ -144,7 +147,7 @@ class Supervisor:
             await asyncio.gather(keeping, handing, return_exceptions=True)
             self.kill()
             process.writer.close()
-            code = await process.process.wait()
+            code = await asyncio.to_thread(process.process.wait)
             self._process = None
         cause = _death(code)
         ticket, self._ticket = self._ticket, None
@@ -292,16 +295,9 @@ def _something_came_of(result: JsonObject) -> bool:
     return not isinstance(nodes, dict) or nodes.get("ran") != 0
 
 
-async def _start(command: Sequence[str]) -> _Process:
-    ours, theirs = socket.socketpair()
-    with theirs:
-        process = await asyncio.create_subprocess_exec(
-            *command, "--socket", str(theirs.fileno()), pass_fds=[theirs.fileno()], start_new_session=True,
-            stdin=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-    ours.setblocking(False)
-    reader, writer = await asyncio.open_connection(sock=ours)
-    return _Process(process, reader, writer)
+async def _opened(started: Started) -> _Process:
+    reader, writer = await asyncio.open_connection(sock=started.connection)
+    return _Process(started.process, reader, writer)
 
 
 def _death(code: int) -> str:

@@ -119,7 +119,8 @@ def test_foreign_pages_are_refused(tmp_path: Path, headers: dict[str, str], stat
 
 
 def test_the_service_imports_nothing_heavy() -> None:
-    code = "import sys, server.cli.serve; print([name for name in ('torch', 'numpy', 'PIL') if name in sys.modules])"
+    code = "import sys, server.cli.serve, server.http.serving as _; "
+    code += "print([name for name in ('torch', 'numpy', 'PIL') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
