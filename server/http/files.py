@@ -25,6 +25,34 @@ SHOWN: Final = {
 }
 
 
+_MAGIC: Final = (
+    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+    (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"GIF87a", "image/gif"),
+    (0, b"GIF89a", "image/gif"),
+    (8, b"WEBP", "image/webp"),
+    (4, b"ftypavif", "image/avif"),
+    (4, b"ftypavis", "image/avif"),
+)
+"""How pictures that browsers show begin: place, bytes, kind."""
+
+
+def raster_kind(path: Path) -> str | None:
+    """Which picture that is shown a file is, by its name and its first bytes together; None if it is none."""
+    return _kind_of(path) if path.suffix.lower() in SHOWN else None
+
+
+def is_raster(path: Path) -> bool:
+    """Whether the file begins like a picture that is shown, whatever its name."""
+    return _kind_of(path) is not None
+
+
+def _kind_of(path: Path) -> str | None:
+    with open(path, "rb") as file:
+        start = file.read(16)
+    return next((kind for place, magic, kind in _MAGIC if start[place : place + len(magic)] == magic), None)
+
+
 def found(folders: Folders, folder: str, name: str) -> Path | None:
     """The regular file of that name in that folder, if no link leads out of the folder."""
     path = folders.find(folder, name)
@@ -37,7 +65,7 @@ def found(folders: Folders, folder: str, name: str) -> Path | None:
 
 def served(path: Path, name: str) -> web.FileResponse:
     """The file, with ranges and validators; `name` is what a download is called."""
-    kind = SHOWN.get(path.suffix.lower())
+    kind = raster_kind(path)
     label = os.path.basename(name)
     response = web.FileResponse(path, headers=_headers("inline" if kind else "attachment", label))
     response.content_type = kind or "application/octet-stream"

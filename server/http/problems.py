@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -79,10 +80,31 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return answer(ProblemError(_STORE.get(error.code, 507), error.code, _with_hint(error)))
     except GraphError as error:
         return answer(ProblemError(422, error.code, _with_hint(error)))
+    except OSError as error:
+        refused = of_system(error)
+        if refused is None:
+            return _fault(request)
+        return answer(refused)
     except web.HTTPException as error:
         if error.status < 400:
             raise
         return answer(ProblemError(error.status, f"http_{error.status}", error.reason))
     except Exception:  # noqa: BLE001 - the outermost seam of a request
-        _log.exception("%s %s failed", request.method, request.path)
-        return answer(ProblemError(500, "internal", "a fault in latentgraph; the log of the service has the trace"))
+        return _fault(request)
+
+
+def of_system(error: OSError) -> ProblemError | None:
+    """A name that no file can have is the client's mistake, a full disk is nobody's; None for what is a fault of ours."""
+    if error.errno in _IMPOSSIBLE_NAMES:
+        return ProblemError(400, "file_name", f"no file can be called that: {error.strerror}")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ProblemError(507, "disk_full", f"there is no room to keep it: {error.strerror}")
+    return None
+
+
+_IMPOSSIBLE_NAMES: Final = (errno.ENAMETOOLONG, errno.EINVAL, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EEXIST)
+
+
+def _fault(request: web.Request) -> web.Response:
+    _log.exception("%s %s failed", request.method, request.path)
+    return answer(ProblemError(500, "internal", "a fault in latentgraph; the log of the service has the trace"))

@@ -15,6 +15,7 @@ from graph.spec import NodeSpec
 from nodes.folders import Folders
 from server.http.comfyui.answering import Answering
 from server.http.logbook import LogBook
+from server.http.problems import ProblemError
 from server.http.user_files import UserFiles
 from server.jobs.desk import Desk
 from server.worker.crew import Crew
@@ -61,6 +62,11 @@ class Service:
     @property
     def folders(self) -> Folders:
         return self.workspace.folders
+
+    def refuse_more_sockets(self) -> None:
+        """Raise ProblemError (503) when as many listen as are let in."""
+        if self.hub.listeners >= self.bounds.sockets:
+            raise ProblemError(503, "too_many_sockets", f"{self.hub.listeners} listen already")
 
 
 SERVICE: Final = web.AppKey("service", Service)

@@ -52,6 +52,7 @@ async def event_socket(request: web.Request) -> web.WebSocketResponse:
         await known(request, job)
     elif "after" in request.query:
         raise ProblemError(400, "query", "after= goes with job=: sequence numbers count within a job")
+    service.refuse_more_sockets()
     socket = web.WebSocketResponse(heartbeat=30, max_msg_size=65536)
     await socket.prepare(request)
     client = request.query.get("client")
@@ -77,6 +78,9 @@ async def followed(service: Service, job: str, after: int) -> AsyncIterator[Noti
             after = event.sequence
             if event.type in ENDS:
                 return
+        found_job = await service.desk.do(service.desk.store.job, job)
+        if found_job is None or found_job.state in ENDS:
+            return  # whoever asks has heard of its end
         while True:
             notice = await listener.next()
             if isinstance(notice, JobEvent):

@@ -91,6 +91,11 @@ class Hub:
         finally:
             self._listeners.discard(listener)
 
+    @property
+    def listeners(self) -> int:
+        """How many listen."""
+        return len(self._listeners)
+
     def publish(self, notices: Sequence[Notice]) -> None:
         for notice in notices:
             if isinstance(notice, JobEvent):

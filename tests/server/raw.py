@@ -45,7 +45,7 @@ async def ask(
     host: str | None = None,
 ) -> RawAnswer:
     """A request whose target goes out as it is written here, with a `Host` that fits unless one is given."""
-    lines = [f"{method} {target} HTTP/1.1", f"Host: {host or f'127.0.0.1:{port}'}"]
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {f'127.0.0.1:{port}' if host is None else host}"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     if body or method in ("POST", "PUT", "PATCH"):
         lines.append(f"Content-Length: {len(body)}")

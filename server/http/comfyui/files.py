@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from graph.errors import InputError
 from graph.json import loads
 from nodes.folders import FolderError, Folders, is_inside
-from server.http.files import found, picture, served
+from server.http.files import SHOWN, found, is_raster, picture, served
 from server.http.pictures import decoded
 from server.http.service import Service, service_of
 
@@ -93,31 +94,42 @@ async def _form(request: web.Request, service: Service) -> _Form:
         raise web.HTTPBadRequest(text="an upload is multipart/form-data")
     form = _Form({})
     try:
-        async for part in await request.multipart():
-            if not isinstance(part, BodyPartReader) or len(form.fields) > 16:
-                raise web.HTTPBadRequest(text="the form has parts that are none of its fields")
-            if part.name == "image" and form.file is None:
-                form.filename = part.filename or ""
-                form.file = await _drafted(part, service.folders.root("input"), service.bounds.upload)
-            elif part.name:
-                form.fields[part.name] = (await part.read_chunk(_LONGEST_FIELD)).decode("utf-8", "replace")
-    except ValueError:
-        raise web.HTTPBadRequest(text="the form cannot be read") from None
+        await _fill(form, request, service)
+    except BaseException as error:
+        if form.file is not None:
+            form.file.unlink(missing_ok=True)
+        if isinstance(error, ValueError | HttpProcessingError):
+            raise web.HTTPBadRequest(text="the form cannot be read") from None
+        raise
     return form
+
+
+async def _fill(form: _Form, request: web.Request, service: Service) -> None:
+    async for part in await request.multipart():
+        if not isinstance(part, BodyPartReader) or len(form.fields) > 16:
+            raise web.HTTPBadRequest(text="the form has parts that are none of its fields")
+        if part.name == "image" and form.file is None:
+            form.filename = part.filename or ""
+            form.file = await _drafted(part, service.folders.root("input"), service.bounds.upload)
+        elif part.name:
+            form.fields[part.name] = (await part.read_chunk(_LONGEST_FIELD)).decode("utf-8", "replace")
 
 
 async def _drafted(part: BodyPartReader, folder: Path, most: int) -> Path:
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     size = 0
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".upload-", delete=False) as draft:
-        while chunk := await part.read_chunk(2**16):
-            size += len(chunk)
-            if size > most:
-                os.unlink(draft.name)
-                raise web.HTTPRequestEntityTooLarge(max_size=most, actual_size=size)
-            draft.write(chunk)
-        draft.flush()
-        os.fsync(draft.fileno())
+        try:
+            while chunk := await part.read_chunk(2**16):
+                size += len(chunk)
+                if size > most:
+                    raise web.HTTPRequestEntityTooLarge(max_size=most, actual_size=size)
+                draft.write(chunk)
+            draft.flush()
+            os.fsync(draft.fileno())
+        except BaseException:
+            os.unlink(draft.name)
+            raise
     return Path(draft.name)
 
 
@@ -129,6 +141,10 @@ def _keep(draft: Path, folders: Folders, kind: str, name: str, overwrite: bool) 
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.parent.resolve().is_relative_to(folders.root(kind).resolve()):
             raise FolderError(f"{name!r} would leave the folder {kind!r}")
+        if not draft.stat().st_size:
+            raise web.HTTPBadRequest(text="the file is empty")
+        if path.suffix.lower() in SHOWN and not is_raster(draft):
+            raise web.HTTPUnsupportedMediaType(text=f"{name!r} is no picture, whatever it is called")
         if overwrite or not path.exists():
             os.replace(draft, path)
             return candidate

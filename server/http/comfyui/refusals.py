@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from graph.errors import GraphError, InputError
-from server.http.problems import ProblemError
+from server.http.problems import ProblemError, of_system
 from server.http.routes import Handler
 from server.jobs.job import StoreError
 
@@ -27,6 +27,11 @@ def plain(handler: Handler) -> Handler:
                 raise
             given = error.text if error.text and not error.text.startswith(f"{error.status}: ") else ""
             return web.Response(status=error.status, text=given)
+        except OSError as error:
+            refused = of_system(error)
+            if refused is None:
+                raise
+            return web.Response(status=refused.status, text=refused.detail)
         except ProblemError as error:
             return web.Response(status=error.status, text=error.detail)
         except InputError as error:

@@ -23,6 +23,7 @@ from server.jobs.job import ENDS, JobEvent
 from server.worker.hub import Dropped, Listener, Notice
 
 _LARGEST: Final = 65536
+_MOST_MESSAGES: Final = 10_000
 AGAIN: Final = 1.0
 SILENCE: Final = 4.0
 """Seconds after the end of a prompt, and after which nobody is left without a word."""
@@ -32,6 +33,7 @@ async def websocket(request: web.Request) -> web.WebSocketResponse:
     """One client's session, until it leaves."""
     service = service_of(request)
     sid = request.query.get("clientId") or uuid.uuid4().hex
+    service.refuse_more_sockets()
     socket = web.WebSocketResponse(heartbeat=30, max_msg_size=_LARGEST)
     await socket.prepare(request)
     with service.hub.listening(lambda _job, _client: True, lambda _job, client: client == sid) as listener:
@@ -70,11 +72,13 @@ class _Session:
 
     async def listen(self) -> None:
         """The one thing a client says, in its first message: what it understands."""
-        first = True
+        heard = 0
         async for message in self._socket:
-            if message.type == WSMsgType.TEXT and first:
+            if message.type == WSMsgType.TEXT and heard == 0:
                 await self._features(message.data)
-            first = False
+            heard += 1
+            if heard > _MOST_MESSAGES:
+                await self._socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"too much was said")
 
     async def send_all(self, listener: Listener) -> None:
         try:
