@@ -9,11 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from bench import engine, pictures, service
+from bench import engine, pictures, service, unet
 from bench.rows import Row, table
 from server.process import calm_collector
 
-SUITES: Final = {"engine": engine.rows, "pictures": pictures.rows, "service": service.rows}
+SUITES: Final = {"engine": engine.rows, "pictures": pictures.rows, "service": service.rows, "unet": unet.rows}
 
 
 def main() -> int:

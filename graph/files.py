@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -35,15 +35,24 @@ class Files(Protocol):
 class Digests:
     """Content digests, remembered by (path, size, modification time, inode), so each file is read once."""
 
-    def __init__(self, known: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, known: dict[str, str] | None = None, is_useless: Callable[[Path], bool] = lambda _: False
+    ) -> None:
+        """`is_useless` tells of a file by a glance whether nobody can use it."""
+        self._is_useless = is_useless
         self.known = known if known is not None else {}
 
     def digest(self, path: Path) -> str:
-        """BLAKE2b of the content. Raises OSError."""
+        """BLAKE2b of the content. Raises OSError.
+
+        A file that is no use to anybody is not read: its digest is that of its identity, and not remembered.
+        """
         stat = os.stat(path)
         identity = f"{path}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ino}"
         found = self.known.get(identity)
         if found is None:
+            if self._is_useless(path):
+                return "useless:" + hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()
             with open(path, "rb") as file:
                 found = hashlib.file_digest(file, _blake2).hexdigest()
             self.known[identity] = found

@@ -18,6 +18,7 @@ from typing import Final
 
 from graph.errors import GraphError
 from graph.files import Digests
+from nodes.truncation import is_cut_off
 from nodes.weights.diffusers_folders import INDEX, pipeline_files
 from nodes.weights.embedded import embedded_checkpoints
 
@@ -231,7 +232,7 @@ def standard_folders(
     roots["checkpoints"] += dict.fromkeys(path.parent for path in embedded_checkpoints().values())
     roots |= {"input": [inputs, EXAMPLES], "output": [outputs], "temp": [temp], "latents": [inputs]}
     roots[DATASETS] = [inputs]
-    return Folders({kind: tuple(paths) for kind, paths in roots.items()}, digests or Digests())
+    return Folders({kind: tuple(paths) for kind, paths in roots.items()}, digests or Digests(is_useless=is_cut_off))
 
 
 @dataclass(frozen=True, slots=True)

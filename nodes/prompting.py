@@ -18,6 +18,7 @@ from nodes.diffusion.prompt import TokenChunk, empty_chunk, tokenize_prompt
 from nodes.folders import Folders
 from nodes.models import Models
 from nodes.sockets import Clip
+from nodes.sockets.tensors import expect_finite
 from nodes.weights.embeddings import PATTERN, SUFFIXES, load_embedding
 
 Prompt = Annotated[str, Multiline(dynamic_prompts=True), Mentions("embeddings", PATTERN, SUFFIXES)]
@@ -71,6 +72,7 @@ def encode(clip: Clip, texts: Sequence[str], context: Context) -> Encoded:
             encoding = encode_prompt(encoder, padded, clip.layer)
         encodings.append(TextEncoding(encoding.context.cpu().clone(), encoding.pooled.cpu().clone()))
     embedding = torch.cat([encoding.context for encoding in encodings], dim=-1)  # (1, T, D of all towers)
+    expect_finite(embedding, "the encoded prompt")
     return Encoded(embedding, encodings[-1].pooled, _report(missing))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -24,12 +25,16 @@ from nodes.diffusion.sampling import DiffusionModel, Run, diffusion_model, plain
 from nodes.diffusion.t2i_adapter import T2iAdapterConfig
 from nodes.errors import UnsuitableInput
 from nodes.folders import Folders
+from nodes.memory.shortage import NotEnoughMemory, is_out_of_memory, what_fits
 from nodes.models import Models
 from nodes.previews import Previewer
 from nodes.resuming import Request, Steps
 from nodes.sockets import Conditioning, Latent, Noise
+from nodes.sockets.tensors import expect_finite
 from nodes.taesd import find_previewer
 from nodes.weights.networks import NetworkRef
+
+_ATTEMPTS: Final = 2  # as the policy says; with nothing else in memory and the U-Net streamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +47,35 @@ class Sampled:
 
 def sampled(request: Request, context: Context) -> Sampled:
     """Run all steps that no earlier run has taken. Reports progress after each, and raises `Cancelled` between two when the
-    run was cancelled."""
+    run was cancelled. Where memory runs out, the U-Net is streamed; raises `NotEnoughMemory` where that does not help."""
     guider, latent, config = request.guider, request.latent, request.guider.model.config
     if len(request.sigmas.values) == 0:
         return Sampled(latent, latent)
     expect_fitting(config, guider.positive, guider.negative, latent.samples)
+    models = Models.of(context)
+    for _ in range(_ATTEMPTS):
+        try:
+            return _sampled(request, context)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        models.residency.make_room(guider.model.weights)  # here, where what the attempt held is free
+    raise _too_large(request, models)
+
+
+def _too_large(request: Request, models: Models) -> NotEnoughMemory:
+    weights, samples = request.guider.model.weights, request.latent.samples
+    batch, _, height, width = samples.shape
+    itemsize = models.residency.placement(weights).dtype.itemsize
+    free = models.residency.free_bytes(models.device(weights))
+    return NotEnoughMemory(
+        f"there is no memory for {batch} x {8 * width}x{8 * height} pixels at once",
+        hint=what_fits(weights.config.unet, batch, height, width, itemsize, free),
+    )
+
+
+def _sampled(request: Request, context: Context) -> Sampled:
+    guider, latent, config = request.guider, request.latent, request.guider.model.config
     models = Models.of(context)
     device = models.device(guider.model.weights)
     steps = Steps(request, models.residency.policy.placement_of(guider.model.weights), context.service(States))
@@ -64,6 +93,7 @@ def sampled(request: Request, context: Context) -> Sampled:
         begun = start(run)
         try:
             for step in sample(run, past):
+                expect_finite(step.x, f"the latent after step {step.index + 1} of {step.total}")
                 steps.add(step)
                 context.progress(step.index + 1, step.total, previewer.offer(step.denoised))
         except Cancelled:
@@ -147,15 +177,8 @@ def on_device(conditioning: Conditioning, device: torch.device) -> tuple[Conditi
 
 
 def finished(samples: Tensor) -> Tensor:
-    """A result as it leaves a node: on the CPU, ordinary memory. Raises `UnsuitableInput` (`not_finite`) for NaN."""
-    samples = samples.cpu().clone()
-    if not bool(torch.isfinite(samples).all()):
-        raise UnsuitableInput(
-            "sampling ended in NaN or infinity",
-            code="not_finite",
-            hint="Try a lower cfg, another sampler, or --precision fp32.",
-        )
-    return samples
+    """A result as it leaves a node: on the CPU, ordinary memory."""
+    return samples.cpu().clone()
 
 
 def _previewer(config: ModelConfig, context: Context) -> Previewer:

@@ -29,6 +29,7 @@ from graph.keys import Environment
 from graph.values import Values
 from nodes.folders import Folders, standard_folders
 from nodes.memory.host import host_bytes
+from nodes.truncation import is_cut_off
 
 INDEX: Final = "index.sqlite"
 GIB: Final = 2**30
@@ -73,7 +74,7 @@ class Workspace:
         self.index = self._open_index()
         known = _known_digests(self.index)
         self._digests_saved = set(known)
-        self.folders = folders_of(replace(places, cache=self.cache_folder), Digests(known))
+        self.folders = folders_of(replace(places, cache=self.cache_folder), Digests(known, is_cut_off))
         self.budget = Budget(_memory_limit())
         self.history: History = DiskHistory(self.index)
         self._disk: DiskStore | None = None

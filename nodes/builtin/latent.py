@@ -8,6 +8,7 @@ from typing import Annotated
 import torch
 
 from graph.declare import Range, node
+from graph.result import Report
 from nodes.builtin.ranges import (
     CELL,
     MAX_SIDE,
@@ -41,9 +42,21 @@ def empty_latent_image(
     width: Annotated[int, Range(16, MAX_SIDE, CELL)] = 512,
     height: Annotated[int, Range(16, MAX_SIDE, CELL)] = 512,
     batch_size: BatchSize = 1,
-) -> Latent:
-    """A batch of empty latents: what a picture made from a prompt alone starts from."""
-    return Latent(torch.zeros(batch_size, _CHANNELS, height // CELL, width // CELL))
+) -> tuple[Latent, Report]:
+    """A batch of empty latents: what a picture made from a prompt alone starts from.
+
+    Sides are cut down to multiples of 8.
+    """
+    samples = torch.zeros(batch_size, _CHANNELS, height // CELL, width // CELL)
+    return Latent(samples), _cut_down(width, height)
+
+
+def _cut_down(width: int, height: int) -> Report:
+    """A word on sides that latents cannot have."""
+    cut_width, cut_height = width // CELL * CELL, height // CELL * CELL
+    if (cut_width, cut_height) == (width, height):
+        return Report()
+    return Report(text=(f"{width}x{height} becomes {cut_width}x{cut_height}: sides are multiples of {CELL}",))
 
 
 @node("LatentUpscale", display_name="Upscale Latent", category="latent", returns="LATENT")

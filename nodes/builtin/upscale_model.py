@@ -13,6 +13,7 @@ from nodes.diffusion.image import with_channels
 from nodes.diffusion.tiling import Tiling, tiled
 from nodes.diffusion.upscaler import Upscaler
 from nodes.folders import FolderError, Folders
+from nodes.memory.shortage import is_out_of_memory
 from nodes.models import Models
 from nodes.sockets import Image, UpscaleModel
 from nodes.weights.networks import NetworkRef, open_upscaler
@@ -53,7 +54,9 @@ def _upscaled(network: Upscaler, pixels: Tensor, context: Context) -> Tensor:
     while True:
         try:
             return _in_tiles(network, pixels, Tiling(size, size, _OVERLAP), context)
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
             size //= 2
             if size < _SMALLEST_TILE:
                 raise

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Final
 
 import torch
 from torch import Tensor
@@ -15,10 +17,12 @@ from nodes.diffusion.inpaint import grey_out, grow_noise_mask, inpaint_picture
 from nodes.diffusion.tiling import Tiling, tiled_thrice
 from nodes.diffusion.vae import Autoencoder, crop_to_multiple, decode_image, encode_image, picture_of, pixels_of
 from nodes.errors import UnsuitableInput
+from nodes.memory.shortage import NotEnoughMemory, is_out_of_memory
 from nodes.models import Models
 from nodes.sockets import Conditioning, Image, Latent, Mask, Vae
 
-_TILE, _OVERLAP = 64, 16  # in cells, for pictures that memory does not hold
+_TILES: Final = (64, 32, 16)  # in cells, for pictures that memory does not hold
+_OVERLAPS: Final = 4  # a tile shares a fourth of it with the next
 
 
 @node("VAEDecode", display_name="VAE Decode", category="latent", returns="IMAGE", lane="device")
@@ -33,7 +37,7 @@ def vae_decode(*, samples: Latent, vae: Vae, context: Context) -> Image:
     with models.vae(vae.weights) as module, torch.inference_mode():
         for latent in samples.samples.unbind():  # one by one: a batch needs no more memory than a single picture
             context.cancel.check()
-            decoded.append(_decoded(module, latent[None].to(device)).cpu())
+            decoded.append(_decoded(module, latent[None].to(device), models.residency.make_room).cpu())
     return Image(torch.cat(decoded))
 
 
@@ -108,30 +112,48 @@ def _encode(pixels: Tensor, vae: Vae, context: Context) -> Tensor:
     with models.vae(vae.weights) as module, torch.inference_mode():
         for image in pixels.unbind():
             context.cancel.check()
-            encoded.append(_encoded(module, image[None].to(device)).cpu())
+            encoded.append(_encoded(module, image[None].to(device), models.residency.make_room).cpu())
     return torch.cat(encoded)
 
 
-def _decoded(module: Autoencoder, latent: Tensor) -> Tensor:
+def _decoded(module: Autoencoder, latent: Tensor, make_room: Callable[[], None]) -> Tensor:
     """The picture of one latent, in tiles where the device has no memory for the whole."""
-    try:
-        return decode_image(module, latent)
-    except torch.OutOfMemoryError:
-        pass  # what the attempt held is free only after this block
     scale = module.config.downscale
-    return picture_of(tiled_thrice(latent, module.decode, Tiling(_TILE, _TILE, _OVERLAP), scale))
+
+    def in_tiles(size: int) -> Tensor:
+        return picture_of(tiled_thrice(latent, module.decode, Tiling(size, size, size // _OVERLAPS), scale))
+
+    return _as_memory_allows(lambda: decode_image(module, latent), in_tiles, make_room, scale)
 
 
-def _encoded(module: Autoencoder, image: Tensor) -> Tensor:
+def _encoded(module: Autoencoder, image: Tensor, make_room: Callable[[], None]) -> Tensor:
     """The latent of one picture, in tiles where the device has no memory for the whole."""
-    try:
-        return encode_image(module, image)
-    except torch.OutOfMemoryError:
-        pass
     scale = module.config.downscale
-    pixels = crop_to_multiple(pixels_of(image, module.config.image_channels), scale)
-    tiling = Tiling(_TILE * scale, _TILE * scale, _OVERLAP * scale // 2)
-    return tiled_thrice(pixels, lambda tile: module.encode(tile).mode(), tiling, 1 / scale)
+
+    def in_tiles(size: int) -> Tensor:
+        pixels = crop_to_multiple(pixels_of(image, module.config.image_channels), scale)
+        tiling = Tiling(size * scale, size * scale, size * scale // (2 * _OVERLAPS))
+        return tiled_thrice(pixels, lambda tile: module.encode(tile).mode(), tiling, 1 / scale)
+
+    return _as_memory_allows(lambda: encode_image(module, image), in_tiles, make_room, scale)
+
+
+def _as_memory_allows(
+    whole: Callable[[], Tensor], in_tiles: Callable[[int], Tensor], make_room: Callable[[], None], scale: int
+) -> Tensor:
+    """The whole at once; with nothing else in memory; in tiles, smaller and smaller. Raises `NotEnoughMemory`."""
+    ways = (whole, whole, *(partial(in_tiles, size) for size in _TILES))
+    for way in ways:
+        try:
+            return way()
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        make_room()  # here, where what the attempt held is free
+    raise NotEnoughMemory(
+        f"there is no memory for a picture in tiles of {_TILES[-1] * scale} pixels",
+        hint="Close other programs, or use a tiny autoencoder (TAESD).",
+    )
 
 
 def _showing(conditioning: Conditioning, shown: ConcatImage) -> Conditioning:

@@ -32,6 +32,18 @@ def probe_hardware() -> Hardware:
     return Hardware(_cuda_devices(), _cpu_has_bf16())
 
 
+def free_bytes(device: torch.device, meminfo: Path = Path("/proc/meminfo")) -> int:
+    """What can be allocated on a device now, without taking from others; 0 where the system does not say."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    try:
+        lines = meminfo.read_text().splitlines()
+    except OSError:
+        return 0
+    kilobytes = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), "0")
+    return int(kilobytes) * 1024
+
+
 def _cuda_devices() -> tuple[CudaDevice, ...]:
     if not torch.cuda.is_available():
         return ()

@@ -24,6 +24,7 @@ from nodes.diffusion.tokenizer import Tokenizer
 from nodes.diffusion.unet import UNet
 from nodes.diffusion.vae import Vae
 from nodes.memory.policy import DevicePolicy, Placement
+from nodes.memory.probe import free_bytes
 from nodes.weights.errors import WeightsChanged
 from nodes.weights.keymaps import Part
 from nodes.weights.load import Held, WeightsRef, build, load_part, mapped_from, stored_bytes
@@ -52,14 +53,18 @@ class Residency:
         budget: Budget,
         load: Loader | None = None,
         clock: Callable[[], float] = time.perf_counter,
+        free: Callable[[torch.device], int] = free_bytes,
     ) -> None:
-        """`load` and `clock` (seconds) are for tests; without them weights come from files, in real time."""
+        """`load`, `clock` (seconds) and `free` (bytes) are for tests; without them weights come from files, in real time,
+        and memory is that of the machine."""
         self.policy = policy
+        self.free_bytes = free
         self._budget = budget
         self._load = load if load is not None else load_placed
         self._now = clock
         self._residents: dict[Hashable, _Resident] = {}
         self._tokenizers: dict[str, Tokenizer] = {}
+        self._offloaded: set[tuple[str, Part]] = set()
         self._loading: defaultdict[Hashable, threading.Lock] = defaultdict(threading.Lock)
         self._age = 0.0
         self._lock = threading.Lock()
@@ -153,12 +158,23 @@ class Residency:
             yield module
 
     def placement(self, ref: WeightsRef) -> Placement:
-        """As the policy says; a U-Net that would not fit alone is streamed."""
+        """As the policy says; a U-Net that would not fit alone, or was found not to, is streamed."""
         placement = self.policy.placement_of(ref)
-        limit = self._budget.limit
-        if ref.part is not Part.UNET or ref.rounded_to is not None or limit is None:
+        if ref.part is not Part.UNET or ref.rounded_to is not None:
             return placement
-        return replace(placement, streamed=True) if weights_bytes(ref, placement) > limit else placement
+        limit = self._budget.limit
+        too_large = limit is not None and weights_bytes(ref, placement) > limit
+        return (
+            replace(placement, streamed=True) if too_large or (ref.digest, ref.part) in self._offloaded else placement
+        )
+
+    def make_room(self, ref: WeightsRef | None = None) -> None:
+        """Memory ran out: drop what nobody uses, and stream the U-Net `ref` from now on."""
+        if ref is not None:
+            self._offloaded.add((ref.digest, ref.part))
+        self.clear()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     def _enter(self, key: Hashable, nbytes: Callable[[], int], load: Callable[[], object]) -> _Resident:
         # One lock for each key: two lanes that want the same thing load it once, others do not wait.

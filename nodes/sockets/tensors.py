@@ -1,16 +1,20 @@
 """Values made of tensors: pictures, masks, latents, noise levels. Frozen, and checked once, when they are made.
 
-No node changes a value in place. Tensors on wires are on the CPU, so that what is cached or saved does not depend on the
-device that made it.
+A picture or a latent with NaN or infinity in it is refused where it is made, so that the failure names the first node that
+has one. No node changes a value in place. Tensors on wires are on the CPU, so that what is cached or saved does not depend
+on the device that made it.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
+
+from nodes.errors import UnsuitableInput
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,6 +28,7 @@ class Image:
         _expect(self.pixels, "an IMAGE is [B, H, W, C] float32", ndim=4, dtype=torch.float32)
         if self.pixels.shape[3] not in (1, 3, 4):
             raise ValueError(f"an IMAGE has 1, 3 or 4 channels, not {self.pixels.shape[3]}")
+        expect_finite(self.pixels, "the picture")
 
     @property
     def size(self) -> tuple[int, int]:
@@ -57,6 +62,7 @@ class Latent:
 
     def __post_init__(self) -> None:
         _expect(self.samples, "a LATENT is [B, C, h, w] float32", ndim=4, dtype=torch.float32)
+        expect_finite(self.samples, "the latent")
         if self.noise_mask is not None:
             _expect(self.noise_mask, "the noise mask of a LATENT is [B, H, W] float32", ndim=3, dtype=torch.float32)
         if self.batch_index is not None and len(self.batch_index) != self.samples.shape[0]:
@@ -82,6 +88,7 @@ class ScaledLatent:
 
     def __post_init__(self) -> None:
         _expect(self.samples, "a SCALED_LATENT is [B, C, h, w] float32", ndim=4, dtype=torch.float32)
+        expect_finite(self.samples, "the latent")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,6 +106,17 @@ class Sigmas:
 def _expect(tensor: Tensor, rule: str, *, ndim: int, dtype: torch.dtype) -> None:
     if tensor.ndim != ndim or tensor.dtype != dtype or tensor.numel() == 0:
         raise ValueError(f"{rule} and not empty, not {_kind(tensor)}")
+
+
+def expect_finite(tensor: Tensor, what: str) -> None:
+    """Raises `UnsuitableInput` (`not_finite`) for NaN or infinity. One pass over the tensor."""
+    low, high = torch.aminmax(tensor)  # NaN wins in both
+    if not math.isfinite(float(low)) or not math.isfinite(float(high)):
+        raise UnsuitableInput(
+            f"{what} holds NaN or infinity",
+            code="not_finite",
+            hint="Try a lower cfg, another sampler, or --precision fp32; look for a damaged model or adapter.",
+        )
 
 
 def _kind(tensor: Tensor) -> str:

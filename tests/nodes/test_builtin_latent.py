@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from nodes.builtin import latent as nodes
+from nodes.errors import UnsuitableInput
 from nodes.sockets import Latent, Mask
 
 
@@ -22,8 +23,8 @@ NOTHING = Latent(torch.zeros(1, 4, 8, 16))
 @pytest.mark.parametrize(
     ("result", "shape"),
     [
-        (nodes.empty_latent_image(), (1, 4, 64, 64)),
-        (nodes.empty_latent_image(width=24, height=16, batch_size=3), (3, 4, 2, 3)),
+        (nodes.empty_latent_image()[0], (1, 4, 64, 64)),
+        (nodes.empty_latent_image(width=24, height=16, batch_size=3)[0], (3, 4, 2, 3)),
         (
             nodes.latent_upscale(samples=LATENT, upscale_method="bilinear", width=256, height=64, crop="disabled"),
             (2, 4, 8, 32),
@@ -120,3 +121,24 @@ def test_masks_and_places_follow_their_latents(result: Latent, mask: Tensor, ind
     assert result.noise_mask is not None
     assert torch.equal(result.noise_mask, mask)
     assert result.batch_index == index
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "told"),
+    [
+        (64, 24, ()),
+        (100, 64, ("100x64 becomes 96x64: sides are multiples of 8",)),
+        (65, 71, ("65x71 becomes 64x64: sides are multiples of 8",)),
+    ],
+)
+def test_sides_that_do_not_divide_are_cut_down_with_a_word(width: int, height: int, told: tuple[str, ...]) -> None:
+    latent, report = nodes.empty_latent_image(width=width, height=height)
+    assert latent.samples.shape[2:] == (height // 8, width // 8)
+    assert report.text == told
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_the_first_node_that_makes_a_broken_latent_fails(value: float) -> None:
+    with pytest.raises(UnsuitableInput, match="the latent holds NaN or infinity") as failed:
+        nodes.latent_blend(samples1=LATENT, samples2=Latent(torch.full_like(LATENT.samples, 3e38)), blend_factor=value)
+    assert failed.value.code == "not_finite"

@@ -16,6 +16,7 @@ from nodes.diffusion.config import SD15
 from nodes.diffusion.taesd import TaesdConfig, TaesdDecoder, TaesdEncoder, TinyVae, tiny_vae
 from nodes.diffusion.vae import LatentDistribution, decode_image, encode_image
 from nodes.folders import Folders
+from nodes.memory.shortage import NotEnoughMemory
 from nodes.sockets import Conditioning, Image, Vae
 from nodes.weights.keymaps import Part
 from tests.nodes.checkpoints import reference, write_tiny_checkpoint
@@ -70,6 +71,10 @@ class SmallMemory:
             raise torch.OutOfMemoryError("too large")
 
 
+def nothing() -> None:
+    """There is nothing to make room with."""
+
+
 def tiny() -> TinyVae:
     encoder = fill(TaesdEncoder(TaesdConfig("encoder", width=4)), 1)
     return tiny_vae(SD15, encoder, fill(TaesdDecoder(TaesdConfig("decoder", width=4)), 2))
@@ -79,12 +84,12 @@ def test_without_memory_for_the_whole_pictures_are_coded_in_tiles() -> None:
     whole = tiny()
     latent = torch.randn(1, 4, 8, 160, generator=torch.Generator().manual_seed(1))
     small = SmallMemory(whole, most=8 * 130)
-    in_tiles = nodes._decoded(small, latent)
+    in_tiles = nodes._decoded(small, latent, nothing)
     assert in_tiles.shape == (1, 64, 1280, 3)
     assert float((in_tiles - decode_image(whole, latent)).abs().mean()) < 1e-3
     picture = torch.rand(1, 70, 1280, 3, generator=torch.Generator().manual_seed(2))
     small = SmallMemory(whole, most=64 * 1100)
-    again = nodes._encoded(small, picture)
+    again = nodes._encoded(small, picture, nothing)
     assert again.shape == (1, 4, 8, 160)
     expected = encode_image(whole, picture)
     assert float((again - expected).norm() / expected.norm()) < 0.05
@@ -92,9 +97,9 @@ def test_without_memory_for_the_whole_pictures_are_coded_in_tiles() -> None:
 
 def test_what_fits_is_coded_whole() -> None:
     whole, latent = tiny(), torch.randn(1, 4, 8, 8)
-    assert torch.equal(nodes._decoded(SmallMemory(whole, most=64), latent), decode_image(whole, latent))
+    assert torch.equal(nodes._decoded(SmallMemory(whole, most=64), latent, nothing), decode_image(whole, latent))
 
 
-def test_without_memory_for_a_tile_the_error_remains() -> None:
-    with pytest.raises(torch.OutOfMemoryError):
-        nodes._decoded(SmallMemory(tiny(), most=8), torch.zeros(1, 4, 8, 8))
+def test_without_memory_for_a_tile_the_error_says_so() -> None:
+    with pytest.raises(NotEnoughMemory):
+        nodes._decoded(SmallMemory(tiny(), most=8), torch.zeros(1, 4, 8, 8), nothing)

@@ -6,8 +6,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from graph.files import Files
 from nodes.folders import EXAMPLES, FolderError, Folders, is_inside, read_extra_paths, standard_folders
@@ -235,3 +238,17 @@ def test_a_missing_extra_paths_file_is_named(tmp_path: Path) -> None:
 def test_folders_do_not_import_torch() -> None:
     code = "import sys, nodes.folders; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("cut", [4, 40, -1])
+def test_a_file_that_was_cut_off_is_not_read_to_be_told_apart(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "models" / "checkpoints" / "a.safetensors"
+    path.parent.mkdir(parents=True)
+    save_file({"a": torch.ones(1000)}, path)
+    folders = standard_folders(tmp_path)
+    whole = folders.digest(path)
+    path.write_bytes(path.read_bytes()[:cut])
+    with patch("hashlib.file_digest", side_effect=AssertionError("it was read")):
+        first = folders.digest(path)
+        assert folders.digest(path) == first != whole
+    assert len(folders.digests.known) == 1

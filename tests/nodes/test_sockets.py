@@ -225,7 +225,7 @@ def test_a_model_at_rest_whose_file_changed_is_not_answered(file: Path, change: 
     [
         (Image(torch.full((1, 2, 3, 3), 0.5)), "IMAGE [1,2,3,3] float32 0.5..0.5"),
         (Mask(torch.tensor([[[0.0, float("nan")]]])), "MASK [1,1,2] float32 with NaN"),
-        (Latent(torch.tensor([[[[1.0, float("-inf")]]]])), "LATENT [1,1,1,2] float32 with infinity"),
+        (Mask(torch.tensor([[[1.0, float("-inf")]]])), "MASK [1,1,2] float32 with infinity"),
         (
             Latent(torch.zeros(1, 4, 2, 2), torch.ones(1, 8, 8)),
             "LATENT [1,4,2,2] float32 0..0, noise mask [1,8,8] float32 1..1",
