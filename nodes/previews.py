@@ -1,13 +1,14 @@
 """Rough pictures of latents while they are sampled: a linear map to colours always, a tiny decoder where it is cheap.
 
-A preview is made only when somebody looks, no more than five times a second, and the tiny decoder only for as long as it
-takes a fiftieth of the time since sampling began: looking must not make the picture late.
+A preview is made only when somebody looks, no more than five times a second, and each kind only for as long as it takes a
+hundredth of the time since sampling began: looking must not make the picture late.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -20,7 +21,9 @@ from nodes.pictures import encode_jpeg
 
 PREVIEW_SIDE: Final = 512
 _SECONDS_BETWEEN: Final = 0.2
-_SHARE_OF_TIME: Final = 0.02
+_SHARE_OF_TIME: Final = 0.01
+_DECODING: Final = 6e-5
+"""Seconds for each cell that a tiny decoder is taken to need, until it was seen: about those of two cores."""
 
 Decode = Callable[[Tensor], Tensor]
 
@@ -37,27 +40,49 @@ class Previewer:
         self._now = clock
         self._started = clock()
         self._offered: float | None = None
-        self._spent = 0.0
+        self._drawing, self._decoding = _Spent(0.0), _Spent(0.0)
 
     def offer(self, denoised: Tensor) -> Callable[[], bytes] | None:
-        """What makes the preview of scaled latents [B, C, h, w], or None if the last was offered just before."""
+        """What makes the preview of scaled latents [B, C, h, w], or None if the last was just before or took too long."""
         now = self._now()
         if self._offered is not None and now - self._offered < _SECONDS_BETWEEN:
+            return None
+        if not self._can_afford(self._drawing):
             return None
         self._offered = now
         return partial(self.make, denoised)
 
     def make(self, denoised: Tensor) -> bytes:
         """The first of the latents as JPEG."""
-        if self._decode is None or not self._affordable():
-            return linear_preview(self._config, denoised)
-        started = self._now()
-        picture = self._decode(denoised[:1])[0].float().cpu().movedim(0, -1)  # (H, W, 3)
-        self._spent += self._now() - started
-        return encode_jpeg(picture, largest_side=PREVIEW_SIDE)
+        self._decoding.next = self._decoding.next or _DECODING * denoised.shape[2] * denoised.shape[3]
+        if self._decode is None or not self._can_afford(self._decoding):
+            return self._timed(self._drawing, partial(linear_preview, self._config, denoised))
+        return self._timed(self._decoding, partial(_decoded_preview, self._decode, denoised))
 
-    def _affordable(self) -> bool:
-        return self._spent <= _SHARE_OF_TIME * (self._now() - self._started)
+    def _timed(self, spent: _Spent, make: Callable[[], bytes]) -> bytes:
+        started = self._now()
+        preview = make()
+        spent.next = self._now() - started
+        spent.total += spent.next
+        return preview
+
+    def _can_afford(self, spent: _Spent) -> bool:
+        return (
+            spent.total + spent.next <= _SHARE_OF_TIME * (self._now() - self._started) or spent.total == 0 == spent.next
+        )
+
+
+@dataclass(slots=True)
+class _Spent:
+    """Seconds that one kind of preview has taken, and those that the next is taken to need."""
+
+    next: float
+    total: float = 0.0
+
+
+def _decoded_preview(decode: Decode, denoised: Tensor) -> bytes:
+    picture = decode(denoised[:1])[0].float().cpu().movedim(0, -1)  # (H, W, 3)
+    return encode_jpeg(picture, largest_side=PREVIEW_SIDE)
 
 
 def linear_preview(config: ModelConfig, denoised: Tensor) -> bytes:

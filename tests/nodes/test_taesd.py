@@ -26,7 +26,9 @@ from nodes.sockets import Image, Latent, Vae
 from nodes.sockets.encoding import decode_vae, encode_vae
 from nodes.taesd import available_taesd, find_previewer, find_taesd
 from nodes.weights.files import Header, TensorEntry
+from nodes.weights.keymaps import Part
 from nodes.weights.taesd import detect_taesd
+from tests.nodes.checkpoints import embedded_reference
 from tests.nodes.golden import needs_shared, state_dict_shapes
 from tests.nodes.running import Bench
 from tests.nodes.tiny import fill
@@ -139,21 +141,38 @@ class TestPreviews:
             clock.now += 0.05
         assert sum(offered) == 5
 
-    def test_the_tiny_decoder_takes_a_fiftieth_of_the_time(self) -> None:
-        clock, calls = Clock(), []
+    @pytest.mark.parametrize("seconds", [0.001, 0.01, 0.3])
+    @pytest.mark.parametrize("tiny_decoder", [False, True])
+    def test_looking_takes_a_fiftieth_of_the_time(
+        self, tiny_decoder: bool, seconds: float, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Sixty seconds of steps of a twentieth each, somebody looking whenever there is something to see."""
+        clock, spent = Clock(), [0.0, 0.0]
+
+        def work(kind: int) -> None:
+            spent[kind] += seconds
+            clock.now += seconds
 
         def decode(denoised: torch.Tensor) -> torch.Tensor:
-            calls.append(clock.now)
-            clock.now += 1.0
+            work(1)
             return torch.ones(1, 3, 16, 16)
 
-        previewer = Previewer(SD15, decode, clock)
-        latent = torch.zeros(1, 4, 2, 2)
-        for _ in range(100):
-            previewer.make(latent)
-            clock.now += 1.0
-        assert len(calls) == 3
-        assert calls[1] >= 50.0
+        def linear(config: ModelConfig, denoised: torch.Tensor) -> bytes:
+            work(0)
+            return b""
+
+        monkeypatch.setattr("nodes.previews.linear_preview", linear)
+        previewer = Previewer(SD15, decode if tiny_decoder else None, clock)
+        while clock.now < 60:
+            clock.now += 0.05
+            preview = previewer.offer(torch.zeros(1, 4, 2, 2))
+            if preview is not None:
+                preview()
+        assert 0 < sum(spent) <= 0.02 * clock.now
+        assert spent[1] > 0 or not tiny_decoder
+
+    def test_the_embedded_model_has_colours(self) -> None:
+        assert embedded_reference(Part.UNET).config.preview_rgb is not None
 
     @pytest.mark.parametrize("config", [SD15, SDXL])
     def test_a_linear_preview_is_a_small_picture(self, config: ModelConfig) -> None:

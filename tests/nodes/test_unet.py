@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import diffusers
 import pytest
 import torch
 from diffusers.loaders import single_file_utils
+from torch.nn import functional
 
+from nodes.diffusion.attention import TransformerBlock
 from nodes.diffusion.blocks import timestep_embedding
 from nodes.diffusion.config import (
     SD15,
@@ -203,3 +206,18 @@ def test_timestep_embedding_is_continuous_and_starts_with_cosines() -> None:
 def test_contradictory_configurations_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"exactly one|for each level"):
         replace(UNET, **wrong)
+
+
+def test_attention_is_torch_s_fused_kernel_and_nothing_else() -> None:
+    """Two for each transformer block, and no matrix of scores: no softmax, no product of batches."""
+    unet = tiny_unet(UNET)
+    blocks = sum(isinstance(module, TransformerBlock) for module in unet.modules())
+    with (
+        patch.object(
+            functional, "scaled_dot_product_attention", wraps=functional.scaled_dot_product_attention
+        ) as fused,
+        patch.object(functional, "softmax", side_effect=AssertionError),
+        patch.object(torch, "bmm", side_effect=AssertionError),
+    ):
+        unet(torch.randn(1, 4, 8, 8), torch.tensor([5.0]), torch.randn(1, 7, UNET.context_dim))
+    assert fused.call_count == 2 * blocks > 0
