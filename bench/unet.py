@@ -87,8 +87,8 @@ def _loha(unet: UNet) -> dict[str, list[Applied]]:
     for name, layer in unet.named_modules():
         if isinstance(layer, nn.Linear | nn.Conv2d):
             out, into = layer.weight.shape[0], layer.weight[0].numel()
-            sides = [torch.randn(shape) * 0.01 for shape in ((out, _RANK), (_RANK, into)) * 2]
-            changes[name] = [Applied(Hadamard(*sides))]
+            left, right = torch.randn(out, _RANK) * 0.01, torch.randn(_RANK, into) * 0.01
+            changes[name] = [Applied(Hadamard(left, right, left, right))]
     return changes
 
 

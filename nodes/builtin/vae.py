@@ -142,7 +142,7 @@ def _as_memory_allows(
     whole: Callable[[], Tensor], in_tiles: Callable[[int], Tensor], make_room: Callable[[], None], scale: int
 ) -> Tensor:
     """The whole at once; with nothing else in memory; in tiles, smaller and smaller. Raises `NotEnoughMemory`."""
-    ways = (whole, whole, *(partial(in_tiles, size) for size in _TILES))
+    ways: list[Callable[[], Tensor]] = [whole, whole, *(partial(in_tiles, size) for size in _TILES)]
     for way in ways:
         try:
             return way()
