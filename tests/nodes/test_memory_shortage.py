@@ -86,10 +86,10 @@ def test_other_failures_are_not_taken_for_it(tiny: Loaded, message: str) -> None
 @pytest.mark.parametrize(
     ("batch", "cells", "free", "told"),
     [
-        (4, (64, 64), 10 * GIB, "A batch of 3"),
-        (1, (64, 64), GIB // 8, "448x448 pixels"),
-        (1, (128, 64), GIB // 8, "pixels, one at a time"),
-        (1, (64, 64), 0, "Not even"),
+        (4, (64, 64), 100 * GIB, "A batch of 3 of this size would fit."),
+        (1, (64, 64), step_bytes(SD15.unet, 1, 56, 56, 4), "448x448 pixels, one at a time, would fit."),
+        (3, (128, 64), step_bytes(SD15.unet, 1, 96, 48, 4), "384x768 pixels, one at a time, would fit."),
+        (1, (64, 64), 0, "Not even 64x64 pixels would fit"),
     ],
 )
 def test_what_fits(batch: int, cells: tuple[int, int], free: int, told: str) -> None:
