@@ -9,6 +9,7 @@ from aiohttp import web
 
 from graph.json import JsonObject
 from server.http import health, jobs, nodes, stream, tickets, workflows
+from server.http import queue as line
 from server.http.comfyui import facts, files, internal, job_list, models, prompt, queue, socket, userdata
 from server.http.comfyui.refusals import plain
 from server.http.editor import Editor
@@ -57,6 +58,10 @@ OURS: Final = (
     Route("POST", "/api/v1/plan", nodes.plan, body={"type": "object"}, query={"scope": "", "precision": ""}),
     Route("POST", "/api/v1/jobs", jobs.submit, body=jobs.SUBMIT, query=_WAIT, headers=_KEY, status=202),
     Route("GET", "/api/v1/jobs", jobs.list_jobs, query={"state": "", "limit": "", "before": ""}),
+    Route("POST", "/api/v1/batches", line.submit_many, body=line.BATCH, headers=_KEY, status=202),
+    Route("GET", "/api/v1/queue", line.state),
+    Route("POST", "/api/v1/queue/pause", line.pause),
+    Route("POST", "/api/v1/queue/resume", line.resume),
     Route("GET", "/api/v1/jobs/{id}", jobs.get_job, query=_WAIT),
     Route("POST", "/api/v1/jobs/{id}/cancel", jobs.cancel, status=202),
     Route("POST", "/api/v1/jobs/{id}/retry", jobs.retry, query=_WAIT, status=202),

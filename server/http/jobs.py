@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import uuid
+from dataclasses import dataclass
 from typing import Final, cast, get_args
 
 from aiohttp import web
@@ -26,9 +27,17 @@ from server.worker.telling import problem
 
 _TEXT: Final[Schema] = {"type": "string", "maxLength": 200, "pattern": "^[^\\u0000-\\u001f]*$"}
 _PRIORITY: Final[Schema] = {"type": "number", "minimum": -1e9, "maximum": 1e9}
+_RANK: Final[Schema] = {"type": "integer", "minimum": -1000, "maximum": 1000}
 _ORDER: Final[Schema] = {
     "number": _PRIORITY | {"description": "place in the queue; lower runs first"},
     "front": {"type": "boolean", "description": "before all that wait"},
+    "priority": _RANK | {"description": "higher runs first, whatever the numbers; 0 is usual"},
+    "time_limit": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "maximum": 604_800,
+        "description": "seconds that an attempt may run before it fails",
+    },
     "client": _TEXT | {"description": "who asks; events can be had by it"},
 }
 PARAMETERS: Final[Schema] = {"type": "object", "description": "values of the workflow's parameters, by name"}
@@ -49,25 +58,48 @@ RUN: Final[Schema] = {
     "additionalProperties": False,
     "properties": {"parameters": PARAMETERS, **_ORDER},
 }
+_PLACES: Final = ("number", "front", "before", "after")
 MOVE: Final[Schema] = {
     "type": "object",
     "additionalProperties": False,
-    "properties": {"number": _PRIORITY, "front": {"const": True}},
+    "properties": {
+        "number": _PRIORITY,
+        "priority": _RANK,
+        "front": {"const": True},
+        "before": _TEXT | {"description": "the id of a waiting job to run just before"},
+        "after": _TEXT | {"description": "the id of a waiting job to run just after"},
+    },
     "minProperties": 1,
-    "maxProperties": 1,
+    "dependentSchemas": {
+        name: {"properties": {other: False for other in _PLACES if other != name}} for name in _PLACES
+    },
 }
 LONGEST_WAIT: Final = 600
 
 
 async def submit(request: web.Request) -> web.Response:
     """Accept a job: once answered with 202, no crash loses it. `?wait=SECONDS` answers 200 with the ended job instead."""
-    service = service_of(request)
     data = await json_body(request)
     if isinstance(data, dict) and "workflow" not in data:
         with contextlib.suppress(InputError):
             recognise(data)
             data = {"workflow": data}
-    body = conforming(data, SUBMIT)
+    asked = await asked_for(request, conforming(data, SUBMIT), key_of(request))
+    return await kept(request, asked.submission, asked.warnings, asked.seeds)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a client asks for, checked: the job to keep, warnings, and the seeds drawn for it."""
+
+    submission: Submission
+    warnings: list[JsonObject]
+    seeds: Seeds
+
+
+async def asked_for(request: web.Request, body: JsonObject, key: str | None) -> Asked:
+    """A body of `SUBMIT` as a job to keep. Raises InputError with every problem."""
+    service = service_of(request)
     targets = cast("list[str] | None", body.get("targets"))
     parameters = cast("JsonObject", body.get("parameters", {}))
     workflow, seeds = draw(body["workflow"], service.catalogue)
@@ -82,16 +114,21 @@ async def submit(request: web.Request) -> web.Response:
         service.folders,
         service.bounds,
     )
-    made = submission(request, wanted, body, about="workflow")
-    return await kept(request, made, [problem(one) for one in problems], seeds)
+    made = submission(wanted, body, key, about="workflow")
+    return Asked(made, [problem(one) for one in problems], seeds)
 
 
-def submission(request: web.Request, wanted: JobRequest, body: JsonObject, *, about: str) -> Submission:
-    """The job to keep. `Idempotency-Key` makes a repeated submission of this body `about` the same thing the same job,
-    whatever was drawn for it (seeds) meanwhile."""
+def key_of(request: web.Request) -> str | None:
+    """The `Idempotency-Key`. Raises ProblemError."""
     key = request.headers.get("Idempotency-Key")
     if key is not None and not 1 <= len(key) <= 200:
         raise ProblemError(400, "idempotency_key", "an idempotency key has 1 to 200 characters")
+    return key
+
+
+def submission(wanted: JobRequest, body: JsonObject, key: str | None, *, about: str) -> Submission:
+    """The job to keep. A `key` makes a repeated submission of this body `about` the same thing the same job, whatever was
+    drawn for it (seeds) meanwhile."""
     return Submission(
         id=uuid.uuid4().hex,
         request=wanted.to_text(),
@@ -100,6 +137,8 @@ def submission(request: web.Request, wanted: JobRequest, body: JsonObject, *, ab
         number=None if body.get("number") is None else float(cast("float", body["number"])),
         front=body.get("front") is True,
         key=key,
+        priority=cast("int", body.get("priority", 0)),
+        time_limit=cast("float | None", body.get("time_limit")),
     )
 
 
@@ -202,7 +241,7 @@ async def cancel(request: web.Request) -> web.Response:
 
 
 async def retry(request: web.Request) -> web.Response:
-    """Submit the same request anew, as a job of its own."""
+    """Submit what an ended job asked for anew, as a job of its own. What its nodes had finished is not computed again."""
     service = service_of(request)
     wait = _patience(request)
     job = await known(request)
@@ -217,7 +256,13 @@ async def move(request: web.Request) -> web.Response:
     service = service_of(request)
     body = await object_body(request, MOVE)
     job = await known(request)
-    place = Move(front="front" in body, number=cast("float | None", body.get("number")))
+    place = Move(
+        number=cast("float | None", body.get("number")),
+        priority=cast("int | None", body.get("priority")),
+        front="front" in body,
+        before=cast("str | None", body.get("before")),
+        after=cast("str | None", body.get("after")),
+    )
     await service.desk.do(service.desk.store.move, job.id, place)
     return web.json_response(show(await known(request)))
 
@@ -262,6 +307,8 @@ def show(job: Job) -> JsonObject:
         "id": job.id,
         "state": job.state,
         "number": job.number,
+        "priority": job.priority,
+        "time_limit": job.time_limit,
         "client": job.client,
         "attempts": job.attempts,
         "cancelling": job.ending == "cancelled",

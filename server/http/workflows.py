@@ -17,7 +17,7 @@ from graph.json import Json, JsonObject, loads
 from graph.spec import Choice, FileChoice, Input, NodeSpec, Number, Text, Toggle
 from server.http.bodies import object_body
 from server.http.checking import requested
-from server.http.jobs import RUN, kept, submission
+from server.http.jobs import RUN, kept, key_of, submission
 from server.http.problems import ProblemError
 from server.http.service import Service, service_of
 from server.parameters import flags
@@ -43,13 +43,14 @@ async def run_workflow(request: web.Request) -> web.Response:
     """Submit a saved workflow with values for its parameters. Otherwise as a submission of a job."""
     service = service_of(request)
     body = await object_body(request, RUN)
+    key = key_of(request)
     name = request.match_info["name"]
     document = to_json((await asyncio.to_thread(_read, request)).document)
     parameters = cast("JsonObject", body.get("parameters", {}))
     wanted, problems = await asyncio.to_thread(
         requested, document, parameters, None, f"workflow {name}", service.catalogue, service.folders, service.bounds
     )
-    return await kept(request, submission(request, wanted, body, about=name), [problem(one) for one in problems])
+    return await kept(request, submission(wanted, body, key, about=name), [problem(one) for one in problems])
 
 
 def saved(service: Service) -> Mapping[str, Path]:

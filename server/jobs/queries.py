@@ -67,6 +67,12 @@ class Queries:
         with self._reading() as connection:
             return [(job_of(row), row.request) for row in connection.execute(asked)]
 
+    def line(self, *, limit: int) -> list[Job]:
+        """The next waiting jobs, in the order in which they will run."""
+        asked = select(*COLUMNS).where(JOBS.c.state == "queued").order_by(*IN_LINE).limit(limit)
+        with self._reading() as connection:
+            return [job_of(row) for row in connection.execute(asked)]
+
     def ended(self, job: str | None = None, *, limit: int, offset: int | None = None) -> list[tuple[Job, str]]:
         """Jobs that began and have ended, with their requests, in the order of their ends: the last `limit`, or with an
         `offset` from there on."""

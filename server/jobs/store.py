@@ -340,7 +340,7 @@ class Store(Queries):
             least = connection.execute(select(func.min(JOBS.c.number)).where(same)).scalar()
             return priority, float(least or 0.0) - 1.0
         beside = move.before or move.after
-        if beside is None:
+        if beside is None or beside == job:
             return priority, number
         other, _ = _waiting(connection, beside)
         line = connection.execute(

@@ -1,0 +1,168 @@
+"""The queue: its order and how it is changed, a pause that survives, batches that are kept whole or not at all, limits."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.jobs.database import SqliteDatabase
+from server.jobs.job import Move, StoreError, Submission
+from server.jobs.store import Limits, Store
+from tests.server.service import Service, running, working
+from tests.server.test_jobs_api import do, submit, work
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    database = SqliteDatabase(tmp_path)
+    yield Store(database, limits=Limits(queued=5))
+    database.close()
+
+
+def line(store: Store) -> str:
+    return "".join(job.id for job in store.line(limit=100))
+
+
+@pytest.mark.parametrize(
+    ("job", "move", "order"),
+    [
+        ("c", Move(front=True), "cabd"),
+        ("a", Move(number=99.0), "bcda"),
+        ("d", Move(before="b"), "adbc"),
+        ("a", Move(after="c"), "bcad"),
+        ("d", Move(after="d"), "abcd"),
+        ("b", Move(before="a"), "bacd"),
+        ("a", Move(after="d"), "bcda"),
+        ("d", Move(priority=1), "dabc"),
+        ("a", Move(priority=-1), "bcda"),
+        ("b", Move(priority=1, front=True), "bacd"),
+        ("a", Move(before="unknown"), ""),
+        ("unknown", Move(front=True), ""),
+    ],
+)
+def test_a_waiting_job_is_moved(store: Store, job: str, move: Move, order: str) -> None:
+    for name in "abcd":
+        store.accept(Submission(name, "{}", name))
+    if not order:
+        with pytest.raises(StoreError) as refused:
+            store.move(job, move)
+        assert refused.value.code == "job_not_waiting"
+    else:
+        store.move(job, move)
+    assert line(store) == (order or "abcd")
+
+
+def test_there_is_always_room_between_two(store: Store) -> None:
+    """Halving the gap between two numbers ends where numbers do, after some fifty moves."""
+    for name in "abc":
+        store.accept(Submission(name, "{}", name))
+    for _ in range(60):
+        last = line(store)[2]
+        store.move(last, Move(before=line(store)[1]))
+        assert line(store)[1] == last
+        assert len({job.number for job in store.line(limit=9)}) == 3
+
+
+def test_priority_goes_before_number(store: Store) -> None:
+    for name, priority, number in (("a", 0, 1.0), ("b", 1, 9.0), ("c", 0, 0.5), ("d", 1, 3.0)):
+        store.accept(Submission(name, "{}", name, number=number, priority=priority))
+    assert line(store) == "dbca"
+    claims = [store.claim("w") for _ in range(4)]
+    assert "".join(one.id for one in claims if one) == "dbca"
+
+
+@pytest.mark.parametrize(
+    ("names", "code"), [("abcdef", "queue_full"), (["a", "b", "taken"], "job_id_taken"), ("abcde", "queue_full")]
+)
+def test_a_batch_is_kept_whole_or_not_at_all(store: Store, names: str | list[str], code: str) -> None:
+    store.accept(Submission("taken", "{}", "another"))
+    with pytest.raises(StoreError) as refused:
+        store.accept_all([Submission(name, "{}", name) for name in names])
+    assert refused.value.code == code
+    assert [job.id for job in store.line(limit=9)] == ["taken"]
+
+
+def test_a_pause_survives_a_restart_and_what_runs_goes_on(tmp_path: Path) -> None:
+    async def before(service: Service) -> None:
+        first = await submit(service, work(1, count=20))
+        while (await service.get(f"/api/v1/jobs/{first['id']}")).json["state"] == "queued":  # noqa: ASYNC110 - on disk
+            await asyncio.sleep(0.01)
+        assert (await service.post("/api/v1/queue/pause", b"")).json["paused"] is True
+        second = await submit(service, work(2))
+        assert (await service.get(f"/api/v1/jobs/{first['id']}?wait=60")).json["state"] == "done"
+        told = (await service.get("/api/v1/queue")).json
+        assert (told["paused"], [one["id"] for one in told["waiting"]]) == (True, [second["id"]])
+
+    async def after(service: Service) -> None:
+        while (await service.get("/health/ready")).status != 200:  # noqa: ASYNC110 - the worker is starting
+            await asyncio.sleep(0.02)
+        told = (await service.get("/api/v1/queue")).json
+        assert (told["paused"], told["counts"]) == (True, {"done": 1, "queued": 1})
+        waiting = told["waiting"][0]["id"]
+        assert (await service.post("/api/v1/queue/resume", b"")).json["paused"] is False
+        assert (await service.get(f"/api/v1/jobs/{waiting}?wait=60")).json["state"] == "done"
+
+    do(tmp_path, before)
+    do(tmp_path, after)
+
+
+def test_a_batch_is_one_request(tmp_path: Path) -> None:
+    async def act(service: Service) -> None:
+        batch = {"jobs": [{"workflow": work(value)} for value in range(3)]}
+        first = await service.post("/api/v1/batches", json.dumps(batch), {"Idempotency-Key": "b"})
+        again = await service.post("/api/v1/batches", json.dumps(batch), {"Idempotency-Key": "b"})
+        ids = [one["id"] for one in first.json["jobs"]]
+        assert (first.status, again.status) == (202, 200)
+        assert [one["id"] for one in again.json["jobs"]] == ids
+        bad: dict[str, Any] = {"jobs": [{"workflow": work(9)}, {"workflow": work(9), "targets": ["nobody"]}]}
+        refused = await service.post("/api/v1/batches", json.dumps(bad))
+        assert (refused.status, refused.json["code"]) == (422, "input_wrong")
+        assert refused.json["detail"].startswith("job 1 of the batch")
+        told = (await service.get("/api/v1/queue")).json
+        assert [one["id"] for one in told["waiting"]] == ids
+
+    do(tmp_path, act, workers=False)
+
+
+@pytest.mark.parametrize("body", [{}, {"number": 1, "front": True}, {"before": 3}, {"priority": 0.5}, {"front": False}])
+def test_a_move_that_makes_no_sense_is_refused(tmp_path: Path, body: dict[str, object]) -> None:
+    async def act(service: Service) -> None:
+        job = await submit(service)
+        refused = await service.post(f"/api/v1/jobs/{job['id']}/move", json.dumps(body))
+        assert (refused.status, refused.json["code"]) == (422, "input_wrong")
+
+    do(tmp_path, act, workers=False)
+
+
+@pytest.mark.parametrize(("kind", "restarts"), [("Steps", 0), ("Stuck", 1)])
+def test_a_job_that_takes_too_long_fails_and_says_so(tmp_path: Path, kind: str, restarts: int) -> None:
+    async def run() -> None:
+        async with asyncio.timeout(60), working(tmp_path) as service:
+            long = work()
+            long["nodes"]["work"] = {"type": kind, "inputs": {"count": 10_000} if kind == "Steps" else {}}
+            long["parameters"] = []
+            job = await submit(service, long, "?wait=60", time_limit=0.5)
+            assert (job["state"], job["error"]["code"], job["attempts"]) == ("failed", "time_limit", 1)
+            words = [one["type"] for one in (await service.get(job["events"])).json["events"]]
+            assert words[-2:] == ["timed_out", "failed"]
+            assert (await submit(service, work(), "?wait=60", time_limit=50))["state"] == "done"
+
+    asyncio.run(run())
+
+
+def test_only_what_has_ended_is_retried(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with asyncio.timeout(60), running(tmp_path) as service:
+            job = await submit(service, priority=3, time_limit=7)
+            refused = await service.post(f"/api/v1/jobs/{job['id']}/retry", b"")
+            assert (refused.status, refused.json["code"]) == (409, "job_not_ended")
+            await service.post(f"/api/v1/jobs/{job['id']}/cancel", b"")
+            again = (await service.post(f"/api/v1/jobs/{job['id']}/retry", b"")).json
+            assert (again["state"], again["priority"], again["time_limit"]) == ("queued", 3, 7)
+
+    asyncio.run(run())
