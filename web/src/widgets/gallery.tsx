@@ -1,4 +1,4 @@
-// Every widget on one page, without a service: `npm run dev`, then /widgets.html (`?theme=light`, `?show=name` for one part). Not part
+// Every widget on one page, without a service: `npm run dev`, then /widgets.html (`?theme=light`, `?show=mask`, `?show=viewer`, `?show=compare`). Not part
 // of the build.
 import { StrictMode, useState } from "react";
 import { createRoot } from "react-dom/client";
@@ -7,6 +7,9 @@ import "@/theme/base.css";
 import type { WidgetSchema } from "@/model/catalogue";
 import { WidgetServicesContext, type WidgetServices } from "@/widgets/contract";
 import { demoPicture, DEMO_FILES } from "@/widgets/gallery-material";
+import { MaskEditor } from "@/widgets/mask/MaskEditor";
+import { CompareSlider } from "@/widgets/picture/CompareSlider";
+import { PictureViewer, type PictureFacts } from "@/widgets/picture/PictureViewer";
 import { widgetFor } from "@/widgets/registry";
 
 interface Example {
@@ -101,15 +104,51 @@ function Fields() {
   );
 }
 
+/** What opens over everything: `?show=mask`, `compare`, `viewer`. */
+function Whole({ part }: { part: string }) {
+  const [index, setIndex] = useState(2);
+  const [said, setSaid] = useState("");
+  const pictures = Array.from({ length: 9 }, (_, place) => ({ url: demoPicture(`fox-${place}.png`), name: `fox-${place}.png`, ...(place % 2 === 0 ? { before: demoPicture(`sketch-${place}.png`) } : {}) }));
+  if (said) return <output data-said>{said}</output>;
+  if (part === "mask") {
+    const done = async (mask: Blob) => {
+      if (asked.get("fails")) throw new Error("the service does not answer");
+      setSaid(await describeMask(mask));
+    };
+    return <MaskEditor picture={demoPicture("fox-3.png")} name="fox-3.png" onDone={done} onClose={() => setSaid("closed")} />;
+  }
+  if (part === "compare") {
+    return (
+      <div style={{ width: 760, height: 520, margin: 24 }}>
+        <CompareSlider before={demoPicture("fox-1.png")} after={demoPicture("fox-4.png")} label="Compare" />
+      </div>
+    );
+  }
+  const facts = async () => ({ sections: [{ title: "KSampler", rows: [["seed", "812736450912"], ["steps", "20"], ["cfg", "6.5"]] }, { title: "CLIPTextEncode", rows: [["text", "a (red:1.3) fox in snow, 35mm photograph"]] }] }) satisfies PictureFacts;
+  return <PictureViewer pictures={pictures} index={index} onIndex={setIndex} onClose={() => setSaid("closed")} facts={facts} onOpenWorkflow={(one) => setSaid(`open ${one.name}`)} />;
+}
+
+/** How large a mask is, and how transparent in its middle and in a corner. */
+async function describeMask(mask: Blob): Promise<string> {
+  const image = await createImageBitmap(mask);
+  const canvas = new OffscreenCanvas(image.width, image.height);
+  const context = canvas.getContext("2d")!;
+  context.drawImage(image, 0, 0);
+  const alpha = (x: number, y: number) => context.getImageData(x, y, 1, 1).data[3];
+  return JSON.stringify({ type: mask.type, size: [image.width, image.height], middle: alpha(image.width / 2, image.height / 2), corner: alpha(2, 2) });
+}
+
 const asked = new URLSearchParams(location.search);
 document.documentElement.dataset["theme"] = asked.get("theme") ?? "dark";
+
+const part = asked.get("show");
 
 createRoot(document.getElementById("root")!).render(
   <StrictMode>
     <WidgetServicesContext value={SERVICES}>
       <main style={{ height: "100%", overflow: "auto" }}>
         <h1 className="sr-only">Widgets</h1>
-        <Fields />
+        {part ? <Whole part={part} /> : <Fields />}
       </main>
     </WidgetServicesContext>
   </StrictMode>,

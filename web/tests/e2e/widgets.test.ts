@@ -1,8 +1,9 @@
 // The widgets as a person meets them, on their gallery page in a real browser. No service is needed.
 import AxeBuilder from "@axe-core/playwright";
-import { chromium, type Browser, type BrowserContext, type Locator, type Page } from "playwright-core";
+import { type Browser, type BrowserContext, type Locator, type Page } from "playwright-core";
 import { createServer, type ViteDevServer } from "vite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { startBrowser } from "./harness";
 
 let server: ViteDevServer;
 let browser: Browser;
@@ -14,7 +15,7 @@ beforeAll(async () => {
   server = await createServer({ server: { port: 0, host: "127.0.0.1" }, logLevel: "error" });
   await server.listen();
   address = `${server.resolvedUrls?.local[0] ?? ""}widgets.html`;
-  browser = await chromium.launch({ executablePath: process.env["LATENTGRAPH_BROWSER"] ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+  browser = await startBrowser();
 });
 
 afterAll(async () => {
@@ -322,12 +323,170 @@ describe("a prompt", () => {
   });
 });
 
+describe("the mask editor", () => {
+  const said = async () => JSON.parse((await page.textContent("[data-said]")) ?? "null") as Record<string, unknown>;
+  const keepMask = async () => {
+    await page.getByRole("button", { name: "Keep mask" }).click();
+    return said();
+  };
+  const masked = () => page.getByText(/% masked$/).textContent();
+
+  async function open(query = ""): Promise<{ x: number; y: number }> {
+    await page.setViewportSize({ width: 1300, height: 900 });
+    await show(`?show=mask${query}`);
+    const box = (await page.locator("canvas").boundingBox())!;
+    return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+  }
+
+  async function stroke(points: [number, number][], button: "left" | "right" = "left"): Promise<void> {
+    const [[x, y] = [0, 0], ...rest] = points;
+    await page.mouse.move(x, y);
+    await page.mouse.down({ button });
+    for (const [toX, toY] of rest) await page.mouse.move(toX, toY, { steps: 5 });
+    await page.mouse.up({ button });
+  }
+
+  it("paints, and gives a PNG of the picture's size that is transparent where masked", async () => {
+    const middle = await open();
+    await stroke([[middle.x - 60, middle.y], [middle.x + 60, middle.y]]);
+    expect(await keepMask()).toEqual({ type: "image/png", size: [768, 512], middle: 0, corner: 255 });
+  });
+
+  it("erases, by tool, by Alt and by the right button", async () => {
+    const middle = await open();
+    const line: [number, number][] = [[middle.x - 60, middle.y], [middle.x + 60, middle.y]];
+    await page.keyboard.press("Control+i");
+    await page.keyboard.press("e");
+    await stroke(line);
+    await page.keyboard.press("b");
+    await stroke([[middle.x, middle.y + 100], [middle.x + 1, middle.y + 100]], "right");
+    expect(await page.getByRole("button", { name: "Undo erase" }).count()).toBe(1);
+    expect(await keepMask()).toMatchObject({ middle: 255, corner: 0 });
+  });
+
+  it("undoes and redoes, strokes and whole changes alike", async () => {
+    const middle = await open();
+    await stroke([[middle.x, middle.y], [middle.x + 40, middle.y]]);
+    await page.getByRole("button", { name: "Fill" }).click();
+    await page.keyboard.press("Control+z");
+    await page.keyboard.press("Control+z");
+    expect(await masked()).toContain("· 0% masked");
+    await page.keyboard.press("Control+Shift+z");
+    expect(await keepMask()).toMatchObject({ middle: 0, corner: 255 });
+  });
+
+  it("masks rectangles and outlines, and softens", async () => {
+    const middle = await open();
+    await page.keyboard.press("r");
+    await stroke([[middle.x - 80, middle.y - 60], [middle.x + 80, middle.y + 60]]);
+    await page.keyboard.press("l");
+    await stroke([[middle.x - 300, middle.y], [middle.x - 200, middle.y - 80], [middle.x - 200, middle.y + 80]]);
+    await page.getByRole("button", { name: "Feather", exact: true }).click();
+    expect(await page.getByRole("button", { name: "Undo feather" }).count()).toBe(1);
+    expect(await keepMask()).toMatchObject({ middle: 0, corner: 255 });
+  });
+
+  it("zooms with the wheel, and paints where the pointer is", async () => {
+    const middle = await open();
+    await page.mouse.move(middle.x + 100, middle.y + 50);
+    await page.mouse.wheel(0, -600);
+    await page.keyboard.press(".");
+    await page.mouse.wheel(0, -300);
+    const box = (await page.locator("canvas").boundingBox())!;
+    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    await stroke([[x, y], [x + 2, y]]);
+    expect(await keepMask()).toMatchObject({ middle: 0 });
+  });
+
+  it("has a larger brush for every ]", async () => {
+    await open();
+    const size = () => page.getByRole("slider", { name: "Size" }).getAttribute("aria-valuetext");
+    const before = Number(await size());
+    await page.keyboard.press("]");
+    expect(Number(await size())).toBeGreaterThan(before);
+  });
+
+  it("asks before a mask is lost", async () => {
+    const middle = await open();
+    await stroke([[middle.x, middle.y], [middle.x + 40, middle.y]]);
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Go on painting" }).click();
+    expect(await page.locator("canvas").count()).toBe(1);
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("button", { name: "Leave" }).click();
+    expect(await page.textContent("[data-said]")).toBe("closed");
+  });
+
+  it("closes at once when nothing was painted", async () => {
+    await open();
+    await page.keyboard.press("Escape");
+    expect(await page.textContent("[data-said]")).toBe("closed");
+  });
+
+  it("keeps what was painted when the service does not", async () => {
+    const middle = await open("&fails=1");
+    await stroke([[middle.x, middle.y], [middle.x + 40, middle.y]]);
+    await page.getByRole("button", { name: "Keep mask" }).click();
+    expect(await page.getByRole("alert").textContent()).toContain("the service does not answer");
+    expect(await page.getByRole("button", { name: "Undo brush" }).count()).toBe(1);
+  });
+});
+
+describe("the picture viewer", () => {
+  it("turns, tells, compares and opens the workflow", async () => {
+    await show("?show=viewer");
+    await page.getByRole("dialog", { name: "fox-2.png" }).waitFor();
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("ArrowRight");
+    expect(await page.getByRole("heading", { name: "fox-4.png" }).count()).toBe(1);
+    await page.keyboard.press("i");
+    await page.getByText("812736450912").waitFor();
+    await page.keyboard.press("c");
+    const line = page.getByRole("slider", { name: "Compare fox-4.png" });
+    await line.press("Home");
+    expect(await line.getAttribute("aria-valuenow")).toBe("0");
+    await page.getByRole("button", { name: "Open its workflow" }).click();
+    expect(await page.textContent("[data-said]")).toBe("open fox-4.png");
+  });
+
+  it("zooms where the pointer is, and fits again", async () => {
+    await show("?show=viewer");
+    const picture = page.getByRole("img", { name: "fox-2.png" });
+    const before = (await picture.boundingBox())!;
+    await page.mouse.move(before.x + 10, before.y + 10);
+    await page.mouse.wheel(0, -400);
+    const after = (await picture.boundingBox())!;
+    expect(after.width).toBeGreaterThan(before.width * 1.3);
+    await page.getByRole("button", { name: "Fit" }).click();
+    expect((await picture.boundingBox())!.width).toBeCloseTo(before.width, 0);
+  });
+});
+
+describe("the compare slider", () => {
+  it("follows the pointer", async () => {
+    await show("?show=compare");
+    const box = (await page.getByRole("img", { name: "before" }).boundingBox())!;
+    await page.mouse.move(box.x + box.width / 2, box.y + 100);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width / 4, box.y + 100);
+    await page.mouse.up();
+    expect(await page.getByRole("slider", { name: "Compare" }).getAttribute("aria-valuenow")).toBe("25");
+  });
+});
+
 describe("everybody can use them", () => {
   it.each(["dark", "light"])("axe finds nothing, %s", async (theme) => {
     await show(`?theme=${theme}`);
     await clean();
     await node("ckpt_name").getByRole("combobox").click();
     await page.getByRole("tree").waitFor();
+    await clean();
+  });
+
+  it.each(["mask", "viewer", "compare"].flatMap((part) => ["dark", "light"].map((theme) => [part, theme])))("axe finds nothing in %s, %s", async (part, theme) => {
+    await show(`?show=${part}&theme=${theme}`);
+    await page.getByRole(part === "compare" ? "slider" : "dialog").first().waitFor();
+    await page.keyboard.press("i");
     await clean();
   });
 
