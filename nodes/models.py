@@ -22,6 +22,9 @@ from nodes.diffusion.clip import TextEncoder
 from nodes.diffusion.clip_vision import ClipVision
 from nodes.diffusion.control import ControlNetwork
 from nodes.diffusion.control_net import ControlNet, ControlNetConfig
+from nodes.diffusion.gligen import Gligen
+from nodes.diffusion.hypernetwork import with_hypernetwork
+from nodes.diffusion.style_adapter import StyleAdapter
 from nodes.diffusion.t2i_adapter import T2iAdapter
 from nodes.diffusion.taesd import TaesdDecoder, TaesdEncoder, tiny_vae
 from nodes.diffusion.tokenizer import Tokenizer
@@ -33,6 +36,7 @@ from nodes.diffusion.views import ModuleT
 from nodes.folders import FolderError, Folders
 from nodes.memory.residency import Residency, placed, weights_bytes
 from nodes.weights.embedding_statistics import read_statistics
+from nodes.weights.hypernetworks import HypernetworkRef, hypernetwork_bytes, load_hypernetwork
 from nodes.weights.keymaps import Part
 from nodes.weights.load import TEXT_ROUNDED_TO, WeightsRef
 from nodes.weights.lora import AdapterRef, changes_bytes, load_changes
@@ -56,11 +60,39 @@ class Models:
         return cls(context.service(Folders), context.service(Residency))
 
     @contextmanager
-    def unet(self, ref: WeightsRef, adapters: Sequence[WeightPatch] = ()) -> Iterator[UNet]:
-        """A U-Net, seen through adapters: the resident module itself is not touched."""
+    def unet(
+        self,
+        ref: WeightsRef,
+        adapters: Sequence[WeightPatch] = (),
+        hypernetworks: Sequence[HypernetworkRef] = (),
+    ) -> Iterator[UNet]:
+        """A U-Net, seen through adapters and hypernetworks: the resident module itself is not touched."""
         merged, later = split_at_merge(adapters)
         whole = self._merged(ref, merged, UNet) if merged else self.residency.unet(self.located_weights(ref))
-        with whole as network, self._adapted(network, ref, merged, later) as view:
+        with (
+            whole as network,
+            self._adapted(network, ref, merged, later) as adapted_view,
+            self._under_hypernetworks(network, adapted_view, ref, hypernetworks) as view,
+        ):
+            yield view
+
+    @contextmanager
+    def _under_hypernetworks(
+        self, network: UNet, view: UNet, ref: WeightsRef, hypernetworks: Sequence[HypernetworkRef]
+    ) -> Iterator[UNet]:
+        placement = self.residency.policy.placement_of(ref)
+        device = torch.device(placement.device)
+        with ExitStack() as borrowed:
+            for one in hypernetworks:
+                path = self._path(one.path, one.digest)
+                loaded = borrowed.enter_context(
+                    self.residency.borrow(
+                        ("hypernetwork", one.digest, placement),
+                        lambda path=path: hypernetwork_bytes(path, placement.dtype),  # type: ignore[misc]
+                        lambda path=path: load_hypernetwork(path, device, placement.dtype),  # type: ignore[misc]
+                    )
+                )
+                view = with_hypernetwork(network, view, loaded, one.strength)
             yield view
 
     @contextmanager
@@ -118,6 +150,28 @@ class Models:
             if not isinstance(module, ClipVision):
                 raise TypeError(f"{ref.path.name} is no CLIP vision model")
             yield module
+
+    @contextmanager
+    def style_adapter(self, ref: NetworkRef) -> Iterator[StyleAdapter]:
+        """A network that reads the style of a picture."""
+        with self._network(ref) as module:
+            if not isinstance(module, StyleAdapter):
+                raise TypeError(f"{ref.path.name} is no style model")
+            yield module
+
+    @contextmanager
+    def groundings(self, refs: Iterable[Hashable]) -> Iterator[Mapping[Hashable, Gligen]]:
+        """The networks that read boxes, each by its reference."""
+        with ExitStack() as borrowed:
+            networks: dict[Hashable, Gligen] = {}
+            for ref in dict.fromkeys(refs):
+                if not isinstance(ref, NetworkRef):
+                    raise TypeError(f"{ref!r} is no reference to a GLIGEN network")
+                module = borrowed.enter_context(self._network(ref))
+                if not isinstance(module, Gligen):
+                    raise TypeError(f"{ref.path.name} is no GLIGEN network")
+                networks[ref] = module
+            yield networks
 
     @contextmanager
     def taesd_decoder(self, ref: NetworkRef) -> Iterator[TaesdDecoder]:

@@ -19,6 +19,7 @@ from graph.states import States
 from nodes.diffusion.conditioning import ConditioningEntry, moved
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.control_net import ControlNetConfig
+from nodes.diffusion.gligen import GligenConfig
 from nodes.diffusion.inputs import SHOWN_CHANNELS
 from nodes.diffusion.noise import seeded_noise
 from nodes.diffusion.sampling import DiffusionModel, Run, diffusion_model, plain_latent, sample, scaled_latent, start
@@ -84,11 +85,12 @@ def _sampled(request: Request, context: Context) -> Sampled:
     context.progress(past[-1].index + 1 if past else 0, max(1, len(request.sigmas.values) - 1))
     hints = networks_of(guider.positive, guider.negative)
     with (
-        models.unet(guider.model.weights, guider.model.adapters) as network,
+        models.unet(guider.model.weights, guider.model.adapters, guider.model.hypernetworks) as network,
         models.control_nets(hints, guider.model.weights, guider.model.adapters) as controls,
+        models.groundings(groundings_of(guider.positive, guider.negative)) as groundings,
         torch.inference_mode(),
     ):
-        model = diffusion_model(config, network, controls, models.statistics(guider.model.weights))
+        model = diffusion_model(config, network, controls, models.statistics(guider.model.weights), groundings)
         run = _run(request, model, device)
         begun = start(run)
         try:
@@ -128,6 +130,8 @@ def expect_fitting(config: ModelConfig, positive: Conditioning, negative: Condit
                 )
             for hint in entry.controls:
                 _expect_family(config, hint.network)
+            if entry.grounding is not None:
+                _expect_family(config, entry.grounding.network)
             _expect_pictures(config, entry)
     if samples.shape[1] != config.unet.out_channels:
         raise UnsuitableInput(
@@ -136,13 +140,15 @@ def expect_fitting(config: ModelConfig, positive: Conditioning, negative: Condit
 
 
 def _expect_family(config: ModelConfig, network: Hashable) -> None:
-    """Raises `UnsuitableInput` where a control network was made for another family."""
-    if not isinstance(network, NetworkRef) or not isinstance(network.config, ControlNetConfig | T2iAdapterConfig):
+    """Raises `UnsuitableInput` where a control or grounding network was made for another family."""
+    if not isinstance(network, NetworkRef):
         return
-    if not network.config.fits(config.unet):
+    made_for = network.config
+    if isinstance(made_for, ControlNetConfig | T2iAdapterConfig | GligenConfig) and not made_for.fits(config.unet):
+        kind = "GLIGEN" if isinstance(made_for, GligenConfig) else "control"
         raise UnsuitableInput(
-            f"{network.path.name} is a control network for {network.config.family} models, and the model is {config.family}",
-            hint=f"Load a control network for {config.family}.",
+            f"{network.path.name} is a {kind} network for {made_for.family} models, and the model is {config.family}",
+            hint=f"Load a {kind} network for {config.family}.",
         )
 
 
@@ -169,6 +175,11 @@ def _expect_pictures(config: ModelConfig, entry: ConditioningEntry) -> None:
 def networks_of(*sides: Conditioning) -> list[Hashable]:
     """The control networks that hints of some conditioning name."""
     return [hint.network for side in sides for entry in side.entries for hint in entry.controls]
+
+
+def groundings_of(*sides: Conditioning) -> list[Hashable]:
+    """The networks that read the boxes of some conditioning."""
+    return [entry.grounding.network for side in sides for entry in side.entries if entry.grounding is not None]
 
 
 def on_device(conditioning: Conditioning, device: torch.device) -> tuple[ConditioningEntry, ...]:

@@ -22,7 +22,7 @@ from nodes.diffusion.sampling import begin, diffusion_model, guide, plain_latent
 from nodes.diffusion.schedule import noise_schedule
 from nodes.errors import UnsuitableInput
 from nodes.models import Models
-from nodes.sampling import expect_fitting, finished, networks_of, on_device, starting_noise
+from nodes.sampling import expect_fitting, finished, groundings_of, networks_of, on_device, starting_noise
 from nodes.sockets import Conditioning, Latent, Model, Noise, ScaledLatent, Sigmas
 
 Sigma = Annotated[float, SocketOnly()]
@@ -66,11 +66,12 @@ def unet_step(
     device = models.device(model.weights)
     samples = x.samples.to(device)
     with (
-        models.unet(model.weights, model.adapters) as network,
+        models.unet(model.weights, model.adapters, model.hypernetworks) as network,
         models.control_nets(networks_of(positive, negative), model.weights, model.adapters) as controls,
+        models.groundings(groundings_of(positive, negative)) as groundings,
         torch.inference_mode(),
     ):
-        prepared = diffusion_model(model.config, network, controls, models.statistics(model.weights))
+        prepared = diffusion_model(model.config, network, controls, models.statistics(model.weights), groundings)
         canvas, level = Canvas(samples), torch.tensor(sigma)
         hooks = begin(prepared, model.patches, canvas, level[None], seed=0)
         guidance = guide(prepared, on_device(positive, device), on_device(negative, device), cfg, canvas, hooks)

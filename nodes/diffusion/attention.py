@@ -14,13 +14,14 @@ from nodes.diffusion.config import UNetConfig
 
 def multi_head_attention(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
     """Scaled dot-product attention: q [B, T, C], k and v [B, S, C] -> [B, T, C]."""
-
-    def split(x: Tensor) -> Tensor:
-        batch, length, channels = x.shape
-        return x.view(batch, length, heads, channels // heads).transpose(1, 2)  # (B, heads, T, C / heads)
-
-    mixed: Tensor = F.scaled_dot_product_attention(split(q), split(k), split(v))
+    mixed: Tensor = F.scaled_dot_product_attention(split_heads(q, heads), split_heads(k, heads), split_heads(v, heads))
     return mixed.transpose(1, 2).flatten(2)  # (B, T, C)
+
+
+def split_heads(x: Tensor, heads: int) -> Tensor:
+    """[B, T, C] -> [B, heads, T, C / heads]."""
+    batch, length, channels = x.shape
+    return x.view(batch, length, heads, channels // heads).transpose(1, 2)
 
 
 class CrossAttention(nn.Module):

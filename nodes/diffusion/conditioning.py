@@ -6,7 +6,7 @@ one latent for one model; `guidance.py` combines their predictions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from nodes.diffusion.batch import repeat_to_batch
 from nodes.diffusion.control import ControlHint
 from nodes.diffusion.denoiser import NetworkInputs
+from nodes.diffusion.gligen import TextBox
 from nodes.diffusion.resize import resize
 from nodes.diffusion.schedule import NoiseSchedule
 
@@ -112,12 +113,21 @@ class PictureHint:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Grounding:
+    """Phrases in boxes. `network` is any value that names the network which reads them."""
+
+    network: Hashable
+    boxes: tuple[TextBox, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ConditioningEntry:
     """One embedding [B, T, D] with all that says where, how strongly and when it counts.
 
     `pooled` is [B, P]. `mask` is [B, H, W] of any size and counts `mask_strength` times; with `mask_bounds` the area is the
     smallest rectangle around the mask. The entry takes part between the shares `start_percent` and `end_percent` (0..1) of
-    the training timesteps, counted from pure noise. `controls` steer it by pictures, `pictures` say what is to be seen.
+    the training timesteps, counted from pure noise. `controls` steer it by pictures, `pictures` say what is to be seen,
+    `grounding` where. `token_bias` [T] is added to the scores of tokens in attention; later tokens have none.
     """
 
     embedding: Tensor
@@ -133,6 +143,8 @@ class ConditioningEntry:
     size: SizeConditioning = SizeConditioning()
     controls: tuple[ControlHint, ...] = ()
     pictures: tuple[PictureHint, ...] = ()
+    grounding: Grounding | None = None
+    token_bias: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,6 +174,7 @@ def moved(entry: ConditioningEntry, device: torch.device) -> ConditioningEntry:
         mask=_on(entry.mask, device),
         concat=concat,
         pictures=tuple(replace(one, embeddings=one.embeddings.to(device)) for one in entry.pictures),
+        token_bias=_on(entry.token_bias, device),
     )
 
 

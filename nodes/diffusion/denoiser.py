@@ -8,9 +8,9 @@ variance-preserving models with unit data deviation).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
@@ -18,7 +18,10 @@ from torch import Tensor
 from nodes.diffusion.config import Prediction
 from nodes.diffusion.control import Control, ControlCall, control_residuals
 from nodes.diffusion.schedule import NoiseSchedule
-from nodes.diffusion.unet import ControlResiduals
+from nodes.diffusion.unet import ControlResiduals, UNet
+
+View: TypeAlias = Callable[[UNet], UNet]
+"""From a network to a view of it."""
 
 
 class Network(Protocol):
@@ -37,7 +40,8 @@ class NetworkInputs:
     """What conditions a network besides the noisy latent.
 
     context [B, T, D]; y [B, P] for families that take a vector; concat [B, c, h, w] for those that take more channels.
-    The batch is `parts` equal parts put together, all of which are steered by the same `controls`.
+    The batch is `parts` equal parts put together, all of which are steered by the same `controls` and answered through the
+    same `views` of the network, innermost first.
     """
 
     context: Tensor
@@ -45,6 +49,7 @@ class NetworkInputs:
     concat: Tensor | None = None
     controls: tuple[Control, ...] = ()
     parts: int = 1
+    views: tuple[View, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +80,20 @@ class Denoiser:
         control = control_residuals(inputs.controls, call, float(sigma))
         if inputs.concat is not None:
             scaled = torch.cat([scaled, inputs.concat], dim=1)
-        output = self.network(scaled, timesteps, inputs.context, inputs.y, control).to(x.dtype)
+        network = seen_through(self.network, inputs.views)
+        output = network(scaled, timesteps, inputs.context, inputs.y, control).to(x.dtype)
         if self.prediction == "lcm":
             return denoised_from_consistency(x, output, sigma, timesteps)
         return PREDICTIONS[self.prediction](x, output, sigma)
+
+
+def seen_through(network: Network, views: Sequence[View]) -> Network:
+    """The network through some views, the first of them innermost."""
+    for view in views:
+        if not isinstance(network, UNet):
+            raise TypeError(f"only a U-Net can be patched, not a {type(network).__name__}")
+        network = view(network)
+    return network
 
 
 def denoised_from_eps(x: Tensor, eps: Tensor, sigma: Tensor) -> Tensor:

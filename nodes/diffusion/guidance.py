@@ -17,10 +17,9 @@ from torch import Tensor
 from nodes.diffusion.batch import repeat_to_batch
 from nodes.diffusion.conditioning import Area, Region, cell_weights
 from nodes.diffusion.control import ControlHint
-from nodes.diffusion.denoiser import Denoiser, NetworkCall, NetworkInputs
+from nodes.diffusion.denoiser import Denoiser, NetworkCall, NetworkInputs, seen_through
 from nodes.diffusion.patching import Hooks, NetworkChange, Predict, Predictions
 from nodes.diffusion.schedule import NoiseSchedule
-from nodes.diffusion.unet import UNet
 
 # Divides cells that no region covers: their prediction is 0.
 _NO_WEIGHT = 1e-37
@@ -93,12 +92,7 @@ class _Predict:
 
 def changed_denoiser(denoiser: Denoiser, changes: Sequence[NetworkChange]) -> Denoiser:
     """A denoiser whose network is seen through some changes, the first of them outermost."""
-    network = denoiser.network
-    for change in reversed(changes):
-        if not isinstance(network, UNet):
-            raise TypeError(f"only a U-Net can be patched, not a {type(network).__name__}")
-        network = change(network)
-    return replace(denoiser, network=network)
+    return replace(denoiser, network=seen_through(denoiser.network, changes[::-1]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,6 +143,7 @@ def _inputs_for(inputs: NetworkInputs, area: Area, batch: int) -> NetworkInputs:
         y=None if inputs.y is None else repeat_to_batch(inputs.y, batch),
         concat=None if inputs.concat is None else repeat_to_batch(area.crop(inputs.concat), batch),
         controls=inputs.controls,
+        views=inputs.views,
     )
 
 
@@ -163,7 +158,7 @@ def _groups(parts: Sequence[_Part]) -> Iterator[list[_Part]]:
 
 def _fit(one: _Part, other: _Part) -> bool:
     fit = one.x.shape == other.x.shape and _shapes(one) == _shapes(other) and _contexts_fit(one, other)
-    return fit and _hints(one) == _hints(other)
+    return fit and _hints(one) == _hints(other) and one.inputs.views == other.inputs.views
 
 
 def _shapes(part: _Part) -> tuple[torch.Size | None, ...]:
@@ -191,6 +186,7 @@ def _denoise_together(denoiser: Denoiser, group: Sequence[_Part], sigma: Tensor)
         y=_cat([part.inputs.y for part in group]),
         concat=_cat([part.inputs.concat for part in group]),
         controls=group[0].inputs.controls,
+        views=group[0].inputs.views,
         parts=len(group),
     )
     call = NetworkCall(float(sigma), tuple(part.side for part in group), group[0].area.height, group[0].area.width)

@@ -16,15 +16,14 @@ from torch import Tensor, nn
 
 from nodes.diffusion.conditioning import Region
 from nodes.diffusion.config import ModelConfig
-from nodes.diffusion.denoiser import NetworkCall
+from nodes.diffusion.denoiser import NetworkCall, View
 from nodes.diffusion.inputs import Canvas
 from nodes.diffusion.schedule import NoiseSchedule
 from nodes.diffusion.unclip import EmbeddingStatistics
 from nodes.diffusion.unet import UNet
 from nodes.diffusion.views import with_layers
 
-NetworkChange: TypeAlias = Callable[[UNet], UNet]
-"""From a network to a view of it."""
+NetworkChange: TypeAlias = View
 
 
 @dataclass(frozen=True, slots=True, eq=False)

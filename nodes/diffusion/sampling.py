@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from nodes.diffusion.attention_bias import fitted_bias, with_token_bias
 from nodes.diffusion.conditioning import ConditioningEntry, Region, place, with_opposites, with_shared_hints
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.control import ControlNetwork, place_control
-from nodes.diffusion.denoiser import Denoiser, Network, initial_latent
+from nodes.diffusion.denoiser import Denoiser, Network, View, initial_latent
+from nodes.diffusion.gligen import Gligen
 from nodes.diffusion.guidance import Guidance, changed_denoiser
 from nodes.diffusion.inpaint import MaskedDenoise, latent_noise_mask
 from nodes.diffusion.inputs import Canvas, Side, network_inputs
@@ -32,13 +35,15 @@ from nodes.diffusion.unclip import EmbeddingStatistics
 class DiffusionModel:
     """A network ready to be sampled: what kind it is, how its predictions are read, and the control networks at hand.
 
-    `statistics` are those of the pictures that an unCLIP model was trained on, where they are not standard.
+    `groundings` are the networks that read boxes; `statistics` are those of the pictures that an unCLIP model was trained
+    on, where they are not standard.
     """
 
     config: ModelConfig
     denoiser: Denoiser
     controls: Mapping[Hashable, ControlNetwork] = field(default_factory=dict)
     statistics: EmbeddingStatistics | None = None
+    groundings: Mapping[Hashable, Gligen] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,10 +73,11 @@ def diffusion_model(
     network: Network,
     controls: Mapping[Hashable, ControlNetwork] | None = None,
     statistics: EmbeddingStatistics | None = None,
+    groundings: Mapping[Hashable, Gligen] | None = None,
 ) -> DiffusionModel:
-    """A network of this kind with the schedule it was trained on. `controls` are those that hints may name."""
+    """A network of this kind with the schedule it was trained on. `controls` and `groundings` are those hints may name."""
     denoiser = Denoiser(network, noise_schedule(config.schedule), config.schedule.prediction)
-    return DiffusionModel(config, denoiser, controls or {}, statistics)
+    return DiffusionModel(config, denoiser, controls or {}, statistics, groundings or {})
 
 
 def sample(run: Run, past: Past = ()) -> Iterator[Step]:
@@ -159,8 +165,19 @@ def _regions(
     return tuple(_region(model, entry, canvas, side) for entry in entries)
 
 
+def _views(model: DiffusionModel, entry: ConditioningEntry, canvas: Canvas) -> Iterator[View]:
+    """How the network is seen for one entry."""
+    if entry.grounding is not None:
+        network = model.groundings[entry.grounding.network]
+        tokens = network.tokens(entry.grounding.boxes, canvas.size)
+        yield partial(network.seen_by, tokens=tokens)
+    if entry.token_bias is not None:
+        yield partial(with_token_bias, bias=fitted_bias(entry.token_bias, entry.embedding.shape[1]))
+
+
 def _region(model: DiffusionModel, entry: ConditioningEntry, canvas: Canvas, side: Side) -> Region:
     schedule = model.denoiser.schedule
     controls = tuple(place_control(hint, model.controls, schedule) for hint in entry.controls)
     inputs = replace(network_inputs(model.config, entry, canvas, side, model.statistics), controls=controls)
+    inputs = replace(inputs, views=tuple(_views(model, entry, canvas)))
     return place(entry, inputs, canvas.size, schedule)

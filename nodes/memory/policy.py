@@ -24,6 +24,8 @@ from graph.errors import GraphError
 from nodes.diffusion.clip_vision import ClipVisionConfig
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.control_net import ControlNetConfig
+from nodes.diffusion.gligen import GligenConfig
+from nodes.diffusion.style_adapter import StyleConfig
 from nodes.diffusion.t2i_adapter import T2iAdapterConfig
 from nodes.diffusion.taesd import TaesdConfig
 from nodes.diffusion.upscaler import CompactConfig, RrdbConfig
@@ -88,11 +90,11 @@ class DevicePolicy:
         match config:
             case TaesdConfig():
                 return self.vae
-            case ControlNetConfig():
+            case ControlNetConfig() | GligenConfig():
                 return torch.float32 if config.unet.model_channels < self.least_width else self.unet
             case ClipVisionConfig():
                 return self.text
-            case RrdbConfig() | CompactConfig() | T2iAdapterConfig():
+            case RrdbConfig() | CompactConfig() | T2iAdapterConfig() | StyleConfig():
                 return torch.float32
 
     def _dtype(self, part: Part, config: ModelConfig) -> torch.dtype:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from nodes.sockets.handles import Clip, Conditioning, Guider, Model, Noise, Sampler, Vae
-from nodes.sockets.networks import ClipVision, ClipVisionOutput, ControlNet, UpscaleModel
+from nodes.sockets.networks import ClipVision, ClipVisionOutput, ControlNet, Gligen, StyleModel, UpscaleModel
 from nodes.sockets.operations import LatentOperation
 from nodes.sockets.table import VALUE_TYPES
 from nodes.sockets.tensors import Image, Latent, Mask, ScaledLatent, Sigmas
@@ -17,6 +17,7 @@ __all__ = [
     "ClipVisionOutput",
     "Conditioning",
     "ControlNet",
+    "Gligen",
     "Guider",
     "Image",
     "Latent",
@@ -29,6 +30,7 @@ __all__ = [
     "Sampler",
     "ScaledLatent",
     "Sigmas",
+    "StyleModel",
     "UpscaleModel",
     "Vae",
 ]

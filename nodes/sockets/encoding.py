@@ -19,8 +19,17 @@ from torch import Tensor
 from graph.errors import GraphError
 from graph.json import Json, JsonObject
 from graph.values import Encoded, RawTensor
-from nodes.diffusion.conditioning import Area, AreaShare, ConcatImage, ConditioningEntry, PictureHint, SizeConditioning
+from nodes.diffusion.conditioning import (
+    Area,
+    AreaShare,
+    ConcatImage,
+    ConditioningEntry,
+    Grounding,
+    PictureHint,
+    SizeConditioning,
+)
 from nodes.diffusion.control import ControlHint
+from nodes.diffusion.gligen import TextBox
 from nodes.diffusion.samplers.options import SamplerOptions
 from nodes.sockets.handles import Conditioning, Noise, Sampler, Vae
 from nodes.sockets.tensors import Image, Latent, Mask, ScaledLatent, Sigmas
@@ -28,7 +37,7 @@ from nodes.weights.files import DTYPES
 from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef
 from nodes.weights.metadata import read_config, write_config
-from nodes.weights.networks import NetworkConfig, NetworkRef, TaesdRef, open_control_net, open_taesd
+from nodes.weights.networks import NetworkConfig, NetworkRef, TaesdRef, open_control_net, open_gligen, open_taesd
 
 T = TypeVar("T")
 
@@ -191,7 +200,7 @@ def decode_conditioning(encoded: Encoded) -> Conditioning:
 
 
 def _encode_entry(entry: ConditioningEntry) -> Encoded:
-    area, size, concat = entry.area, entry.size, entry.concat
+    area, size, concat, grounding = entry.area, entry.size, entry.concat, entry.grounding
     data: JsonObject = {
         "area": None if area is None else [area.height, area.width, area.y, area.x],
         "area_in": "cells" if isinstance(area, Area) else "shares",
@@ -204,11 +213,14 @@ def _encode_entry(entry: ConditioningEntry) -> Encoded:
         "controls": list(map(_encode_hint, entry.controls)),
         "noise_augmentation": 0.0 if concat is None else concat.noise_augmentation,
         "pictures": [[hint.strength, hint.noise_augmentation] for hint in entry.pictures],
+        "grounding": None if grounding is None else _encode_grounding(grounding),
     }
     return pack(
         data,
         **{f"control.{index}": hint.image for index, hint in enumerate(entry.controls)},
         **{f"picture.{index}": hint.embeddings for index, hint in enumerate(entry.pictures)},
+        **{f"box.{index}": box.phrase for index, box in enumerate(grounding.boxes if grounding else ())},
+        token_bias=entry.token_bias,
         embedding=entry.embedding,
         pooled=entry.pooled,
         mask=entry.mask,
@@ -243,7 +255,26 @@ def _decode_entry(encoded: Encoded) -> ConditioningEntry:
             PictureHint(decode_tensor(encoded.tensors[f"picture.{index}"]), *settings)
             for index, settings in enumerate(data["pictures"])
         ),
+        grounding=_decode_grounding(encoded, data["grounding"]),
+        token_bias=_optional(encoded, "token_bias"),
     )
+
+
+def _encode_grounding(grounding: Grounding) -> Json:
+    if not isinstance(grounding.network, NetworkRef):
+        raise TypeError(f"boxes on a wire name their network by its file, not by {grounding.network!r}")
+    boxes: list[Json] = [[box.height, box.width, box.y, box.x] for box in grounding.boxes]
+    return {"network": encode_network(grounding.network), "boxes": boxes}
+
+
+def _decode_grounding(encoded: Encoded, data: Json) -> Grounding | None:
+    if data is None:
+        return None
+    known = object_of(data)
+    boxes = (
+        TextBox(decode_tensor(encoded.tensors[f"box.{index}"]), *place) for index, place in enumerate(known["boxes"])
+    )
+    return Grounding(decode_network(known["network"], open_gligen), tuple(boxes))
 
 
 def _encode_hint(hint: ControlHint) -> Json:

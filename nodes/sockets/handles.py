@@ -14,6 +14,7 @@ from nodes.diffusion.config import ModelConfig, ScheduleConfig
 from nodes.diffusion.patching import Patch
 from nodes.diffusion.samplers import table as samplers
 from nodes.diffusion.samplers.options import SamplerOptions
+from nodes.weights.hypernetworks import HypernetworkRef
 from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef
 from nodes.weights.networks import TaesdRef
@@ -24,7 +25,8 @@ from nodes.weights.patches import WeightPatch
 class Model:
     """A diffusion model: the U-Net of a file, and what is laid over it, in the order of its application.
 
-    `adapters` change weights, `patches` change how the model is sampled; `schedule` replaces that of the file.
+    `adapters` change weights, `hypernetworks` what attention reads, `patches` how the model is sampled; `schedule` replaces
+    that of the file.
     """
 
     socket_type: ClassVar[str] = "MODEL"
@@ -32,6 +34,7 @@ class Model:
     adapters: tuple[WeightPatch, ...] = ()
     patches: tuple[Patch, ...] = ()
     schedule: ScheduleConfig | None = None
+    hypernetworks: tuple[HypernetworkRef, ...] = ()
 
     def __post_init__(self) -> None:
         _expect_parts("a MODEL", (self.weights,), ((Part.UNET,),))

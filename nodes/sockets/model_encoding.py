@@ -44,6 +44,7 @@ from nodes.sockets.encoding import (
     under,
 )
 from nodes.sockets.handles import Clip, Conditioning, Guider, Model
+from nodes.weights.hypernetworks import HypernetworkRef
 from nodes.weights.lora import AdapterRef
 from nodes.weights.patches import Merge, WeightPatch
 
@@ -79,6 +80,7 @@ def encode_model(model: Model) -> Encoded:
         "adapters": [encode_adapter(one) for one in model.adapters],
         "patches": [patch.data for patch in patches],
         "schedule": None if model.schedule is None else asdict(model.schedule),
+        "hypernetworks": [_encode_file(one.path, one.digest, one.strength) for one in model.hypernetworks],
     }
     return Encoded(data, _numbered(patches))
 
@@ -92,6 +94,7 @@ def decode_model(encoded: Encoded) -> Model:
         tuple(map(decode_adapter, data["adapters"])),
         tuple(map(_decode_patch, parts)),
         None if schedule is None else _decode_schedule(schedule),
+        tuple(HypernetworkRef(*_decode_file(one)) for one in data["hypernetworks"]),
     )
 
 
@@ -139,12 +142,7 @@ def encode_adapter(one: WeightPatch) -> JsonObject:
             "added": one.added,
             "ratios": [[prefix, ratio] for prefix, ratio in one.ratios],
         }
-    return {
-        "path": str(one.path),
-        "digest": one.digest,
-        "strength": one.strength,
-        "file": file_identity(one.path),
-    }
+    return _encode_file(one.path, one.digest, one.strength)
 
 
 def decode_adapter(data: Json) -> WeightPatch:
@@ -155,11 +153,21 @@ def decode_adapter(data: Json) -> WeightPatch:
         others = tuple(map(decode_weights, known["others"]))
         ratios = tuple((str(prefix), float(ratio)) for prefix, ratio in known["ratios"])
         return Merge(others, tuple(map(decode_adapter, known["patches"])), known["kept"], known["added"], ratios)
+    return AdapterRef(*_decode_file(data))
+
+
+def _encode_file(path: Path, digest: str, strength: float) -> JsonObject:
+    return {"path": str(path), "digest": digest, "strength": strength, "file": file_identity(path)}
+
+
+def _decode_file(data: Json) -> tuple[Path, str, float]:
+    """Path, digest and strength of a file laid over a model. Raises ValueError if it is not the one it was."""
+    known = object_of(data)
     path = Path(known["path"])
     identity = file_identity(path)
     if identity is None or identity != known["file"]:
         raise ValueError(f"{path} is not the file it was")
-    return AdapterRef(path, known["digest"], float(known["strength"]))
+    return path, str(known["digest"]), float(known["strength"])
 
 
 def _decode_schedule(data: Json) -> ScheduleConfig:

@@ -64,6 +64,22 @@ class ClipVision:
     network: NetworkRef
 
 
+@dataclass(frozen=True, slots=True)
+class Gligen:
+    """A network that ties phrases to boxes of the picture."""
+
+    socket_type: ClassVar[str] = "GLIGEN"
+    network: NetworkRef
+
+
+@dataclass(frozen=True, slots=True)
+class StyleModel:
+    """A network that reads the style of a picture."""
+
+    socket_type: ClassVar[str] = "STYLE_MODEL"
+    network: NetworkRef
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipVisionOutput:
     """What CLIP saw in a batch of pictures."""

@@ -15,6 +15,8 @@ from nodes.sockets.networks import (
     ClipVision,
     ClipVisionOutput,
     ControlNet,
+    Gligen,
+    StyleModel,
     UpscaleModel,
     decode_clip_vision,
     decode_clip_vision_output,
@@ -37,6 +39,7 @@ from nodes.sockets.training import (
     encode_loss_map,
 )
 from nodes.weights.load import WeightsRef
+from nodes.weights.networks import open_gligen, open_style_model
 
 T = TypeVar("T")
 
@@ -65,6 +68,8 @@ def _conditioning_tensors(conditioning: Conditioning) -> Iterable[Tensor | None]
     for entry in conditioning.entries:
         yield from (entry.embedding, entry.pooled, entry.mask, *(hint.image for hint in entry.controls))
         yield from (hint.embeddings for hint in entry.pictures)
+        yield from (box.phrase for box in (entry.grounding.boxes if entry.grounding else ()))
+        yield entry.token_bias
         if entry.concat is not None:
             yield from (entry.concat.latent, entry.concat.mask)
 
@@ -207,6 +212,18 @@ VALUE_TYPES: Final[tuple[ValueType[object], ...]] = (
         encode_control_net,
         decode_control_net,
         describe=lambda control_net: f"CONTROL_NET from {control_net.network.path.name}",
+    ),
+    _type(
+        Gligen,
+        lambda network: encoding.pack(encoding.encode_network(network.network)),
+        lambda encoded: Gligen(encoding.decode_network(encoded.data, open_gligen)),
+        describe=lambda network: f"GLIGEN from {network.network.path.name}",
+    ),
+    _type(
+        StyleModel,
+        lambda model: encoding.pack(encoding.encode_network(model.network)),
+        lambda encoded: StyleModel(encoding.decode_network(encoded.data, open_style_model)),
+        describe=lambda model: f"STYLE_MODEL from {model.network.path.name}",
     ),
     _type(
         ClipVision,

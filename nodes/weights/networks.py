@@ -16,6 +16,8 @@ from torch import nn
 from nodes.diffusion.clip_vision import ClipVision, ClipVisionConfig
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.control_net import ControlNet, ControlNetConfig
+from nodes.diffusion.gligen import Gligen, GligenConfig
+from nodes.diffusion.style_adapter import StyleAdapter, StyleConfig
 from nodes.diffusion.t2i_adapter import T2iAdapter, T2iAdapterConfig
 from nodes.diffusion.taesd import TaesdConfig, build_taesd
 from nodes.diffusion.upscaler import CompactConfig, RrdbConfig, UpscalerConfig, build_upscaler
@@ -24,16 +26,18 @@ from nodes.weights.control_loras import load_control_lora
 from nodes.weights.control_nets import detect_control_net
 from nodes.weights.errors import WeightsMissing
 from nodes.weights.files import Header, read_header
+from nodes.weights.gligens import detect_gligen
 from nodes.weights.keymaps import Place, same_names
 from nodes.weights.load import WeightsRef, load_module, load_part
 from nodes.weights.patched import open_patched
 from nodes.weights.patches import WeightPatch
+from nodes.weights.style_models import detect_style_model
 from nodes.weights.t2i_adapters import detect_t2i_adapter
 from nodes.weights.taesd import detect_taesd
 from nodes.weights.upscalers import detect_upscaler
 
 ControlConfig = ControlNetConfig | T2iAdapterConfig
-NetworkConfig = RrdbConfig | CompactConfig | TaesdConfig | ClipVisionConfig | ControlConfig
+NetworkConfig = RrdbConfig | CompactConfig | TaesdConfig | ClipVisionConfig | ControlConfig | GligenConfig | StyleConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,16 @@ def open_upscaler(path: Path) -> UpscalerConfig:
     return detect_upscaler(read_header(path)).config
 
 
+def open_gligen(path: Path) -> GligenConfig:
+    """What a grounding network grounds. Raises a `WeightsError`; reads no weights."""
+    return detect_gligen(read_header(path)).config
+
+
+def open_style_model(path: Path) -> StyleConfig:
+    """Which style adapter a file holds. Raises a `WeightsError`; reads no weights."""
+    return detect_style_model(read_header(path))
+
+
 def build_network(config: NetworkConfig) -> nn.Module:
     """The network on the meta device: names and shapes, no memory."""
     with torch.device("meta"):
@@ -100,6 +114,10 @@ def build_network(config: NetworkConfig) -> nn.Module:
                 return ControlNet(config)
             case T2iAdapterConfig():
                 return T2iAdapter(config)
+            case GligenConfig():
+                return Gligen(config)
+            case StyleConfig():
+                return StyleAdapter(config)
 
 
 def load_network(ref: NetworkRef, dtype: torch.dtype, base_patches: Sequence[WeightPatch] = ()) -> nn.Module:
@@ -142,6 +160,10 @@ def _place(header: Header, config: NetworkConfig) -> tuple[Place, str]:
             adapter = detect_t2i_adapter(header)
             place = Place("", same_names) if adapter is None else adapter.place
             return place, f"T2I-Adapter of a {config.family} model"
+        case GligenConfig():
+            return detect_gligen(header).place, f"GLIGEN network of a {config.family} model"
+        case StyleConfig():
+            return Place("", same_names), "style model"
 
 
 def _added(differences: nn.Module, base: nn.Module) -> nn.Module:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from graph.values import Encoded, RawTensor, Values
+from nodes.diffusion.adapters import AttentionScale
 from nodes.diffusion.conditioning import Area, AreaShare, ConcatImage, ConditioningEntry, PictureHint, SizeConditioning
 from nodes.sockets import (
     VALUE_TYPES,
@@ -32,8 +33,11 @@ from nodes.sockets import (
 )
 from nodes.sockets.encoding import decode_tensor, encode_tensor
 from nodes.weights.files import DTYPES
+from nodes.weights.hypernetworks import HypernetworkRef
 from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef
+from nodes.weights.lora import AdapterRef
+from nodes.weights.patches import Merge
 from tests.nodes.tiny import MODEL
 
 VALUES = Values(VALUE_TYPES)
@@ -109,6 +113,7 @@ def samples(file: Path) -> dict[str, object]:
             replace(entry(), concat=ConcatImage(torch.rand(1, 4, 2, 2), torch.rand(1, 16, 16))),
             replace(entry(), concat=ConcatImage(torch.rand(1, 4, 2, 2)), size=SizeConditioning(1024, 512, crop_w=3)),
             replace(entry(), concat=ConcatImage(torch.rand(1, 3, 2, 2), noise_augmentation=0.25)),
+            replace(entry(), token_bias=torch.rand(77)),
             replace(entry(), pictures=(PictureHint(torch.rand(2, 8), 0.5, 0.1), PictureHint(torch.rand(1, 8)))),
         )
     )
@@ -124,6 +129,15 @@ def samples(file: Path) -> dict[str, object]:
         "no sigmas": Sigmas(torch.empty(0)),
         "conditioning": conditioning,
         "model": model,
+        "model under all": replace(
+            model,
+            adapters=(
+                AdapterRef(file, "d", 0.5),
+                AttentionScale("attn1", q=2.0),
+                Merge((ref(file),), (AdapterRef(file, "d", 1.0),), 0.25, 0.75, (("out.", 0.5),)),
+            ),
+            hypernetworks=(HypernetworkRef(file, "d", -0.5),),
+        ),
         "clip": Clip((ref(file, Part.TEXT), ref(file, Part.TEXT_2)), layer=-2),
         "vae": Vae(ref(file, Part.VAE)),
         "noise": Noise(2**64 - 1),
