@@ -30,9 +30,9 @@ Rho = Annotated[float, Range(0.0, 100.0, 0.01)]
 
 @node("BasicScheduler", category="sampling/custom_sampling/schedulers", returns="SIGMAS")
 def basic_scheduler(*, model: Model, scheduler: SchedulerName, steps: Steps = 20, denoise: Share = 1.0) -> Sigmas:
-    """The noise levels that a number of steps visit."""
+    """The noise levels that a number of steps visit: of a spacing that has more, the last."""
     schedule = noise_schedule(model.config.schedule)
-    return Sigmas(partial_sigmas(SCHEDULERS[scheduler], schedule, steps, denoise))
+    return Sigmas(partial_sigmas(SCHEDULERS[scheduler], schedule, steps, denoise)[-(steps + 1) :])
 
 
 @node("KarrasScheduler", category="sampling/custom_sampling/schedulers", returns="SIGMAS")

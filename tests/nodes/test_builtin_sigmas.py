@@ -10,6 +10,8 @@ import torch
 
 from nodes.builtin import schedulers
 from nodes.builtin import sigmas as operations
+from nodes.diffusion.schedule import noise_schedule
+from nodes.diffusion.schedulers import SCHEDULERS
 from nodes.errors import UnsuitableInput
 from nodes.sockets import Model, Sigmas
 from tests.nodes.test_sockets import ref
@@ -46,6 +48,16 @@ def extended(steps: int, start: float, end: float) -> Sigmas:
 def test_operations_on_sigmas(results: tuple[Sigmas, ...], expected: tuple[list[float], ...]) -> None:
     for result, values in zip(results, expected, strict=True):
         torch.testing.assert_close(result.values, torch.tensor(values, dtype=torch.float32))
+
+
+@pytest.mark.parametrize("steps", [3, 7, 10, 30])
+@pytest.mark.parametrize("scheduler", ["ddim_uniform", "normal", "beta"])
+def test_a_spacing_with_more_steps_than_were_asked_for_gives_its_last(scheduler: str, steps: int) -> None:
+    """Counting in whole strides, `ddim_uniform` has 8 steps where 7 were asked for, and 31 for 30."""
+    whole = SCHEDULERS[scheduler](noise_schedule(MODEL.config.schedule), steps)
+    given = schedulers.basic_scheduler(model=MODEL, scheduler=scheduler, steps=steps)
+    assert torch.equal(given.values, whole[-(steps + 1) :])
+    assert len(given.values) <= steps + 1
 
 
 @pytest.mark.parametrize(
