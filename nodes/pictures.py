@@ -124,10 +124,13 @@ def encode_png(pixels: Tensor, texts: Mapping[str, str], *, compression: int = _
     return buffer.getvalue()
 
 
-def encode_jpeg(pixels: Tensor, *, largest_side: int, quality: int = 95) -> bytes:
-    """One picture [H, W, 3] as JPEG, made no larger than `largest_side`: what a preview sends."""
+def encode_jpeg(pixels: Tensor, *, largest_side: int, enlarged: int = 1, quality: int = 95) -> bytes:
+    """One picture [H, W, 3] as JPEG, `enlarged` times and made no larger than `largest_side`: what a preview sends."""
     image = to_pillow(pixels)
-    image.thumbnail((largest_side, largest_side), Pillow.Resampling.BILINEAR)
+    scale = min(enlarged, largest_side / max(image.size))
+    if scale != 1:
+        width, height = (max(1, round(side * scale)) for side in image.size)
+        image = image.resize((width, height), Pillow.Resampling.BILINEAR)
     buffer = io.BytesIO()
     image.save(buffer, format="JPEG", quality=quality)
     return buffer.getvalue()

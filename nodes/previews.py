@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from nodes.diffusion.config import ModelConfig
-from nodes.diffusion.resize import resize
 from nodes.pictures import encode_jpeg
 
 PREVIEW_SIDE: Final = 512
@@ -95,8 +94,5 @@ def linear_preview(config: ModelConfig, denoised: Tensor) -> bytes:
         colours = latent[:, :1] / latent[:, :1].abs().amax().clamp(min=1e-6)
     else:
         colours = torch.einsum("bchw,cr->brhw", latent, torch.tensor(config.preview_rgb))
-    height, width = (side * config.vae.downscale for side in latent.shape[2:])
-    scale = min(1.0, PREVIEW_SIDE / max(height, width))
-    enlarged = resize(colours, max(1, round(width * scale)), max(1, round(height * scale)), "bilinear")
-    picture = (enlarged[0].movedim(0, -1) + 1.0) / 2.0  # (H, W, 1 or 3)
-    return encode_jpeg(picture.expand(-1, -1, 3), largest_side=PREVIEW_SIDE)
+    picture = (colours[0].movedim(0, -1) + 1.0) / 2.0  # (h, w, 1 or 3)
+    return encode_jpeg(picture.expand(-1, -1, 3), largest_side=PREVIEW_SIDE, enlarged=config.vae.downscale)
