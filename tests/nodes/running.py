@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from graph.cache.budget import Budget
 from graph.cache.memory import MemoryStore
 from graph.cache.tiered import Cache
 from graph.document import Document
-from graph.events import NodeFailed, RunFinished
+from graph.events import Event, NodeFailed, RunFinished
 from graph.flatten import flatten
 from graph.plan import plan
 from graph.run import run
@@ -36,25 +37,28 @@ class Bench:
 
     def run(self, document: Document) -> RunFinished:
         """Run to the end. A failing node fails the test with its message."""
-        graph = bind(flatten(document, self.specs), self.specs, self.folders)
-        assert not graph.problems, "\n".join(map(str, graph.problems))
-        planned = plan(graph, view=self.cache, files=self.folders)
         finished = None
-        for event in run(
-            planned,
-            self.implementations,
-            cache=self.cache,
-            values=self.values,
-            files=self.folders,
-            services=self.services,
-            metadata={"workflow": '{"name": "test"}'},
-        ):
+        for event in self.events(document):
             if isinstance(event, NodeFailed):
                 pytest.fail(f"{event.node}: {event.failure.message}\n{event.failure.trace}")
             if isinstance(event, RunFinished):
                 finished = event
         assert finished is not None
         return finished
+
+    def events(self, document: Document) -> Iterator[Event]:
+        """What a run tells, failures too."""
+        graph = bind(flatten(document, self.specs), self.specs, self.folders)
+        assert not graph.problems, "\n".join(map(str, graph.problems))
+        yield from run(
+            plan(graph, view=self.cache, files=self.folders),
+            self.implementations,
+            cache=self.cache,
+            values=self.values,
+            files=self.folders,
+            services=self.services,
+            metadata={"workflow": '{"name": "test"}'},
+        )
 
     def files(self, finished: RunFinished, node: str) -> list[Path]:
         """What a node wrote."""
