@@ -135,7 +135,8 @@ def document() -> Document:
         negative.conditioning positive.CONDITIONING; steered.conditioning positive.CONDITIONING
         steered.control_net net.CONTROL_NET; steered.image hint.IMAGE
         sampler.model lora.MODEL; sampler.positive steered.CONDITIONING; sampler.negative negative.CONDITIONING
-        sampler.latent_image latent.LATENT; decode.samples sampler.LATENT; decode.vae checkpoint.VAE; save.images decode.IMAGE
+        sampler.latent_image latent.LATENT; decode.samples sampler.LATENT; decode.vae checkpoint.VAE
+        save.images decode.IMAGE
     """
     inputs: dict[str, dict[str, Link | Json]] = {name: {**given} for name, (_, given) in nodes.items()}
     for line in links.replace(";", "\n").split("\n"):
