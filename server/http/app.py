@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from graph.json import JsonObject
-from server.http import health, jobs, nodes, stream, tickets, workflows
+from server.http import health, jobs, nodes, stream, tickets, versions, workflows
 from server.http import queue as line
 from server.http.comfyui import facts, files, internal, job_list, models, prompt, queue, socket, userdata
 from server.http.comfyui.refusals import plain
@@ -20,6 +20,7 @@ from server.http.security import Doorkeeper, Tickets, guard, protected
 from server.http.service import SERVICE, Service, service_of
 
 _WAIT: Final = {"wait": "seconds to wait for the end of the job"}
+_IF_MATCH: Final = {"If-Match": "the ETag of the version that may be replaced"}
 _KEY: Final = {"Idempotency-Key": "a repeated submission with this key is the same job"}
 
 
@@ -72,7 +73,12 @@ OURS: Final = (
     Route("GET", "/api/v1/events", stream.event_socket, query={"job": "", "client": "", "after": ""}),
     Route("GET", "/api/v1/workflows", workflows.list_workflows),
     Route("POST", "/api/v1/workflows/{name:.+}/jobs", workflows.run_workflow, jobs.RUN, _WAIT, _KEY, status=202),
+    Route("GET", "/api/v1/workflows/{name:.+}/versions", versions.list_versions),
+    Route("GET", "/api/v1/workflows/{name:.+}/versions/{version}", versions.get_version),
+    Route("POST", "/api/v1/workflows/{name:.+}/versions/{version}/restore", versions.restore, headers=_IF_MATCH),
     Route("GET", "/api/v1/workflows/{name:.+}", workflows.get_workflow),
+    Route("PUT", "/api/v1/workflows/{name:.+}", versions.save, body={"type": "object"}, headers=_IF_MATCH, status=201),
+    Route("DELETE", "/api/v1/workflows/{name:.+}", versions.delete, headers=_IF_MATCH),
 )
 
 COMFYUI: Final = (

@@ -56,6 +56,7 @@ class Service:
     log: LogBook
     bounds: Bounds = field(default_factory=Bounds)
     answering: Answering = field(default_factory=Answering)
+    saving: asyncio.Lock = field(default_factory=asyncio.Lock)
     previews: bool = False
     computing: Computing = field(default_factory=Computing)
 

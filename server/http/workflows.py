@@ -20,6 +20,7 @@ from server.http.checking import requested
 from server.http.jobs import RUN, kept, key_of, submission
 from server.http.problems import ProblemError
 from server.http.service import Service, service_of
+from server.http.versions import digest_of, etag
 from server.parameters import flags
 from server.worker.telling import problem
 
@@ -32,11 +33,17 @@ async def list_workflows(request: web.Request) -> web.Response:
 
 
 async def get_workflow(request: web.Request) -> web.Response:
-    """One saved workflow: the document, and the schema of its parameters."""
+    """One saved workflow: the document, and the schema of its parameters. Its `ETag` is for saving it again."""
     service = service_of(request)
-    imported = await asyncio.to_thread(_read, request)
+    path = _path(request)
+    content = await asyncio.to_thread(path.read_bytes)
+    tag = etag(digest_of(content))
+    if request.headers.get("If-None-Match") == tag:
+        return web.Response(status=304, headers={"ETag": tag})
+    imported = import_workflow(loads(content, source=request.match_info["name"]), service.catalogue)
     schema = parameter_schema(imported, service.catalogue)
-    return web.json_response({"document": to_json(imported.document), "parameters": schema})
+    told = {"document": to_json(imported.document), "parameters": schema}
+    return web.json_response(told, headers={"ETag": tag, "Cache-Control": "no-cache"})
 
 
 async def run_workflow(request: web.Request) -> web.Response:
@@ -105,10 +112,16 @@ def _input_schema(port: Input | None) -> JsonObject:
     return {}
 
 
-def _read(request: web.Request) -> Imported:
-    service = service_of(request)
+def _path(request: web.Request) -> Path:
+    """Where the workflow of this request lies. Raises ProblemError (404)."""
     name = request.match_info["name"]
-    path = saved(service).get(name)
+    path = saved(service_of(request)).get(name)
     if path is None:
         raise ProblemError(404, "unknown_workflow", f"there is no workflow {name[:80]!r}")
+    return path
+
+
+def _read(request: web.Request) -> Imported:
+    service = service_of(request)
+    name, path = request.match_info["name"], _path(request)
     return import_workflow(loads(path.read_bytes(), source=name), service.catalogue)

@@ -35,6 +35,7 @@ from server.jobs.job import Accepted, Claim, End, Ending, Happening, JobEvent, M
 from server.jobs.queries import COLUMNS, IN_LINE, Queries, job_of
 from server.jobs.tables import JOBS, SETTINGS
 from server.jobs.transactions import ADDED, Change, Publish, Transactions, as_text
+from server.jobs.workflows import WorkflowVersions
 
 _HELD: Final = and_(
     JOBS.c.id == bindparam("of_job"), JOBS.c.fence == bindparam("of_fence"), JOBS.c.state == literal_column("'running'")
@@ -111,6 +112,7 @@ class Store(Queries):
     ) -> None:
         self.transactions = Transactions(database, publish, wall)
         super().__init__(self.transactions)
+        self.workflows = WorkflowVersions(self.transactions)
         self._limits, self._clock = limits or Limits(), clock
         self._change = self.transactions.change
 

@@ -1,0 +1,167 @@
+"""Saving workflows: what is current is a file in the user's folder, where people and ComfyUI's clients find it; the store
+has every version that was saved here.
+
+A file that was changed by other hands is current all the same, and becomes a version before something else takes its
+place: nothing that was ever current is lost. `If-Match` keeps two writers from overwriting each other unseen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+from typing import Final, cast
+
+from aiohttp import web
+
+from graph.comfyui.read import import_workflow
+from graph.errors import InputError
+from graph.json import Json, loads
+from server.http.bodies import json_body
+from server.http.problems import ProblemError
+from server.http.service import Service, service_of
+from server.jobs.workflows import Version
+
+_NAME: Final = re.compile(r"(?:[^./\\\x00-\x1f][^/\\\x00-\x1f]*)(?:/[^./\\\x00-\x1f][^/\\\x00-\x1f]*)*")
+_RESERVED: Final = ("jobs", "versions", "restore")
+
+
+async def save(request: web.Request) -> web.Response:
+    """Save a workflow of any form under this name, as a new version. With `If-Match: ETAG` only over that version, with
+    `If-None-Match: *` only if there is none."""
+    service = service_of(request)
+    name = _name(request)
+    body = await json_body(request)
+    import_workflow(body, service.catalogue)  # refuses what is no workflow
+    text = json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+    async with service.saving:
+        current = await asyncio.to_thread(_current, service, name)
+        _refuse_mismatch(request, current)
+        made = await _replaced(service, name, current, text)
+    return web.json_response(_told(made), status=201 if current is None else 200, headers={"ETag": etag(made.digest)})
+
+
+async def delete(request: web.Request) -> web.Response:
+    """Delete a workflow that was saved here; its versions stay and can be restored. With `If-Match` only that version."""
+    service = service_of(request)
+    name = _name(request)
+    async with service.saving:
+        current = await asyncio.to_thread(_current, service, name)
+        if current is None:
+            raise _unknown(name)
+        _refuse_mismatch(request, current)
+        made = await _replaced(service, name, current, None)
+    return web.json_response(_told(made))
+
+
+async def list_versions(request: web.Request) -> web.Response:
+    """The versions of a workflow, the newest first. One without an `etag` is a deletion."""
+    versions = service_of(request).desk.store.workflows
+    name = request.match_info["name"]
+    found = await service_of(request).desk.do(versions.all, name)
+    if not found:
+        raise _unknown(name)
+    return web.json_response({"versions": [_told(one) for one in found]})
+
+
+async def get_version(request: web.Request) -> web.Response:
+    """One version, as it was saved."""
+    return web.json_response({"document": json.loads(await _text(request))})
+
+
+async def restore(request: web.Request) -> web.Response:
+    """Make a version the current one again, as a new version."""
+    service = service_of(request)
+    name = _name(request)
+    text = await _text(request)
+    async with service.saving:
+        current = await asyncio.to_thread(_current, service, name)
+        _refuse_mismatch(request, current)
+        made = await _replaced(service, name, current, text)
+    return web.json_response(_told(made), headers={"ETag": etag(made.digest)})
+
+
+def digest_of(text: bytes) -> str:
+    """What an ETag says of a file."""
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+
+def etag(digest: str) -> str:
+    return f'"{digest}"'
+
+
+async def _replaced(service: Service, name: str, current: bytes | None, text: str | None) -> Version:
+    """Keep the new version, then make it current. A crash in between leaves the old one current and loses neither."""
+    do, versions = service.desk.do, service.desk.store.workflows
+    if current is not None:
+        latest = await do(versions.latest, name)
+        if latest is None or latest.digest != digest_of(current):
+            await do(versions.save, name, _readable(current), digest_of(current))
+    made = await do(versions.save, name, text, digest_of(text.encode()) if text is not None else "")
+    if text is None:
+        await asyncio.to_thread(service.user.path(_file(name)).unlink, missing_ok=True)
+    else:
+        await asyncio.to_thread(service.user.write, _file(name), text.encode())
+    return made
+
+
+def _readable(content: bytes) -> str:
+    """A file of other hands as a version: JSON, or whatever it is as a JSON text."""
+    text = content.decode("utf-8", "replace")
+    try:
+        loads(content, source="the file")
+    except InputError:
+        return json.dumps(text)
+    return text
+
+
+def _current(service: Service, name: str) -> bytes | None:
+    return service.user.read(_file(name))
+
+
+def _file(name: str) -> str:
+    return f"workflows/{name}.json"
+
+
+def _refuse_mismatch(request: web.Request, current: bytes | None) -> None:
+    wanted, unwanted = request.headers.get("If-Match"), request.headers.get("If-None-Match")
+    has = None if current is None else etag(digest_of(current))
+    tags = [one.strip() for one in (wanted or "").split(",")]
+    if wanted is not None and (has is None or (has not in tags and tags != ["*"])):
+        told = "it is not the version you have read; read it again and merge"
+        raise ProblemError(412, "workflow_changed", told)
+    if unwanted == "*" and has is not None:
+        raise ProblemError(412, "workflow_exists", "there is a workflow of that name; save it under another")
+
+
+async def _text(request: web.Request) -> str:
+    name, number = request.match_info["name"], request.match_info["version"]
+    store = service_of(request).desk.store.workflows
+    found = None
+    if number.isascii() and number.isdecimal() and len(number) < 10:
+        found = await service_of(request).desk.do(store.text, name, int(number))
+    if found is None:
+        raise ProblemError(404, "unknown_version", f"the workflow {name[:80]!r} has no version {number[:20]!r}")
+    return found
+
+
+def _name(request: web.Request) -> str:
+    name = request.match_info["name"]
+    if len(name) > 200 or not _NAME.fullmatch(name) or any(part in _RESERVED for part in name.split("/")):
+        hint = "up to 200 characters, folders between slashes, none of them beginning with a dot"
+        raise ProblemError(422, "workflow_name", f"{name[:80]!r} cannot be a workflow's name: {hint}")
+    return name
+
+
+def _unknown(name: str) -> ProblemError:
+    return ProblemError(404, "unknown_workflow", f"there is no saved workflow {name[:80]!r}")
+
+
+def _told(one: Version) -> dict[str, Json]:
+    return {
+        "name": one.name,
+        "version": one.version,
+        "etag": cast("Json", etag(one.digest) if one.digest else None),
+        "created": one.created,
+    }
