@@ -54,6 +54,7 @@ OURS: Final = (
     Route("GET", "/api/v1/nodes", nodes.list_nodes),
     Route("GET", "/api/v1/nodes/{type}", nodes.describe_node),
     Route("GET", "/api/v1/models", nodes.list_models),
+    Route("GET", "/api/v1/files/{folder}", nodes.list_files),
     Route("POST", "/api/v1/validate", nodes.validate, body={"type": "object"}),
     Route("POST", "/api/v1/convert/{form}", nodes.convert, body={"type": "object"}),
     Route("POST", "/api/v1/plan", nodes.plan, body={"type": "object"}, query={"scope": "", "precision": ""}),

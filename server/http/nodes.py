@@ -44,6 +44,15 @@ async def list_models(request: web.Request) -> web.Response:
     return web.json_response(found)
 
 
+async def list_files(request: web.Request) -> web.Response:
+    """The names that inputs may have for files of one folder, of models or of pictures."""
+    folders = service_of(request).folders
+    folder = request.match_info["folder"]
+    if folder not in folders.roots:
+        raise ProblemError(404, "unknown_folder", f"there is no folder {folder!r}")
+    return web.json_response(list(await asyncio.to_thread(folders.names, folder)))
+
+
 async def validate(request: web.Request) -> web.Response:
     """Every problem of the workflow in the body, of any form."""
     service = service_of(request)

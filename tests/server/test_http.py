@@ -33,6 +33,8 @@ READABLE = (
     "/api/v1/nodes",
     "/api/v1/nodes/KSampler",
     "/api/v1/models",
+    "/api/v1/files/checkpoints",
+    "/api/v1/files/input",
     "/object_info",
     "/api/object_info",
     "/object_info/KSampler",
@@ -51,6 +53,11 @@ def test_what_can_be_read(tmp_path: Path, path: str) -> None:
 def test_the_embedded_checkpoint_is_offered(tmp_path: Path) -> None:
     info = ask(tmp_path, "GET", "/object_info/CheckpointLoaderSimple").json["CheckpointLoaderSimple"]
     assert "tiny-sd-128.safetensors" in info["input"]["required"]["ckpt_name"][0]
+
+
+def test_the_files_of_an_unknown_folder_are_none(tmp_path: Path) -> None:
+    answer = ask(tmp_path, "GET", "/api/v1/files/..%2Fetc")
+    assert (answer.status, answer.json["code"]) == (404, "unknown_folder")
 
 
 def test_the_plan_is_that_of_the_command_line(latentgraph: CommandLine) -> None:

@@ -37,7 +37,7 @@ export interface WidgetServices {
   /** Where the picture of that name can be fetched; `small` is enough to look at. */
   pictureUrl: (name: string, folder: string, small?: boolean) => string;
   /** The seed that the service drew when this input was last run, if it was `"random"`. */
-  lastSeed: number | string | undefined;
+  lastSeed: number | bigint | string | undefined;
   /** Open the mask editor over everything for a picture of the input folder. Resolves to the new name, null if closed. */
   editMask: (name: string) => Promise<string | null>;
   /** How a text is dealt into tokens. Absent, or null, where that is not known. */

@@ -4,18 +4,18 @@ import type { NumberSchema } from "@/model/catalogue";
 import type { WidgetProps } from "@/widgets/contract";
 import { leave } from "@/widgets/leave";
 import { calculate } from "@/widgets/number/arithmetic";
-import { allowed, bounds, paceOf, shareOf, stepped, written } from "@/widgets/number/number";
+import { allowed, bounds, exactly, paceOf, shareOf, stepped, steppedExactly, written } from "@/widgets/number/number";
 import { useScrub } from "@/widgets/number/useScrub";
 import { Reset } from "@/widgets/Reset";
 import styles from "@/widgets/widgets.module.css";
 
-export function NumberField(props: WidgetProps<NumberSchema, number>) {
+export function NumberField(props: WidgetProps<NumberSchema, number | bigint>) {
   const { schema, value, onChange, label, initial, disabled, problem, place } = props;
   const [text, setText] = useState<string | null>(null);
   const input = useRef<HTMLInputElement>(null);
   const abandoned = useRef(false);
   const faultId = useId();
-  const number = typeof value === "number" ? value : (initial ?? schema.minimum ?? 0);
+  const number = Number(typeof value === "number" || typeof value === "bigint" ? value : (initial ?? schema.minimum ?? 0));
   const shown = typeof value === "number" ? written(schema, value) : value === undefined ? "" : String(value);
   const answer = text === null || text.trim() === "" ? null : calculate(text);
   const fault = answer && "fault" in answer ? answer.fault : problem;
@@ -26,15 +26,16 @@ export function NumberField(props: WidgetProps<NumberSchema, number>) {
     input.current?.focus({ preventScroll: true });
     input.current?.select();
   };
-  const scrub = useScrub({ schema, value: number, enabled: !disabled && text === null, onChange, onClick: edit });
+  const scrub = useScrub({ schema, value: number, enabled: !disabled && text === null && typeof value !== "bigint", onChange, onClick: edit });
   const step = (steps: number, event: { shiftKey: boolean; altKey: boolean }) => {
     const from = answer && "value" in answer ? answer.value : number;
-    setText((now) => (now === null ? null : written(schema, stepped(schema, from, steps, paceOf(event)))));
-    onChange(stepped(schema, from, steps, paceOf(event)), "done");
+    const next = typeof value === "bigint" ? steppedExactly(schema, value, steps, paceOf(event)) : stepped(schema, from, steps, paceOf(event));
+    if (text !== null) setText(typeof next === "bigint" ? String(next) : written(schema, next));
+    onChange(next, "done");
   };
   const commit = () => {
-    if (answer && "value" in answer && text !== shown) {
-      const next = allowed(schema, answer.value);
+    if (text !== null && answer && "value" in answer && text !== shown) {
+      const next = exactly(schema, text) ?? allowed(schema, answer.value);
       if (next !== value) onChange(next, "done");
     }
   };
@@ -63,7 +64,7 @@ export function NumberField(props: WidgetProps<NumberSchema, number>) {
       data-slider={share === null ? undefined : ""}
       title={fault ?? undefined}
     >
-      <button type="button" className={`${styles.stepper} ${styles.less}`} tabIndex={-1} aria-hidden disabled={disabled || number <= minimum} onClick={(event) => step(-1, event)} />
+      <button type="button" className={`${styles.stepper} ${styles.less}`} tabIndex={-1} aria-hidden disabled={disabled || (typeof value === "number" && number <= minimum)} onClick={(event) => step(-1, event)} />
       <div className={styles.scrub} {...scrub}>
         <span className={styles.label}>{label}</span>
         <Reset {...props} />
@@ -96,7 +97,7 @@ export function NumberField(props: WidgetProps<NumberSchema, number>) {
           onKeyDown={onKeyDown}
         />
       </div>
-      <button type="button" className={`${styles.stepper} ${styles.more}`} tabIndex={-1} aria-hidden disabled={disabled || number >= maximum} onClick={(event) => step(1, event)} />
+      <button type="button" className={`${styles.stepper} ${styles.more}`} tabIndex={-1} aria-hidden disabled={disabled || (typeof value === "number" && number >= maximum)} onClick={(event) => step(1, event)} />
       {fault && (
         <span id={faultId} className="sr-only">
           {fault}

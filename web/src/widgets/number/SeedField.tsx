@@ -12,7 +12,7 @@ export function SeedField(props: WidgetProps<NumberSchema, Seed>) {
   const { lastSeed } = useWidgetServices();
   const random = value === "random";
   const kept = keepable(lastSeed);
-  const makeFixed = () => onChange(kept ?? (typeof initial === "number" ? initial : drawSeed(schema)), "done");
+  const makeFixed = () => onChange(kept ?? (initial === undefined || initial === "random" ? drawSeed(schema) : initial), "done");
   const icon = place === "form" ? 15 : 12;
   return (
     <div className={`${styles.composed} nodrag`} role="group" aria-label={label}>
@@ -24,16 +24,16 @@ export function SeedField(props: WidgetProps<NumberSchema, Seed>) {
               "random"
             ) : (
               <>
-                <span className={styles.dim}>last</span> <span className={styles.mono}>{lastSeed}</span>
+                <span className={styles.dim}>last</span> <span className={styles.mono}>{String(lastSeed)}</span>
               </>
             )}
           </span>
         </div>
       ) : (
-        <NumberField {...props} value={value} initial={typeof initial === "number" ? initial : undefined} onChange={onChange} />
+        <NumberField {...props} value={value} initial={initial === "random" ? undefined : initial} onChange={onChange} />
       )}
       {random ? (
-        <button type="button" className={styles.tool} disabled={disabled || kept === null} title={keepTitle(lastSeed, kept)} aria-label={`${label}: keep the last seed`} onClick={() => onChange(kept ?? 0, "done")}>
+        <button type="button" className={styles.tool} disabled={disabled || kept === null} title={kept === null ? "After a run: keep the seed that it used" : `Keep ${kept}: use it in every run from now on`} aria-label={`${label}: keep the last seed`} onClick={() => onChange(kept ?? 0, "done")}>
           <Pin size={icon} aria-hidden />
         </button>
       ) : (
@@ -54,9 +54,4 @@ export function SeedField(props: WidgetProps<NumberSchema, Seed>) {
       </button>
     </div>
   );
-}
-
-function keepTitle(last: number | string | undefined, kept: number | null): string {
-  if (last === undefined) return "After a run: keep the seed that it used";
-  return kept === null ? `${last} is too large to be kept by a browser` : `Keep ${last}: use it in every run from now on`;
 }

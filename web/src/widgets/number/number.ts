@@ -9,10 +9,31 @@ export function allowed(schema: NumberSchema, value: number): number {
   return schema.round ? tidy(Math.round(bounded / schema.round) * schema.round) : bounded;
 }
 
-/** The bounds, both allowed. */
+/** The bounds, both allowed. Those of seeds are read as `bigint`, being beyond what a number keeps exact. */
 export function bounds(schema: NumberSchema): { minimum: number; maximum: number } {
   const widest = schema.kind === "INT" ? Number.MAX_SAFE_INTEGER : Infinity;
-  return { minimum: Math.max(schema.minimum ?? -Infinity, -widest), maximum: Math.min(schema.maximum ?? Infinity, widest) };
+  return { minimum: Math.max(Number(schema.minimum ?? -Infinity), -widest), maximum: Math.min(Number(schema.maximum ?? Infinity), widest) };
+}
+
+const LONG = /^[+-]?\d{16,}$/;
+
+/** A whole number typed with more digits than a number keeps exact, the nearest that is allowed; null for any other text. */
+export function exactly(schema: NumberSchema, text: string): number | bigint | null {
+  const digits = text.replace(/[\s_]/g, "");
+  return schema.kind === "INT" && LONG.test(digits) ? within(schema, BigInt(digits)) : null;
+}
+
+/** A long whole number so many steps on. */
+export function steppedExactly(schema: NumberSchema, value: bigint, steps: number, pace: Pace): number | bigint {
+  return within(schema, value + BigInt(Math.round(steps * stepAt(schema, pace))));
+}
+
+function within(schema: NumberSchema, value: bigint): number | bigint {
+  const low = schema.minimum === undefined ? value : BigInt(schema.minimum);
+  const high = schema.maximum === undefined ? value : BigInt(schema.maximum);
+  const bounded = value < low ? low : value > high ? high : value;
+  const number = Number(bounded);
+  return Number.isSafeInteger(number) ? number : bounded;
 }
 
 export function stepOf(schema: NumberSchema): number {
@@ -50,8 +71,8 @@ function gridAt(schema: NumberSchema, pace: Pace): number {
 
 /** Steps are counted from the minimum where that is no multiple of the step itself. */
 function gridStart(schema: NumberSchema, step: number): number {
-  const minimum = schema.minimum ?? 0;
-  return Number.isFinite(minimum) && Math.abs(minimum) < 1e9 ? minimum % step : 0;
+  const minimum = Number(schema.minimum ?? 0);
+  return Math.abs(minimum) < 1e9 ? minimum % step : 0;
 }
 
 const SLIDER_STEPS = 1000;

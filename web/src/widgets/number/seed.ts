@@ -2,7 +2,7 @@
 import type { NumberSchema } from "@/model/catalogue";
 import { bounds } from "@/widgets/number/number";
 
-export type Seed = number | "random";
+export type Seed = number | bigint | "random";
 
 /** A seed drawn now, among the whole numbers that the schema allows and JSON keeps exact. */
 export function drawSeed(schema: NumberSchema, bits: () => Uint32Array = cryptoBits): number {
@@ -18,9 +18,9 @@ function cryptoBits(): Uint32Array {
   return crypto.getRandomValues(new Uint32Array(2));
 }
 
-/** The seed of the last run as a value that can be kept; null where JavaScript would round it. */
-export function keepable(last: number | string | undefined): number | null {
-  if (last === undefined) return null;
+/** The seed of the last run as a value to keep, exact however long it is; null where there is none. */
+export function keepable(last: number | bigint | string | undefined): number | bigint | null {
+  if (last === undefined || !/^\d+$/.test(String(last))) return null;
   const number = Number(last);
-  return Number.isSafeInteger(number) ? number : null;
+  return Number.isSafeInteger(number) ? number : BigInt(last);
 }

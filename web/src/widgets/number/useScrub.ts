@@ -2,7 +2,7 @@
 import { useRef, type PointerEvent } from "react";
 import type { NumberSchema } from "@/model/catalogue";
 import type { ChangeKind } from "@/widgets/contract";
-import { dragged, paceOf, snapped } from "@/widgets/number/number";
+import { bounds, dragged, paceOf, snapped } from "@/widgets/number/number";
 
 const SLOP = 3;
 const EDGE = 2;
@@ -71,7 +71,8 @@ export function useScrub({ schema, value, enabled, onChange, onClick }: ScrubOpt
       const pace = paceOf(event);
       // What goes beyond a bound is forgotten, so that turning back answers at once.
       const wanted = now.exact + dragged(schema, pixels, now.width, pace);
-      now.exact = Math.min(schema.maximum ?? Infinity, Math.max(schema.minimum ?? -Infinity, wanted));
+      const { minimum, maximum } = bounds(schema);
+      now.exact = Math.min(maximum, Math.max(minimum, wanted));
       const next = snapped(schema, now.exact, pace);
       if (next === now.last) return;
       now.last = next;

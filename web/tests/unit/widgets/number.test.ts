@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { NumberSchema } from "@/model/catalogue";
-import { allowed, bounds, dragged, isSlider, shareOf, snapped, stepped, written, type Pace } from "@/widgets/number/number";
+import { allowed, bounds, dragged, exactly, isSlider, shareOf, snapped, stepped, steppedExactly, written, type Pace } from "@/widgets/number/number";
 
 const steps: NumberSchema = { widget: "number", kind: "INT", minimum: 1, maximum: 10000 };
 const cfg: NumberSchema = { widget: "number", kind: "FLOAT", minimum: 0, maximum: 100, step: 0.1, round: 0.01 };
@@ -60,6 +60,22 @@ describe("steps", () => {
       }),
     );
   });
+});
+
+describe("seeds of 64 bits", () => {
+  // As the catalogue is read: what is beyond 2^53 is a bigint.
+  const long = { ...seed, maximum: 18446744073709551615n as unknown as number };
+  it("have bounds", () => expect([bounds(long), shareOf(long, 3), snapped(long, 7, "normal")]).toEqual([{ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }, null, 7]));
+  it.each<[string, number | bigint | null]>([
+    ["18446744073709551615", 18446744073709551615n],
+    ["99999999999999999999", 18446744073709551615n],
+    ["9 007 199 254 740 993", 9007199254740993n],
+    ["0000000000000000042", 42],
+    ["-9007199254740993", 0],
+    ["42", null],
+    ["2^60", null],
+  ])("typed as %s are %s", (text, expected) => expect(exactly(long, text)).toBe(expected));
+  it("step", () => expect([steppedExactly(long, 9007199254740993n, 1, "coarse"), steppedExactly(long, 18446744073709551615n, 1, "normal")]).toEqual([9007199254741003n, 18446744073709551615n]));
 });
 
 describe("the slider", () => {

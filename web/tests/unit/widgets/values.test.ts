@@ -15,11 +15,13 @@ describe("seeds", () => {
     fc.assert(fc.property(fc.nat(0xffffffff), (low) => drawSeed({ ...schema, minimum: 5, maximum: 9 }, () => new Uint32Array([low, low])) <= 9));
   });
   it("are never negative", () => expect(drawSeed({ ...schema, minimum: -(2 ** 63) }, () => new Uint32Array([0, 3]))).toBe(3));
-  it.each<[number | string | undefined, number | null]>([
+  it.each<[number | bigint | string | undefined, number | bigint | null]>([
     [undefined, null],
     [7, 7],
     ["9007199254740991", 9007199254740991],
-    ["18446744073709551615", null],
+    [18446744073709551615n, 18446744073709551615n],
+    ["9007199254740993", 9007199254740993n],
+    ["random", null],
   ])("kept from %s: %s", (last, expected) => expect(keepable(last)).toBe(expected));
 });
 
