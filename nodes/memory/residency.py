@@ -65,6 +65,7 @@ class Residency:
         self._residents: dict[Hashable, _Resident] = {}
         self._tokenizers: dict[str, Tokenizer] = {}
         self._offloaded: set[tuple[str, Part]] = set()
+        self._sizes: dict[Hashable, int] = {}
         self._loading: defaultdict[Hashable, threading.Lock] = defaultdict(threading.Lock)
         self._age = 0.0
         self._lock = threading.Lock()
@@ -163,10 +164,17 @@ class Residency:
         if ref.part is not Part.UNET or ref.rounded_to is not None:
             return placement
         limit = self._budget.limit
-        too_large = limit is not None and weights_bytes(ref, placement) > limit
+        too_large = limit is not None and self._whole_bytes(ref, placement) > limit
         return (
             replace(placement, streamed=True) if too_large or (ref.digest, ref.part) in self._offloaded else placement
         )
+
+    def _whole_bytes(self, ref: WeightsRef, placement: Placement) -> int:
+        """As `weights_bytes`, which builds the network to count: once for each kind."""
+        key = (ref.part, ref.config, placement.dtype)
+        if key not in self._sizes:
+            self._sizes[key] = weights_bytes(ref, placement)
+        return self._sizes[key]
 
     def make_room(self, ref: WeightsRef | None = None) -> None:
         """Memory ran out: drop what nobody uses, and stream the U-Net `ref` from now on."""

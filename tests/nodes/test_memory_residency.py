@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -257,3 +258,14 @@ class TestFileWrittenIntoInPlace:
                 other.rename(path)
         with residency.vae(wanted) as after:
             assert after is before
+
+
+def test_a_network_is_built_to_be_counted_once_for_any_number_of_borrowings(tmp_path: Path) -> None:
+    ref = reference(write_tiny_checkpoint(tmp_path / "tiny.safetensors"), Part.UNET)
+    residency = Residency(POLICY, Budget(2**30))
+    with residency.unet(ref):
+        pass
+    with patch("nodes.memory.residency.build", side_effect=AssertionError("it was built")):
+        for _ in range(3):
+            with residency.unet(ref):
+                pass
