@@ -45,6 +45,7 @@ BUILTIN: Final = (
     "nodes.builtin.unclip",
     "nodes.builtin.gligen",
     "nodes.builtin.style_model",
+    "nodes.builtin.photomaker",
     "nodes.builtin.hypernetwork",
     "nodes.builtin.upscale_diffusion",
     "nodes.builtin.sampling",

@@ -26,7 +26,6 @@ REASONS: Final[Mapping[str, str]] = {
     "ModelSamplingFlux": OTHER_FAMILY,
     "ModelSamplingSD3": OTHER_FAMILY,
     "ModelSamplingStableCascade": OTHER_FAMILY,
-    "SamplerLCMUpscale": "changes the size of the latent inside a run, which masks and noise do not follow",
     "SaveSVGNode": "there is no source of vector pictures",
     "StableCascade_EmptyLatentImage": OTHER_FAMILY,
     "StableCascade_StageB_Conditioning": OTHER_FAMILY,

@@ -24,6 +24,7 @@ from nodes.diffusion.control import ControlNetwork
 from nodes.diffusion.control_net import ControlNet, ControlNetConfig
 from nodes.diffusion.gligen import Gligen
 from nodes.diffusion.hypernetwork import with_hypernetwork
+from nodes.diffusion.photomaker import PhotoMaker
 from nodes.diffusion.style_adapter import StyleAdapter
 from nodes.diffusion.t2i_adapter import T2iAdapter
 from nodes.diffusion.taesd import TaesdDecoder, TaesdEncoder, tiny_vae
@@ -149,6 +150,14 @@ class Models:
         with self._network(ref) as module:
             if not isinstance(module, ClipVision):
                 raise TypeError(f"{ref.path.name} is no CLIP vision model")
+            yield module
+
+    @contextmanager
+    def photomaker(self, ref: NetworkRef) -> Iterator[PhotoMaker]:
+        """A network that turns pictures of a person into a word."""
+        with self._network(ref) as module:
+            if not isinstance(module, PhotoMaker):
+                raise TypeError(f"{ref.path.name} is no PhotoMaker encoder")
             yield module
 
     @contextmanager

@@ -111,6 +111,8 @@ def step_keys(request: Request, placement: Placement, values: Values) -> list[st
     guider, sampler = request.guider, request.sampler
     patches = guider.model.patches
     parts: tuple[object, ...] = (guider.model, request.latent, request.noise, sampler)
+    if sampler.method.resizes:
+        return []
     if not all(isinstance(patch, WITHOUT_MEMORY) for patch in patches) or not all(map(values.encodable, parts)):
         return []
     run = state_key(*map(values.digest, parts), request.seed, guider.cfg, str(placement))

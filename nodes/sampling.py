@@ -77,6 +77,8 @@ def _too_large(request: Request, models: Models) -> NotEnoughMemory:
 
 def _sampled(request: Request, context: Context) -> Sampled:
     guider, latent, config = request.guider, request.latent, request.guider.model.config
+    if request.sampler.method.resizes:
+        _expect_no_places(guider.positive, guider.negative, latent)
     models = Models.of(context)
     device = models.device(guider.model.weights)
     steps = Steps(request, models.residency.policy.placement_of(guider.model.weights), context.service(States))
@@ -136,6 +138,16 @@ def expect_fitting(config: ModelConfig, positive: Conditioning, negative: Condit
     if samples.shape[1] != config.unet.out_channels:
         raise UnsuitableInput(
             f"a {config.family} model works on latents of {config.unet.out_channels} channels, not {samples.shape[1]}"
+        )
+
+
+def _expect_no_places(positive: Conditioning, negative: Conditioning, latent: Latent) -> None:
+    """Raises `UnsuitableInput` where something belongs to places of a latent that does not keep its size."""
+    entries = (*positive.entries, *negative.entries)
+    if latent.noise_mask is not None or any(one.area or one.mask is not None or one.concat for one in entries):
+        raise UnsuitableInput(
+            "a sampler that changes the size of the latent cannot keep to masks, areas or pictures that a model is shown",
+            hint="Use another sampler, or leave them out.",
         )
 
 

@@ -13,6 +13,7 @@ from nodes.diffusion.samplers.options import (
     AlternativeCfgPp,
     ErSdeType,
     ExtendedReverseSde,
+    Growing,
     Multistep,
     SamplerOptions,
     Stochastic,
@@ -153,6 +154,20 @@ def sampler_sa_solver(
 def sampler_euler_cfg_pp(*, version: Literal["regular", "alternative"]) -> Sampler:
     """Euler's method in one of two CFG++ forms."""
     return Sampler("euler_cfg_pp", AlternativeCfgPp() if version == "alternative" else None)
+
+
+@node("SamplerLCMUpscale", category=_CATEGORY, returns="SAMPLER", lane="inline")
+def sampler_lcm_upscale(
+    *,
+    scale_ratio: Annotated[float, Range(0.1, 20.0, 0.01)] = 1.0,
+    scale_steps: Annotated[int, Range(-1, 1000, 1)] = -1,
+    upscale_method: Literal["bislerp", "nearest-exact", "bilinear", "area", "bicubic"],
+) -> Sampler:
+    """LCM sampling of a latent that grows on the way, over `scale_steps` steps (-1: over half of them all).
+
+    Masks, areas and pictures that a model is shown belong to one size: with any of them the sampler refuses.
+    """
+    return Sampler("lcm", Growing(scale_ratio, scale_steps, upscale_method))
 
 
 def _drawn_on(device: NoiseDevice, name: str) -> str:

@@ -25,6 +25,7 @@ from nodes.diffusion.clip_vision import ClipVisionConfig
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.control_net import ControlNetConfig
 from nodes.diffusion.gligen import GligenConfig
+from nodes.diffusion.photomaker import PhotoMakerConfig
 from nodes.diffusion.style_adapter import StyleConfig
 from nodes.diffusion.t2i_adapter import T2iAdapterConfig
 from nodes.diffusion.taesd import TaesdConfig
@@ -92,7 +93,7 @@ class DevicePolicy:
                 return self.vae
             case ControlNetConfig() | GligenConfig():
                 return torch.float32 if config.unet.model_channels < self.least_width else self.unet
-            case ClipVisionConfig():
+            case ClipVisionConfig() | PhotoMakerConfig():
                 return self.text
             case RrdbConfig() | CompactConfig() | T2iAdapterConfig() | StyleConfig():
                 return torch.float32

@@ -4,7 +4,15 @@
 from __future__ import annotations
 
 from nodes.sockets.handles import Clip, Conditioning, Guider, Model, Noise, Sampler, Vae
-from nodes.sockets.networks import ClipVision, ClipVisionOutput, ControlNet, Gligen, StyleModel, UpscaleModel
+from nodes.sockets.networks import (
+    ClipVision,
+    ClipVisionOutput,
+    ControlNet,
+    Gligen,
+    PhotoMaker,
+    StyleModel,
+    UpscaleModel,
+)
 from nodes.sockets.operations import LatentOperation
 from nodes.sockets.table import VALUE_TYPES
 from nodes.sockets.tensors import Image, Latent, Mask, ScaledLatent, Sigmas
@@ -27,6 +35,7 @@ __all__ = [
     "Mask",
     "Model",
     "Noise",
+    "PhotoMaker",
     "Sampler",
     "ScaledLatent",
     "Sigmas",

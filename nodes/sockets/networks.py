@@ -80,6 +80,14 @@ class StyleModel:
     network: NetworkRef
 
 
+@dataclass(frozen=True, slots=True)
+class PhotoMaker:
+    """A network that turns pictures of a person into a word."""
+
+    socket_type: ClassVar[str] = "PHOTOMAKER"
+    network: NetworkRef
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipVisionOutput:
     """What CLIP saw in a batch of pictures."""

@@ -16,6 +16,7 @@ from nodes.sockets.networks import (
     ClipVisionOutput,
     ControlNet,
     Gligen,
+    PhotoMaker,
     StyleModel,
     UpscaleModel,
     decode_clip_vision,
@@ -39,7 +40,7 @@ from nodes.sockets.training import (
     encode_loss_map,
 )
 from nodes.weights.load import WeightsRef
-from nodes.weights.networks import open_gligen, open_style_model
+from nodes.weights.networks import open_gligen, open_photomaker, open_style_model
 
 T = TypeVar("T")
 
@@ -218,6 +219,12 @@ VALUE_TYPES: Final[tuple[ValueType[object], ...]] = (
         lambda network: encoding.pack(encoding.encode_network(network.network)),
         lambda encoded: Gligen(encoding.decode_network(encoded.data, open_gligen)),
         describe=lambda network: f"GLIGEN from {network.network.path.name}",
+    ),
+    _type(
+        PhotoMaker,
+        lambda encoder: encoding.pack(encoding.encode_network(encoder.network)),
+        lambda encoded: PhotoMaker(encoding.decode_network(encoded.data, open_photomaker)),
+        describe=lambda encoder: f"PHOTOMAKER from {encoder.network.path.name}",
     ),
     _type(
         StyleModel,

@@ -65,7 +65,7 @@ def detect_clip_vision(header: Header) -> ClipVisionFile:
     """Raises `WeightsUnknownFamily` for a file that holds no CLIP vision tower."""
     places = [Place("", same_names), *(Place(prefix, openclip_vision_names) for prefix in _OPENCLIP_PREFIXES)]
     for place in places:
-        config = _config(header, place)
+        config = vision_config(header, place)
         if config is not None:
             return ClipVisionFile(config, place)
     raise WeightsUnknownFamily(
@@ -75,7 +75,9 @@ def detect_clip_vision(header: Header) -> ClipVisionFile:
     )
 
 
-def _config(header: Header, place: Place) -> ClipVisionConfig | None:
+def vision_config(header: Header, place: Place) -> ClipVisionConfig | None:
+    """The configuration of a tower at a place of a file, None if there is none."""
+
     def shape(name: str) -> tuple[int, ...] | None:
         source = place.layout(name)[0]
         entry = header.tensors.get(place.prefix + source.key)

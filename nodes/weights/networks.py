@@ -17,6 +17,7 @@ from nodes.diffusion.clip_vision import ClipVision, ClipVisionConfig
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.control_net import ControlNet, ControlNetConfig
 from nodes.diffusion.gligen import Gligen, GligenConfig
+from nodes.diffusion.photomaker import PhotoMaker, PhotoMakerConfig
 from nodes.diffusion.style_adapter import StyleAdapter, StyleConfig
 from nodes.diffusion.t2i_adapter import T2iAdapter, T2iAdapterConfig
 from nodes.diffusion.taesd import TaesdConfig, build_taesd
@@ -31,13 +32,23 @@ from nodes.weights.keymaps import Place, same_names
 from nodes.weights.load import WeightsRef, load_module, load_part
 from nodes.weights.patched import open_patched
 from nodes.weights.patches import WeightPatch
+from nodes.weights.photomakers import detect_photomaker
 from nodes.weights.style_models import detect_style_model
 from nodes.weights.t2i_adapters import detect_t2i_adapter
 from nodes.weights.taesd import detect_taesd
 from nodes.weights.upscalers import detect_upscaler
 
 ControlConfig = ControlNetConfig | T2iAdapterConfig
-NetworkConfig = RrdbConfig | CompactConfig | TaesdConfig | ClipVisionConfig | ControlConfig | GligenConfig | StyleConfig
+NetworkConfig = (
+    RrdbConfig
+    | CompactConfig
+    | TaesdConfig
+    | ClipVisionConfig
+    | ControlConfig
+    | GligenConfig
+    | StyleConfig
+    | PhotoMakerConfig
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +111,11 @@ def open_style_model(path: Path) -> StyleConfig:
     return detect_style_model(read_header(path))
 
 
+def open_photomaker(path: Path) -> PhotoMakerConfig:
+    """Which PhotoMaker encoder a file holds. Raises a `WeightsError`; reads no weights."""
+    return detect_photomaker(read_header(path)).config
+
+
 def build_network(config: NetworkConfig) -> nn.Module:
     """The network on the meta device: names and shapes, no memory."""
     with torch.device("meta"):
@@ -118,6 +134,8 @@ def build_network(config: NetworkConfig) -> nn.Module:
                 return Gligen(config)
             case StyleConfig():
                 return StyleAdapter(config)
+            case PhotoMakerConfig():
+                return PhotoMaker(config)
 
 
 def load_network(ref: NetworkRef, dtype: torch.dtype, base_patches: Sequence[WeightPatch] = ()) -> nn.Module:
@@ -164,6 +182,8 @@ def _place(header: Header, config: NetworkConfig) -> tuple[Place, str]:
             return detect_gligen(header).place, f"GLIGEN network of a {config.family} model"
         case StyleConfig():
             return Place("", same_names), "style model"
+        case PhotoMakerConfig():
+            return detect_photomaker(header).place, "PhotoMaker encoder"
 
 
 def _added(differences: nn.Module, base: nn.Module) -> nn.Module:

@@ -10,12 +10,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, Literal, TypeAlias, cast
 
+from torch import Tensor
+
 from nodes.diffusion.noise import gaussian_noise
 from nodes.diffusion.samplers.cfg_pp import euler_cfg_pp_alternative
 from nodes.diffusion.samplers.dpm_adaptive import StepSize
 from nodes.diffusion.samplers.er_sde import er_sde_noise, reverse_sde_noise
+from nodes.diffusion.samplers.lcm import growing_noise, growing_scales, lcm_growing
 from nodes.diffusion.samplers.sa_solver import tau_between
-from nodes.diffusion.samplers.step import Sample, Step
+from nodes.diffusion.samplers.step import Denoise, Noise, Past, Sample, Step
 from nodes.diffusion.samplers.table import Sampler
 
 ErSdeType = Literal["ER-SDE", "Reverse-time SDE", "ODE"]
@@ -161,8 +164,38 @@ class AlternativeCfgPp:
         return replace(sampler, sample=euler_cfg_pp_alternative)
 
 
+@dataclass(frozen=True, slots=True)
+class Growing:
+    """The latent grows to `scale_ratio` times its size over `scale_steps` steps; -1 is the first half of them all."""
+
+    fits: ClassVar = ("lcm",)
+    scale_ratio: float = 1.0
+    scale_steps: int = -1
+    upscale_method: str = "bislerp"
+
+    def laid_over(self, sampler: Sampler) -> Sampler:
+        return replace(sampler, sample=self._sample, noise=self._noise, looks_ahead=True, resizes=True)
+
+    def _scales(self, sigmas: Tensor) -> tuple[float, ...]:
+        steps = len(sigmas) // 2 if self.scale_steps < 0 else min(self.scale_steps, len(sigmas) - 1)
+        return growing_scales(self.scale_ratio, max(1, steps))
+
+    def _sample(self, denoise: Denoise, x: Tensor, sigmas: Tensor, noise: Noise, past: Past = ()) -> Iterator[Step]:
+        return lcm_growing(denoise, x, sigmas, noise, past, scales=self._scales(sigmas), method=self.upscale_method)
+
+    def _noise(self, seed: int, like: Tensor, sigmas: Tensor, drawn: int) -> Noise:
+        return growing_noise(seed, like, sigmas, drawn, scales=self._scales(sigmas))
+
+
 SamplerOptions: TypeAlias = (
-    Stochastic | StochasticMidpoint | Multistep | Adaptive | ExtendedReverseSde | StochasticAdams | AlternativeCfgPp
+    Growing
+    | Stochastic
+    | StochasticMidpoint
+    | Multistep
+    | Adaptive
+    | ExtendedReverseSde
+    | StochasticAdams
+    | AlternativeCfgPp
 )
 
 

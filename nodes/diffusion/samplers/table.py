@@ -48,6 +48,7 @@ class Sampler:
     `drops_penultimate`: it is meant for schedules without their smallest sigma.
     `redraws_kept`: under a noise mask, what is kept gets noise of its own and not the run's.
     `looks_ahead`: a step depends on sigmas beyond the one it goes to, or asks the model below it.
+    `resizes`: the latent does not keep its size, so nothing that belongs to places of it can take part.
     """
 
     sample: Sample
@@ -56,6 +57,7 @@ class Sampler:
     drops_penultimate: bool = False
     redraws_kept: bool = False
     looks_ahead: bool = False
+    resizes: bool = False
 
 
 @dataclass(slots=True, eq=False)
