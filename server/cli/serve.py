@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import re
 import secrets
 import signal
@@ -62,6 +63,7 @@ def _serve(
             workers,
             started=started,
             computing=computing,
+            database=options.database or os.environ.get("LATENTGRAPH_DATABASE"),
             previews=options.previews,
             door=door,
             bounds=_bounds(options),
@@ -80,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
         "--device", action="append", metavar="auto|cpu|cuda[:N]", help="a worker for this device; may be repeated"
     )
     made.add_argument("--precision", default="auto", choices=["auto", "fp32", "bf16", "fp16"])
+    made.add_argument("--database", metavar="URL", help="keep jobs in PostgreSQL, postgresql://... (default: a file)")
     made.add_argument("--previews", action="store_true", help="send previews to all of ComfyUI's clients")
     _add_security(made)
     add_places(made)

@@ -20,7 +20,7 @@ from server.http.logbook import LogBook, logged
 from server.http.security import Doorkeeper, Gate
 from server.http.service import Bounds, Service
 from server.http.user_files import UserFiles
-from server.jobs.database import SqliteDatabase
+from server.jobs.database import open_database
 from server.jobs.desk import Desk
 from server.jobs.store import Limits
 from server.worker.crew import Crew
@@ -43,9 +43,9 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a service is made of: `user` holds the jobs and what clients keep; `workers` are commands by device name, and
-    `started` those of them that run already; `computing` is how they compute; with `previews` all of ComfyUI's clients
-    get pictures while a prompt runs."""
+    """What a service is made of: `user` holds what clients keep and, without the URL of a `database`, the jobs; `workers`
+    are commands by device name, and `started` those of them that run already; `computing` is how they compute; with
+    `previews` all of ComfyUI's clients get pictures while a prompt runs."""
 
     catalogue: Mapping[str, NodeSpec]
     workspace: Workspace
@@ -57,6 +57,7 @@ class Setup:
     bounds: Bounds = field(default_factory=Bounds)
     started: Mapping[str, Started] = field(default_factory=dict)
     computing: Computing = field(default_factory=Computing)
+    database: str | None = None
 
 
 @contextlib.asynccontextmanager
@@ -64,7 +65,7 @@ async def serving(setup: Setup, listening: socket.socket) -> AsyncIterator[Servi
     """While this is open the socket is answered and jobs run. Raises StoreError if the jobs cannot be kept."""
     hub = Hub()
     log = LogBook(asyncio.get_running_loop())
-    opening = partial(SqliteDatabase, setup.user)
+    opening = partial(open_database, setup.user, setup.database)
     with logged(log), Desk(opening, hub.publish, setup.limits) as desk:
         counts = await desk.do(desk.store.counts)
         hub.remaining = counts.get("queued", 0) + counts.get("running", 0)

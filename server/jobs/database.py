@@ -1,4 +1,4 @@
-"""The database behind the store, opened the one way that keeps its promises: a SQLite file.
+"""The database behind the store, opened the one way that keeps its promises: a SQLite file, or PostgreSQL by its URL.
 
 A commit puts a change where the end of this process cannot undo it; `sync` puts every commit where the end of the machine
 cannot. The two are apart so that many commits share one wait for the disk, and work goes on during it.
@@ -6,6 +6,9 @@ cannot. The two are apart so that many commits share one wait for the disk, and 
 SQLite: write-ahead log. A commit hands its pages to the operating system; `sync` is what `synchronous=FULL` does within
 each commit, `fdatasync` of the log, done once for all that have gone before. One connection writes, used by one thread,
 and a lock file keeps out a second process, so no two writers ever meet.
+
+PostgreSQL: a commit is synced by the server unless the transaction says otherwise; an advisory lock, held as long as the
+connection, keeps out a second service.
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ from pathlib import Path
 from typing import IO, Final, Protocol
 
 from sqlalchemy import create_engine, event
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
@@ -26,6 +30,8 @@ from server.jobs.migrations import upgrade
 
 FILE: Final = "jobs.sqlite"
 LOCK: Final = "jobs.lock"
+_ADVISORY: Final = 7_310_579_614
+"""The number of our lock in a PostgreSQL database."""
 LOG_PAGES: Final = 4096
 """Pages (of 4 KiB) that the log may hold before a commit has to move them into the file itself; that wait is the longest
 a commit can meet, and `tidy` does it when nothing else is to be done."""
@@ -81,6 +87,47 @@ class SqliteDatabase:
         self._lock.close()
 
 
+class PostgresDatabase:
+    """A database of a PostgreSQL server. Raises StoreError for one that cannot be used, or is used by another service."""
+
+    def __init__(self, url: str) -> None:
+        engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=StaticPool)
+        event.listen(engine, "connect", _hold)
+        try:
+            self.connection = engine.connect()
+            with self.connection.begin():
+                upgrade(self.connection)
+        except (DatabaseError, ModuleNotFoundError) as error:
+            engine.dispose()
+            hint = "Look at the URL given with --database, and whether the server runs."
+            raise StoreError(f"the database cannot be used: {error}", hint=hint) from None
+        except BaseException:
+            engine.dispose()
+            raise
+
+    def seal(self, *, durable: bool) -> None:
+        if not durable:
+            self.connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
+
+    def sync(self) -> None:
+        """Nothing: a durable commit has waited for it, and took what was committed before along."""
+
+    def tidy(self) -> None:
+        """Nothing: the server does it."""
+
+    def close(self) -> None:
+        _close(self.connection)
+
+
+def open_database(folder: Path, url: str | None = None) -> Database:
+    """The database of this URL, else the file in the folder. Raises StoreError."""
+    if url is None:
+        return SqliteDatabase(folder)
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise StoreError("the database is none that is known here", hint="Its URL begins with postgresql://.")
+    return PostgresDatabase(url.replace("postgres://", "postgresql://", 1))
+
+
 _sync: Final = getattr(os, "fdatasync", os.fsync)
 
 
@@ -99,6 +146,17 @@ def lock(path: Path) -> IO[str]:
         hint = "Stop it, or give this one a folder of its own with --user."
         raise StoreError(f"another service keeps its jobs in {path.parent}", code="store_in_use", hint=hint) from None
     return file
+
+
+def _hold(connection: DBAPIConnection, _record: object) -> None:
+    """Take the lock, with each connection anew: after a broken one another service may hold it."""
+    cursor = connection.cursor()
+    cursor.execute(f"SELECT pg_try_advisory_lock({_ADVISORY})")
+    held = (cursor.fetchone() or (False,))[0]
+    connection.commit()
+    if not held:
+        hint = "Stop it, or give this one a database of its own with --database."
+        raise StoreError("another service keeps its jobs in this database", code="store_in_use", hint=hint)
 
 
 def _close(connection: Connection) -> None:

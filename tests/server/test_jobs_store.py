@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from server.jobs.database import FILE, LOCK, SqliteDatabase, lock
+from server.jobs.database import FILE, LOCK, Database, SqliteDatabase, lock
 from server.jobs.job import ENDS, Claim, End, Happening, JobEvent, Move, StoreError, Submission
 from server.jobs.store import Limits, Store
 
@@ -55,7 +55,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.open()
 
     def open(self) -> None:
-        self.database = SqliteDatabase(Path(self.folder.name))
+        self.database: Database = SqliteDatabase(Path(self.folder.name))
         self.store = Store(self.database, limits=LIMITS, publish=self.published.extend, clock=self.clock)
 
     def teardown(self) -> None:
