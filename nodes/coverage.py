@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from nodes.catalogue import read_catalogue
+from nodes.model_coverage import model_lines
 
 CORE: Final = Path(__file__).with_name("comfyui_core.json")
 PAGE: Final = Path(__file__).parent.parent / "docs" / "coverage.md"
@@ -52,10 +53,13 @@ def page() -> str:
         f"names, inputs, defaults and ranges. {len(own)} are ours alone: {', '.join(f'`{name}`' for name in own)}.",
         "This page is written by `python -m nodes.coverage`.",
         "",
+        "## Node by node",
+        "",
         "| module | here | not here |",
         "|---|---|---|",
         *(_row(module, members, set(ours)) for module, members in core.items()),
         "",
+        *model_lines(),
     ]
     return "\n".join(lines)
 

@@ -39,18 +39,23 @@ _V_SPREAD = 0.09  # SD 2.x trained for velocity has a wider bias there than SD 2
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One way to name the layers that tell U-Nets apart. `witness` is a bias that tells SD 2.x for velocity."""
+    """One way to name the layers that tell U-Nets apart: the first convolution, and the label's first layer, which has one
+    of several names. `witness` is a bias that tells SD 2.x for velocity."""
 
     prefix: str
     first_conv: str
-    label: str
+    labels: tuple[str, ...]
     witness: str
 
 
-_LDM = ("input_blocks.0.0.weight", "label_emb.0.0.weight", "output_blocks.11.1.transformer_blocks.0.norm1.bias")
+_LDM = (
+    "input_blocks.0.0.weight",
+    ("label_emb.0.0.weight",),
+    "output_blocks.11.1.transformer_blocks.0.norm1.bias",
+)
 _DIFFUSERS = (
     "conv_in.weight",
-    "add_embedding.linear_1.weight",
+    ("add_embedding.linear_1.weight", "class_embedding.linear_1.weight"),
     "up_blocks.3.attentions.2.transformer_blocks.0.norm1.bias",
 )
 DIALECTS: Sequence[Dialect] = (
@@ -179,7 +184,8 @@ def _fingerprint(header: Header, dialect: Dialect) -> Fingerprint | None:
         for name, entry in header.tensors.items()
         if name.startswith(dialect.prefix) and name.endswith(_CROSS_ATTENTION) and len(entry.shape) == 2
     ]
-    label = header.tensors.get(dialect.prefix + dialect.label)
+    names = (dialect.prefix + label for label in dialect.labels)
+    label = next((header.tensors[name] for name in names if name in header.tensors), None)
     label_width = label.shape[1] if label is not None and len(label.shape) == 2 else 0
     return Fingerprint(first.shape[1], first.shape[0], contexts[0] if contexts else 0, label_width)
 

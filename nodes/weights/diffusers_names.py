@@ -14,6 +14,7 @@ from nodes.diffusion.config import UNetConfig, VaeConfig
 _UNET_ENDS: Final[Mapping[str, str]] = {
     "time_embed.0": "time_embedding.linear_1",
     "time_embed.2": "time_embedding.linear_2",
+    "label_emb": "class_embedding",
     "label_emb.0.0": "add_embedding.linear_1",
     "label_emb.0.2": "add_embedding.linear_2",
     "input_blocks.0.0": "conv_in",

@@ -100,7 +100,13 @@ _OPENCLIP_ENDS: Mapping[str, str] = {
 def diffusers_unet_names(config: ModelConfig) -> Layout:
     """Diffusers' names for the parameters of a U-Net."""
     prefixes = unet_prefixes(config.unet)
-    return lambda name: (Source(unet_name(name, prefixes)),)
+
+    def layout(name: str) -> Sequence[Source]:
+        theirs = unet_name(name, prefixes)
+        labelled = theirs.replace("add_embedding.", "class_embedding.")  # the label of a model without picture sizes
+        return (Source(theirs), Source(labelled)) if labelled != theirs else (Source(theirs),)
+
+    return layout
 
 
 def diffusers_vae_names(config: ModelConfig) -> Layout:

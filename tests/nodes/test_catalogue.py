@@ -86,6 +86,9 @@ def test_nodes_of_the_field_are_declared_as_everywhere(name: str) -> None:
     assert [one.name for one in spec.outputs] == known["output_name"]
     assert (spec.category, spec.display_name) == (known["category"], known["display_name"] or name)
     assert spec.effect == known.get("output_node", False)
+    assert spec.deprecated == known.get("deprecated", False)
+    assert spec.experimental == known.get("experimental", False)
+    assert [one.is_list for one in spec.outputs] == known.get("output_is_list", [False] * len(spec.outputs))
     for one in spec.inputs:
         declared, optional = expected[one.name]
         assert one.optional == optional
