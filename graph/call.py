@@ -29,13 +29,13 @@ _ALLOCATION: Final = "can't allocate memory"
 
 @record
 class Returned:
-    """What one call returned, sorted out: its outputs by position, an expansion, a report; `blocked` is the message of a
-    blocker that stopped the call."""
+    """What one call returned, sorted out: its outputs by position, an expansion, a report; `blocked` is the blocker that
+    stopped the call."""
 
     outputs: tuple[object, ...] = ()
     expansion: Expansion | None = None
     report: Report | None = None
-    blocked: str | None = None
+    blocked: Blocked | None = None
 
 
 Result: TypeAlias = "list[Returned] | Failure | Cancelled"
@@ -185,11 +185,12 @@ def _arguments(implementation: Implementation, current: dict[str, object], conte
 
 
 def _blocked(implementation: Implementation, arguments: Mapping[str, object]) -> Returned | None:
-    """A blocked argument makes every output blocked, from here on silently."""
+    """A blocked argument makes every output blocked, from here on without another report."""
     for value in arguments.values():
         for item in value if isinstance(value, list) else (value,):
             if isinstance(item, Blocked):
-                return Returned((Blocked(),) * len(implementation.spec.outputs), blocked=item.message)
+                passed_on = Blocked(item.message, told=True)
+                return Returned((passed_on,) * len(implementation.spec.outputs), blocked=item)
     return None
 
 

@@ -39,9 +39,11 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """In place of a value: every consumer skips, silently or (with a message) reporting once why."""
+    """In place of a value: every consumer skips, silently or (with a message) reporting once why. `told`: the report was
+    made further up, and the message goes on for those who ask why nothing came."""
 
     message: str | None = None
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from graph.bodies import Answer, Bodies
@@ -362,8 +362,12 @@ class Execution:
         if isinstance(result, Failure):
             self._fail(task, result)
             return
-        for message in dict.fromkeys([one.blocked for one in result if one.blocked]):
+        blockers = [one.blocked for one in result if one.blocked]
+        for message in dict.fromkeys([one.message for one in blockers if one.message and not one.told]):
             self.out.append(NodeBlocked(task.name, task.display, message))
+        if blockers and len(blockers) == len(result):
+            self._stop(task, result, blockers[0].message)
+            return
         if task.inner:
             self.inside[task.display].seconds += seconds
         if [one for one in result if one.expansion]:
@@ -373,6 +377,18 @@ class Execution:
         entry = self._entry(task, collect(task.bound.spec, result), reports(result))
         self.cache.put(task.key, entry)
         self._finish(task, entry)
+
+    def _stop(self, task: Task, result: Sequence[Returned], message: str | None) -> None:
+        """Every call met a blocker. A silent one is a way to choose branches, its result is kept like any other. One with a
+        message is a complaint: nothing is kept, so that every run makes it, and a node that was asked for has failed."""
+        if message is not None and (task.name in self.plan.targets or task.bound.spec.effect):
+            self._fail(task, Failure("blocked", message))
+            return
+        entry = self._entry(task, collect(task.bound.spec, result), None)
+        if message is None:
+            self.cache.put(task.key, entry)
+        task.entry, task.content, task.ran = entry, entry.content, True
+        self._end(task, Outcome("skipped", message or "an input is blocked"))
 
     def _entry(self, task: Task, outputs: Mapping[str, tuple[object, ...]], report: Report | None) -> Entry:
         small = (port.name for port in task.bound.spec.outputs if by_content(port.type))
@@ -413,7 +429,7 @@ class Execution:
         task.ended, task.outcome = True, outcome
         if task.failure is not None:
             self.out.append(NodeFailed(task.name, task.display, task.failure))
-        elif outcome.status == "ran" or (outcome.status == "cached" and task.name not in self.announced):
+        elif task.ran or (outcome.status == "cached" and task.name not in self.announced):
             self.out.append(NodeFinished(task.name, task.display, outcome))
         self.demand.wake(task)
         self.demand.let_go_of_sources(task)

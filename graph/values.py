@@ -145,9 +145,11 @@ def _decode_float(encoded: Encoded) -> float:
 
 
 def _decode_blocked(encoded: Encoded) -> Blocked:
-    if not (encoded.data is None or isinstance(encoded.data, str)):
-        raise ValueError("not a blocker")
-    return Blocked(encoded.data)
+    match encoded.data:
+        case [str() | None as message, bool(told)]:
+            return Blocked(message, told)
+        case _:
+            raise ValueError("not a blocker")
 
 
 _PLAIN: tuple[ValueType[object], ...] = (
@@ -174,7 +176,7 @@ _PLAIN: tuple[ValueType[object], ...] = (
         Blocked,
         name="blocked",
         nbytes=lambda _: 64,
-        encode=lambda value: Encoded(value.message),
+        encode=lambda value: Encoded([value.message, value.told]),
         decode=_decode_blocked,
         describe=lambda value: f"blocked: {value.message}" if value.message else "blocked",
     ),

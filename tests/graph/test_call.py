@@ -145,7 +145,7 @@ def test_a_blocked_value_is_not_asked_about() -> None:
         stop=made("Block", value=of("one")),
         b=made("BrokenNeeds", on=of("stop"), value=of("one")),
     )
-    assert Engine().run(graph, "b").statuses["b"] == "ran"
+    assert Engine().run(graph, "b").statuses["b"] == "skipped"
 
 
 # Blockers
@@ -158,11 +158,26 @@ def test_a_blocker_silences_what_follows_and_says_so_once() -> None:
         after=made("Add", a=of("stop")),
         end=made("Add", a=of("after")),
     )
-    ran = Engine().run(graph, "end")
-    assert [event.message for event in ran.events if isinstance(event, NodeBlocked)] == ["not today"]
-    assert [event.node for event in ran.events if isinstance(event, NodeBlocked)] == ["after"]
-    assert ran.calls["Add"] == 0
-    assert ran.finished.status == "done"
+    engine = Engine()
+    for _ in range(2):  # nothing of it is kept, so that a second run complains as the first did
+        ran = engine.run(graph, "end")
+        assert [event.message for event in ran.events if isinstance(event, NodeBlocked)] == ["not today"]
+        assert [event.node for event in ran.events if isinstance(event, NodeBlocked)] == ["after"]
+        assert ran.calls["Add"] == 0
+        assert (ran.statuses["after"], ran.outcomes["after"].reason) == ("skipped", "not today")
+        assert (ran.statuses["end"], ran.outcomes["end"].reason) == ("failed", "not today")
+        assert ran.finished.status == "failed"
+
+
+def test_a_silent_blocker_chooses_branches_and_is_kept() -> None:
+    graph = document(
+        one=made("Integer", value=1), stop=made("Block", value=of("one")), after=made("Show", value=of("stop"))
+    )
+    engine = Engine()
+    assert engine.run(graph).statuses["after"] == "skipped"
+    again = engine.run(graph)
+    assert again.finished.status == "done"
+    assert again.statuses["after"] == "cached"
 
 
 def test_a_blocker_without_message_says_nothing() -> None:
