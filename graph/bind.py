@@ -257,8 +257,11 @@ def _some(names: tuple[str, ...] | list[str], most: int = 8) -> str:
     return f"Choose {', '.join(names[:most])}{more}."
 
 
+_WRITTEN: Final = {"None": "null", "True": "true", "False": "false"}
+
+
 def _short(value: Json) -> str:
-    text = repr(value)
+    text = _WRITTEN.get(repr(value)) or repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

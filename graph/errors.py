@@ -7,10 +7,11 @@ problem found) and `Cancelled`. A failing node is not an exception but an event 
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Final, Literal
 
 Severity = Literal["error", "warning"]
 
@@ -31,10 +32,18 @@ class Problem:
     severity: Severity = "error"
 
     def __str__(self) -> str:
-        place = self.path or ".".join(part for part in (self.node, self.input) if part)
+        place = self._place()
         text = f"{place}: {self.message}" if place else self.message
         text = f"{text} [{self.code}]"
         return f"{text}\n    {self.hint}" if self.hint else text
+
+    def _place(self) -> str:
+        """The path, and the names of node and input where it does not end in them (as in files of other formats)."""
+        name = ".".join(part for part in (self.node, self.input) if part)
+        last = self.input or self.node
+        if self.path is None or last is None or last in self.path.rpartition(".")[2]:
+            return self.path or name
+        return f"{self.path} (`{name}`)"
 
 
 class GraphError(Exception):
@@ -74,9 +83,13 @@ def errors_only(problems: Iterable[Problem]) -> list[Problem]:
     return [problem for problem in problems if problem.severity == "error"]
 
 
+_MOST_CHOICES: Final = 5000
+"""More names than this are not searched for the nearest: it takes milliseconds for each hundred."""
+
+
 def nearest(word: str, choices: Iterable[str], likeness: float = 0.6) -> str | None:
     """A suggestion: `Did you mean 'KSampler'?` for a near miss, else None. `likeness` (0 to 1) is what makes one near."""
-    choices = list(choices)
+    choices = list(itertools.islice(choices, _MOST_CHOICES))
     matches = difflib.get_close_matches(word, choices, n=1, cutoff=likeness)
     matches = matches or [choice for choice in choices if choice.lower() == word.lower()]
     return _did_you_mean(matches[0]) if matches else None

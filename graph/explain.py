@@ -54,7 +54,7 @@ def _literal(new: Recipe, old: Recipe) -> Reason | None:
     changed = [name for name in changed if name not in new.files] or changed
     if changed:
         name = changed[0]
-        more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
+        more = f", also {_names(changed[1:])}" if len(changed) > 1 else ""
         return Reason("literal", f"`{name}` changed {_short(old.literals[name])} -> {_short(new.literals[name])}{more}")
     unlinked = [name for name in new.literals if name in old.sources]
     return Reason("link", f"`{unlinked[0]}` is no longer linked") if unlinked else None
@@ -81,7 +81,7 @@ def _upstream(new: Recipe, old: Recipe) -> Reason | None:
 
 def _place(new: Recipe, old: Recipe) -> Reason:
     if new.place != old.place:
-        return Reason("place", f"{_short(old.place)} -> {_short(new.place)}")
+        return Reason("place", f"{old.place or 'nowhere'} -> {new.place}")
     added = [name for name in new.literals if name not in old.literals]
     return Reason("literal", f"`{added[0]}` is new") if added else Reason("version", "the engine's key scheme changed")
 

@@ -60,9 +60,25 @@ def flatten(document: Document, catalogue: Catalogue) -> FlatGraph:
     )
     if plain:
         return FlatGraph(document.nodes)
+    if _laid_out(document.nodes, document.subgraphs, {}, MAX_DEPTH) > MAX_NODES:
+        message = f"subgraphs expand to more than {MAX_NODES:,} nodes"
+        return FlatGraph({}, problems=(Problem("subgraph_too_large", message, path="$.subgraphs"),))
     expansion = _Expansion(document.subgraphs)
     expansion.expand(document.nodes)
     return _without_gone(expansion, catalogue)
+
+
+def _laid_out(nodes: Mapping[str, Node], subgraphs: Mapping[str, Subgraph], sizes: dict[str, int], depth: int) -> int:
+    """How many nodes there will be, counted before any is made: a few subgraphs inside each other make millions. One that
+    contains itself counts as empty here, and is refused where it is laid out."""
+    total = len(nodes)
+    wanted = [node.type.removeprefix(SUBGRAPH) for node in nodes.values() if node.type.startswith(SUBGRAPH)]
+    for name in wanted if depth else ():
+        if name in subgraphs and name not in sizes:
+            sizes[name] = 0
+            sizes[name] = _laid_out(subgraphs[name].nodes, subgraphs, sizes, depth - 1)
+        total += sizes.get(name, 0)
+    return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +104,12 @@ class _Expansion:
 
     def expand(self, nodes: Mapping[str, Node]) -> None:
         scopes = [_Scope("", nodes, ("nodes",))]
-        laid_out = 0
         while scopes:
             scope = scopes.pop()
-            laid_out += len(scope.nodes)
             for name, node in scope.nodes.items():
                 inner = self._place(scope, name, node)
                 if inner is not None:
                     scopes.append(inner)
-            if laid_out > MAX_NODES:
-                message = f"subgraphs expand to more than {MAX_NODES:,} nodes"
-                self.problems.append(Problem("subgraph_too_large", message, path="$.subgraphs"))
-                return
 
     def _place(self, scope: _Scope, name: str, node: Node) -> _Scope | None:
         flat = scope.prefix + name

@@ -46,7 +46,8 @@ def loads(text: str | bytes, *, source: str = "document", max_bytes: int = MAX_B
         ) from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise _refused("json_syntax", f"{source} is not JSON: {error.msg} at {where}", "") from None
+        said = "it is empty" if not decoded.strip() else f"{error.msg.removesuffix(' at')} at {where}"
+        raise _refused("json_syntax", f"{source} is not JSON: {said}", "") from None
     except RecursionError:
         too_deep = True
     except ValueError as error:  # NaN, Infinity, integers of thousands of digits

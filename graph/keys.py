@@ -37,6 +37,8 @@ class Environment:
     precision: str = "auto"
     output: str = ""
 
+    # Both are words for people, too: they are what a plan says has changed.
+
 
 @record
 class Recipe:

@@ -6,10 +6,12 @@ import argparse
 import os
 import re
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from graph.errors import InputError, Problem, nearest
 from server.workspace import DISK_CAP, GIB, Computing, Places
+
+_MOST_GIB: Final = 2**32
 
 
 class Parser(argparse.ArgumentParser):
@@ -118,7 +120,7 @@ def _gibibytes(text: str) -> int:
         size = -1.0
     if not 0 <= size < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is no number of GiB, such as 20 or 0.5")
-    return int(size * GIB)
+    return int(min(size, _MOST_GIB) * GIB)
 
 
 def _from_environment(name: str) -> Path | None:

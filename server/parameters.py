@@ -7,8 +7,10 @@ same declarations make the API's body and the editor's form.
 from __future__ import annotations
 
 import argparse
+import itertools
+import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from graph.document import Document, Link, Parameter, with_inputs
@@ -34,16 +36,17 @@ def flags(document: Document, catalogue: Catalogue) -> list[Flag]:
 
 
 def add_flags(parser: argparse.ArgumentParser, found: Sequence[Flag]) -> None:
-    """Offer the flags, in a group of their own. Options the parser already has keep their meaning."""
+    """Offer the flags, in a group of their own. Options the parser already has keep their meaning: a parameter of such a
+    name, or of one that another parameter has, is given by `--parameter-NAME`."""
     if not found:
         return
     group = parser.add_argument_group("parameters of this workflow")
     taken = {option for action in parser._actions for option in action.option_strings}  # noqa: SLF001 - no public list
     for flag in found:
-        if flag.option in taken:
-            continue
+        option = next(one for one in _options(flag) if one not in taken)
+        taken.add(option)
         group.add_argument(
-            flag.option,
+            option,
             dest=_destination(flag),
             metavar=_metavar(flag.port),
             default=argparse.SUPPRESS,
@@ -64,7 +67,11 @@ def apply_flags(document: Document, found: Sequence[Flag], given: argparse.Names
         except ValueError as error:
             problems.append(Problem("parameter_value", f"{flag.option}: {error}"))
             continue
-        changes |= {bind: value for bind in flag.parameter.binds if bind[0] in document.nodes}
+        binds = [bind for bind in flag.parameter.binds if bind[0] in document.nodes]
+        if not binds:
+            message = f"{flag.option} sets nothing: no node that it is bound to is there"
+            problems.append(Problem("parameter_unbound", message))
+        changes |= dict.fromkeys(binds, value)
     if problems:
         raise InputError(problems)
     return with_inputs(document, changes)
@@ -109,7 +116,15 @@ def read_value(text: str, port: Input | None) -> Json:
                 raise ValueError(f"expects true or false, not {text!r}")
             return known[text.lower()]
         case _:
-            return text
+            return _text(text)
+
+
+def _text(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("is not text in the terminal's encoding (is the locale UTF-8?)") from None
+    return text
 
 
 def _read(kind: type[int] | type[float], text: str, word: str) -> Json:
@@ -120,7 +135,7 @@ def _read(kind: type[int] | type[float], text: str, word: str) -> Json:
 
 
 def _flag(document: Document, parameter: Parameter, catalogue: Catalogue) -> Flag:
-    option = "--" + parameter.name.strip().replace(" ", "-").replace("_", "-")
+    option = "--" + (re.sub(r"[\W_]+", "-", parameter.name).strip("-") or "parameter")
     for name, input_name in parameter.binds:
         node = document.nodes.get(name)
         if node is None:
@@ -149,6 +164,13 @@ def _setting(document: Document, setting: str, catalogue: Catalogue) -> tuple[tu
     return (node, input_name), read_value(text, port)
 
 
+def _options(flag: Flag) -> Iterator[str]:
+    """The options a parameter may be given by, the best first."""
+    longer = f"--parameter-{flag.option.removeprefix('--')}"
+    yield from (flag.option, longer)
+    yield from (f"{longer}-{number}" for number in itertools.count(2))
+
+
 def _destination(flag: Flag) -> str:
     return f"parameter:{flag.parameter.name}"
 
@@ -171,6 +193,8 @@ def _help(flag: Flag) -> str:
     parts = [flag.parameter.help or (flag.port.tooltip if flag.port else None) or ""]
     if flag.port is not None and isinstance(flag.port.widget, Choice) and len(flag.port.widget.options) <= 12:
         parts.append(f"one of {', '.join(flag.port.widget.options)}")
+    if flag.port is not None and isinstance(flag.port.widget, Number) and flag.port.widget.seed:
+        parts.append("a whole number, or `random`")
     if flag.value is not None:
         shown = str(flag.value)
         parts.append(f"(default: {shown if len(shown) < 60 else shown[:57] + '...'})")

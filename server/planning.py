@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from graph.bind import bind
 from graph.cache.entry import View
 from graph.document import Document
-from graph.errors import Problem
+from graph.errors import InputError, Problem, errors_only
 from graph.flatten import flatten
 from graph.json import JsonObject
 from graph.keys import Recipe
@@ -19,16 +19,16 @@ from server.workspace import Computing, Workspace
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A document with its flags applied, and warnings from reading it. `scope` names the workflow across runs."""
+    """A document with its flags applied, and what was found while reading it. `scope` names the workflow across runs."""
 
     document: Document
     scope: str
-    warnings: tuple[Problem, ...]
+    problems: tuple[Problem, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A plan and what it was made against."""
+    """A plan and what it was made against. `problems` forbid nothing."""
 
     plan: Plan
     previous: Mapping[str, Recipe]
@@ -36,17 +36,24 @@ class Prepared:
 
 
 def prepare(request: Request, catalogue: Catalogue, workspace: Workspace, view: View, computing: Computing) -> Prepared:
-    """Flatten, bind and plan. Raises InputError with every problem."""
+    """Flatten, bind and plan. Raises InputError with every problem, those found while reading first: they tend to be why
+    the others are there."""
     graph = bind(flatten(request.document, catalogue), catalogue, workspace.folders)
     previous = workspace.history.load(request.scope)
-    made = plan(
-        graph,
-        view=view,
-        files=workspace.folders,
-        previous=previous,
-        environment=workspace.environment(computing),
-    )
-    return Prepared(made, previous, graph.problems)
+    try:
+        made = plan(
+            graph,
+            view=view,
+            files=workspace.folders,
+            previous=previous,
+            environment=workspace.environment(computing),
+        )
+    except InputError as error:
+        raise InputError(list(dict.fromkeys([*request.problems, *error.problems]))) from None
+    wrong = [one for one in errors_only(request.problems) if one.node is None or one.node in made.steps]
+    if wrong:
+        raise InputError(wrong)
+    return Prepared(made, previous, tuple(dict.fromkeys([*request.problems, *graph.problems])))
 
 
 def summary(plan: Plan) -> JsonObject:

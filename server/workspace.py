@@ -58,7 +58,7 @@ class Computing:
     @property
     def numbers(self) -> str:
         """What decides the numbers that come out, for keys: cards of one kind compute the same."""
-        return f"{self.device.partition(':')[0]} {self.precision}"
+        return f"device {self.device.partition(':')[0]}, precision {self.precision}"
 
 
 class Workspace:
@@ -80,13 +80,25 @@ class Workspace:
         self._disk: DiskStore | None = None
 
     def environment(self, computing: Computing) -> Environment:
-        return Environment(computing.numbers, str(self.folders.root("output").absolute()))
+        return Environment(computing.numbers, f"output folder {self.folders.root('output').absolute()}")
 
     def cache(self, values: Values) -> Cache:
         """The tiers. To plan, `values` may know nothing: nothing is loaded then."""
         self._close_disk()
         self._disk = DiskStore(self.cache_folder, self.index, values, cap=self.cache_bytes)
         return Cache([MemoryStore(self.budget), self._disk])
+
+    @property
+    def losses(self) -> tuple[Problem, ...]:
+        """A warning where results could not be kept. Waits until the last of them is on the disk."""
+        if self._disk is None:
+            return ()
+        self._disk.flush()
+        if self._disk.faults == 0:
+            return ()
+        message = f"{self._disk.faults} results could not be kept in {self.cache_folder}: {self._disk.fault}"
+        hint = "They will be computed again. Free some space, or choose another folder with --cache."
+        return (Problem("cache_lost", message, hint=hint, severity="warning"),)
 
     def services(self, computing: Computing) -> Mapping[type, object]:
         """What node bodies may ask for. Imports torch."""

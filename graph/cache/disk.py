@@ -8,6 +8,7 @@ answer. Past the size cap the entries that cost least to recompute per byte go f
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -29,6 +30,7 @@ from graph.values import UnknownTypeError, Values
 SMALLEST_ROW: Final = 512
 _BATCH: Final = 256
 _BATCH_BYTES: Final = 32 * 2**20
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 _ABANDONED: Final = 3600.0
 """Seconds after which a blob that the index does not know is taken to be left over from a process that was killed."""
 
@@ -46,7 +48,8 @@ class _Row:
 
 
 class DiskStore:
-    """Entries on disk. `faults` counts what could not be written or read back; each is a miss, never an error."""
+    """Entries on disk. `faults` counts what could not be written or read back, `fault` is why the last one could not; each
+    is a miss, never an error. A disk that is full is no reason to stop: what is cheapest to compute again makes room."""
 
     name = "disk"
 
@@ -54,6 +57,7 @@ class DiskStore:
         self.folder = folder / "blobs"
         self.cap = cap
         self.faults = 0
+        self.fault = ""
         self._index = index
         self._values = values
         self._queue: queue.SimpleQueue[tuple[str, Entry | None] | None] = queue.SimpleQueue()
@@ -71,8 +75,8 @@ class DiskStore:
                 return None
             meta, seconds = cast("tuple[str, float]", rows[0])
             return blob.read_hit(self.name, json.loads(meta), seconds)
-        except (sqlite3.Error, *_NOT_WHAT_WAS_WRITTEN):
-            self.faults += 1
+        except (sqlite3.Error, *_NOT_WHAT_WAS_WRITTEN) as error:
+            self._count_fault(error)
             return None
 
     def get(self, key: str) -> Entry | None:
@@ -83,8 +87,8 @@ class DiskStore:
             entry = self._read(key, *cast("tuple[str, str | None, float]", rows[0]))
         except UnknownTypeError:
             return None
-        except (sqlite3.Error, OSError, *_NOT_WHAT_WAS_WRITTEN):
-            self.faults += 1
+        except (sqlite3.Error, OSError, *_NOT_WHAT_WAS_WRITTEN) as error:
+            self._count_fault(error)
             self.drop(key)
             return None
         self._enqueue(key, None)
@@ -170,9 +174,9 @@ class DiskStore:
             if entry is None:
                 continue
             try:
-                row = self._write_blob(key, entry)
-            except Exception:  # noqa: BLE001 - the writer's loop: an entry that cannot be stored is only a later miss
-                self.faults += 1
+                row = self._write_with_room(key, entry)
+            except Exception as error:  # noqa: BLE001 - the writer's loop: an entry that cannot be stored is a later miss
+                self._count_fault(error)
                 continue
             if row is not None:
                 rows.append(row)
@@ -184,6 +188,15 @@ class DiskStore:
             clock = self._clock()
             used = [(clock, key) for key, entry in batch if entry is None]
             self._index.change("UPDATE entries SET worth = ? + seconds / bytes WHERE key = ?", used)
+
+    def _write_with_room(self, key: str, entry: Entry) -> _Row | None:
+        """Write a blob; on a disk that is full, once more with half of what the cache has there gone."""
+        try:
+            return self._write_blob(key, entry)
+        except OSError as error:
+            if error.errno not in _NO_ROOM or not self._evict(self.nbytes // 2):
+                raise
+        return self._write_blob(key, entry)
 
     def _write_blob(self, key: str, entry: Entry) -> _Row | None:
         encoded = blob.encode(entry, self._values)
@@ -217,7 +230,7 @@ class DiskStore:
                 for row in rows
             ]
             self._index.change(_INSERT, entered)
-            while self.nbytes > self.cap and self._evict():
+            while (excess := self.nbytes - self.cap) > 0 and self._evict(excess):
                 pass
 
     def _clock(self) -> float:
@@ -225,11 +238,11 @@ class DiskStore:
         rows = self._index.rows("SELECT worth FROM clock")
         return cast("float", rows[0][0]) if rows else 0.0
 
-    def _evict(self) -> bool:
+    def _evict(self, excess: int) -> bool:
+        """Let go of at most 64 entries, least worth first, until `excess` bytes are free. False when there was none."""
         if not self._swept:
             self._swept = True
             self._sweep()
-        excess = self.nbytes - self.cap
         keys: list[str] = []
         clock = 0.0
         for row in self._index.rows("SELECT key, bytes, worth FROM entries ORDER BY worth LIMIT 64"):
@@ -264,8 +277,12 @@ class DiskStore:
     def _counting_faults(self, count: int = 1) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error:
-            self.faults += count
+        except sqlite3.Error as error:
+            self._count_fault(error, count)
+
+    def _count_fault(self, error: Exception, count: int = 1) -> None:
+        self.faults += count
+        self.fault = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
 
 
 def _checksum(data: bytes) -> str:

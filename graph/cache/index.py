@@ -115,8 +115,9 @@ def _connect(path: Path) -> sqlite3.Connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version not in (0, _VERSION):
             raise sqlite3.DatabaseError(f"index version {version}")
-        connection.executescript(_TABLES)
-        connection.execute(f"PRAGMA user_version={_VERSION}")
+        if version == 0:  # an index that is there is opened without a write: a full disk keeps nobody from reading it
+            connection.executescript(_TABLES)
+            connection.execute(f"PRAGMA user_version={_VERSION}")
     except BaseException:
         connection.close()
         raise

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Final, Literal
+
+import regex
 
 from graph.declare import Multiline, Range, Unlinked, node
 from graph.errors import GraphError
@@ -12,9 +15,13 @@ Text = Annotated[str, Multiline()]
 
 
 class PatternError(GraphError):
-    """A regular expression that cannot be compiled."""
+    """A regular expression that cannot be compiled, or (`pattern_too_slow`) that takes for ever on a text."""
 
     code = "wrong_pattern"
+
+
+_SECONDS: Final = 10.0
+"""How long a search may take: some patterns need a time that doubles with each character."""
 
 
 @node("StringConcatenate", display_name="Concatenate", category="utils/string", returns="STRING", lane="inline")
@@ -98,7 +105,9 @@ def regex_match(
     dotall: bool = False,
 ) -> bool:
     """Whether a regular expression is found in the text."""
-    return _pattern(regex_pattern, case_insensitive, multiline, dotall).search(string) is not None
+    pattern = _pattern(regex_pattern, case_insensitive, multiline, dotall)
+    with _in_time(regex_pattern):
+        return pattern.search(string, timeout=_SECONDS, concurrent=True) is not None
 
 
 @node("RegexExtract", display_name="Regex Extract", category="utils/string", returns="STRING")
@@ -120,7 +129,9 @@ def regex_extract(
     group = 0 if mode in ("First Match", "All Matches") else group_index
     if group > pattern.groups:
         return ""
-    found = [match[group] or "" for match in pattern.finditer(string)]
+    with _in_time(regex_pattern):
+        matches = pattern.finditer(string, timeout=_SECONDS, concurrent=True)
+        found = [str(match[group] or "") for match in matches]
     return "\n".join(found if mode.startswith("All") else found[:1])
 
 
@@ -138,14 +149,25 @@ def regex_replace(
     """Matches of a regular expression replaced, `count` of them or (0) all; `\\1` stands for the first group."""
     pattern = _pattern(regex_pattern, case_insensitive, multiline, dotall)
     try:
-        return pattern.sub(replace, string, count=count)
-    except (re.error, IndexError) as error:
+        with _in_time(regex_pattern):
+            return str(pattern.sub(replace, string, count=count, timeout=_SECONDS, concurrent=True))
+    except (regex.error, IndexError) as error:
         raise PatternError(f"the replacement {replace!r} does not fit the pattern: {error}") from None
 
 
-def _pattern(pattern: str, case_insensitive: bool, multiline: bool, dotall: bool) -> re.Pattern[str]:
-    flags = re.IGNORECASE * case_insensitive | re.MULTILINE * multiline | re.DOTALL * dotall
+@contextmanager
+def _in_time(pattern: str) -> Iterator[None]:
     try:
-        return re.compile(pattern, flags)
-    except re.error as error:
+        yield
+    except TimeoutError:
+        hint = "Write it without repetitions inside repetitions, as in (a+)+."
+        message = f"{pattern!r} was still searching after {_SECONDS:g} s"
+        raise PatternError(message, code="pattern_too_slow", hint=hint) from None
+
+
+def _pattern(pattern: str, case_insensitive: bool, multiline: bool, dotall: bool) -> regex.Pattern[str]:
+    flags = regex.IGNORECASE * case_insensitive | regex.MULTILINE * multiline | regex.DOTALL * dotall
+    try:
+        return regex.compile(pattern, flags)
+    except regex.error as error:
         raise PatternError(f"{pattern!r} is not a regular expression: {error}") from None

@@ -139,16 +139,32 @@ def beta_sigmas(schedule: NoiseSchedule, steps: int, alpha: float = 0.6, beta: f
     return _end_in_zero(schedule.sigmas[torch.unique_consecutive(timesteps)])
 
 
+_MOST_STEPS: Final = 1_000_000
+
+
+class TooManyStepsError(ValueError):
+    """A share of a schedule so small that the whole of it cannot be spaced."""
+
+    code = "too_many_steps"
+    hint = "Use fewer steps, or a higher denoise."
+
+
 def partial_sigmas(scheduler: Scheduler, schedule: NoiseSchedule, steps: int, denoise: float) -> Tensor:
     """Sigmas for redoing the last share `denoise` (0..1) of the way in `steps` steps; empty when it is 0.
 
-    A longer run of `steps / denoise` steps is spaced, and its last `steps` are taken.
+    A longer run of `steps / denoise` steps is spaced, and its last `steps` are taken. Raises TooManyStepsError where that
+    run would be too long to space.
     """
     if denoise > _WHOLE:
         return scheduler(schedule, steps)
     if denoise <= 0.0:
         return torch.empty(0)
-    return scheduler(schedule, int(steps / denoise))[-(steps + 1) :]
+    whole = int(steps / denoise)
+    if whole > _MOST_STEPS:
+        raise TooManyStepsError(
+            f"{steps} steps at denoise {denoise:g} are the end of {whole:,}; at most {_MOST_STEPS:,}"
+        )
+    return scheduler(schedule, whole)[-(steps + 1) :]
 
 
 def drop_penultimate(scheduler: Scheduler) -> Scheduler:

@@ -81,9 +81,18 @@ class Vae(nn.Module):
         return pixels.float()
 
 
+class PictureTooSmallError(ValueError):
+    """A picture of which nothing is left when its sides are cut to multiples."""
+
+    code = "picture_too_small"
+    hint = "Scale it up first."
+
+
 def crop_to_multiple(pixels: Tensor, multiple: int) -> Tensor:
-    """The largest centred part of [..., H, W] whose sides are multiples of `multiple`."""
+    """The largest centred part of [..., H, W] whose sides are multiples of `multiple`. Raises PictureTooSmallError."""
     height, width = pixels.shape[-2:]
+    if min(height, width) < multiple:
+        raise PictureTooSmallError(f"a picture of {width}x{height} pixels is too small: {multiple}x{multiple} at least")
     top, left = height % multiple // 2, width % multiple // 2
     return pixels[..., top : top + height // multiple * multiple, left : left + width // multiple * multiple]
 

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from graph.comfyui.write import write_workflow
-from graph.errors import InputError, Problem
+from graph.errors import InputError, Problem, errors_only
 from nodes.catalogue import load_catalogue
+from server.cli.prepare import print_problems
 from server.options import Parser
 from server.source import read_source
 
@@ -21,13 +22,18 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("input", type=Path, metavar="IN", help="any workflow file, or a picture that carries one")
     parser.add_argument("output", metavar="OUT", help="the file to write, - for standard output")
     parser.add_argument(
-        "--to", choices=["latentgraph", "comfyui", "comfyui-api"], default="latentgraph", metavar="FORM"
+        "--to",
+        choices=["latentgraph", "comfyui", "comfyui-api"],
+        default="latentgraph",
+        metavar="FORM",
+        help="latentgraph (default), comfyui (for its editor) or comfyui-api (for its /prompt)",
     )
     options = parser.parse_args(arguments)
     catalogue = load_catalogue()
     source = read_source(options.input, catalogue)
-    for problem in source.problems:
-        print(f"{problem.severity}: {problem}", file=sys.stderr)
+    if errors_only(source.problems):
+        raise InputError(source.problems)
+    print_problems(source.problems)
     text = json.dumps(write_workflow(source.document, options.to, catalogue), indent=2, ensure_ascii=False) + "\n"
     if options.output == "-":
         sys.stdout.write(text)

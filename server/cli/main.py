@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -31,6 +32,8 @@ COMMANDS: Final = {
 }
 """Command name to module, function and help: a command imports only what it needs."""
 
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line. Returns the exit code."""
@@ -46,10 +49,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hint = nearest(given[0], COMMANDS) or f"Commands: {', '.join(COMMANDS)}."
         return _refuse([Problem("unknown_command", f"there is no command {given[0]!r}", hint=hint)], given)
     try:
+        os.getcwd()
+    except FileNotFoundError:
+        hint = "Change into another directory."
+        return _refuse([Problem("no_directory", "the working directory is gone", hint=hint)], given)
+    try:
         calm_collector()
         module, function, _ = command
         code = getattr(import_module(module), function)(given[1:])
-        sys.stdout.flush()
+        if sys.stdout is not None:  # None where it was closed before we began
+            sys.stdout.flush()
         return int(code)
     except InputError as error:
         return _refuse(error.problems, given)
@@ -60,7 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception:  # noqa: BLE001 - the outermost seam
+    except Exception as error:  # noqa: BLE001 - the outermost seam
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            print(f"error: cannot write the output: {error.strerror}", file=sys.stderr)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
         traceback.print_exc()
         print(
             "This is a fault in latentgraph, not in your input. Please report it with the lines above.", file=sys.stderr

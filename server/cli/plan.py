@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from graph.plan import Plan, Step
 from graph.values import Values
 from nodes.catalogue import load_catalogue
-from server.cli.prepare import WITH_FILE, print_problems, request
+from server.cli.prepare import WITH_FILE, print_problems, printable, request
 from server.options import Parser, add_computing, add_document, add_places, computing, places
 from server.planning import prepare, summary
 from server.workspace import Workspace
@@ -39,9 +40,10 @@ def main(arguments: Sequence[str]) -> int:
     with Workspace(places(options)) as workspace:
         prepared = prepare(wanted, catalogue, workspace, workspace.cache(Values()), how)
     if not options.json:
-        print_problems([*workspace.problems, *wanted.warnings])
+        print_problems([*workspace.problems, *prepared.problems])
     if options.json:
-        print(json.dumps(summary(prepared.plan), indent=2))
+        told = [asdict(one) for one in prepared.problems]
+        print(json.dumps({**summary(prepared.plan), "problems": told}, indent=2))
     else:
         print("\n".join(table(prepared.plan)))
     return 0
@@ -50,7 +52,8 @@ def main(arguments: Sequence[str]) -> int:
 def table(plan: Plan) -> list[str]:
     """The plan for people: a line a node, in the order in which they would run."""
     rows = [
-        (name, plan.graph.nodes[name].spec.type, _what(step), str(step.reason)) for name, step in plan.steps.items()
+        (printable(name), plan.graph.nodes[name].spec.type, _what(step), printable(str(step.reason)))
+        for name, step in plan.steps.items()
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [

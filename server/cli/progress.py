@@ -7,6 +7,7 @@ import time
 from typing import Protocol, TextIO
 
 from graph.events import Event, NodeBlocked, NodeFailed, NodeFinished, NodeProgress, NodeStarted
+from server.cli.prepare import printable
 
 
 class Watcher(Protocol):
@@ -64,7 +65,7 @@ class Terminal:
 
     def _line(self, text: str) -> None:
         columns = shutil.get_terminal_size().columns - 1
-        self._stream.write(f"\r\x1b[K{text[:columns]}")
+        self._stream.write(f"\r\x1b[K{printable(text)[:columns]}")
         self._stream.flush()
 
     def _keep(self, text: str) -> None:

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from types import FrameType
 
 from graph.comfyui.metadata import embedded_texts
@@ -19,7 +20,7 @@ from graph.run import run
 from graph.spec import Catalogue
 from graph.values import Values
 from nodes.catalogue import load_catalogue, load_implementations
-from server.cli.prepare import WITH_FILE, print_problems, request
+from server.cli.prepare import WITH_FILE, print_problems, printable, request
 from server.cli.progress import Watcher, watcher
 from server.options import Parser, add_computing, add_document, add_places, computing, places
 from server.planning import Prepared, Request, prepare
@@ -45,12 +46,14 @@ def main(arguments: Sequence[str]) -> int:
     with Workspace(places(options)) as workspace:
         prepared = prepare(wanted, catalogue, workspace, workspace.cache(Values()), how)
         if not options.quiet and not options.json:
-            print_problems([*workspace.problems, *wanted.warnings, *prepared.problems, *catalogue.problems])
+            print_problems([*workspace.problems, *prepared.problems, *catalogue.problems])
         finished = _run(wanted, prepared, catalogue, workspace, how, watcher(sys.stderr, quiet=options.quiet))
     if options.json:
-        print(json.dumps(summary(finished), indent=2))
+        told = [asdict(one) for one in (*prepared.problems, *workspace.problems)]
+        print(json.dumps({**summary(finished), "problems": told}, indent=2))
     else:
-        _report(finished, quiet=options.quiet)
+        _report(finished, prepared.plan.targets, quiet=options.quiet)
+        print_problems(workspace.losses)
     return EXIT[finished.status]
 
 
@@ -92,7 +95,9 @@ def _run(
     watching: Watcher,
 ) -> RunFinished:
     if not prepared.plan.having("run") and not prepared.plan.having("depends"):
-        return _already_there(prepared)  # nothing to run: torch is not even imported
+        finished = _already_there(prepared)  # nothing to run: torch is not even imported
+        workspace.history.save(wanted.scope, finished.recipes)
+        return finished
     with _cancel_on_interrupt() as cancel:
         implementations = load_implementations()
         values = workspace.values()
@@ -119,7 +124,8 @@ def _already_there(prepared: Prepared) -> RunFinished:
         else Outcome("skipped", str(step.reason))
         for name, step in prepared.plan.steps.items()
     }
-    return RunFinished("done", 0.0, outcomes)
+    recipes = {name: step.recipe for name, step in prepared.plan.steps.items() if step.recipe and step.hit}
+    return RunFinished("done", 0.0, outcomes, recipes)
 
 
 def _watch(events: Iterator[Event], watching: Watcher) -> RunFinished:
@@ -161,14 +167,17 @@ def _files(outcomes: Mapping[str, Outcome]) -> Iterator[str]:
                 yield saved.path
 
 
-def _report(finished: RunFinished, *, quiet: bool) -> None:
+def _report(finished: RunFinished, targets: Sequence[str], *, quiet: bool) -> None:
     for path in _files(finished.outcomes):
         print(path)
     if quiet:
         return
     for name, outcome in finished.outcomes.items():
         for text in outcome.report.text if outcome.report else ():
-            print(f"{name}: {text}")
+            print(f"{printable(name)}: {text}")
+    for name in targets:
+        if finished.outcomes[name].status == "skipped":
+            print(f"skipped: {printable(name)}: {finished.outcomes[name].reason}", file=sys.stderr)
     counts = [
         (sum(one.status == status for one in finished.outcomes.values()), word)
         for status, word in (("ran", "ran"), ("cached", "from cache"), ("failed", "failed"))
@@ -179,7 +188,7 @@ def _report(finished: RunFinished, *, quiet: bool) -> None:
 
 def _print_failure(event: NodeFailed) -> None:
     failure = event.failure
-    print(f"error: {event.node}: {failure.message} [{failure.code}]", file=sys.stderr)
+    print(f"error: {printable(event.node)}: {failure.message} [{failure.code}]", file=sys.stderr)
     for name, shown in failure.inputs.items():
         print(f"    {name} = {shown}", file=sys.stderr)
     if failure.hint:

@@ -146,7 +146,7 @@ def _input_line(one: Input) -> str:
     if isinstance(one.widget, Number) and (one.widget.minimum is not None or one.widget.maximum is not None):
         parts.append(f"[{one.widget.minimum}..{one.widget.maximum}]")
     if isinstance(one.widget, Choice):
-        parts.append(f"({', '.join(one.widget.options[:8])}{', ...' if len(one.widget.options) > 8 else ''})")
+        parts.append(f"({', '.join(one.widget.options)})")
     if one.optional:
         parts.append("optional")
     if one.tooltip:

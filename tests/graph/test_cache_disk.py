@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import subprocess
@@ -251,6 +252,32 @@ def test_a_full_disk_is_a_miss_later_and_leaves_nothing_behind(disk: Disk, monke
     assert disk.files() == []
     put(disk.store, "k", tile())
     assert disk.store.get("k") == tile()
+
+
+def test_a_full_disk_lets_go_of_what_is_cheapest(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(4):
+        put(disk.store, f"{number}", tile(shade=number, seconds=1.0 + number))
+    write, room = Path.write_bytes, [False, True]
+
+    def tight(path: Path, data: bytes) -> int:
+        if not room.pop(0):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", tight)
+    put(disk.store, "new", tile(shade=9, seconds=9.0))
+    kept = [key for key in ("0", "1", "2", "3", "new") if disk.store.find(key)]
+    assert kept == ["2", "3", "new"]
+    assert disk.store.faults == 0
+    assert len(disk.files()) == 3
+
+
+def test_an_index_that_is_there_is_opened_without_a_write(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(disk.store, "a", tile())
+    disk.close()
+    monkeypatch.setattr("graph.cache.index._TABLES", "no statement at all")
+    disk.open()
+    assert disk.store.get("a") == tile()
 
 
 @pytest.mark.parametrize("call", ["find", "get", "put", "drop", "clear"])

@@ -325,6 +325,7 @@ def test_subgraphs_that_multiply_are_stopped() -> None:
     subgraphs["s40"] = Subgraph("s40", {})
     graph = flatten(Document({"s": made("subgraph:s0")}, subgraphs=subgraphs), CATALOGUE)
     assert [problem.code for problem in graph.problems] == ["subgraph_too_large"]
+    assert graph.nodes == {}  # refused before anything is laid out
 
 
 @pytest.mark.parametrize(("depth", "codes"), [(100, []), (101, ["subgraph_too_deep"])])

@@ -254,7 +254,7 @@ BASE = Recipe(
         ({"version": 2}, "version", "node changed Add 1 -> Add 2"),
         ({"type": "Sub"}, "version", "node changed Add 1 -> Sub 1"),
         ({"literals": {"a": 5, "b": 2}}, "literal", "`a` changed 1 -> 5"),
-        ({"literals": {"a": 5, "b": 6}}, "literal", "`a` changed 1 -> 5 (and 1 more)"),
+        ({"literals": {"a": 5, "b": 6}}, "literal", "`a` changed 1 -> 5, also `b`"),
         ({"literals": {"a": "x" * 99, "b": 2}}, "literal", f"`a` changed 1 -> '{'x' * 36}..."),
         (
             {"literals": {"a": 1, "b": 2, "x": 9}, "sources": {"y": BASE.sources["y"]}},
@@ -267,7 +267,7 @@ BASE = Recipe(
         ({"sources": {"x": BASE.sources["x"]}}, "link", "`y` is no longer linked"),
         ({"sources": {**BASE.sources, "x": ("n", "out", "k9")}}, "upstream", "upstream `n`"),
         ({"sources": {"x": ("n", "out", "k8"), "y": ("m", "out", "k9")}}, "upstream", "upstream `n`, `m`"),
-        ({"place": "bf16"}, "place", "'fp32' -> 'bf16'"),
+        ({"place": "bf16"}, "place", "fp32 -> bf16"),
         ({"literals": {"a": 1, "b": 2, "c": 3}}, "literal", "`c` is new"),
         ({}, "version", "the engine's key scheme changed"),
         # what people would name first

@@ -210,7 +210,7 @@ CASES = {
             "end": ("run", "upstream `blend`"),
         },
     ),
-    "another precision": Case(TEXT_TO_TILE, precision, {"end": ("run", "'auto' -> 'bf16'")}),
+    "another precision": Case(TEXT_TO_TILE, precision, {"end": ("run", "auto -> bf16")}),
     "a file changed": Case(
         FILES,
         write("a.txt", "new"),

@@ -123,6 +123,11 @@ def test_masks_and_places_follow_their_latents(result: Latent, mask: Tensor, ind
     assert result.batch_index == index
 
 
+def test_a_batch_is_not_laid_over_another_length() -> None:
+    with pytest.raises(UnsuitableInput, match="a batch of 3 latents cannot be laid over 2"):
+        nodes.latent_composite(samples_to=Latent(torch.zeros(2, 4, 8, 8)), samples_from=Latent(torch.ones(3, 4, 4, 4)))
+
+
 @pytest.mark.parametrize(
     ("width", "height", "told"),
     [

@@ -14,6 +14,7 @@ from nodes.diffusion.config import ScheduleConfig
 from nodes.diffusion.schedule import noise_schedule
 from nodes.diffusion.schedulers import (
     SCHEDULERS,
+    TooManyStepsError,
     beta_sigmas,
     drop_penultimate,
     exponential_sigmas,
@@ -94,6 +95,11 @@ def test_partial_denoise_keeps_the_last_steps_of_a_longer_run(denoise: float, sp
 
 def test_no_denoise_is_no_steps() -> None:
     assert len(partial_sigmas(simple, SD, 10, 0.0)) == 0
+
+
+def test_a_schedule_too_long_to_space_is_refused() -> None:
+    with pytest.raises(TooManyStepsError, match="the end of 100,000,000"):
+        partial_sigmas(simple, SD, 10_000, 0.0001)
 
 
 def test_drop_penultimate_leaves_out_the_smallest_sigma_of_one_more_step() -> None:

@@ -11,7 +11,14 @@ import torch
 from diffusers.loaders import single_file_utils
 
 from nodes.diffusion.config import SD15, VaeConfig
-from nodes.diffusion.vae import LatentDistribution, Vae, crop_to_multiple, decode_image, encode_image
+from nodes.diffusion.vae import (
+    LatentDistribution,
+    PictureTooSmallError,
+    Vae,
+    crop_to_multiple,
+    decode_image,
+    encode_image,
+)
 from tests.nodes.golden import needs_shared, state_dict_shapes
 from tests.nodes.tiny import VAE, tiny_vae
 
@@ -80,6 +87,12 @@ def test_sides_are_cropped_around_the_centre(
 ) -> None:
     pixels = noise(1, 3, *size)
     assert torch.equal(crop_to_multiple(pixels, 8), pixels[..., slice(*rows), slice(*columns)])
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 64), (64, 7)])
+def test_a_picture_of_which_nothing_would_be_left_is_refused(height: int, width: int) -> None:
+    with pytest.raises(PictureTooSmallError, match=f"{width}x{height} pixels is too small: 8x8 at least"):
+        crop_to_multiple(torch.zeros(1, 3, height, width), 8)
 
 
 def test_an_image_becomes_its_most_likely_latent_and_alpha_is_dropped() -> None:

@@ -113,6 +113,7 @@ def test_every_problem_is_reported_not_only_the_first(latentgraph: CommandLine) 
         (["run", str(WORKFLOWS / "text_to_image.json"), "--precision", "fp7"], "invalid choice"),
         (["plan", str(WORKFLOWS / "text_to_image.json"), "--device", "tpu"], "there is no device"),
         (["plan", str(WORKFLOWS / "text_to_image.json"), "--cache-size", "much"], "no number of GiB"),
+        (["plan", str(WORKFLOWS / "text_to_image.json"), "--prompt", "\udcff"], "not text in the terminal's encoding"),
         (["plan", str(WORKFLOWS / "text_to_image.json"), "--cache-size", "-1"], "no number of GiB"),
         (["run", str(WORKFLOWS / "text_to_image.json"), "--no-such-parameter", "1"], "unrecognized arguments"),
         (["run", str(WORKFLOWS / "text_to_image.json"), "--promt", "a fox"], "Did you mean '--prompt'?"),
@@ -206,3 +207,89 @@ def test_help_needs_no_file(latentgraph: CommandLine, command: str) -> None:
     done = latentgraph(command, "--help")
     assert done.code == 0
     assert "With a FILE" in done.out
+
+
+PROMPT: dict[str, object] = {"1": {"class_type": "PrimitiveString", "inputs": {"value": "x"}}}
+HALF_READ = [  # a file of ComfyUI's, and what reading it finds: more telling than what binding then finds
+    (
+        {"1": {"inputs": {"value": "x"}}, "2": {"class_type": "PreviewAny", "inputs": {"source": ["1", 0]}}},
+        "comfyui_node",
+    ),
+    (PROMPT | {"2": {"class_type": "PreviewAny", "inputs": {"source": ["1", -1]}}}, "comfyui_bad_link"),
+]
+
+
+@pytest.mark.parametrize("command", ["plan", "run", "validate", "convert"])
+@pytest.mark.parametrize(("content", "code"), HALF_READ)
+def test_every_command_says_what_reading_found(
+    latentgraph: CommandLine, content: dict[str, object], code: str, command: str
+) -> None:
+    file = latentgraph.write("prompt.json", content)
+    out = latentgraph.folder / "converted.json"
+    done = latentgraph(command, str(file), *([str(out)] if command == "convert" else latentgraph.places))
+    assert done.code == 2
+    assert f"[{code}]" in done.out + done.err
+    assert not out.exists()
+
+
+def titled(*names: str) -> dict[str, object]:
+    """A workflow whose parameters have these names."""
+    binds = [["a", "value"]]
+    whole = graph(a=TEXT, b=PREVIEW)
+    return whole | {"parameters": [{"name": name, "binds": binds} for name in names]}
+
+
+@pytest.mark.parametrize(
+    ("names", "options"),
+    [
+        (["a b", "a_b"], ["--a-b", "--parameter-a-b"]),
+        (["a-b", "a b", "a_b"], ["--a-b", "--parameter-a-b", "--parameter-a-b-2"]),
+        (["json", "output"], ["--parameter-json", "--parameter-output"]),
+        (["line\nbreak", "%", "-"], ["--line-break", "--parameter", "--parameter-parameter"]),
+    ],
+)
+def test_every_parameter_has_an_option_of_its_own(
+    latentgraph: CommandLine, names: list[str], options: list[str]
+) -> None:
+    file = latentgraph.write("w.json", titled(*names))
+    said = latentgraph("run", str(file), "--help").out
+    assert all(f"  {option} TEXT" in said for option in options)
+    for option in options:
+        planned = latentgraph("plan", str(file), "--json", *latentgraph.places, option, "other")
+        assert planned.code == 0
+
+
+def test_a_parameter_that_sets_nothing_is_refused_when_given(latentgraph: CommandLine) -> None:
+    whole = graph(a=TEXT, b=PREVIEW) | {"parameters": [{"name": "lost", "binds": [["nowhere", "value"]]}]}
+    file = latentgraph.write("w.json", whole)
+    assert "does not exist" in latentgraph("plan", str(file), *latentgraph.places).err
+    refused = latentgraph("plan", str(file), *latentgraph.places, "--lost", "x")
+    assert (refused.code, "--lost sets nothing" in refused.err) == (2, True)
+
+
+def test_the_workflow_is_not_the_value_of_a_parameter(latentgraph: CommandLine) -> None:
+    file = latentgraph.write("w.json", titled("prompt"))
+    other = latentgraph.write("LICENSE", "not a workflow")
+    for words in (["--prompt", str(other), str(file)], [str(file), "--prompt", str(other)]):
+        planned = latentgraph("plan", *words, *latentgraph.places, "--json")
+        assert planned.code == 0
+
+
+def test_names_from_a_file_do_not_command_the_terminal(latentgraph: CommandLine) -> None:
+    name = "b\x1b[2J"
+    file = latentgraph.write("w.json", graph(a=TEXT, **{name: PREVIEW}))
+    done = latentgraph("plan", str(file), *latentgraph.places)
+    assert done.code == 0
+    assert "\x1b" not in done.out
+    assert "b\\x1b[2J" in done.out
+
+
+def test_a_place_in_a_foreign_file_names_node_and_input(latentgraph: CommandLine) -> None:
+    node = {"class_type": "EmptyLatentImage", "inputs": {"width": 3, "height": 64, "batch_size": 1}}
+    canvas = {
+        "nodes": [{"id": 7, "type": "EmptyLatentImage", "widgets_values": [3, 64, 1], "inputs": [], "outputs": []}],
+        "links": [],
+        "version": 0.4,
+    }
+    assert "$['7'] (`7.width`): " in latentgraph("validate", str(latentgraph.write("p.json", {"7": node}))).out
+    assert "(`7.width`): " in latentgraph("validate", str(latentgraph.write("c.json", canvas))).out
