@@ -83,18 +83,35 @@ export async function getJobWorkflow(id: string): Promise<unknown> {
   return extra?.extra_pnginfo?.workflow ?? kept[id]?.prompt?.[2];
 }
 
-/** Where a file of the service's folders can be fetched; `small` asks for a picture to look at, not to keep. */
-export function fileUrl(folder: string, name: string, small = false): string {
+/** Where a file of the service's folders can be fetched: as it is, or one part of a picture. */
+export function fileUrl(folder: string, name: string, channel?: "rgb" | "a"): string {
   const slash = name.lastIndexOf("/");
   const query = { filename: name.slice(slash + 1), subfolder: slash < 0 ? "" : name.slice(0, slash), type: folder };
-  return `view?${parameters({ ...query, ...(small ? { preview: "webp;85" } : {}) })}`;
+  return `view?${parameters({ ...query, ...(channel ? { channel } : {}) })}`;
 }
 
-/** Keep a file in the input folder. Resolves to the name it has got. */
-export async function upload(file: Blob, name: string): Promise<string> {
+/** The names of the files of a folder. */
+export const getFiles = (folder: string) => json<string[]>("GET", `api/v1/files/${encodeURIComponent(folder)}`);
+
+/** Keep a file in the input folder. Resolves to the name it has got. `onProgress` is told what has been sent, 0 to 1. */
+export async function upload(file: Blob, name: string, onProgress?: (share: number) => void): Promise<string> {
   const form = new FormData();
   form.append("image", file, name);
-  return kept(await request("POST", "upload/image", form));
+  return kept(onProgress ? await sent("upload/image", form, onProgress) : await request("POST", "upload/image", form));
+}
+
+/** As `request`, for a form: `fetch` cannot say how much of it has been sent. */
+async function sent(path: string, form: FormData, onProgress: (share: number) => void): Promise<Response> {
+  const call = new XMLHttpRequest();
+  call.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
+  const response = await new Promise<Response>((done, failed) => {
+    call.onload = () => done(new Response(call.responseText, { status: call.status, statusText: call.statusText }));
+    call.onerror = () => failed(new ServiceError(0, "unreachable", "the service does not answer"));
+    call.open("POST", path);
+    call.send(form);
+  });
+  if (!response.ok) throw await problemOf(response);
+  return response;
 }
 
 /** Keep a copy of a picture of the input folder with the transparency of another. */

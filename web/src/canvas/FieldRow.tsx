@@ -2,7 +2,7 @@
 import { memo } from "react";
 import { Link2 } from "lucide-react";
 import { Socket } from "@/canvas/Socket";
-import { linkOf, literalOf, type GraphNode } from "@/model/document";
+import { linkOf, type GraphNode } from "@/model/document";
 import { setInput } from "@/model/edit";
 import type { Row } from "@/model/geometry";
 import { useEditor } from "@/store/editor";
@@ -24,14 +24,12 @@ export const FieldRow = memo(function FieldRow({ row, id, node, near, problem }:
   const given = node.inputs?.[input.name];
   const source = linkOf(given);
   const value = valueOf(input, given);
-  const first = node.inputs ? input.default : input.default;
-  const changed = !source && literalOf(given) !== undefined && input.default !== undefined && value !== first;
   const Field = input.widget && near ? widgetFor(input.widget) : null;
   const middle = row.kind === "text" ? row.y + Math.min(row.height, 22) / 2 : row.y + row.height / 2;
   return (
     <>
       <Socket node={id} name={input.name} end="input" type={input.type} y={middle} linked={source !== null} latent />
-      <div className={`${styles.field} ${row.kind === "text" ? styles.text : ""} ${changed ? styles.changed : ""}`} style={{ top: row.y + 1, height: row.height - 2 }} data-input={input.name} data-tip={input.tooltip}>
+      <div className={`${styles.field} ${row.kind === "text" ? styles.text : ""}`} style={{ top: row.y + 1, height: row.height - 2 }} data-input={input.name} data-tip={input.tooltip}>
         {source && near ? (
           <div className={styles.linked}>
             <span>{input.name}</span>

@@ -33,7 +33,7 @@ export const NodePicture = memo(function NodePicture({ row, node, of, run, servi
   return (
     <div className={styles.picture} style={{ top: row.y + 2, height: row.height - 4 }}>
       {url ? (
-        <button type="button" className="nodrag" aria-label={`Look at ${name}`} onClick={() => view.set({ picture: { url, name } })}>
+        <button type="button" className="nodrag" aria-label={`Look at ${name}`} onClick={() => view.set({ picture: { url, name, among: files.map((file) => ({ url: fileUrl(file.folder, file.name), name: file.name })) } })}>
           <img src={url} alt={name} loading="lazy" draggable={false} onError={(event) => (event.currentTarget.style.visibility = "hidden")} onLoad={(event) => (event.currentTarget.style.visibility = "visible")} />
         </button>
       ) : (

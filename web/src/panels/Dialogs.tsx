@@ -12,10 +12,10 @@ import { saveDocument, titleOf } from "@/store/files";
 import { DEFAULTS, type Settings } from "@/store/settings";
 import { CommandPalette } from "@/panels/CommandPalette";
 import { Templates } from "@/panels/Templates";
+import { Viewer } from "@/panels/Viewer";
 import styles from "@/panels/panels.module.css";
 
 const MaskEditor = lazy(() => import("@/widgets/mask/MaskEditor").then(({ MaskEditor: component }) => ({ default: component })));
-const CompareSlider = lazy(() => import("@/widgets/picture/CompareSlider").then(({ CompareSlider: component }) => ({ default: component })));
 
 export default function Dialogs() {
   const editor = useEditor();
@@ -44,24 +44,12 @@ export default function Dialogs() {
           <SaveForm onDone={close} />
         </Window>
       )}
-      {picture && (
-        <Window title={picture.name} full onClose={close}>
-          {picture.before ? (
-            <Suspense>
-              <CompareSlider before={picture.before} after={picture.url} label="Compare" />
-            </Suspense>
-          ) : (
-            <img className={styles.bigPicture} src={picture.url} alt={picture.name} />
-          )}
-          <a className={styles.textButton} href={picture.url} download={picture.name.split("/").at(-1)}>
-            Download
-          </a>
-        </Window>
-      )}
+      {picture && <Viewer picture={picture} {...(picture.among ? { among: picture.among } : {})} />}
       {mask && (
         <Suspense>
           <MaskEditor
-            picture={fileUrl("input", mask.name)}
+            picture={fileUrl("input", mask.name, "rgb")}
+            transparency={fileUrl("input", mask.name, "a")}
             name={mask.name}
             onDone={async (made) => {
               const name = await servicesFor(editor, undefined).uploadMask(made, mask.name);
@@ -79,12 +67,12 @@ export default function Dialogs() {
   );
 }
 
-export function Window({ title, wide, full, onClose, children }: { title: string; wide?: boolean; full?: boolean; onClose: () => void; children: ReactNode }) {
+export function Window({ title, wide, onClose, children }: { title: string; wide?: boolean; onClose: () => void; children: ReactNode }) {
   return (
     <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
       <Dialog.Portal>
         <Dialog.Overlay className={styles.overlay} />
-        <Dialog.Content className={`${styles.window} ${wide ? styles.wide : ""} ${full ? styles.full : ""}`} aria-describedby={undefined} data-testid="dialog">
+        <Dialog.Content className={`${styles.window} ${wide ? styles.wide : ""}`} aria-describedby={undefined} data-testid="dialog">
           <header className={styles.windowHead}>
             <Dialog.Title className={styles.windowTitle}>{title}</Dialog.Title>
             <Dialog.Close className={styles.icon} aria-label="Close">

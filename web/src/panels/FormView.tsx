@@ -43,11 +43,15 @@ export default function FormView() {
         </div>
       )}
       {pictures.map((file) => (
-        <img key={file.url} className={styles.formPicture} src={fileUrl(file.folder, file.name)} alt={file.name} />
+        <button key={file.url} type="button" className={styles.formPicture} aria-label={`Look at ${file.name}`} onClick={() => editor.view.set({ picture: { ...shown(file), among: pictures.map(shown) } })}>
+          <img src={fileUrl(file.folder, file.name)} alt={file.name} />
+        </button>
       ))}
     </div>
   );
 }
+
+const shown = (file: { folder: string; name: string }) => ({ url: fileUrl(file.folder, file.name), name: file.name });
 
 interface ParameterFieldProps {
   parameter: Parameter;

@@ -112,7 +112,7 @@ function EndedJob({ job, onRetry }: { job: Job; onRetry: () => void }) {
       {pictures.length > 0 && (
         <div className={styles.thumbs}>
           {pictures.map((one) => (
-            <button key={one.url} type="button" aria-label={`Look at ${one.name}`} onClick={() => editor.view.set({ picture: { url: fileUrl(one.folder, one.name), name: one.name } })}>
+            <button key={one.url} type="button" aria-label={`Look at ${one.name}`} onClick={() => editor.view.set({ picture: { ...shown(one), among: pictures.map(shown) } })}>
               <img src={fileUrl(one.folder, one.name)} alt="" loading="lazy" decoding="async" />
             </button>
           ))}
@@ -121,6 +121,8 @@ function EndedJob({ job, onRetry }: { job: Job; onRetry: () => void }) {
     </div>
   );
 }
+
+const shown = (one: { folder: string; name: string }) => ({ url: fileUrl(one.folder, one.name), name: one.name });
 
 function counted(job: Job): string {
   const ran = job.nodes?.["ran"];

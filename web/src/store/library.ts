@@ -1,16 +1,18 @@
 // What the service has: node types, model files, workflows. Read at the start and again when asked.
 import { createStore, type StoreApi } from "zustand/vanilla";
-import { getModels, getNodes } from "@/api/client";
+import { getFiles, getModels, getNodes } from "@/api/client";
 import { catalogueOf, type Catalogue } from "@/model/catalogue";
 
 export interface LibraryState {
   catalogue: Catalogue;
   models: Readonly<Record<string, readonly string[]>>;
+  /** What is in the other folders that inputs of nodes name files of: pictures and the like. */
+  files: Readonly<Record<string, readonly string[]>>;
   state: "loading" | "ready" | "unreachable";
 }
 
 export class Library {
-  readonly store: StoreApi<LibraryState> = createStore(() => ({ catalogue: new Map(), models: {}, state: "loading" }));
+  readonly store: StoreApi<LibraryState> = createStore(() => ({ catalogue: new Map(), models: {}, files: {}, state: "loading" }));
 
   get catalogue(): Catalogue {
     return this.store.getState().catalogue;
@@ -20,6 +22,7 @@ export class Library {
     try {
       const [nodes, models] = await Promise.all([getNodes(), getModels()]);
       this.store.setState({ catalogue: catalogueOf(nodes), models, state: "ready" });
+      await this.refreshFiles();
     } catch {
       if (this.store.getState().state !== "ready") this.store.setState({ state: "unreachable" });
     }
@@ -27,5 +30,14 @@ export class Library {
 
   async refreshModels(): Promise<void> {
     this.store.setState({ models: await getModels() });
+    await this.refreshFiles();
+  }
+
+  private async refreshFiles(): Promise<void> {
+    const { catalogue, models } = this.store.getState();
+    const named = new Set<string>();
+    for (const spec of catalogue.values()) for (const { widget } of spec.inputs) if (widget?.widget === "file" && !Object.hasOwn(models, widget.folder)) named.add(widget.folder);
+    const found = await Promise.all([...named].map(async (folder) => [folder, await getFiles(folder).catch(() => [])] as const));
+    this.store.setState({ files: Object.fromEntries(found) });
   }
 }

@@ -16,8 +16,11 @@ export function servicesFor(editor: Editor, seeds: Record<string, number> | unde
     }
   };
   return {
-    files: (folder) => editor.library.store.getState().models[folder] ?? NONE,
-    upload: (file, name) => inFolder(upload(file, name)),
+    files: (folder) => {
+      const { models, files } = editor.library.store.getState();
+      return models[folder] ?? files[folder] ?? NONE;
+    },
+    upload: (file, name, _folder, onProgress) => inFolder(upload(file, name, onProgress)),
     uploadMask: (mask, original) => inFolder(uploadMask(mask, original)),
     pictureUrl: (name, folder) => fileUrl(folder, name),
     lastSeed: seeds ? Object.values(seeds)[0] : undefined,

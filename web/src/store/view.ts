@@ -2,6 +2,7 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { Source } from "@/model/document";
 import type { Target } from "@/model/connect";
+import type { ShownPicture } from "@/widgets/picture/PictureViewer";
 
 export type Panel = "queue" | "workflows" | "models" | "outline" | "problems" | "find";
 export type Side = "node" | "form";
@@ -32,8 +33,8 @@ export interface ViewState {
   dialog: "templates" | "settings" | "shortcuts" | "save" | null;
   helpFor: string | null;
   mask: { name: string; done: (name: string | null) => void } | null;
-  /** A picture to be looked at in full, perhaps beside another. */
-  picture: { url: string; name: string; before?: string } | null;
+  /** A picture to be looked at in full, and what it is one of. */
+  picture: (ShownPicture & { among?: readonly ShownPicture[] }) | null;
   menu: { at: { x: number; y: number }; items: MenuItem[] } | null;
   renaming: string | null;
   toasts: readonly Toast[];

@@ -34,8 +34,8 @@ export interface WidgetServices {
   upload: (file: Blob, name: string, folder: string, onProgress?: (share: number) => void) => Promise<string>;
   /** Keep a mask for a picture of the input folder as its transparency. Resolves to the name of the masked picture. */
   uploadMask: (mask: Blob, original: string) => Promise<string>;
-  /** Where the picture of that name can be fetched; `small` is enough to look at. */
-  pictureUrl: (name: string, folder: string, small?: boolean) => string;
+  /** Where the picture of that name can be fetched. */
+  pictureUrl: (name: string, folder: string) => string;
   /** The seed that the service drew when this input was last run, if it was `"random"`. */
   lastSeed: number | bigint | string | undefined;
   /** Open the mask editor over everything for a picture of the input folder. Resolves to the new name, null if closed. */

@@ -76,7 +76,7 @@ export function FileField(props: WidgetProps<FileSchema, string>) {
   );
   const row = (
     <div className={styles.composed}>
-      <ChoiceControl {...control} {...(upload.fault ? { problem: upload.fault } : {})} pictureOf={(name) => services.pictureUrl(name, schema.folder, true)} />
+      <ChoiceControl {...control} {...(upload.fault ? { problem: upload.fault } : {})} pictureOf={(name) => services.pictureUrl(name, schema.folder)} />
       {tools}
     </div>
   );
@@ -90,7 +90,7 @@ export function FileField(props: WidgetProps<FileSchema, string>) {
   }
   return (
     <div className={`${styles.drop} ${styles.withPicture} ${upload.over ? styles.over : ""}`} {...upload.target}>
-      <Preview key={value} url={value === undefined ? null : services.pictureUrl(value, schema.folder, true)} name={value ?? ""} onPick={pick} />
+      <Preview key={value} url={value === undefined ? null : services.pictureUrl(value, schema.folder)} name={value ?? ""} onPick={pick} />
       {row}
       {state}
     </div>

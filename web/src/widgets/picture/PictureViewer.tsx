@@ -11,8 +11,6 @@ import styles from "@/widgets/picture/viewer.module.css";
 export interface ShownPicture {
   url: string;
   name: string;
-  /** A small one, for the row of them all. */
-  small?: string;
   /** What it was made from, to be compared with. */
   before?: string;
 }
@@ -114,12 +112,14 @@ function Tool({ label, title, pressed, disabled, onClick, children }: { label: s
 }
 
 const SWIPE = 60;
+/** Small pictures are shown larger than they are, but no larger than this. */
+const LARGEST_FIT = 3;
 
 function Stage({ picture, first, last, onTurn }: { picture: ShownPicture; first: boolean; last: boolean; onTurn: (by: number) => void }) {
   const stage = useRef<HTMLDivElement>(null);
   const [size, setSize] = useState<Size | null>(null);
   const [broken, setBroken] = useState(false);
-  const pan = usePanZoom(stage, size);
+  const pan = usePanZoom(stage, size, LARGEST_FIT);
   const drag = useRef<{ pointer: number; from: Point; last: Point } | null>(null);
   const { view } = pan;
   const isWhole = size !== null && stage.current !== null && size.width * view.scale <= stage.current.clientWidth && size.height * view.scale <= stage.current.clientHeight;
@@ -158,7 +158,7 @@ function Stage({ picture, first, last, onTurn }: { picture: ShownPicture; first:
           alt={picture.name}
           draggable={false}
           className={styles.picture}
-          style={{ transform: `translate(${view.x}px, ${view.y}px) scale(${view.scale})`, imageRendering: view.scale >= 3 ? "pixelated" : "auto", visibility: size ? "visible" : "hidden" }}
+          style={{ transform: `translate(${view.x}px, ${view.y}px) scale(${view.scale})`, imageRendering: view.scale >= 6 ? "pixelated" : "auto", visibility: size ? "visible" : "hidden" }}
           onLoad={(event) => setSize({ width: event.currentTarget.naturalWidth, height: event.currentTarget.naturalHeight })}
           onError={() => setBroken(true)}
         />
@@ -241,7 +241,7 @@ function Strip({ pictures, index, onIndex }: { pictures: readonly ShownPicture[]
     <div ref={row} className={styles.strip}>
       {pictures.map((one, place) => (
         <button key={`${place} ${one.url}`} type="button" aria-label={one.name} aria-current={place === index} onClick={() => onIndex(place)}>
-          <img src={one.small ?? one.url} alt="" loading="lazy" decoding="async" draggable={false} />
+          <img src={one.url} alt="" loading="lazy" decoding="async" draggable={false} />
         </button>
       ))}
     </div>

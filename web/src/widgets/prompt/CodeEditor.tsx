@@ -72,7 +72,6 @@ function extensions(latest: Latest): Extension[] {
       ...completionKeymap,
       ...closeBracketsKeymap,
       ...historyKeymap,
-      ...defaultKeymap.filter((one) => one.key !== "Mod-Enter"), // runs the graph
       {
         key: "Escape",
         run: () => {
@@ -80,6 +79,7 @@ function extensions(latest: Latest): Extension[] {
           return true;
         },
       },
+      ...defaultKeymap.filter((one) => one.key !== "Mod-Enter"), // runs the graph
     ]),
     EditorView.lineWrapping,
     EditorView.contentAttributes.of({ "aria-label": latest.current.label, spellcheck: "true", autocapitalize: "off" }),
