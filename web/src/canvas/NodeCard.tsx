@@ -33,7 +33,7 @@ export const NodeCard = memo(function NodeCard({ id, data, selected }: NodeProps
   const problems = useKeyed(editor.plans.problems, key);
   const seeds = useStore(editor.runs.store, (state) => state.seeds[place.uid]?.[place.scope === "" ? id : `subgraph:${place.scope}/${id}`]);
   const renaming = useStore(editor.view.store, (state) => state.renaming === id);
-  const services = useMemo(() => servicesFor(editor, seeds), [editor, seeds]);
+  const services = useMemo(() => servicesFor(editor, seeds, id), [editor, seeds, id]);
   const badge = badgeOf(plan, run, problems);
   const collapsed = isCollapsed(node);
   const near = place.level === "near";

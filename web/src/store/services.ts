@@ -1,10 +1,11 @@
 // What widgets may ask of the editor.
 import { fileUrl, upload, uploadMask } from "@/api/client";
+import { insertLora } from "@/model/lora";
 import type { Editor } from "@/store/editor";
 import type { WidgetServices } from "@/widgets/contract";
 
-/** `seeds`: what was drawn at the last run for the inputs of this node. */
-export function servicesFor(editor: Editor, seeds: Record<string, number> | undefined): WidgetServices {
+/** `seeds`: what was drawn at the last run for the inputs of this node. `node`: its name in the graph that is looked at, if it is there. */
+export function servicesFor(editor: Editor, seeds: Record<string, number> | undefined, node?: string): WidgetServices {
   const inFolder = async (kept: Promise<string>): Promise<string> => {
     try {
       const name = await kept;
@@ -25,7 +26,21 @@ export function servicesFor(editor: Editor, seeds: Record<string, number> | unde
     pictureUrl: (name, folder) => fileUrl(folder, name),
     lastSeed: seeds ? Object.values(seeds)[0] : undefined,
     editMask: (name) => new Promise((done) => editor.view.set({ mask: { name, done } })),
+    ...(node === undefined ? {} : { addLora: (name: string) => addLora(editor, node, name) }),
   };
+}
+
+function addLora(editor: Editor, prompt: string, name: string): void {
+  let added: string | null = null;
+  editor.documents.settle();
+  editor.documents.editGraph("Load LoRA", (graph, document) => {
+    const made = insertLora(graph, prompt, name, document, editor.library.catalogue);
+    added = made?.name ?? null;
+    return made?.graph ?? graph;
+  });
+  editor.documents.settle();
+  if (added === null) editor.view.say("A LoRA needs a model beside the text encoder: link this prompt to a checkpoint first");
+  else editor.view.say(`${name} is loaded before this prompt and all that use its model`, "good");
 }
 
 const NONE: readonly string[] = [];

@@ -143,7 +143,7 @@ function Marked({ text, known, borders }: { text: string; known: Known; borders:
 }
 
 function bordersOf(tokens: TokenCount | null, length: number): number[] {
-  return tokens ? tokens.chunks.slice(1).map((chunk) => Math.min(chunk.from, length)) : [];
+  return (tokens?.chunks ?? []).slice(1).flatMap((chunk) => (chunk.from === undefined ? [] : [Math.min(chunk.from, length)]));
 }
 
 function says({ room, chunks }: TokenCount): string {
