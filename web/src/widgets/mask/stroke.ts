@@ -39,13 +39,14 @@ export class Stroke {
     const most = Math.max(from.radius, touch.radius) + 1;
     const rect = clipped(this.mask, Math.min(from.x, touch.x) - most, Math.min(from.y, touch.y) - most, Math.max(from.x, touch.x) + most + 1, Math.max(from.y, touch.y) + most + 1);
     if (rect) this.cover(rect, from, touch);
-    return this.lay(rect);
+    return this.reach(rect);
   }
 
   /** Cover what is inside an outline. Returns what changed. */
   fill(outline: readonly Point[]): Rect | null {
     const rect = coverOutline(this.mask, this.covered, outline);
-    return this.lay(rect);
+    if (rect) for (let y = rect.y; y < rect.y + rect.height; y++) for (let x = rect.x; x < rect.x + rect.width; x++) this.lay(y * this.mask.width + x);
+    return this.reach(rect);
   }
 
   /** What changed in all, with what was there before; null when nothing did. */
@@ -54,34 +55,36 @@ export class Stroke {
     return { rect: this.reached, before: cut({ ...this.mask, data: this.before }, this.reached) };
   }
 
-  /** Cover what is near the way between two places: a capsule whose radius may change. */
+  /** Cover what is near the way between two places: a capsule whose radius may change. Runs for every pixel around the brush. */
   private cover(rect: Rect, from: Touch, to: Touch): void {
-    const [dx, dy] = [to.x - from.x, to.y - from.y];
+    const dx = to.x - from.x;
+    const dy = to.y - from.y;
     const length = dx * dx + dy * dy;
+    const far = (Math.max(from.radius, to.radius) + 1) ** 2;
     for (let y = rect.y; y < rect.y + rect.height; y++) {
       for (let x = rect.x; x < rect.x + rect.width; x++) {
-        const [px, py] = [x + 0.5 - from.x, y + 0.5 - from.y];
+        const px = x + 0.5 - from.x;
+        const py = y + 0.5 - from.y;
         const along = length === 0 ? 0 : Math.min(1, Math.max(0, (px * dx + py * dy) / length));
-        const distance = Math.hypot(px - along * dx, py - along * dy);
-        const value = 255 * falloff(distance, from.radius + (to.radius - from.radius) * along, this.options.hardness);
+        const away = (px - along * dx) ** 2 + (py - along * dy) ** 2;
+        if (away > far) continue;
+        const value = 255 * falloff(Math.sqrt(away), from.radius + (to.radius - from.radius) * along, this.options.hardness);
         const pixel = y * this.mask.width + x;
-        if (value > (this.covered[pixel] ?? 0)) this.covered[pixel] = value;
+        if (value <= this.covered[pixel]!) continue;
+        this.covered[pixel] = value;
+        this.lay(pixel);
       }
     }
   }
 
-  private lay(rect: Rect | null): Rect | null {
-    if (!rect) return null;
-    const { effect, opacity } = this.options;
-    for (let y = rect.y; y < rect.y + rect.height; y++) {
-      for (let x = rect.x; x < rect.x + rect.width; x++) {
-        const pixel = y * this.mask.width + x;
-        const share = ((this.covered[pixel] ?? 0) / 255) * opacity;
-        if (share === 0) continue;
-        const before = this.before[pixel] ?? 0;
-        this.mask.data[pixel] = effect === "paint" ? before + (255 - before) * share : before * (1 - share);
-      }
-    }
+  /** The pixel as it was before the stroke, with what the stroke covers laid on it. */
+  private lay(pixel: number): void {
+    const share = (this.covered[pixel]! / 255) * this.options.opacity;
+    const before = this.before[pixel]!;
+    this.mask.data[pixel] = this.options.effect === "paint" ? before + (255 - before) * share : before * (1 - share);
+  }
+
+  private reach(rect: Rect | null): Rect | null {
     this.reached = united(this.reached, rect);
     return rect;
   }
