@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 CLIENTS := tests/clients
 SOURCES := graph nodes server tests bench
 
-.PHONY: help setup demo test clients test-golden test-web bench-web web check format bench serve clean generated
+.PHONY: help setup embedded-model eval-embedded demo test clients test-golden test-web bench-web web check format bench serve clean generated
 
 help:
 	@echo "make demo    a prompt becomes a picture, then one word changes"
@@ -17,6 +17,8 @@ help:
 	@echo "make web     build the editor into server/static"
 	@echo "make test-web      the editor's own tests, in a real browser too"
 	@echo "make bench-web     the editor's timings and counts"
+	@echo "make embedded-model   make the model that ships, from nothing, in hours (SMOKE=1: all of it in small, in a minute)"
+	@echo "make eval-embedded    measure the model that ships"
 	@echo "make check   lint, format, types, import contracts"
 	@echo "make bench   timings, as a table and as JSON"
 	@echo "make serve   the service on this machine"
@@ -42,6 +44,7 @@ check: setup
 test: check
 	-@$(MAKE) --no-print-directory clients || echo "clients of others cannot be installed: their tests are skipped"
 	$(BIN)/pytest -n 2 -m "not (golden and slow)"
+	@$(MAKE) --no-print-directory embedded-model SMOKE=1
 	@$(MAKE) --no-print-directory test-web
 
 # Published clients of ComfyUI, each in an environment of its own.
@@ -55,6 +58,27 @@ $(CLIENTS)/.venv/.installed: $(CLIENTS)/requirements.txt
 $(CLIENTS)/node_modules/.installed: $(CLIENTS)/package-lock.json
 	cd $(CLIENTS) && npm ci --silent
 	@touch $@
+
+# The model that ships, made by its workflow. What is stopped goes on where it was.
+EMBEDDED_MODEL := workflows/training/embedded_model.json
+ifdef SMOKE
+embedded-model: SMALL := build/embedded-model
+embedded-model: IN_SMALL := --output $(SMALL)/output --cache $(SMALL)/cache
+embedded-model: setup
+	@rm -rf $(SMALL)
+	$(BIN)/python -m server train $(EMBEDDED_MODEL) $(IN_SMALL) --size nano --side 32 --vae-side 32 --crop 32 \
+		--pictures 64 --vae-pictures 64 --held-out 8 --vocabulary 700 --captions 500 --vae-steps 16 --vae-batch 4 \
+		--vae-ema 0.9 --steps 24 --batch 4 --ema 0.9 --distill-steps 8 --distill-batch 4
+	$(BIN)/python -m server run workflows/text_to_image.json $(IN_SMALL) --width 32 --height 32 --steps 4 \
+		--set checkpoint.ckpt_name=embedded_model_00001_.safetensors
+else
+embedded-model: setup
+	$(BIN)/python -m server train $(EMBEDDED_MODEL)
+endif
+
+# Adherence, fidelity and novelty of the model that ships, with their ceilings and floors, and the fixed sheet.
+eval-embedded: setup
+	$(BIN)/python -m nodes.training.evaluate
 
 test-golden: setup
 	$(BIN)/pytest -m "golden and slow" -rs

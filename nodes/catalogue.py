@@ -75,6 +75,10 @@ BUILTIN: Final = (
     "nodes.builtin.picture_sets",
     "nodes.builtin.train_lora",
     "nodes.builtin.loss_graph",
+    "nodes.builtin.training_data",
+    "nodes.builtin.training_models",
+    "nodes.builtin.evaluation",
+    "nodes.builtin.export_checkpoint",
 )
 """The modules of the builtin nodes, in the order in which an editor lists them."""
 

@@ -231,7 +231,7 @@ def standard_folders(
             known.insert(0 if extra.first else len(known), extra.path)
     roots["checkpoints"] += dict.fromkeys(path.parent for path in embedded_checkpoints().values())
     roots |= {"input": [inputs, EXAMPLES], "output": [outputs], "temp": [temp], "latents": [inputs]}
-    roots[DATASETS] = [inputs]
+    roots[DATASETS] = [inputs, EXAMPLES]
     return Folders({kind: tuple(paths) for kind, paths in roots.items()}, digests or Digests(is_useless=is_cut_off))
 
 

@@ -6,10 +6,12 @@ them is stored; what a device happens to hold has no part in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
+
+import torch
 
 from graph.context import Context
 from graph.result import Report
@@ -29,6 +31,9 @@ from nodes.weights.saved_names import ARCHITECTURES, checkpoint_place, part_plan
 from nodes.weights.writing import Planned, planned, safetensors_chunks
 
 _SUFFIX: Final = ".safetensors"
+_INHERITED: Final = ("tokenizer.vocab", "tokenizer.merges", "license", "attribution", "known_words")
+"""What a file says of a part that stays true in any other file: without its tokenizer a text encoder cannot be read."""
+
 _TOWER_NAMES: Final = {768: "clip_l", 1024: "clip_h", 1280: "clip_g"}
 _TOWERS: Final = (SD15.text[0], OPENCLIP_H, OPENCLIP_G)
 
@@ -96,16 +101,30 @@ def described(config: ModelConfig, title: str, *, with_config: bool = True) -> d
 
 
 def save_parts(
-    parts: Iterable[PartToSave], config: ModelConfig, prefix: str, context: Context, *, with_config: bool = True
+    parts: Iterable[PartToSave],
+    config: ModelConfig,
+    prefix: str,
+    context: Context,
+    *,
+    with_config: bool = True,
+    dtype: torch.dtype | None = None,
+    about: Mapping[str, str] | None = None,
 ) -> Report:
-    """Save parts as one file below the output folder. Raises a `WeightsError` or `SaveError`; then there is no file."""
+    """Save parts as one file below the output folder, in one precision or each in its own, saying these things of itself.
+
+    Raises a `WeightsError` or `SaveError`; then there is no file.
+    """
     plans: list[Planned] = []
+    inherited: dict[str, str] = {}
     for one in parts:
         part = opened(one.ref, one.patches, context)
-        plans += part_plans(part, one.place, stored_dtype(part.stored))
+        stored = part.stored.file.header.metadata
+        inherited |= {key: stored[key] for key in _INHERITED if key in stored}
+        plans += part_plans(part, one.place, dtype or stored_dtype(part.stored))
         if one.ref.part is Part.UNET:
             plans += [*schedule_markers(config.schedule), *_statistics(one.ref, context)]
-    return save_tensors(plans, described(config, prefix, with_config=with_config), prefix, context)
+    texts = inherited | described(config, prefix, with_config=with_config) | dict(about or {})
+    return save_tensors(plans, texts, prefix, context)
 
 
 def _statistics(ref: WeightsRef, context: Context) -> Iterator[Planned]:

@@ -20,16 +20,20 @@ from torch import Tensor
 
 from graph.context import Context
 from graph.json import Json
+from graph.result import Report
 from graph.states import States, state_key
+from nodes.diffusion.config import ModelConfig
 from nodes.folders import Folders
 from nodes.training.checkpoint import write_atomically
 from nodes.training.job import Schedule, Trained, tidy, train_to_end
 from nodes.training.loop import Trainable
 from nodes.training.loss_curve import training_preview
+from nodes.weights.load import open_checkpoint
 
 _FOLDER: Final = "training"
 _RESULT: Final = "result.safetensors"
 _LOSSES: Final = "losses.safetensors"
+_TOLD_OVER: Final = 20
 _SAMPLES_SHARE: Final = 20
 """Drawing samples takes at most one part in so many of the time."""
 _SECONDS_TO_FIRST_SAMPLES: Final = 20.0
@@ -56,15 +60,31 @@ class TrainingJob:
     def done(self) -> bool:
         return self.result.is_file() and (self.folder / _LOSSES).is_file()
 
+    def config(self) -> ModelConfig:
+        """The configuration of what the run made, where that is a part of a model."""
+        return open_checkpoint(self.result).config
+
+    def told(self) -> Report:
+        """How the losses went, and where everything is."""
+        losses = self.losses()
+        first, last = losses[:_TOLD_OVER].mean(), losses[-_TOLD_OVER:].mean()
+        return Report(text=(f"loss {first:.4g} at first, {last:.4g} after {len(losses)} steps; kept in {self.folder}",))
+
     def losses(self) -> Tensor:
         """The losses of a run that is done, float64 [N]."""
         return load_file(self.folder / _LOSSES)["losses"]
 
     def run(self, task: Trainable, schedule: Schedule, samples: DrawSamples | None = None) -> Tensor:
-        """Train to the end, or as far as the user lets it; returns the losses. Raises `Cancelled` and TrainingError."""
+        """Train to the end, or as far as the user lets it; returns the losses. The task's parameters are the average then.
+
+        Raises `Cancelled` and TrainingError.
+        """
         watch = _Watch(self._context, samples)
         with torch.enable_grad():
             state = train_to_end(task, schedule, self.folder, watch)
+        with torch.no_grad():
+            for name, parameter in state.parameters.items():
+                parameter.copy_(state.average[name])
         return torch.tensor(state.losses, dtype=torch.float64)
 
     def finish(self, losses: Tensor, about: dict[str, Json]) -> None:

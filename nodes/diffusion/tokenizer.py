@@ -28,23 +28,21 @@ class Tokenizer:
         Without a vocabulary, ids follow CLIP's rule: bytes, bytes that end a word, merges in order, start, end.
         """
         self._rank = {pair: rank for rank, pair in enumerate(merges)}
-        self._ids = vocabulary if vocabulary is not None else _clip_vocabulary(merges)
+        self._ids = vocabulary if vocabulary is not None else clip_vocabulary(merges)
         self._unknown = self._ids[END]
         self._word_ids = lru_cache(_CACHED_WORDS)(self._encode_word)
 
     def encode(self, text: str) -> list[int]:
         """Token ids of the text alone: no start, end or padding."""
         ids: list[int] = []
-        for word in _WORD.findall(_normalise(text)):
+        for word in words_of(text):
             ids.extend(self._word_ids(word))
         return ids
 
     def _encode_word(self, word: str) -> tuple[int, ...]:
         if word in (START, END):
             return (self._ids[word],)
-        symbols = [_BYTE_SYMBOLS[byte] for byte in word.encode("utf-8")]
-        symbols[-1] += _END_OF_WORD
-        return tuple(self._ids.get(symbol, self._unknown) for symbol in self._merge(symbols))
+        return tuple(self._ids.get(symbol, self._unknown) for symbol in self._merge(symbols_of(word)))
 
     def _merge(self, symbols: list[str]) -> list[str]:
         """Join the best-ranked neighbouring pair, everywhere it occurs, until no pair is in the table."""
@@ -54,11 +52,24 @@ class Tokenizer:
             best = min(pairs, key=lambda pair: self._rank.get(pair, worst))
             if best not in self._rank:
                 break
-            symbols = _join(symbols, pairs, best)
+            symbols = join(symbols, pairs, best)
         return symbols
 
 
-def _join(symbols: list[str], pairs: list[str], best: str) -> list[str]:
+def words_of(text: str) -> list[str]:
+    """The words of a text as they are encoded, each alone."""
+    return list(_WORD.findall(_normalise(text)))
+
+
+def symbols_of(word: str) -> list[str]:
+    """A word before any merge: a symbol for each byte, the last with the mark of a word's end."""
+    symbols = [_BYTE_SYMBOLS[byte] for byte in word.encode("utf-8")]
+    symbols[-1] += _END_OF_WORD
+    return symbols
+
+
+def join(symbols: list[str], pairs: list[str], best: str) -> list[str]:
+    """The symbols with one pair joined wherever it occurs; `pairs` are their neighbours, "left right"."""
     joined: list[str] = []
     index = 0
     while index < len(symbols):
@@ -86,7 +97,8 @@ def _byte_symbols() -> list[str]:
 _BYTE_SYMBOLS = _byte_symbols()
 
 
-def _clip_vocabulary(merges: Sequence[str]) -> dict[str, int]:
+def clip_vocabulary(merges: Sequence[str]) -> dict[str, int]:
+    """The id of each symbol, where ids follow CLIP's rule."""
     # CLIP numbers the printable bytes first, then the rest.
     letters = sorted(_BYTE_SYMBOLS)
     endings = [letter + _END_OF_WORD for letter in letters]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from nodes.sockets.datasets import Dataset, LatentDataset, TokenizerTable
 from nodes.sockets.handles import Clip, Conditioning, Guider, Model, Noise, Sampler, Vae
 from nodes.sockets.networks import (
     ClipVision,
@@ -26,9 +27,11 @@ __all__ = [
     "Conditioning",
     "ControlNet",
     "Gligen",
+    "Dataset",
     "Guider",
     "Image",
     "Latent",
+    "LatentDataset",
     "LatentOperation",
     "LoraModel",
     "LossMap",
@@ -40,6 +43,7 @@ __all__ = [
     "ScaledLatent",
     "Sigmas",
     "StyleModel",
+    "TokenizerTable",
     "UpscaleModel",
     "Vae",
 ]

@@ -10,6 +10,17 @@ from torch import Tensor
 
 from graph.values import Encoded, ValueType, value_type
 from nodes.sockets import encoding, model_encoding
+from nodes.sockets.datasets import (
+    Dataset,
+    LatentDataset,
+    TokenizerTable,
+    decode_dataset,
+    decode_latent_dataset,
+    decode_tokenizer_table,
+    encode_dataset,
+    encode_latent_dataset,
+    encode_tokenizer_table,
+)
 from nodes.sockets.handles import Clip, Conditioning, Guider, Model, Noise, Sampler, Vae
 from nodes.sockets.networks import (
     ClipVision,
@@ -39,6 +50,7 @@ from nodes.sockets.training import (
     encode_lora_model,
     encode_loss_map,
 )
+from nodes.training.sources import FolderSource
 from nodes.weights.load import WeightsRef
 from nodes.weights.networks import open_gligen, open_photomaker, open_style_model
 
@@ -257,5 +269,27 @@ VALUE_TYPES: Final[tuple[ValueType[object], ...]] = (
         encode_lora_model,
         decode_lora_model,
         describe=lambda lora: f"LORA_MODEL from {lora.adapter.path.name}",
+    ),
+    _type(
+        Dataset,
+        encode_dataset,
+        decode_dataset,
+        nbytes=lambda dataset: (
+            1024 * dataset.source.count if isinstance(dataset.source, FolderSource) else _HANDLE_BYTES
+        ),
+        describe=lambda dataset: f"DATASET of {dataset.source.count} pictures",
+    ),
+    _type(
+        LatentDataset,
+        encode_latent_dataset,
+        decode_latent_dataset,
+        nbytes=lambda dataset: dataset.latents.nbytes,
+        describe=lambda dataset: f"LATENT_DATASET {describe_tensor(dataset.latents)}",
+    ),
+    _type(
+        TokenizerTable,
+        encode_tokenizer_table,
+        decode_tokenizer_table,
+        describe=lambda table: f"TOKENIZER of {len(table.merges)} merges",
     ),
 )

@@ -14,10 +14,10 @@ from typing import Final, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from nodes.training.errors import TrainingError
+from nodes.weights.writing import planned, safetensors_chunks
 
 OptimizerName = Literal["AdamW", "Adam", "SGD", "RMSprop"]
 
@@ -80,7 +80,7 @@ def save_checkpoint(folder: Path, state: TrainingState) -> Path:
     path = folder / f"checkpoint-{state.step:09d}.safetensors"
     try:
         write_atomically(path, tensors, {"step": str(state.step)})
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
         raise TrainingError(
             "cannot_save",
             f"no checkpoint can be written into {folder}: {error}; {last_good(folder)}. Free some space and run again.",
@@ -91,11 +91,16 @@ def save_checkpoint(folder: Path, state: TrainingState) -> Path:
 
 
 def write_atomically(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write a safetensors file that appears complete or not at all, even if the machine stops."""
+    """Write a safetensors file that appears complete or not at all, even if the machine stops.
+
+    The same content gives the same bytes. Raises OSError when the disk refuses, `WeightsNotFinite` for NaN and infinity.
+    """
     partial = path.with_suffix(".partial")
     try:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, dict(metadata))
-        with partial.open("rb+") as file:
+        with open(partial, "wb") as file:
+            for chunk in safetensors_chunks([planned(name, one.cpu()) for name, one in tensors.items()], metadata):
+                file.write(chunk)
+            file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
     finally:

@@ -12,6 +12,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from nodes.diffusion.config import Rgb
+from nodes.diffusion.vae import Vae
 from nodes.training.checkpoint import write_atomically
 from nodes.training.model import LatentDiffusion
 from nodes.training.picture_blocks import BlockOrder, render_block
@@ -73,11 +74,17 @@ def known_words() -> dict[str, list[str]]:
 
 @torch.no_grad()
 def preview_rgb(model: LatentDiffusion, size: int, pictures: int = 64) -> tuple[Rgb, ...]:
-    """Least-squares linear map from a scaled latent cell to the mean colour (-1..1) under it, one row per channel."""
+    """The colours of the latents of some training pictures."""
     pixels = to_pixels(render_block(BlockOrder("training", size, pictures), 0, SpriteSet()))
-    latents = torch.cat([model.vae.encode(part).mode() for part in in_batches(pixels, 8)]) * model.config.scale_factor
+    return colours_of_latents(model.vae, model.config.scale_factor, pixels)
+
+
+@torch.no_grad()
+def colours_of_latents(vae: Vae, scale_factor: float, pixels: Tensor) -> tuple[Rgb, ...]:
+    """Least-squares linear map from a scaled latent cell to the mean colour (-1..1) under it, one row per channel."""
+    latents = torch.cat([vae.encode(part).mode() for part in in_batches(pixels, 8)]) * scale_factor
     cells = _cells(latents)  # (N h w, 4)
-    colours = _cells(nn.functional.avg_pool2d(pixels, model.vae.config.downscale))  # (N h w, 3)
+    colours = _cells(nn.functional.avg_pool2d(pixels, vae.config.downscale))  # (N h w, 3)
     solution = torch.linalg.lstsq(cells, colours).solution
     return tuple((round(row[0], 4), round(row[1], 4), round(row[2], 4)) for row in solution.tolist())
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from random import Random
 from typing import Literal, TypeAlias
@@ -109,6 +109,23 @@ def composition(seed: int, split: Split, things: Sequence[ObjectKind]) -> Compos
         if _belongs(candidate, split):
             return candidate
     raise AssertionError("unreachable: count() never ends")
+
+
+def another(picture: Composition, seed: int) -> Composition:
+    """Another picture of the same thing at the same place: size, position and geometry are drawn anew.
+
+    For pictures of one object.
+    """
+    random = Random(f"another/{seed}")
+    (placed,) = picture.objects
+    background = picture.background
+    if isinstance(background, Scenery):
+        background = replace(background, seed=_geometry_seed(random, "held out"))
+    elif isinstance(background, Plain):
+        background = replace(background, vignette=random.choice((0.0, random.uniform(0.05, 0.2))))
+    return Composition(
+        background, (replace(_single(random, background, placed.thing), colour=placed.colour),), "single"
+    )
 
 
 def is_held_out(placed: PlacedObject, background: Background) -> bool:

@@ -21,6 +21,7 @@ from server.process import calm_collector
 
 COMMANDS: Final = {
     "run": ("server.cli.run", "main", "run a workflow"),
+    "train": ("server.cli.train", "main", "run a workflow that trains: at low priority, resumed after any end"),
     "plan": ("server.cli.plan", "main", "show what would run, and why"),
     "validate": ("server.cli.show", "validate", "check a workflow, report every problem"),
     "convert": ("server.cli.convert", "main", "convert between latentgraph and ComfyUI files"),

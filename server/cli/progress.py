@@ -73,6 +73,46 @@ class Terminal:
         self._stream.write("\n")
 
 
+class Log:
+    """A line now and then, for what goes on for hours and may be read from a file."""
+
+    def __init__(self, stream: TextIO, seconds: float = 15.0) -> None:
+        self._stream, self._seconds = stream, seconds
+        self._began: dict[str, tuple[float, int]] = {}
+        self._said: dict[str, float] = {}
+
+    def see(self, event: Event) -> None:
+        match event:
+            case NodeStarted():
+                self._say(f"{event.display} begins")
+            case NodeProgress():
+                self._progress(event)
+            case NodeFinished(outcome=outcome) if outcome.status == "ran":
+                self._say(f"{event.display} done in {outcome.seconds:.1f} s")
+            case NodeBlocked():
+                self._say(f"{event.display} stopped: {event.message}")
+            case _:
+                pass
+
+    def close(self) -> None:
+        self._stream.flush()
+
+    def _progress(self, event: NodeProgress) -> None:
+        now = time.perf_counter()
+        began, first = self._began.setdefault(event.node, (now, event.value))
+        if first and event.value == first:
+            self._say(f"{event.display} goes on from {first}/{event.maximum}")
+        if now - self._said.get(event.node, began) < self._seconds or event.value == first:
+            return
+        self._said[event.node] = now
+        left = (now - began) / (event.value - first) * (event.maximum - event.value)
+        self._say(f"{event.display} {event.value}/{event.maximum}, {left / 60:.1f} min left")
+
+    def _say(self, text: str) -> None:
+        self._stream.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+        self._stream.flush()
+
+
 def watcher(stream: TextIO, *, quiet: bool) -> Watcher:
     """A terminal is watched, a file or pipe is not."""
     return Silent() if quiet or not stream.isatty() else Terminal(stream)

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from types import FrameType
@@ -29,8 +29,8 @@ from server.workspace import Computing, Workspace
 EXIT = {"done": 0, "failed": 1, "cancelled": 130}
 
 
-def parser() -> argparse.ArgumentParser:
-    made = Parser(prog="latentgraph run", description=__doc__, epilog=WITH_FILE)
+def parser(prog: str = "latentgraph run", description: str | None = __doc__) -> argparse.ArgumentParser:
+    made = Parser(prog=prog, description=description, epilog=WITH_FILE)
     add_document(made)
     made.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     made.add_argument("--quiet", action="store_true", help="print nothing but errors and the files written")
@@ -40,14 +40,21 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str]) -> int:
+    return perform(parser(), arguments, lambda options: watcher(sys.stderr, quiet=options.quiet))
+
+
+def perform(
+    parser: argparse.ArgumentParser, arguments: Sequence[str], watching: Callable[[argparse.Namespace], Watcher]
+) -> int:
+    """Execute the workflow that a command line names, watched by what `watching` makes. Returns the exit code."""
     catalogue = load_catalogue()
-    options, wanted = request(parser(), arguments, catalogue)
+    options, wanted = request(parser, arguments, catalogue)
     how = computing(options)
     with Workspace(places(options)) as workspace:
         prepared = prepare(wanted, catalogue, workspace, workspace.cache(Values()), how)
         if not options.quiet and not options.json:
             print_problems([*workspace.problems, *prepared.problems, *catalogue.problems])
-        finished = _run(wanted, prepared, catalogue, workspace, how, watcher(sys.stderr, quiet=options.quiet))
+        finished = _run(wanted, prepared, catalogue, workspace, how, watching(options))
     if options.json:
         told = [asdict(one) for one in (*prepared.problems, *workspace.problems)]
         print(json.dumps({**summary(finished), "problems": told}, indent=2))

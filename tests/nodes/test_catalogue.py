@@ -27,8 +27,10 @@ from nodes.catalogue import (
 REFERENCE = Path(__file__).parents[3] / "shared/reference/comfyui_nodes.json"
 SPECS = read_catalogue()
 OURS = {
-    "BeginSampling", "EndSampling", "EulerStep", "ForwardDiffusion", "ImageGrid", "ManualSigmas", "Reroute", "SigmaAt",
-    "UNetStep",
+    "BeginSampling", "CaptionedPictures", "DatasetPictures", "DistillDiffusionModel", "EncodeDataset", "EndSampling",
+    "EulerStep", "EvaluateDiffusionModel", "EvaluateVAE", "ExportCheckpoint", "ForwardDiffusion", "ImageGrid",
+    "ManualSigmas", "NewDiffusionModel", "ProceduralScenes", "Reroute", "SigmaAt", "TrainDiffusionModel",
+    "TrainTokenizer", "TrainVAE", "UNetStep",
 }  # fmt: skip
 STILL_GROWING = ("sampler_name", "scheduler", "algorithm")
 """Widgets whose choices are those that exist here: some of the reference's, in its order."""

@@ -11,13 +11,13 @@ from torch import nn
 
 from nodes.diffusion.clip import TextEncoder
 from nodes.diffusion.config import ModelConfig, SamplerDefaults, ScheduleConfig, TextConfig, UNetConfig, VaeConfig
-from nodes.diffusion.tokenizer import _clip_vocabulary
+from nodes.diffusion.tokenizer import clip_vocabulary
 from nodes.diffusion.unet import UNet
 from nodes.diffusion.vae import Vae
 from nodes.weights.metadata import write_config
 
 MERGES = ["a t</w>", "o n</w>", "c at</w>"]
-VOCABULARY = _clip_vocabulary(MERGES)
+VOCABULARY = clip_vocabulary(MERGES)
 
 CONFIG = ModelConfig(
     "tiny",

@@ -1,0 +1,329 @@
+"""Making a model as nodes: the formulas of each part, and that each survives what ends it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from graph.document import Document, Link, Node
+from graph.errors import Cancelled
+from graph.values import Values
+from nodes.builtin.evaluation import evaluate_diffusion_model, evaluate_vae
+from nodes.builtin.export_checkpoint import export_checkpoint
+from nodes.builtin.training_data import captioned_pictures, dataset_pictures, encode_dataset, procedural_scenes
+from nodes.builtin.training_models import (
+    distill_diffusion_model,
+    new_diffusion_model,
+    train_diffusion_model,
+    train_tokenizer,
+    train_vae,
+)
+from nodes.diffusion.config import ScheduleConfig
+from nodes.diffusion.schedule import noise_schedule
+from nodes.diffusion.schedulers import SCHEDULERS
+from nodes.diffusion.tokenizer import Tokenizer, clip_vocabulary
+from nodes.diffusion.training.byte_pairs import SYMBOLS_BESIDE_MERGES, count_words, learn_merges
+from nodes.diffusion.training.distillation import guided, intervals, teacher_target, truncated_snr_weight
+from nodes.errors import UnsuitableInput
+from nodes.sockets import VALUE_TYPES, Dataset, LatentDataset, TokenizerTable
+from nodes.training.errors import TrainingError
+from nodes.training.sources import SceneSource
+from nodes.weights.load import WeightsRef, open_checkpoint
+from tests.nodes.loaded import Loaded
+from tests.nodes.running import Bench
+from tests.nodes.training_bench import load_trainable, write_picture
+
+SCENES = Dataset(SceneSource("training", 32, 24))
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    return load_trainable(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def latents(loaded: Loaded) -> LatentDataset:
+    return encode_dataset(dataset=SCENES, vae=loaded.vae, context=loaded.context)
+
+
+# The tokenizer
+
+
+def test_the_most_frequent_pairs_are_merged_first() -> None:
+    merges = learn_merges(Counter({"cat": 5, "hat": 3, "cab": 1}), 3)
+    assert merges == ["a t</w>", "c at</w>", "h at</w>"]
+
+
+def test_merging_ends_when_nothing_occurs_twice() -> None:
+    assert learn_merges(Counter({"ab": 1}), 10) == []
+    assert learn_merges(Counter({"ab": 2}), 10) == ["a b</w>"]
+
+
+def test_a_learned_tokenizer_reads_any_text_and_knows_its_words_whole() -> None:
+    texts = [SCENES.source.caption(index % 24, Random(index)) for index in range(300)]
+    merges = learn_merges(count_words(texts), 500)
+    assert merges == learn_merges(count_words(reversed(texts)), 500)
+    tokenizer, ids = Tokenizer(merges), clip_vocabulary(merges)
+    assert len(ids) == len(merges) + SYMBOLS_BESIDE_MERGES
+    assert len(tokenizer.encode("background")) == 1
+    for text in ("(", "!", "zorp", "naïve 🦊", "a\x00b"):
+        assert all(0 <= one < len(ids) - 2 for one in tokenizer.encode(text))
+
+
+# Distillation
+
+
+def test_a_teacher_that_knows_the_picture_teaches_the_picture() -> None:
+    """With a perfect prediction every step count arrives at the same place."""
+    x0, epsilon = torch.randn(2, 4, 3, 3), torch.randn(2, 4, 3, 3)
+    sigmas = SCHEDULERS["simple"](noise_schedule(ScheduleConfig()), 8)
+    for part in intervals(sigmas, 2):
+        target = teacher_target(lambda x, sigma: x0, x0 + part[0] * epsilon, list(part))
+        torch.testing.assert_close(target, x0, rtol=1e-3, atol=1e-3)
+
+
+def test_the_target_of_one_step_is_where_two_steps_arrive() -> None:
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        return x / (1 + sigma)
+
+    x, sigmas = torch.randn(1, 1, 2, 2), [torch.tensor(value) for value in (4.0, 2.0, 1.0)]
+    reached = x
+    for sigma, sigma_next in ((4.0, 2.0), (2.0, 1.0)):
+        reached = reached + (reached - reached / (1 + sigma)) / sigma * (sigma_next - sigma)
+    student = teacher_target(denoise, x, sigmas)
+    torch.testing.assert_close(x + (x - student) / 4.0 * (1.0 - 4.0), reached)
+
+
+@pytest.mark.parametrize(("teacher", "student"), [(8, 4), (16, 4), (4, 1), (6, 3)])
+def test_intervals_join_and_cover_all_steps(teacher: int, student: int) -> None:
+    sigmas = SCHEDULERS["simple"](noise_schedule(ScheduleConfig()), teacher)
+    parts = intervals(sigmas, student)
+    assert [len(part) for part in parts] == [teacher // student + 1] * student
+    assert all(torch.equal(a[-1], b[0]) for a, b in zip(parts, parts[1:], strict=False))
+    torch.testing.assert_close(
+        torch.stack([part[0] for part in parts]), SCHEDULERS["simple"](noise_schedule(ScheduleConfig()), student)[:-1]
+    )
+    with pytest.raises(ValueError, match="do not divide"):
+        intervals(sigmas, teacher + 1)
+
+
+@pytest.mark.parametrize(("sigma", "weight"), [(10.0, 1.0), (1.0, 1.0), (0.5, 4.0), (0.1, 5.0)])
+def test_errors_are_weighted_by_the_truncated_signal_to_noise_ratio(sigma: float, weight: float) -> None:
+    assert float(truncated_snr_weight(torch.tensor(sigma))) == pytest.approx(weight)
+    assert float(guided(torch.tensor(3.0), torch.tensor(1.0), 4.0)) == pytest.approx(9.0)
+
+
+# Datasets
+
+
+def test_procedural_scenes_are_shown_with_their_captions(loaded: Loaded) -> None:
+    dataset = procedural_scenes(split="held out", size=48, count=3, first_seed=7)
+    image, captions = dataset_pictures(dataset=dataset, first=1, number=16, context=loaded.context)
+    assert image.pixels.shape == (2, 48, 48, 3)
+    assert len(captions.splitlines()) == 2
+    with pytest.raises(UnsuitableInput):
+        dataset_pictures(dataset=dataset, first=3, number=1, context=loaded.context)
+
+
+def folder_of(loaded: Loaded, name: str) -> Path:
+    folder = loaded.folders.root("input") / name
+    write_picture(folder / "1.png", (40, 32), 1, "a cat")
+    write_picture(folder / "2_more" / "2.png", (32, 48), 2, "a dog")
+    return folder
+
+
+def test_captioned_pictures_are_cut_to_squares_and_repeated(loaded: Loaded) -> None:
+    folder_of(loaded, "plain")
+    dataset, report = captioned_pictures(folder="plain", size=24, context=loaded.context)
+    assert dataset.source.pictures(range(3)).shape == (3, 24, 24, 3)
+    assert [dataset.source.caption(index, Random(0)) for index in range(3)] == ["a cat", "a dog", "a dog"]
+    assert report.text == ("3 pictures",)
+
+
+@pytest.mark.parametrize(
+    ("options", "pictures", "code"),
+    [
+        ({}, 3, None),
+        ({"without_caption": "empty caption"}, 4, None),
+        ({"without_caption": "refuse"}, 0, "dataset_unusable"),
+        ({"unusable": "refuse"}, 0, "dataset_unusable"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_used_is_skipped_or_refused_by_choice(
+    options: dict[str, Any], pictures: int, code: str | None, loaded: Loaded
+) -> None:
+    folder = folder_of(loaded, "mixed")
+    (folder / "bad.png").write_bytes(b"nothing")
+    write_picture(folder / "silent.png", seed=4)
+    if code is not None:
+        with pytest.raises(TrainingError) as error:
+            captioned_pictures(folder="mixed", size=24, context=loaded.context, **options)
+        assert error.value.code == code
+        assert ("silent.png" if "without_caption" in options else "bad.png") in str(error.value)
+        return
+    dataset, report = captioned_pictures(folder="mixed", size=24, context=loaded.context, **options)
+    assert dataset.source.count == pictures
+    assert "bad.png" in report.text[1]
+
+
+@pytest.mark.parametrize("change", ["rewritten", "deleted", "torn"])
+def test_a_dataset_that_changes_during_training_is_detected(change: str, loaded: Loaded) -> None:
+    folder = folder_of(loaded, f"changing {change}")
+    dataset, _ = captioned_pictures(folder=folder.name, size=32, context=loaded.context)
+    match change:
+        case "rewritten":
+            write_picture(folder / "1.png", (40, 32), 9)
+        case "deleted":
+            (folder / "1.png").unlink()
+        case _:
+            (folder / "1.png").write_bytes((folder / "1.png").read_bytes()[:40])
+    with pytest.raises(TrainingError) as error:
+        train_vae(vae=loaded.vae, dataset=dataset, steps=2, batch_size=2, crop=32, context=loaded.context)
+    assert error.value.code == "dataset_changed"
+    assert "1.png" in str(error.value)
+
+
+def test_unchanged_pictures_are_not_encoded_twice(loaded: Loaded, tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    load_trainable(tmp_path)
+    folder = bench.folders.root("input") / "set"
+    write_picture(folder / "1.png", seed=1, caption="a cat")
+    document = Document(
+        nodes={
+            "checkpoint": Node("CheckpointLoaderSimple", {"ckpt_name": "tiny.safetensors"}),
+            "pictures": Node(
+                "CaptionedPictures", {"folder": "set", "size": 32, "unusable": "skip", "without_caption": "skip"}
+            ),
+            "latents": Node(
+                "EncodeDataset", {"dataset": Link("pictures", "DATASET"), "vae": Link("checkpoint", "VAE")}
+            ),
+            "show": Node("PreviewAny", {"source": Link("latents", "LATENT_DATASET")}),
+        }
+    )
+    statuses = []
+    for action in ("begin", "nothing", "add"):
+        if action == "add":
+            write_picture(folder / "2.png", seed=2, caption="a dog")
+        finished = bench.run(document)
+        statuses.append(finished.outcomes["latents"].status if "latents" in finished.outcomes else "cached")
+    assert statuses[0] == statuses[2] == "ran"
+    assert statuses[1] != "ran"
+
+
+# Training
+
+
+def parameters_of(ref: WeightsRef | object) -> bytes:
+    assert isinstance(ref, WeightsRef)
+    return ref.path.read_bytes()
+
+
+def run_vae(loaded: Loaded, context: Any) -> tuple[list[float], bytes]:
+    vae, loss, _ = train_vae(
+        vae=loaded.vae, dataset=SCENES, steps=5, batch_size=2, learning_rate=1e-3, crop=32, ema=0.5, context=context
+    )
+    return loss.losses.tolist(), parameters_of(vae.weights)
+
+
+def run_diffusion(loaded: Loaded, context: Any) -> tuple[list[float], bytes]:
+    latents = encode_dataset(dataset=SCENES, vae=loaded.vae, context=loaded.context)
+    model, _, loss, _ = train_diffusion_model(
+        model=loaded.model, clip=loaded.clip, latents=latents, steps=5, batch_size=4, ema=0.5, context=context
+    )
+    return loss.losses.tolist(), parameters_of(model.weights)
+
+
+def run_distillation(loaded: Loaded, context: Any) -> tuple[list[float], bytes]:
+    latents = encode_dataset(dataset=SCENES, vae=loaded.vae, context=loaded.context)
+    model, loss, _ = distill_diffusion_model(
+        model=loaded.model, clip=loaded.clip, latents=latents, steps=5, student_steps=2, teacher_steps=4, batch_size=2,
+        context=context,
+    )  # fmt: skip
+    assert model.config.defaults.steps == 2
+    return loss.losses.tolist(), parameters_of(model.weights)
+
+
+@pytest.mark.parametrize("run", [run_vae, run_diffusion, run_distillation])
+def test_a_cancelled_run_goes_on_bit_for_bit(run: Any, tmp_path: Path) -> None:
+    straight, again = load_trainable(tmp_path / "straight"), load_trainable(tmp_path / "again")
+    losses, weights = run(straight, straight.context)
+    with again.watched(cancel_at=2) as (context, progress), pytest.raises(Cancelled):
+        run(again, context)
+    assert (progress.seen[-1], len(losses)) == ((2, 5), 5)
+    assert run(again, again.context) == (losses, weights)
+
+
+def test_a_model_learns_what_its_pictures_have_in_common(loaded: Loaded, latents: LatentDataset) -> None:
+    options = {"steps": 60, "batch_size": 8, "learning_rate": 3e-3, "ema": 0.9, "context": loaded.context}
+    before, _, _ = evaluate_diffusion_model(
+        model=loaded.model, clip=loaded.clip, latents=latents, context=loaded.context
+    )
+    model, clip, loss, report = train_diffusion_model(model=loaded.model, clip=loaded.clip, latents=latents, **options)  # type: ignore[arg-type]
+    after, noisy, told = evaluate_diffusion_model(model=model, clip=clip, latents=latents, context=loaded.context)
+    assert after < 0.8 * before
+    assert f"{after:.4f}" in told.text[0]
+    assert loss.losses[-20:].mean() < loss.losses[:20].mean()
+    assert "loss" in report.text[0]
+
+
+def test_a_new_model_has_the_layout_and_the_words_of_its_tokenizer(loaded: Loaded) -> None:
+    table, _ = train_tokenizer(dataset=SCENES, vocabulary_size=600, captions=200, context=loaded.context)
+    model, clip, vae = new_diffusion_model(
+        tokenizer=table, size="nano", prediction="eps", picture_size=32, context=loaded.context
+    )
+    assert model.config.schedule.prediction == "eps"
+    assert clip.towers[0].config.text[0].vocab_size == 600
+    again = new_diffusion_model(tokenizer=table, size="nano", prediction="eps", picture_size=32, context=loaded.context)
+    assert again == (model, clip, vae)
+    report = export_checkpoint(
+        model=model, clip=clip, vae=vae, filename_prefix="checkpoints/new", precision="fp16", license="MIT",
+        attribution="us", dataset=SCENES, context=loaded.context,
+    )  # fmt: skip
+    path = Path(report.files[0].path)
+    assert open_checkpoint(path).config.text[0].vocab_size == 600
+    assert b'"license": "MIT"' in path.read_bytes()[:2_000_000].replace(b'":"', b'": "')
+
+
+def test_the_autoencoder_is_measured_on_pictures(loaded: Loaded) -> None:
+    mean, low, image, report = evaluate_vae(vae=loaded.vae, dataset=SCENES, number=10, context=loaded.context)
+    assert low <= mean
+    assert image.pixels.shape == (16, 32, 32, 3)
+    assert "(10 pictures)" in report.text[0]
+
+
+@pytest.mark.parametrize(("teacher", "student"), [(4, 4), (6, 4), (2, 4)])
+def test_steps_that_do_not_divide_are_refused(
+    teacher: int, student: int, loaded: Loaded, latents: LatentDataset
+) -> None:
+    with pytest.raises(UnsuitableInput, match="no multiple"):
+        distill_diffusion_model(
+            model=loaded.model, clip=loaded.clip, latents=latents, teacher_steps=teacher, student_steps=student,
+            context=loaded.context,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("crop", [12, 40])
+def test_crops_that_do_not_fit_are_refused(crop: int, loaded: Loaded) -> None:
+    with pytest.raises(UnsuitableInput, match="do not fit"):
+        train_vae(vae=loaded.vae, dataset=SCENES, steps=1, batch_size=1, crop=crop, context=loaded.context)
+
+
+def test_sources_are_values_that_come_back(loaded: Loaded, latents: LatentDataset) -> None:
+    values = Values(VALUE_TYPES)
+    folder_of(loaded, "values")
+    dataset, _ = captioned_pictures(folder="values", size=24, context=loaded.context)
+    for value in (SCENES, dataset, TokenizerTable(("a b", "c d"))):
+        name, encoded = values.encode(value)
+        assert values.decode(name, encoded) == value
+    name, encoded = values.encode(latents)
+    back = values.decode(name, encoded)
+    assert isinstance(back, LatentDataset)
+    assert torch.equal(back.latents, latents.latents)
+    assert back.source == latents.source
