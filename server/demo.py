@@ -11,7 +11,8 @@ from server.cli.main import main as latentgraph
 
 WORKFLOW = Path(__file__).parent.parent / "workflows" / "text_to_image.json"
 FOLDER = Path("output") / "demo"
-PROMPTS = ("a red fox in the snow", "a red fox in the meadow")
+PROMPTS = ("a red apple in the snow on a sunny day", "a red apple in the meadow on a sunny day")
+SEED = "2"
 
 
 def main() -> int:
@@ -26,7 +27,7 @@ def main() -> int:
         ("And so it does", "run", PROMPTS[1]),
     )
     for title, command, prompt in steps:
-        arguments = [command, f"workflows/{WORKFLOW.name}", "--prompt", prompt, *where]
+        arguments = [command, f"workflows/{WORKFLOW.name}", "--prompt", prompt, "--seed", SEED, *where]
         print(f"\n{title}\n$ latentgraph {shlex.join(arguments)}", flush=True)
         code = latentgraph([command, str(WORKFLOW), *arguments[2:]])
         if code != 0:

@@ -29,6 +29,12 @@ def test_a_command_of_the_readme_works(latentgraph: CommandLine, monkeypatch: py
     assert done.code == 0, done.err
 
 
+def test_the_workflow_in_the_readme_can_run(latentgraph: CommandLine) -> None:
+    (sample,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+    done = latentgraph("validate", str(latentgraph.write("sample.json", sample)))
+    assert (done.code, "valid" in done.out) == (0, True), done.out
+
+
 def test_the_readme_has_commands() -> None:
     assert len(COMMANDS) >= 8
 
