@@ -13,6 +13,7 @@ from torch import Tensor
 
 from nodes.builtin.lora import lora_loader
 from nodes.diffusion import adapters
+from nodes.diffusion.streaming import StreamedLinear
 from nodes.memory.residency import Residency
 from nodes.models import Models
 from nodes.sockets import Clip, Model
@@ -113,3 +114,13 @@ def test_a_text_encoder_s_are_made_once_for_many_prompts(tiny: Loaded) -> None:
     assert made.call_count == 1
     assert torch.equal(first, again)
     assert not torch.equal(first, tiny.prompt("a cat").entries[0].embedding)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_they_lie_over_a_streamed_network_as_over_a_whole_one(tiny: Loaded, kind: str) -> None:
+    model, _ = adapted(tiny, KINDS[kind][0])
+    expected = predicted(tiny, model)
+    tiny.context.service(Residency).make_room(tiny.model.weights)
+    with Models.of(tiny.context).unet(model.weights) as unet:
+        assert isinstance(unet.time_embed[0], StreamedLinear)
+    assert torch.equal(predicted(tiny, model), expected)
