@@ -39,7 +39,7 @@ from nodes.memory.residency import Residency, placed, weights_bytes
 from nodes.weights.embedding_statistics import read_statistics
 from nodes.weights.hypernetworks import HypernetworkRef, hypernetwork_bytes, load_hypernetwork
 from nodes.weights.keymaps import Part
-from nodes.weights.load import TEXT_ROUNDED_TO, WeightsRef
+from nodes.weights.load import CLIP_ROUNDED_TO, WeightsRef
 from nodes.weights.lora import AdapterRef, changes_bytes, load_changes
 from nodes.weights.networks import NetworkRef, TaesdRef, load_network, network_bytes
 from nodes.weights.patched import load_patched, merge_layers, merged_bytes
@@ -228,7 +228,7 @@ class Models:
     def _merged(self, ref: WeightsRef, patches: Sequence[WeightPatch], kind: type[ModuleT]) -> Iterator[ModuleT]:
         """A network whose weights are those of several models. It is resident like one of a file; its sources are not."""
         placement = self.residency.policy.placement_of(ref)
-        rounded_to = torch.float32 if ref.part is Part.UNET else TEXT_ROUNDED_TO
+        rounded_to = torch.float32 if ref.part is Part.UNET else CLIP_ROUNDED_TO
         with self.residency.borrow(
             ("merged", replace(ref, path=_NOWHERE), _identity(patches), placement),
             lambda: weights_bytes(ref, placement),
@@ -263,7 +263,7 @@ class Models:
 
         Weights that have to be made whole are made once and kept beside the base, as long as the budget has room for both.
         """
-        rounded_to = None if ref.part is Part.UNET else TEXT_ROUNDED_TO
+        rounded_to = None if ref.part is Part.UNET else CLIP_ROUNDED_TO
         with ExitStack() as borrowed:
             changes = self._changes(module, ref, adapters, borrowed)
             whole = without_cheap_form(module, changes, rounded_to)

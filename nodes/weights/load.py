@@ -33,8 +33,8 @@ ROUNDINGS: Mapping[Rounding, torch.dtype] = {
 }
 
 
-TEXT_ROUNDED_TO: Final = torch.float16
-"""Text encoders hold their weights in half precision, whatever their file has and whatever they compute in: the pictures
+CLIP_ROUNDED_TO: Final = torch.float16
+"""The towers of CLIP hold their weights in half precision, whatever their file has and whatever they compute in: the pictures
 people have were made so, and with a LoRA depend on that rounding by more than on anything else."""
 
 
@@ -177,7 +177,7 @@ def load_part(ref: WeightsRef, dtype: torch.dtype, held: Held = Held()) -> Loade
     Weights stored in that precision are views of the mapped file, others are converted.
     """
     if ref.part in (Part.TEXT, Part.TEXT_2):
-        held = replace(held, rounded_to=TEXT_ROUNDED_TO)
+        held = replace(held, rounded_to=CLIP_ROUNDED_TO)
     return _loaded(open_stored(ref), dtype, held)
 
 

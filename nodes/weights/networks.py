@@ -29,7 +29,7 @@ from nodes.weights.errors import WeightsMissing
 from nodes.weights.files import Header, read_header
 from nodes.weights.gligens import detect_gligen
 from nodes.weights.keymaps import Place, same_names
-from nodes.weights.load import WeightsRef, load_module, load_part
+from nodes.weights.load import CLIP_ROUNDED_TO, Held, WeightsRef, load_module, load_part
 from nodes.weights.patched import open_patched
 from nodes.weights.patches import WeightPatch
 from nodes.weights.photomakers import detect_photomaker
@@ -145,7 +145,8 @@ def load_network(ref: NetworkRef, dtype: torch.dtype, base_patches: Sequence[Wei
     if isinstance(ref.config, ControlNetConfig) and ref.config.low_rank:
         return load_control_lora(header, ref.config, open_patched(_base(ref), base_patches), dtype)
     place, what = _place(header, ref.config)
-    module = load_module(header, place, build_network(ref.config), what, dtype).module
+    held = Held(rounded_to=CLIP_ROUNDED_TO) if isinstance(ref.config, ClipVisionConfig) else Held()
+    module = load_module(header, place, build_network(ref.config), what, dtype, held).module
     return module if ref.base is None else _added(module, load_part(ref.base, dtype).module)
 
 

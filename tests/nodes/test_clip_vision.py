@@ -81,7 +81,7 @@ def test_a_file_says_what_it_is(tmp_path: Path, naming: str) -> None:
     save_file(state if naming == "transformers" else openclip(state), tmp_path / "x.safetensors")
     assert open_clip_vision(tmp_path / "x.safetensors") == TINY
     loaded = load_network(NetworkRef(tmp_path / "x.safetensors", "", TINY), torch.float32).state_dict()
-    assert all(torch.equal(tensor, loaded[name]) for name, tensor in state.items())
+    assert all(torch.equal(tensor.half().float(), loaded[name]) for name, tensor in state.items())
 
 
 @pytest.mark.parametrize(("size", "crop"), [((16, 16), True), ((20, 31), True), ((31, 20), False), ((5, 9), True)])
