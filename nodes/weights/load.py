@@ -34,8 +34,8 @@ ROUNDINGS: Mapping[Rounding, torch.dtype] = {
 
 
 CLIP_ROUNDED_TO: Final = torch.float16
-"""The towers of CLIP hold their weights in half precision, whatever their file has and whatever they compute in: the pictures
-people have were made so, and with a LoRA depend on that rounding by more than on anything else."""
+"""The towers of CLIP hold their weights in half precision, whatever their file has and whatever they compute in: the
+pictures people have were made so, and with a LoRA depend on that rounding by more than on anything else."""
 
 
 @dataclass(frozen=True, slots=True)
