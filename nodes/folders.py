@@ -304,8 +304,12 @@ def _files_under(root: Path) -> Iterator[str]:
         entered.add((stat.st_dev, stat.st_ino))
         for entry in entries:
             name = prefix + entry.name
-            if entry.is_dir():
+            try:
+                is_directory, is_file = entry.is_dir(), entry.is_file()
+            except OSError:
+                continue  # a link to itself is neither
+            if is_directory:
                 if entry.name not in _SKIPPED_DIRECTORIES:
                     pending.append(name + "/")
-            elif entry.is_file() and is_inside(name):
+            elif is_file and is_inside(name):
                 yield name

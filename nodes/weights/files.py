@@ -33,7 +33,8 @@ from nodes.weights.errors import (
     WeightsUnreadable,
 )
 
-MAX_HEADER_BYTES = 100_000_000  # the format's own limit
+MAX_HEADER_BYTES = 8 * 2**20  # of real files the largest has a tenth of it
+MAX_TENSORS = 20_000
 _DOWNLOAD_AGAIN = "The download or copy probably stopped early: fetch the file again."
 
 DTYPES: Mapping[str, torch.dtype] = {
@@ -92,6 +93,8 @@ def read_header(path: Path) -> Header:
     except OSError as error:
         raise _unreadable(path, error) from error
     document = _parse(path, text)
+    if len(document) > MAX_TENSORS:
+        raise WeightsHeader(f"{path.name} announces {len(document):,} tensors; at most {MAX_TENSORS:,} are read")
     metadata = _metadata(path, document.pop("__metadata__", {}))
     tensors = {name: _entry(path, name, value) for name, value in document.items()}
     _check_extents(path, tensors, size - data_start)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.server.cli import ROOT, WORKFLOWS
+from tests.server.program import started
 
 CLIENTS = ROOT / "tests" / "clients"
 PYTHON, NODE = CLIENTS / ".venv" / ".installed", CLIENTS / "node_modules" / ".installed"
@@ -23,22 +24,14 @@ STEPS = 3
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path, Path]]:
     """The service as a program, with the embedded model: its address, a prompt for it, and where pictures are saved."""
-    folder = tmp_path_factory.mktemp("service")
-    places = [part for name in ("output", "cache", "user", "input") for part in (f"--{name}", str(folder / name))]
-    command = [sys.executable, "-m", "server", "serve", "--port", "0", "--device", "cpu", *places]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    address = process.stdout.readline().rpartition("//")[2].strip()
-    text = WORKFLOWS / "text_to_image.json"
-    convert = [sys.executable, "-m", "server", "convert", str(text), "-", "--to", "comfyui-api"]
-    prompt = json.loads(subprocess.run(convert, cwd=ROOT, capture_output=True, check=True).stdout)
-    prompt["sampler"]["inputs"]["steps"] = STEPS
-    file = folder / "prompt.json"
-    file.write_text(json.dumps(prompt))
-    yield address, file, folder / "output"
-    process.terminate()
-    process.wait(20)
-    process.stdout.close()
+    with started(tmp_path_factory.mktemp("service")) as program:
+        text = WORKFLOWS / "text_to_image.json"
+        convert = [sys.executable, "-m", "server", "convert", str(text), "-", "--to", "comfyui-api"]
+        prompt = json.loads(subprocess.run(convert, cwd=ROOT, capture_output=True, check=True).stdout)
+        prompt["sampler"]["inputs"]["steps"] = STEPS
+        file = program.folder / "prompt.json"
+        file.write_text(json.dumps(prompt))
+        yield program.address, file, program.folder / "output"
 
 
 def run(script: str, service: tuple[str, Path, Path]) -> dict[str, Any]:
