@@ -7,12 +7,13 @@ STAMP := $(VENV)/.installed
 CLIENTS := tests/clients
 SOURCES := graph nodes server tests bench
 
-.PHONY: help setup embedded-model eval-embedded demo test clients test-golden test-web bench-web web check format bench serve clean generated
+.PHONY: help setup embedded-model eval-embedded demo test clients fuzz test-golden test-web bench-web web check format bench serve clean generated
 
 help:
 	@echo "make demo    a prompt becomes a picture, then one word changes"
 	@echo "make test    all checks and tests"
 	@echo "make clients published clients of ComfyUI, for the tests"
+	@echo "make fuzz    100,000 hostile requests, none of which may be answered with a fault"
 	@echo "make test-golden   whole workflows against reference results, on full-size models"
 	@echo "make web     build the editor into server/static"
 	@echo "make test-web      the editor's own tests, in a real browser too"
@@ -79,6 +80,8 @@ endif
 # Adherence, fidelity and novelty of the model that ships, with their ceilings and floors, and the fixed sheet.
 eval-embedded: setup
 	$(BIN)/python -m nodes.training.evaluate
+fuzz: setup
+	LATENTGRAPH_FUZZ=100000 $(BIN)/pytest -s --timeout 7200 tests/server/test_fuzz.py
 
 test-golden: setup
 	$(BIN)/pytest -m "golden and slow" -rs
