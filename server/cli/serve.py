@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import os
 import re
 import secrets
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graph.errors import InputError, Problem
+from server.logs import set_up
 from server.options import Parser, add_places, add_user, places, user_folder
 from server.tokens import FILE, Tokens
 from server.worker.starting import Started, start
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
+    set_up(options.log_format)
     where = places(options)
     devices = options.device or ["auto"]
     workers = {device: worker_command(device, options.precision, where) for device in devices}
@@ -52,7 +53,6 @@ def _serve(
     from server.http.serving import Setup
 
     user = user_folder(options)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     door = _door(options, Tokens(user / FILE))
     computing = Computing(next(iter(workers)), options.precision)
     with Workspace(where) as workspace:
@@ -77,6 +77,9 @@ def parser() -> argparse.ArgumentParser:
         "--host", default="127.0.0.1", help="address to answer on (default: 127.0.0.1, this machine only)"
     )
     made.add_argument("--port", type=int, default=8188, help="port (default: 8188); 0 takes a free one")
+    made.add_argument(
+        "--log-format", choices=["text", "json"], help="how the log is written (default: text at a terminal, else json)"
+    )
     add_user(made)
     made.add_argument(
         "--device", action="append", metavar="auto|cpu|cuda[:N]", help="a worker for this device; may be repeated"

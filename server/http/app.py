@@ -8,11 +8,13 @@ from typing import Final
 from aiohttp import web
 
 from graph.json import JsonObject
-from server.http import health, jobs, nodes, stream, tickets, versions, workflows
+from server.http import health, jobs, metrics, nodes, stream, tickets, trace, versions, workflows
 from server.http import queue as line
+from server.http.accounts import accounted
 from server.http.comfyui import facts, files, internal, job_list, models, prompt, queue, socket, userdata
 from server.http.comfyui.refusals import plain
 from server.http.editor import Editor
+from server.http.metrics import METRICS, Metrics
 from server.http.problems import problems
 from server.http.reading import READING
 from server.http.routes import Route, added, answers, document, json_body
@@ -49,6 +51,7 @@ async def openapi(request: web.Request) -> web.Response:
 OURS: Final = (
     Route("GET", "/health/live", health.live),
     Route("GET", "/health/ready", health.ready),
+    Route("GET", "/metrics", metrics.show),
     Route("GET", "/api/v1/openapi.json", openapi),
     Route("POST", "/api/v1/tickets", tickets.give, status=201),
     Route("GET", "/api/v1/nodes", nodes.list_nodes),
@@ -68,6 +71,7 @@ OURS: Final = (
     Route("POST", "/api/v1/jobs/{id}/cancel", jobs.cancel, status=202),
     Route("POST", "/api/v1/jobs/{id}/retry", jobs.retry, query=_WAIT, status=202),
     Route("POST", "/api/v1/jobs/{id}/move", jobs.move, body=jobs.MOVE),
+    Route("GET", "/api/v1/jobs/{id}/trace", trace.get_trace),
     Route("GET", "/api/v1/jobs/{id}/outputs", jobs.list_outputs),
     Route("GET", "/api/v1/jobs/{id}/outputs/{number}", jobs.get_output),
     Route("GET", "/api/v1/jobs/{id}/events", stream.job_events, query={"after": "the last sequence number seen"}),
@@ -141,10 +145,11 @@ COMFYUI_ONCE: Final = (
 """Those that it answers at one path."""
 
 
-def create_app(service: Service, doorkeeper: Doorkeeper) -> web.Application:
+def create_app(service: Service, doorkeeper: Doorkeeper, figures: Metrics) -> web.Application:
     """The application. What `service` holds stays the caller's to close."""
-    app = web.Application(middlewares=[problems, guard(doorkeeper)], client_max_size=service.bounds.upload)
+    app = web.Application(middlewares=[accounted, problems, guard(doorkeeper)], client_max_size=service.bounds.upload)
     app[tickets.TICKETS] = doorkeeper.gate.tickets if doorkeeper.gate else Tickets()
+    app[METRICS] = figures
     protected(app, doorkeeper)
     app[SERVICE] = service
     added(app, OURS)

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+import time
+from collections.abc import AsyncIterator
+from typing import Final
+
 from aiohttp import web
 
-from server.http.service import service_of
+from server.http.metrics import METRICS, STUCK
+from server.http.service import Service, service_of
+from server.jobs.job import StoreError
+
+_PROBE: Final = 2.0
+"""Seconds that the store may take to answer."""
+_FLOOR: Final = 64 * 2**20
+"""Bytes of disk below which no job can be kept for long."""
 
 
 async def live(_request: web.Request) -> web.Response:
@@ -13,8 +26,32 @@ async def live(_request: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """Jobs can be taken up: 503 while no worker is ready."""
-    crew = service_of(request).crew
-    workers = {one.name: {"ready": one.ready, "busy": one.claim is not None} for one in crew.supervisors}
-    status = "ready" if crew.ready else "starting"
-    return web.json_response({"status": status, "workers": workers}, status=200 if crew.ready else 503)
+    """Jobs are taken up: 503 with reasons while no worker is ready, the store or the disk fails, or jobs wait beside an idle
+    worker."""
+    service = service_of(request)
+    workers = {one.name: {"ready": one.ready, "busy": one.claim is not None} for one in service.crew.supervisors}
+    since = request.app[METRICS].stuck_since
+    reasons = [one async for one in _reasons(service)]
+    if since is not None and time.monotonic() - since > STUCK:
+        reasons.append(f"jobs have waited beside an idle worker for {time.monotonic() - since:.0f} s")
+    status = "ready" if not reasons else "starting" if reasons == [_STARTING] else "not ready"
+    told = {"status": status, "workers": workers, "reasons": reasons}
+    return web.json_response(told, status=503 if reasons else 200)
+
+
+_STARTING: Final = "no worker is ready"
+
+
+async def _reasons(service: Service) -> AsyncIterator[str]:
+    if not service.crew.ready:
+        yield _STARTING
+    try:
+        async with asyncio.timeout(_PROBE):
+            await service.desk.do(service.desk.store.counts)
+    except TimeoutError:
+        yield f"the store has not answered within {_PROBE:.0f} s"
+    except StoreError as error:
+        yield f"the store fails: {error}"
+    free = await asyncio.to_thread(shutil.disk_usage, service.user.root.parent)
+    if free.free < _FLOOR:
+        yield f"{free.free:,} bytes are left on the disk"

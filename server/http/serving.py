@@ -17,6 +17,7 @@ from graph.spec import NodeSpec
 from graph.values import Values
 from server.http.app import create_app
 from server.http.logbook import LogBook, logged
+from server.http.metrics import Metrics, measured
 from server.http.security import Doorkeeper, Gate
 from server.http.service import Bounds, Service
 from server.http.user_files import UserFiles
@@ -88,11 +89,12 @@ async def serving(setup: Setup, listening: socket.socket) -> AsyncIterator[Servi
         )
         door = setup.door
         doorkeeper = Doorkeeper(listening.getsockname()[1], named=door.named, origins=door.origins, gate=door.gate)
-        runner = web.AppRunner(create_app(service, doorkeeper), access_log=None, shutdown_timeout=2.0)
+        metrics = Metrics()
+        runner = web.AppRunner(create_app(service, doorkeeper, metrics), access_log=None, shutdown_timeout=2.0)
         await runner.setup()
         try:
             await web.SockSite(runner, listening).start()
-            async with crew.at_work():
+            async with measured(service, metrics), crew.at_work():
                 yield service
         finally:
             await runner.cleanup()

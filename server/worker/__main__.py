@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import socket
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from graph.json import JsonObject
 from nodes.catalogue import load_implementations
 from nodes.memory.policy import DevicePolicy
 from nodes.memory.residency import Residency
+from server.logs import set_up
 from server.options import add_computing, add_places, computing, places
 from server.process import calm_collector
 from server.worker.answers import Answers
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_places(parser)
     add_computing(parser)
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
+    set_up()
     how = computing(options)
     channel = Channel(socket.socket(fileno=options.socket))
     with Workspace(places(options)) as workspace:

@@ -1,0 +1,166 @@
+"""What the service tells of itself: figures, readiness, logs, and a job's trace."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from server.logs import REQUEST, JsonLines
+from tests.server.service import Service, running, working
+
+WORK = {
+    "format": "latentgraph/1",
+    "nodes": {
+        "a": {"type": "Steps", "inputs": {"value": 1, "count": 3}},
+        "b": {"type": "Steps", "inputs": {"value": 2, "count": 3}},
+        "sum": {"type": "Add", "inputs": {"a": {"from": ["a", "out"]}, "b": {"from": ["b", "out"]}}},
+        "save": {"type": "WriteText", "inputs": {"value": {"from": ["sum", "out"]}, "name": "x"}},
+    },
+}
+
+
+def do(folder: Path, act: Callable[[Service], Awaitable[None]], *, workers: bool = True) -> None:
+    async def run() -> None:
+        async with asyncio.timeout(100), working(folder) if workers else running(folder) as service:
+            await act(service)
+
+    asyncio.run(run())
+
+
+async def figures(service: Service) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    answer = await service.get("/metrics")
+    assert answer.kind == "text/plain"
+    families = text_string_to_metric_families(answer.body.decode())
+    return {(one.name, frozenset(one.labels.items())): one.value for family in families for one in family.samples}
+
+
+def labels(**given: str) -> frozenset[tuple[str, str]]:
+    return frozenset(given.items())
+
+
+async def run_job(service: Service, workflow: dict[str, Any]) -> dict[str, Any]:
+    job: dict[str, Any] = (await service.post("/api/v1/jobs?wait=60", json.dumps({"workflow": workflow}))).json
+    return job
+
+
+def test_the_figures_follow_the_jobs(tmp_path: Path) -> None:
+    async def act(service: Service) -> None:
+        for _ in range(2):
+            assert (await run_job(service, WORK))["state"] == "done"
+        failing = {
+            "format": "latentgraph/1",
+            "nodes": {"x": {"type": "Boom"}, "s": {"type": "Show", "inputs": {"value": {"from": ["x", "out"]}}}},
+        }
+        assert (await run_job(service, failing))["state"] == "failed"
+        await service.get("/api/v1/jobs/unheard")
+        told = await figures(service)
+        assert told["latentgraph_jobs_total", labels(outcome="done")] == 2
+        assert told["latentgraph_jobs_total", labels(outcome="failed")] == 1
+        assert told["latentgraph_jobs_in_state", labels(state="done")] == 2
+        assert told["latentgraph_job_attempts_total", labels(cause="first")] == 3
+        assert told["latentgraph_queue_wait_seconds_count", labels()] == 3
+        assert told["latentgraph_node_duration_seconds_count", labels(node_type="Steps", cache="miss")] == 2
+        assert told["latentgraph_worker_up", labels(worker="cpu")] == 1
+        assert told["latentgraph_internal_errors_total", labels()] == 0
+        assert told["latentgraph_cache_entries", labels()] > 0
+        route = labels(method="GET", route="/api/v1/jobs/{id}", status_class="4xx")
+        assert told["http_server_request_duration_seconds_count", route] == 1
+        assert not [name for name, _ in told if "unheard" in name]
+
+    do(tmp_path, act)
+
+
+def test_ready_says_why_it_is_not(tmp_path: Path) -> None:
+    async def act(service: Service) -> None:
+        answer = await service.get("/health/ready")
+        assert (answer.status, answer.json["reasons"]) == (503, ["no worker is ready"])
+
+    do(tmp_path, act, workers=False)
+
+
+def test_waiting_beside_an_idle_worker_is_no_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # R20
+    """A dispatcher that hangs: the worker is well and idle, and jobs are not handed to it."""
+    monkeypatch.setattr("server.http.health.STUCK", 0.2)
+
+    async def act(service: Service) -> None:
+        while (await service.get("/health/ready")).status != 200:  # noqa: ASYNC110 - the worker is starting
+            await asyncio.sleep(0.02)
+        with monkeypatch.context() as hung:
+            hung.setattr("server.jobs.store.Store.claim", lambda *_: None)
+            await service.post("/api/v1/jobs", json.dumps({"workflow": WORK}))
+            while (answer := await service.get("/health/ready")).status == 200:  # noqa: ASYNC110 - it takes a while
+                await asyncio.sleep(0.05)
+            assert "idle worker" in answer.json["reasons"][0]
+            assert (await figures(service))["latentgraph_stuck", labels()] == 1
+        await service.post("/api/v1/jobs", json.dumps({"workflow": WORK}))
+        while (await service.get("/health/ready")).status != 200:  # noqa: ASYNC110 - the jobs are taken up
+            await asyncio.sleep(0.05)
+
+    do(tmp_path, act)
+
+
+def test_a_trace_shows_what_ran_when(tmp_path: Path) -> None:
+    async def act(service: Service) -> None:
+        job = await run_job(service, WORK)
+        told = (await service.get(f"/api/v1/jobs/{job['id']}/trace")).json
+        spans = {one["name"]: one for one in told["traceEvents"] if one["ph"] == "X"}
+        assert {"waiting", "attempt", "Steps a", "Steps b", "Add sum", "WriteText save"} == spans.keys()
+        attempt, save = spans["attempt"], spans["WriteText save"]
+        assert attempt["args"]["end"] == "done"
+        assert save["ts"] + save["dur"] >= spans["Add sum"]["ts"]
+        for one in spans.values():
+            assert one["dur"] >= 0
+            assert (
+                one["name"] == "waiting"
+                or attempt["ts"] - 100_000 <= one["ts"] <= attempt["ts"] + attempt["dur"] + 100_000
+            )
+        rows = {one["tid"] for one in told["traceEvents"] if one["ph"] == "M"}
+        assert {one["tid"] for one in spans.values()} <= rows
+        again = await run_job(service, WORK)
+        told = (await service.get(f"/api/v1/jobs/{again['id']}/trace")).json
+        assert {one["name"] for one in told["traceEvents"] if one["ph"] == "i"} >= {"save: cached"}
+        assert (await service.get("/api/v1/jobs/none/trace")).status == 404
+
+    do(tmp_path, act)
+
+
+def test_requests_have_ids_and_are_logged_without_their_query(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "latentgraph")
+
+    async def act(service: Service) -> None:
+        url = f"http://127.0.0.1:{service.port}"
+        async with service.session.get(f"{url}/queue?token=secret", headers={"X-Request-Id": "mine-1"}) as answer:
+            assert answer.headers["X-Request-Id"] == "mine-1"
+        for wrong in ("a b", "x" * 65, "\u00fc", "<script>"):
+            async with service.session.get(f"{url}/no/such/path", headers={"X-Request-Id": wrong}) as answer:
+                assert len(answer.headers["X-Request-Id"]) == 16
+        await run_job(service, WORK)
+
+    do(tmp_path, act)
+    lines = [record.getMessage() for record in caplog.records]
+    assert any(line.startswith("GET /queue 200") for line in lines)
+    assert any(line == "job done" for line in lines)
+    assert not [line for line in lines if "secret" in line]
+
+
+def test_a_line_of_the_log_is_an_object() -> None:
+    token = REQUEST.set("r1")
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        made = logging.makeLogRecord({"msg": "said %s", "args": ("so",), "exc_info": sys.exc_info(), "job_id": "j"})
+        line = JsonLines().format(made)
+    finally:
+        REQUEST.reset(token)
+    told = json.loads(line)
+    assert "\n" not in line
+    assert (told["msg"], told["request_id"], told["job_id"]) == ("said so", "r1", "j")
+    assert "ValueError" in told["trace"]
