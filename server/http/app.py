@@ -8,7 +8,8 @@ from typing import Final
 from aiohttp import web
 
 from graph.json import JsonObject
-from server.http import health, jobs, metrics, nodes, stream, tickets, trace, versions, workflows
+from server.http import facts as here
+from server.http import health, jobs, metrics, nodes, stream, tickets, trace, uploads, versions, workflows
 from server.http import queue as line
 from server.http.accounts import accounted
 from server.http.comfyui import facts, files, internal, job_list, models, prompt, queue, socket, userdata
@@ -23,6 +24,16 @@ from server.http.service import SERVICE, Service, service_of
 
 _WAIT: Final = {"wait": "seconds to wait for the end of the job"}
 _IF_MATCH: Final = {"If-Match": "the ETag of the version that may be replaced"}
+_MODEL_FILES: Final = {
+    "folder": "one folder alone",
+    "limit": "how many, up to 2000",
+    "after": "what `next` of the page before said",
+}
+_UPLOAD: Final = {
+    "name": "what the file is called, with folders if any",
+    "overwrite": "true to take the place of a file of that name",
+    "sha256": "refuse a body with another hash",
+}
 _KEY: Final = {"Idempotency-Key": "a repeated submission with this key is the same job"}
 
 
@@ -58,6 +69,12 @@ OURS: Final = (
     Route("GET", "/api/v1/nodes/{type}", nodes.describe_node),
     Route("GET", "/api/v1/models", nodes.list_models),
     Route("GET", "/api/v1/files/{folder}", nodes.list_files),
+    Route("GET", "/api/v1/model-files", here.list_model_files, query=_MODEL_FILES),
+    Route("POST", "/api/v1/uploads", uploads.upload, query=_UPLOAD, raw=True, status=201),
+    Route("POST", "/api/v1/tokens", here.count_tokens, body=here.TOKENS),
+    Route("GET", "/api/v1/system", here.system),
+    Route("GET", "/api/v1/cache", here.cache_info),
+    Route("POST", "/api/v1/cache/clear", here.clear_cache),
     Route("POST", "/api/v1/validate", nodes.validate, body={"type": "object"}),
     Route("POST", "/api/v1/convert/{form}", nodes.convert, body={"type": "object"}),
     Route("POST", "/api/v1/plan", nodes.plan, body={"type": "object"}, query={"scope": "", "precision": ""}),

@@ -31,7 +31,7 @@ _PROBLEM: Final[JsonObject] = {
 @dataclass(frozen=True, slots=True)
 class Route:
     """`summary` is the first sentence of the handler's docstring. `query` and `headers` are optional fields by name, with
-    what they mean; `body` is the schema of a JSON body; `status` is the usual answer."""
+    what they mean; `body` is the schema of a JSON body, `raw` one of any bytes; `status` is the usual answer."""
 
     method: str
     path: str
@@ -40,6 +40,7 @@ class Route:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
+    raw: bool = False
 
 
 def added(app: web.Application, routes: Iterable[Route]) -> None:
@@ -100,4 +101,7 @@ def _operation(route: Route) -> JsonObject:
         operation["description"] = description
     if route.body is not None:
         operation["requestBody"] = json_body(route.body)
+    if route.raw:
+        anything: JsonObject = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+        operation["requestBody"] = {"required": True, "content": anything}
     return operation

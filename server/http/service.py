@@ -10,7 +10,7 @@ from typing import Final
 
 from aiohttp import web
 
-from graph.cache.entry import View
+from graph.cache.tiered import Cache
 from graph.spec import NodeSpec
 from nodes.folders import Folders
 from server.http.comfyui.answering import Answering
@@ -46,7 +46,7 @@ class Service:
 
     catalogue: Mapping[str, NodeSpec]
     workspace: Workspace
-    view: View
+    view: Cache
     desk: Desk
     hub: Hub
     crew: Crew

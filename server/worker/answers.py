@@ -4,7 +4,7 @@ tokenizer; a worker does both anyway. Questions are answered on a thread of thei
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, cast
@@ -24,6 +24,8 @@ from nodes.weights.vocabulary import clip_tokenizer, load_tokenizer
 from server.worker.process import Answer
 
 _PARTS: Final = {"checkpoints": Part.UNET, "diffusion_models": Part.UNET, "text_encoders": Part.TEXT, "vae": Part.VAE}
+_LOCATED: Final = 8
+"""Chunks whose beginnings are looked for."""
 _FAMILY_KEYS: Final = ("modelspec.architecture", "ss_base_model_version")
 """Where files that are no whole model may say which one they belong to."""
 
@@ -51,11 +53,14 @@ class Answers:
         return {name: text for name, text in read_header(path).metadata.items()}  # noqa: C416 - widens the type
 
     def tokens(self, asked: JsonObject) -> JsonObject:
-        """`text`, and `checkpoint` or null: how many tokens, in how many chunks of how many."""
+        """`text`, and `checkpoint` or null: how many tokens in all, how many fit a chunk, and of each chunk how many it
+        holds and from which character of the text on."""
         tokenizer, config = self._tokenizer(cast("str | None", asked.get("checkpoint")))
-        chunks = tokenize_prompt(str(asked["text"]), tokenizer, config)
-        counts = [_length(chunk.ids, config) for chunk in chunks]
-        return {"tokens": sum(counts), "chunks": cast("Json", counts), "room": config.max_position_embeddings - 2}
+        text = str(asked["text"])
+        counts = _counts(text, tokenizer, config)
+        starts = _starts(text, counts, lambda part: sum(_counts(part, tokenizer, config)))
+        chunks: list[Json] = [{"tokens": count, "from": start} for count, start in zip(counts, starts, strict=True)]
+        return {"tokens": sum(counts), "room": config.max_position_embeddings - 2, "chunks": chunks}
 
     def _family(self, folder: str, name: str) -> str | None:
         path = self.folders.find(folder, name)
@@ -82,6 +87,28 @@ class Answers:
         if path is None:
             raise GraphError(f"there is no file {name!r} in {folder!r}", code="file_not_found")
         return path
+
+
+def _counts(text: str, tokenizer: Tokenizer, config: TextConfig) -> list[int]:
+    return [_length(chunk.ids, config) for chunk in tokenize_prompt(text, tokenizer, config)]
+
+
+def _starts(text: str, counts: Sequence[int], count: Callable[[str], int]) -> list[int]:
+    """Where each chunk begins: the longest beginning of the text that is all in the chunks before it, found by halving. Of
+    very many chunks the later ones are not looked for."""
+    starts = [0]
+    before = 0
+    for number, held in enumerate(counts[:-1], start=1):
+        before += held
+        if number > _LOCATED:
+            starts.append(len(text))
+            continue
+        low, high = starts[-1], len(text)
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if count(text[:middle]) <= before else (low, middle - 1)
+        starts.append(low)
+    return starts
 
 
 def _length(ids: Sequence[int], config: TextConfig) -> int:

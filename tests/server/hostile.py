@@ -3,6 +3,7 @@ a failure can be had again by its number."""
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from collections.abc import Iterator
@@ -94,14 +95,14 @@ def _value(choose: random.Random, widget: Any, kind: str, specs: dict[str, NodeS
             return choose.choice(list(widget.options)) if widget.options else "x"
         case FileChoice():
             return choose.choice(("tiny-sd-128.safetensors", "fox.png", "x [output]"))
-    return choose.choice(STRANGE)
+    return _strange(choose)
 
 
 def _workflow(choose: random.Random, workflows: list[Any]) -> Hostile:
     """One of ours, changed."""
     body: dict[str, Any] = {"workflow": json.loads(json.dumps(choose.choice(workflows)))}
     if choose.random() < 0.3:
-        body |= {"parameters": {"prompt": choose.choice(STRANGE), "seed": choose.choice(STRANGE)}}
+        body |= {"parameters": {"prompt": _strange(choose), "seed": _strange(choose)}}
     for _ in range(choose.randint(1, 5)):
         _change(choose, body)
     path = choose.choice(
@@ -168,7 +169,7 @@ def _path(choose: random.Random) -> Hostile:
     while "{}" in path:
         path = path.replace("{}", choose.choice(WORDS), 1)
     method = choose.choice(METHODS)
-    body = b"" if method in ("GET", "HEAD", "OPTIONS") else _text(choose.choice(STRANGE))
+    body = b"" if method in ("GET", "HEAD", "OPTIONS") else _text(_strange(choose))
     if method not in ("GET", "HEAD") and choose.random() < 0.3:
         keys = (
             "clear",
@@ -182,7 +183,7 @@ def _path(choose: random.Random) -> Hostile:
             "username",
             "text",
         )
-        body = _text({choose.choice(keys): choose.choice(STRANGE) for _ in range(2)})
+        body = _text({choose.choice(keys): _strange(choose) for _ in range(2)})
     return Hostile(method, path, body)
 
 
@@ -210,7 +211,12 @@ def _change(choose: random.Random, root: dict[str, Any]) -> None:
         case 3:
             where[key] = json.loads(_text(choose.choice(places)[0]))
         case _:
-            where[key] = choose.choice(STRANGE)
+            where[key] = _strange(choose)
+
+
+def _strange(choose: random.Random) -> Any:  # noqa: ANN401 - any value
+    """One of the strange values, of its own: what holds it may be changed again."""
+    return copy.deepcopy(choose.choice(STRANGE))
 
 
 def _text(value: object) -> bytes:

@@ -41,7 +41,8 @@ def test_no_request_is_answered_with_a_fault(tmp_path: Path) -> None:
         async with running(tmp_path, limits=limits, bounds=Bounds(sockets=50)) as service:
             for number, one in enumerate(islice(requests(SEED), NUMBER)):
                 began = time.monotonic()
-                status, body = await told(service, one)
+                async with asyncio.timeout(60):
+                    status, body = await told(service, one)
                 slowest = max(slowest, time.monotonic() - began)
                 statuses[status] += 1
                 expected = status < 500 or (status == 503 and ("no_worker" in str(body) or "ready" in one.path))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -18,8 +16,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from graph.errors import InputError
 from graph.json import loads
-from nodes.folders import FolderError, Folders, is_inside
+from nodes.folders import FolderError, is_inside
 from server.http.files import SHOWN, found, is_raster, picture, served
+from server.http.keeping import keep
 from server.http.pictures import decoded
 from server.http.service import Service, service_of
 
@@ -71,7 +70,12 @@ async def _upload(request: web.Request, *, masked: bool) -> web.Response:
         if masked:
             await _lay_over(form, service)
         overwrite = form.fields.get("overwrite", "").lower() in ("true", "1")
-        name = await asyncio.to_thread(_keep, form.file, service.folders, kind, whole, overwrite)
+        if not form.file.stat().st_size:
+            raise web.HTTPBadRequest(text="the file is empty")
+        service.folders.place(kind, whole)
+        if Path(whole).suffix.lower() in SHOWN and not is_raster(form.file):
+            raise web.HTTPUnsupportedMediaType(text=f"{whole!r} is no picture, whatever it is called")
+        name = await asyncio.to_thread(keep, form.file, service.folders, kind, whole, overwrite)
     except FolderError as error:
         raise web.HTTPBadRequest(text=str(error)) from None
     finally:
@@ -131,37 +135,6 @@ async def _drafted(part: BodyPartReader, folder: Path, most: int) -> Path:
             os.unlink(draft.name)
             raise
     return Path(draft.name)
-
-
-def _keep(draft: Path, folders: Folders, kind: str, name: str, overwrite: bool) -> str:
-    """Give the draft its name. Returns the name it has got."""
-    digest = _digest(draft)
-    for candidate in _candidates(name):
-        path = folders.place(kind, candidate)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.parent.resolve().is_relative_to(folders.root(kind).resolve()):
-            raise FolderError(f"{name!r} would leave the folder {kind!r}")
-        if not draft.stat().st_size:
-            raise web.HTTPBadRequest(text="the file is empty")
-        if path.suffix.lower() in SHOWN and not is_raster(draft):
-            raise web.HTTPUnsupportedMediaType(text=f"{name!r} is no picture, whatever it is called")
-        if overwrite or not path.exists():
-            os.replace(draft, path)
-            return candidate
-        if path.is_file() and _digest(path) == digest:
-            return candidate
-    raise FolderError(f"there are too many files called {name!r}")
-
-
-def _candidates(name: str) -> Iterator[str]:
-    stem, suffix = os.path.splitext(name)
-    yield name
-    yield from (f"{stem} ({number}){suffix}" for number in range(1, 10_000))
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 async def _lay_over(form: _Form, service: Service) -> None:

@@ -1,0 +1,326 @@
+"""A client of the service for Python programs: submit, follow, fetch. The standard library alone, blocking, typed.
+
+    from server.client import Client
+
+    client = Client()
+    job = client.run("text_to_image", prompt="a red fox", seed=7)
+    for output in client.result(job).outputs:
+        client.save(output, "pictures")
+
+A submission carries a key, so that sending it again after a lost answer never makes a second job; events are followed by
+number, so that a lost connection loses none. From asyncio, call it through `asyncio.to_thread`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import Any, Final, cast
+from urllib.parse import quote, urlencode
+
+from graph.errors import GraphError, Problem
+from graph.json import Json, JsonObject
+
+URL: Final = "http://127.0.0.1:8188"
+ENDS: Final = ("done", "failed", "cancelled", "quarantined")
+
+_TRIES: Final = 4
+_LONGEST_WAIT: Final = 50
+_LOST: Final = (urllib.error.URLError, ConnectionError, TimeoutError, HTTPException)
+
+
+class ServiceError(GraphError):
+    """The service refused: `status` and `code` as it gave them, and every problem it found."""
+
+    def __init__(self, status: int, code: str, detail: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(detail, code=code)
+        self.status, self.problems = status, tuple(problems)
+
+
+class UnreachableError(GraphError):
+    """No service answered."""
+
+    code = "unreachable"
+
+
+class JobFailedError(GraphError):
+    """The job has ended otherwise than done. `job` says how."""
+
+    code = "job_failed"
+
+    def __init__(self, job: Job) -> None:
+        error = job.error or {}
+        super().__init__(f"job {job.id} is {job.state}: {error.get('message', '')}".rstrip(": "), code=job.state)
+        self.job = job
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A file that a job has saved: by which node, in which folder under which name, and where to fetch it."""
+
+    node: str
+    folder: str
+    name: str
+    bytes: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as it stood when it was asked for. `raw` is all that the service told."""
+
+    id: str
+    state: str
+    outputs: tuple[Output, ...] = ()
+    texts: Mapping[str, Json] = field(default_factory=dict)
+    error: JsonObject | None = None
+    raw: JsonObject = field(default_factory=dict, repr=False)
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDS
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a job. What is kept has a `sequence` number; progress has none."""
+
+    type: str
+    data: JsonObject
+    sequence: int | None = None
+    time: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that is now in the folder `input`: its name is what a LoadImage takes."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+class Client:
+    """One service. Safe to share between threads: it holds nothing but where to ask and how."""
+
+    def __init__(self, url: str = URL, *, token: str | None = None, patience: float = 30.0) -> None:
+        """`token` is for a service that asks for one (default: LATENTGRAPH_TOKEN); `patience` are the seconds that one
+        answer may take."""
+        self._url, self._patience = url.rstrip("/"), patience
+        self._token = token or os.environ.get("LATENTGRAPH_TOKEN")
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def submit(
+        self,
+        workflow: Mapping[str, Any],
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        targets: Sequence[str] | None = None,
+        front: bool = False,
+        key: str | None = None,
+    ) -> Job:
+        """Have a workflow of any form run. Returns at once, with the job accepted for good. Raises ServiceError with every
+        fault of the workflow."""
+        body: dict[str, Any] = {"workflow": workflow, "parameters": parameters or {}, "front": front}
+        if targets is not None:
+            body["targets"] = list(targets)
+        return self._submitted("/api/v1/jobs", body, key)
+
+    def run(self, name: str, *, key: str | None = None, **parameters: Json) -> Job:
+        """Have a saved workflow run with these values of its parameters."""
+        return self._submitted(f"/api/v1/workflows/{quote(name)}/jobs", {"parameters": parameters}, key)
+
+    def job(self, job: Job | str) -> Job:
+        """A job as it stands now."""
+        return _job(self._json("GET", f"/api/v1/jobs/{_id(job)}"))
+
+    def jobs(self, *states: str) -> Iterator[Job]:
+        """Jobs in these states (all, without any), the latest first; asked for page by page."""
+        before: Json = None
+        while True:
+            query = {"state": ",".join(states), **({"before": before} if before is not None else {})}
+            page = self._json("GET", f"/api/v1/jobs?{urlencode(query)}")
+            for one in cast("list[JsonObject]", page["jobs"]):
+                yield _job(one)
+            before = page["next"]
+            if before is None:
+                return
+
+    def wait(self, job: Job | str, seconds: float | None = None) -> Job:
+        """The job when it has ended, or as it is when the time is up."""
+        end = None if seconds is None else time.monotonic() + seconds
+        while True:
+            left = _LONGEST_WAIT if end is None else min(max(int(end - time.monotonic()), 0), _LONGEST_WAIT)
+            found = _job(self._json("GET", f"/api/v1/jobs/{_id(job)}?wait={left}", patience=self._patience + left))
+            if found.ended or (end is not None and time.monotonic() >= end - 1):
+                return found
+
+    def result(self, job: Job | str, seconds: float | None = None) -> Job:
+        """The job when it is done. Raises JobFailedError for any other end, TimeoutError when the time is up."""
+        found = self.wait(job, seconds)
+        if not found.ended:
+            raise TimeoutError(f"job {found.id} is still {found.state}")
+        if found.state != "done":
+            raise JobFailedError(found)
+        return found
+
+    def events(self, job: Job | str, after: int = 0) -> Iterator[Event]:
+        """What happens to a job, from the beginning or after a sequence number to its end. A lost connection is taken up
+        where it broke."""
+        tries = 0
+        while True:
+            try:
+                for event in self._stream(_id(job), after):
+                    tries = 0
+                    after = event.sequence or after
+                    yield event
+                    if event.type in ENDS:
+                        return
+                if self.job(job).ended:
+                    return
+            except _LOST as error:
+                tries += 1
+                if tries >= _TRIES:
+                    raise UnreachableError(f"{self._url} is gone: {error}") from None
+            time.sleep(0.2 * 2**tries)
+
+    def cancel(self, job: Job | str) -> Job:
+        """End a job. Repeating it, or a job that has ended, changes nothing."""
+        return _job(self._json("POST", f"/api/v1/jobs/{_id(job)}/cancel"))
+
+    def retry(self, job: Job | str) -> Job:
+        """The same request anew, as a job of its own."""
+        return _job(self._json("POST", f"/api/v1/jobs/{_id(job)}/retry"))
+
+    def fetch(self, output: Output) -> bytes:
+        """The content of a file that a job has saved."""
+        return self._bytes("GET", output.url)
+
+    def save(self, output: Output, folder: str | Path) -> Path:
+        """Write the file into a folder of this machine, under its own name. Returns the path."""
+        path = Path(folder) / Path(output.name).name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(self.fetch(output))
+        return path
+
+    def upload(self, file: str | Path | bytes, name: str | None = None, *, overwrite: bool = False) -> Upload:
+        """Put a file into the folder `input`. Bytes need a name."""
+        content = file if isinstance(file, bytes) else Path(file).read_bytes()
+        called = name or ("" if isinstance(file, bytes) else Path(file).name)
+        query = urlencode({"name": called, "overwrite": str(overwrite).lower()})
+        told = json.loads(self._bytes("POST", f"/api/v1/uploads?{query}", content, kind="application/octet-stream"))
+        return Upload(told["name"], told["bytes"], told["sha256"])
+
+    def workflows(self) -> list[str]:
+        """The names of the saved workflows."""
+        return cast("list[str]", json.loads(self._bytes("GET", "/api/v1/workflows")))
+
+    def workflow(self, name: str) -> JsonObject:
+        """One saved workflow: `document`, and the JSON Schema of its `parameters`."""
+        return self._json("GET", f"/api/v1/workflows/{quote(name)}")
+
+    def validate(self, workflow: Mapping[str, Any]) -> list[Problem]:
+        """Every problem of a workflow; none if it can run."""
+        told = self._json("POST", "/api/v1/validate", {"workflow": workflow})
+        return _problems(told["problems"])
+
+    def plan(self, workflow: Mapping[str, Any]) -> JsonObject:
+        """What would run, and why, without running it."""
+        return self._json("POST", "/api/v1/plan", {"workflow": workflow})
+
+    def _submitted(self, path: str, body: Mapping[str, Any], key: str | None) -> Job:
+        return _job(self._json("POST", path, body, headers={"Idempotency-Key": key or uuid.uuid4().hex}, tries=_TRIES))
+
+    def _stream(self, job: str, after: int) -> Iterator[Event]:
+        headers = {"Accept": "text/event-stream"}
+        with self._open("GET", f"/api/v1/jobs/{job}/events?after={after}", headers=headers, patience=3600) as answer:
+            for line in answer:
+                if line.startswith(b"data: "):
+                    told = json.loads(line[6:])
+                    yield Event(told["type"], told["data"], told.get("sequence"), told.get("time"))
+
+    def _json(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        patience: float | None = None,
+        tries: int = 1,
+    ) -> JsonObject:
+        data = None if body is None else json.dumps(body).encode()
+        for again in range(tries):
+            try:
+                with self._open(method, path, data, headers=headers or {}, patience=patience) as answer:
+                    told: JsonObject = json.load(answer)
+                    return told
+            except _LOST as error:
+                if again == tries - 1:
+                    raise UnreachableError(
+                        f"{self._url} does not answer: {error}", hint="Is the service started?"
+                    ) from None
+                time.sleep(0.2 * 2**again)
+        raise AssertionError("the last try returns or raises")
+
+    def _bytes(self, method: str, path: str, body: bytes | None = None, *, kind: str = "application/json") -> bytes:
+        try:
+            with self._open(method, path, body, headers={"Content-Type": kind}) as answer:
+                return answer.read()
+        except _LOST as error:
+            raise UnreachableError(f"{self._url} does not answer: {error}", hint="Is the service started?") from None
+
+    def _open(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        headers: Mapping[str, str],
+        patience: float | None = None,
+    ) -> HTTPResponse:
+        """The answer, open. Raises ServiceError for a refusal."""
+        request = urllib.request.Request(f"{self._url}{path}", body, method=method)
+        usual = {"Content-Type": "application/json"} if body is not None else {}
+        for name, value in {**usual, **headers}.items():
+            request.add_header(name, value)
+        if self._token is not None:
+            request.add_header("Authorization", f"Bearer {self._token}")
+        try:
+            return cast("HTTPResponse", self._opener.open(request, timeout=patience or self._patience))
+        except urllib.error.HTTPError as error:
+            with error:
+                raise _refusal(error) from None
+
+
+def _refusal(error: urllib.error.HTTPError) -> ServiceError:
+    try:
+        told = json.loads(error.read())
+        return ServiceError(error.code, told["code"], told["detail"], _problems(told.get("problems", [])))
+    except (ValueError, KeyError, TypeError):
+        return ServiceError(error.code, f"http_{error.code}", str(error.reason))
+
+
+def _problems(told: Json) -> list[Problem]:
+    return [Problem(**one) for one in cast("list[dict[str, Any]]", told)]
+
+
+def _job(told: JsonObject) -> Job:
+    outputs = [
+        Output(*(cast("Any", one[name]) for name in ("node", "folder", "name", "bytes", "url")))
+        for one in cast("list[JsonObject]", told["outputs"])
+    ]
+    error = cast("JsonObject | None", told["error"])
+    return Job(str(told["id"]), str(told["state"]), tuple(outputs), cast("JsonObject", told["texts"]), error, told)
+
+
+def _id(job: Job | str) -> str:
+    return quote(job.id if isinstance(job, Job) else job, safe="")

@@ -1,0 +1,156 @@
+"""The Python client against a running service: submit, follow, fetch, cancel, upload, and what it says when refused."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from server.client import Client, JobFailedError, ServiceError, UnreachableError
+from server.http.security import Gate
+from server.http.serving import Door
+from server.tokens import Tokens
+from tests.server.service import running, working
+
+
+def work(value: int = 1, **steps: int) -> dict[str, Any]:
+    return {
+        "format": "latentgraph/1",
+        "nodes": {
+            "work": {"type": "Steps", "inputs": {"value": value, **steps}},
+            "save": {"type": "WriteText", "inputs": {"value": {"from": ["work", "out"]}, "name": f"v{value}"}},
+        },
+        "parameters": [{"name": "value", "binds": [["work", "value"]]}],
+    }
+
+
+def with_client(folder: Path, act: Callable[[Client], None]) -> None:
+    async def run() -> None:
+        async with asyncio.timeout(100), working(folder) as service:
+            await asyncio.to_thread(act, Client(f"http://127.0.0.1:{service.port}"))
+
+    asyncio.run(run())
+
+
+def test_a_job_from_submission_to_file(tmp_path: Path) -> None:
+    def act(client: Client) -> None:
+        job = client.submit(work(7), {"value": 42})
+        done = client.result(job, 60)
+        assert (done.state, done.texts) == ("done", {"save": ["42"]})
+        (output,) = done.outputs
+        assert (output.node, output.name, client.fetch(output)) == ("save", "v7.txt", b"42")
+        assert client.save(output, tmp_path / "here").read_text() == "42"
+        assert [one.id for one in client.jobs("done")] == [job.id]
+        assert client.job(job.id) == done
+        assert client.plan(work(42))["run"] == 1
+
+    with_client(tmp_path, act)
+
+
+def test_events_are_followed_to_the_end_and_from_the_middle(tmp_path: Path) -> None:
+    def act(client: Client) -> None:
+        job = client.submit(work(1, count=5, milliseconds=60))
+        heard = list(client.events(job))
+        kept = [one for one in heard if one.sequence is not None]
+        assert [one.sequence for one in kept] == list(range(1, len(kept) + 1))
+        assert (kept[0].type, kept[-1].type) == ("queued", "done")
+        assert {one.data["maximum"] for one in heard if one.type == "progress"} == {5}
+        assert [one.sequence for one in client.events(job, after=3)] == [one.sequence for one in kept[3:]]
+        assert list(client.events(job, after=len(kept))) == []
+
+    with_client(tmp_path, act)
+
+
+def test_one_key_is_one_job_and_pages_are_walked(tmp_path: Path) -> None:
+    def act(client: Client) -> None:
+        first, again = client.submit(work(1), key="k"), client.submit(work(1), key="k")
+        assert first.id == again.id
+        with pytest.raises(ServiceError) as refused:
+            client.submit(work(2), key="k")
+        assert (refused.value.status, refused.value.code) == (409, "idempotency_key_reused")
+        ids = {client.submit(work(number)).id for number in range(60)}
+        assert ids <= {one.id for one in client.jobs()}
+
+    with_client(tmp_path, act)
+
+
+def test_ends_other_than_done_are_raised(tmp_path: Path) -> None:
+    def act(client: Client) -> None:
+        endless = client.submit(work(1, count=100_000))
+        with pytest.raises(TimeoutError):
+            client.result(endless, 0)
+        assert client.cancel(endless).id == endless.id
+        with pytest.raises(JobFailedError) as cancelled:
+            client.result(endless, 30)
+        assert (cancelled.value.code, cancelled.value.job.state) == ("cancelled", "cancelled")
+        bad = {"format": "latentgraph/1", "nodes": {"x": {"type": "Boom"}, "s": {"type": "Show"}}}
+        bad["nodes"]["s"]["inputs"] = {"value": {"from": ["x", "out"]}}  # type: ignore[index]
+        with pytest.raises(JobFailedError, match="boom"):
+            client.result(client.submit(bad), 30)
+
+    with_client(tmp_path, act)
+
+
+def test_refusals_name_every_problem(tmp_path: Path) -> None:
+    def act(client: Client) -> None:
+        wrong = work()
+        wrong["nodes"]["work"]["inputs"] |= {"value": "many", "count": []}
+        with pytest.raises(ServiceError) as refused:
+            client.submit(wrong)
+        assert (refused.value.status, len(refused.value.problems)) == (422, 2)
+        assert {one.code for one in client.validate(wrong)} == {one.code for one in refused.value.problems}
+        assert client.validate(work()) == []
+        with pytest.raises(ServiceError) as unknown:
+            client.job("none")
+        assert (unknown.value.status, unknown.value.code) == (404, "unknown_job")
+
+    with_client(tmp_path, act)
+
+
+def test_saved_workflows_and_uploads(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(buffer, "PNG")
+    (tmp_path / "mine.png").write_bytes(buffer.getvalue())
+
+    def act(client: Client) -> None:
+        assert "text_to_image" in client.workflows()
+        assert "prompt" in client.workflow("text_to_image")["parameters"]["properties"]  # type: ignore[index,call-overload,operator]
+        with pytest.raises(ServiceError) as refused:
+            client.run("text_to_image", promt="a fox")
+        assert refused.value.problems[0].code == "unknown_parameter"
+        assert client.upload(tmp_path / "mine.png").name == "mine.png"
+        assert client.upload(buffer.getvalue(), "sub/theirs.png").name == "sub/theirs.png"
+        with pytest.raises(ServiceError) as nameless:
+            client.upload(b"x")
+        assert nameless.value.code == "file_name"
+
+    with_client(tmp_path, act)
+
+
+def test_a_token_is_sent(tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path / "tokens.json")
+    _, secret = tokens.create("tester")
+
+    async def run() -> None:
+        async with running(tmp_path / "service", door=Door(gate=Gate(tokens))) as service:
+            url = f"http://127.0.0.1:{service.port}"
+            assert "text_to_image" in await asyncio.to_thread(Client(url, token=secret).workflows)
+            with pytest.raises(ServiceError) as refused:
+                await asyncio.to_thread(Client(url).workflows)
+            assert refused.value.status == 401
+
+    asyncio.run(run())
+
+
+def test_nobody_there_is_said_plainly() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(UnreachableError, match="does not answer"):
+        Client(f"http://127.0.0.1:{port}").workflows()
