@@ -199,7 +199,7 @@ async def _end_heard(listener: Listener, seconds: float) -> Job | None:
 async def known(request: web.Request, job: str | None = None) -> Job:
     """The job of this request. Raises ProblemError (404)."""
     service = service_of(request)
-    name = job or request.match_info["id"]
+    name = request.match_info["id"] if job is None else job
     found_job = await service.desk.do(service.desk.store.job, name)
     if found_job is None:
         raise unknown(name)

@@ -4,6 +4,7 @@ made from a list of these."""
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,6 +13,7 @@ from aiohttp import web
 
 from graph.json import Json, JsonObject
 from graph.version import __version__
+from server.http.shapes import EVERYWHERE, READABLE, SCHEMAS
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -23,7 +25,7 @@ _PROBLEM: Final[JsonObject] = {
         "status": {"type": "integer"},
         "code": {"type": "string", "description": "stable"},
         "detail": {"type": "string"},
-        "problems": {"type": "array", "items": {"type": "object"}},
+        "problems": {"type": "array", "items": {"$ref": "#/components/schemas/Fault"}},
     },
 }
 
@@ -31,7 +33,8 @@ _PROBLEM: Final[JsonObject] = {
 @dataclass(frozen=True, slots=True)
 class Route:
     """`summary` is the first sentence of the handler's docstring. `query` and `headers` are optional fields by name, with
-    what they mean; `body` is the schema of a JSON body, `raw` one of any bytes; `status` is the usual answer."""
+    what they mean; `body` is the schema of a JSON body, `raw` one of any bytes; `status` is the usual
+    answer, `answer` the schema of its JSON; `refusals` are the codes of its own by status."""
 
     method: str
     path: str
@@ -41,6 +44,8 @@ class Route:
     headers: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
     raw: bool = False
+    answer: JsonObject | None = None
+    refusals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def added(app: web.Application, routes: Iterable[Route]) -> None:
@@ -56,15 +61,20 @@ def document(routes: Iterable[Route], more: Mapping[str, JsonObject]) -> JsonObj
     """The OpenAPI 3.1 document. `more` are further POST operations by path (the saved workflows)."""
     paths: dict[str, JsonObject] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+        paths.setdefault(_template(route.path), {})[route.method.lower()] = _operation(route)
     for path, operation in more.items():
         paths.setdefault(path, {})["post"] = operation
     return {
         "openapi": "3.1.0",
         "info": {"title": "latentgraph", "version": __version__, "license": {"name": "Apache-2.0"}},
         "paths": {path: one for path, one in paths.items()},  # noqa: C416 - widens the type
-        "components": {"schemas": {"Problem": _PROBLEM}},
+        "components": {"schemas": {"Problem": _PROBLEM, **SCHEMAS}},
     }
+
+
+def _template(path: str) -> str:
+    """The path as OpenAPI writes it: without what a field may look like."""
+    return re.sub(r"\{(\w+):[^{}]*\}", r"{\1}", path)
 
 
 def json_body(schema: JsonObject, *, required: bool = True) -> JsonObject:
@@ -77,6 +87,25 @@ def answers(status: int) -> JsonObject:
     told: JsonObject = {"$ref": "#/components/schemas/Problem"}
     wrong: JsonObject = {"description": "What went wrong.", "content": {"application/problem+json": {"schema": told}}}
     return {str(status): {"description": "As asked."}, "default": wrong}
+
+
+def _responses(route: Route) -> JsonObject:
+    """The usual answer, and every code with which this route or any other refuses."""
+    told = answers(route.status)
+    usual: JsonObject = {"description": "As asked."}
+    if route.answer is not None:
+        usual["content"] = {"application/json": {"schema": route.answer}}
+    told[str(route.status)] = usual
+    refusals: dict[str, tuple[str, ...]] = dict(EVERYWHERE)
+    if route.body is not None:
+        refusals |= {"400": READABLE, "413": ("body_too_large", "json_too_large"), "422": ("input_wrong",)}
+    for status, codes in route.refusals.items():
+        refusals[status] = tuple(dict.fromkeys((*refusals.get(status, ()), *codes)))
+    for status, codes in sorted(refusals.items()):
+        code: JsonObject = {"properties": {"code": {"enum": list[Json](codes)}}}
+        schema: JsonObject = {"allOf": [{"$ref": "#/components/schemas/Problem"}, code]}
+        told[status] = {"description": ", ".join(codes), "content": {"application/problem+json": {"schema": schema}}}
+    return told
 
 
 def _operation(route: Route) -> JsonObject:
@@ -95,7 +124,7 @@ def _operation(route: Route) -> JsonObject:
         "operationId": getattr(route.handler, "__name__", route.path),
         "summary": summary.rstrip("."),
         "parameters": parameters,
-        "responses": answers(route.status),
+        "responses": _responses(route),
     }
     if description:
         operation["description"] = description
