@@ -140,6 +140,13 @@ class Folders:
         is_there = os.path.isdir if folder == DATASETS else os.path.isfile
         return next((path for path in paths if is_there(path)), None)
 
+    def existing(self, folder: str, name: str, what: str) -> Path:
+        """The file of that name. Raises `FolderError` (`file_not_found`) that calls it what it is, if there is none."""
+        path = self.find(folder, name)
+        if path is None:
+            raise FolderError(f"there is no {what} {name!r}", code="file_not_found")
+        return path
+
     def digest(self, path: Path) -> str:
         """A digest of the file's content; of a folder, that of the names and contents in it; of an index, that of everything
         it stands for. Raises OSError when it cannot be read."""

@@ -9,7 +9,7 @@ import torch
 from graph.context import Context
 from graph.declare import FileIn, node
 from nodes.diffusion.clip_vision import VisionEncoding, prepare_image
-from nodes.folders import FolderError, Folders
+from nodes.folders import Folders
 from nodes.models import Models
 from nodes.sockets import ClipVision, ClipVisionOutput, Image
 from nodes.weights.networks import NetworkRef, open_clip_vision
@@ -19,9 +19,7 @@ from nodes.weights.networks import NetworkRef, open_clip_vision
 def clip_vision_loader(*, clip_name: Annotated[str, FileIn("clip_vision")], context: Context) -> ClipVision:
     """A network that sees what is in a picture."""
     folders = context.service(Folders)
-    path = folders.find("clip_vision", clip_name)
-    if path is None:
-        raise FolderError(f"there is no CLIP vision model {clip_name!r}", code="file_not_found")
+    path = folders.existing("clip_vision", clip_name, "CLIP vision model")
     return ClipVision(NetworkRef(path, folders.digest(path), open_clip_vision(path)))
 
 
@@ -36,7 +34,7 @@ def clip_vision_encode(
     *, clip_vision: ClipVision, image: Image, crop: Literal["center", "none"], context: Context
 ) -> ClipVisionOutput:
     """What CLIP sees in pictures; of a picture that is not square, in its centre or squeezed."""
-    pixels = image.pixels.expand(-1, -1, -1, 3) if image.pixels.shape[3] == 1 else image.pixels[..., :3]
+    pixels = image.rgb
     models = Models.of(context)
     with models.clip_vision(clip_vision.network) as tower, torch.inference_mode():
         prepared = prepare_image(pixels, tower.config.image_size, crop=crop == "center")

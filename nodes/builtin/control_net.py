@@ -6,15 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-from torch import Tensor
-
 from graph.context import Context
 from graph.declare import Choices, FileIn, Range, Tooltip, node
 from nodes.builtin.ranges import Strength
 from nodes.diffusion.control import ControlHint
 from nodes.diffusion.control_net import ControlNetConfig
 from nodes.errors import UnsuitableInput
-from nodes.folders import FolderError, Folders
+from nodes.folders import Folders
 from nodes.sockets import Conditioning, ControlNet, Image, Model, Vae
 from nodes.weights.networks import NetworkRef, is_difference, open_control_net
 
@@ -78,7 +76,7 @@ def control_net_apply(
     """Steer a prompt, and what it is weighed against, by a picture."""
     if strength == 0:
         return conditioning
-    hint = ControlHint(control_net.network, _rgb(image), strength, kind=control_net.kind, also_negative=True)
+    hint = ControlHint(control_net.network, image.rgb, strength, kind=control_net.kind, also_negative=True)
     return _steered(conditioning, hint)
 
 
@@ -104,7 +102,7 @@ def control_net_apply_advanced(
     del vae
     if strength == 0:
         return positive, negative
-    hint = ControlHint(control_net.network, _rgb(image), strength, start_percent, end_percent, control_net.kind)
+    hint = ControlHint(control_net.network, image.rgb, strength, start_percent, end_percent, control_net.kind)
     return _steered(positive, hint), _steered(negative, hint)
 
 
@@ -128,16 +126,8 @@ def set_union_control_net_type(
 
 def _find(name: str, context: Context) -> tuple[Path, Folders]:
     folders = context.service(Folders)
-    path = folders.find("controlnet", name)
-    if path is None:
-        raise FolderError(f"there is no control network {name!r}", code="file_not_found")
+    path = folders.existing("controlnet", name, "control network")
     return path, folders
-
-
-def _rgb(image: Image) -> Tensor:
-    """[B, H, W, 3]: grey in three channels, without alpha."""
-    pixels = image.pixels
-    return pixels.expand(-1, -1, -1, 3) if pixels.shape[3] == 1 else pixels[..., :3]
 
 
 def _steered(conditioning: Conditioning, hint: ControlHint) -> Conditioning:

@@ -12,7 +12,7 @@ from nodes.builtin.ranges import CELL, CellPixels
 from nodes.diffusion.conditioning import ConditioningEntry, Grounding
 from nodes.diffusion.gligen import MOST_BOXES, GligenConfig, TextBox
 from nodes.errors import UnsuitableInput
-from nodes.folders import FolderError, Folders
+from nodes.folders import Folders
 from nodes.prompting import Prompt, encode
 from nodes.sockets import Clip, Conditioning, Gligen
 from nodes.weights.networks import NetworkRef, open_gligen
@@ -24,9 +24,7 @@ BoxSide = Annotated[int, Range(8, 16384, 8)]
 def gligen_loader(*, gligen_name: Annotated[str, FileIn("gligen")], context: Context) -> Gligen:
     """A network that ties phrases to boxes of the picture."""
     folders = context.service(Folders)
-    path = folders.find("gligen", gligen_name)
-    if path is None:
-        raise FolderError(f"there is no GLIGEN network {gligen_name!r}", code="file_not_found")
+    path = folders.existing("gligen", gligen_name, "GLIGEN network")
     return Gligen(NetworkRef(path, folders.digest(path), open_gligen(path)))
 
 

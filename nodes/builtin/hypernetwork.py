@@ -7,7 +7,7 @@ from typing import Annotated
 
 from graph.context import Context
 from graph.declare import FileIn, Range, node
-from nodes.folders import FolderError, Folders
+from nodes.folders import Folders
 from nodes.sockets import Model
 from nodes.weights.errors import WeightsWrongFamily
 from nodes.weights.hypernetworks import HypernetworkRef, check_hypernetwork
@@ -23,9 +23,7 @@ def hypernetwork_loader(
 ) -> Model:
     """Change what attention makes its keys and values of by a hypernetwork. Several may follow each other."""
     folders = context.service(Folders)
-    path = folders.find("hypernetworks", hypernetwork_name)
-    if path is None:
-        raise FolderError(f"there is no hypernetwork {hypernetwork_name!r}", code="file_not_found")
+    path = folders.existing("hypernetworks", hypernetwork_name, "hypernetwork")
     widths, wanted = check_hypernetwork(path), model.config.unet.context_dim
     if wanted not in widths:
         raise WeightsWrongFamily(

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from graph.context import Context
 from graph.declare import Choices, FileIn, node
 from graph.result import Blocked
-from nodes.folders import FolderError, Folders
+from nodes.folders import Folders
 from nodes.sockets import Clip, Model, Vae
 from nodes.weights.keymaps import Part
 from nodes.weights.load import Checkpoint, WeightsRef, open_checkpoint
@@ -50,9 +50,7 @@ def checkpoint_loader_simple(
 ) -> tuple[Model | Blocked, Clip | Blocked, Vae | Blocked]:
     """A whole model from one file: the diffusion model, its text encoder and its VAE."""
     folders = context.service(Folders)
-    path = folders.find("checkpoints", ckpt_name)
-    if path is None:
-        raise FolderError(f"there is no checkpoint {ckpt_name!r}", code="file_not_found")
+    path = folders.existing("checkpoints", ckpt_name, "checkpoint")
     checkpoint = open_checkpoint(path)
     digest = folders.digest(path)
     refs = {part: WeightsRef(path, digest, part, checkpoint.config) for part in checkpoint.parts}

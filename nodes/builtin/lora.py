@@ -8,7 +8,7 @@ from typing import Annotated
 from graph.context import Context
 from graph.declare import FileIn, Range, node
 from graph.result import Report
-from nodes.folders import FolderError, Folders
+from nodes.folders import Folders
 from nodes.sockets import Clip, Model
 from nodes.weights.errors import listed
 from nodes.weights.load import WeightsRef
@@ -50,9 +50,7 @@ def lora_loader_model_only(
 def _checked(name: str, targets: tuple[WeightsRef, ...], context: Context) -> tuple[AdapterRef, Report]:
     """The adapter, if it fits these parts, and a report of what in it belongs to none of them."""
     folders = context.service(Folders)
-    path = folders.find("loras", name)
-    if path is None:
-        raise FolderError(f"there is no LoRA {name!r}", code="file_not_found")
+    path = folders.existing("loras", name, "LoRA")
     unknown = check_adapter(path, targets)
     report = Report(
         text=(f"{name}: {len(unknown)} unknown tensors are not used: {listed(unknown)}",) if unknown else ()

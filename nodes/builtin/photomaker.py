@@ -14,7 +14,7 @@ from nodes.diffusion.clip_vision import prepare_image
 from nodes.diffusion.conditioning import ConditioningEntry
 from nodes.diffusion.tokenizer import Tokenizer
 from nodes.errors import UnsuitableInput
-from nodes.folders import FolderError, Folders
+from nodes.folders import Folders
 from nodes.models import Models
 from nodes.prompting import encode
 from nodes.sockets import Clip, Conditioning, Image, PhotoMaker
@@ -30,9 +30,7 @@ PersonPrompt = Annotated[str, Multiline(dynamic_prompts=True), Mentions("embeddi
 def photomaker_loader(*, photomaker_model_name: Annotated[str, FileIn("photomaker")], context: Context) -> PhotoMaker:
     """A network that turns pictures of a person into a word of SDXL's prompt."""
     folders = context.service(Folders)
-    path = folders.find("photomaker", photomaker_model_name)
-    if path is None:
-        raise FolderError(f"there is no PhotoMaker encoder {photomaker_model_name!r}", code="file_not_found")
+    path = folders.existing("photomaker", photomaker_model_name, "PhotoMaker encoder")
     return PhotoMaker(NetworkRef(path, folders.digest(path), open_photomaker(path)))
 
 
@@ -60,7 +58,7 @@ def photomaker_encode(
     if not phrase.places:
         report += Report(text=(f"no word stands before {_TRIGGER!r}: the pictures are left out of the prompt",))
     else:
-        pixels = image.pixels.expand(-1, -1, -1, 3) if image.pixels.shape[3] == 1 else image.pixels[..., :3]
+        pixels = image.rgb
         with models.photomaker(photomaker.network) as network, torch.inference_mode():
             if embedding.shape[2] != network.width:
                 raise UnsuitableInput(

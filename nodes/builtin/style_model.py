@@ -15,7 +15,7 @@ from nodes.diffusion.attention_bias import bias_of_strength, fitted_bias
 from nodes.diffusion.conditioning import ConditioningEntry
 from nodes.diffusion.style_adapter import StyleConfig
 from nodes.errors import UnsuitableInput
-from nodes.folders import FolderError, Folders
+from nodes.folders import Folders
 from nodes.models import Models
 from nodes.sockets import ClipVisionOutput, Conditioning, StyleModel
 from nodes.weights.networks import NetworkRef, open_style_model
@@ -30,9 +30,7 @@ StrengthType = Annotated[
 def style_model_loader(*, style_model_name: Annotated[str, FileIn("style_models")], context: Context) -> StyleModel:
     """A network that reads the style of a picture."""
     folders = context.service(Folders)
-    path = folders.find("style_models", style_model_name)
-    if path is None:
-        raise FolderError(f"there is no style model {style_model_name!r}", code="file_not_found")
+    path = folders.existing("style_models", style_model_name, "style model")
     return StyleModel(NetworkRef(path, folders.digest(path), open_style_model(path)))
 
 

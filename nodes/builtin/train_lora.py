@@ -22,7 +22,7 @@ from nodes.diffusion.training.losses import LossName
 from nodes.diffusion.training.trainable_adapters import Algorithm, TrainableAdapter, adapter_from, new_adapter
 from nodes.diffusion.unet import UNet
 from nodes.errors import UnsuitableInput
-from nodes.folders import FolderError, Folders
+from nodes.folders import Folders
 from nodes.models import Models
 from nodes.sampling import expect_fitting
 from nodes.saving import Numbered, fill_prefix
@@ -170,9 +170,7 @@ def _existing(name: str, context: Context) -> tuple[AdapterRef | None, int]:
     if name == _NONE:
         return None, 0
     folders = context.service(Folders)
-    path = folders.find("loras", name)
-    if path is None:
-        raise FolderError(f"there is no LoRA {name!r}", code="file_not_found")
+    path = folders.existing("loras", name, "LoRA")
     return AdapterRef(path, folders.digest(path), 1.0), _steps_of(path)
 
 

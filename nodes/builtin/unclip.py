@@ -11,7 +11,7 @@ from graph.result import Blocked
 from nodes.builtin.loaders import checkpoint_loader_simple
 from nodes.builtin.ranges import Share
 from nodes.diffusion.conditioning import PictureHint
-from nodes.folders import FolderError, Folders
+from nodes.folders import Folders
 from nodes.sockets import Clip, ClipVision, ClipVisionOutput, Conditioning, Model, Vae
 from nodes.weights.errors import WeightsUnknownFamily
 from nodes.weights.networks import NetworkRef, open_clip_vision
@@ -24,9 +24,7 @@ def unclip_checkpoint_loader(
     """A whole model from one file, with the network that sees pictures for it."""
     model, clip, vae = checkpoint_loader_simple(ckpt_name=ckpt_name, context=context)
     folders = context.service(Folders)
-    path = folders.find("checkpoints", ckpt_name)
-    if path is None:
-        raise FolderError(f"there is no checkpoint {ckpt_name!r}", code="file_not_found")
+    path = folders.existing("checkpoints", ckpt_name, "checkpoint")
     try:
         vision = ClipVision(NetworkRef(path, folders.digest(path), open_clip_vision(path)))
     except WeightsUnknownFamily:

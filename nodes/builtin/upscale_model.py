@@ -12,7 +12,7 @@ from graph.declare import FileIn, node
 from nodes.diffusion.image import with_channels
 from nodes.diffusion.tiling import Tiling, tiled
 from nodes.diffusion.upscaler import Upscaler
-from nodes.folders import FolderError, Folders
+from nodes.folders import Folders
 from nodes.memory.shortage import is_out_of_memory
 from nodes.models import Models
 from nodes.sockets import Image, UpscaleModel
@@ -26,9 +26,7 @@ _SMALLEST_TILE = 128
 def upscale_model_loader(*, model_name: Annotated[str, FileIn("upscale_models")], context: Context) -> UpscaleModel:
     """A network that enlarges pictures: ESRGAN, Real-ESRGAN or one of its compact models."""
     folders = context.service(Folders)
-    path = folders.find("upscale_models", model_name)
-    if path is None:
-        raise FolderError(f"there is no upscale model {model_name!r}", code="file_not_found")
+    path = folders.existing("upscale_models", model_name, "upscale model")
     return UpscaleModel(NetworkRef(path, folders.digest(path), open_upscaler(path)))
 
 

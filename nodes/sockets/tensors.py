@@ -35,6 +35,11 @@ class Image:
         """(width, height) in pixels."""
         return self.pixels.shape[2], self.pixels.shape[1]
 
+    @property
+    def rgb(self) -> Tensor:
+        """[B, H, W, 3]: grey in three channels, without alpha."""
+        return self.pixels.expand(-1, -1, -1, 3) if self.pixels.shape[3] == 1 else self.pixels[..., :3]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mask:

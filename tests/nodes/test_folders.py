@@ -13,10 +13,12 @@ import torch
 from safetensors.torch import save_file
 
 from graph.files import Files
-from nodes.folders import EXAMPLES, FolderError, Folders, is_inside, read_extra_paths, standard_folders
+from nodes.folders import EXAMPLES, IMAGE_SUFFIXES, FolderError, Folders, is_inside, read_extra_paths, standard_folders
 from nodes.weights.embedded import EMBEDDED_CHECKPOINT, embedded_checkpoints
 
-EXAMPLE_NAMES = sorted(path.name for path in EXAMPLES.iterdir())
+EXAMPLE_NAMES = sorted(
+    path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*") if path.name.endswith(IMAGE_SUFFIXES)
+)
 
 
 def write(path: Path, text: str = "x") -> Path:
