@@ -22,6 +22,8 @@ help:
 	@echo "make eval-embedded    measure the model that ships"
 	@echo "make check   lint, format, types, import contracts"
 	@echo "make bench   timings, as a table and as JSON"
+	@echo "make bench-service   start, memory, resubmission, acceptance and restart of the service"
+	@echo "make torture   kills, full disks and the like, quick; FULL=1 takes hours"
 	@echo "make serve   the service on this machine"
 	@echo "make format  put the sources in form"
 
@@ -111,6 +113,13 @@ else
 test-web bench-web:
 	@echo "SKIPPED: the editor's tests need Node 20 or newer, which is not here." >&2
 endif
+
+.PHONY: bench-service torture
+bench-service: setup
+	$(BIN)/python -m bench service --json bench-results/service.json
+
+torture: setup
+	$(BIN)/python -m tests.torture $(if $(FULL),--full)
 
 serve: setup
 	$(BIN)/python -m server serve

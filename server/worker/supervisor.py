@@ -34,7 +34,8 @@ GATHER: Final = 0.01
 AGAIN: Final = 0.5
 """Seconds before what the store could not keep is tried again."""
 _SHORTEST, _LONGEST, _SETTLED = 0.05, 5.0, 10.0
-"""Seconds: pauses between restarts, and the age at which a worker counts as having started well."""
+"""Seconds: pauses between restarts, and the age at which a worker that was never ready counts as having started well. One
+that dies of its job is replaced at once: the job pays with its attempts, those behind it do not."""
 
 _log = logging.getLogger("latentgraph.worker")
 
@@ -59,7 +60,7 @@ class Supervisor:
 
     def __init__(self, name: str, command: Sequence[str], desk: Desk, hub: Hub, first: Started | None = None) -> None:
         self.name = name
-        self.ready = False
+        self.ready = self._was_ready = False
         self.about: JsonObject = {}
         self.restarts = 0
         self.claim: Claim | None = None
@@ -121,7 +122,8 @@ class Supervisor:
             except Exception:  # noqa: BLE001 - the supervisor's loop: a device is never left without a worker
                 _log.exception("worker %s could not be looked after", self.name)
                 cause = "could not be looked after"
-            pause = _SHORTEST if time.monotonic() - began > _SETTLED else min(pause * 2, _LONGEST)
+            settled = self._was_ready or time.monotonic() - began > _SETTLED
+            pause = _SHORTEST if settled else min(pause * 2, _LONGEST)
             self.restarts += 1
             _log.warning("worker %s %s; another is started in %.2f s", self.name, cause, pause)
             await asyncio.sleep(pause)
@@ -129,6 +131,7 @@ class Supervisor:
     async def _one_life(self) -> str:
         """From start to death of one process. Returns how it died."""
         self._idle.clear()
+        self._was_ready = False
         started, self._first = self._first or start(self._command), None
         self._process = process = await _opened(started)
         keeping = asyncio.create_task(self._keep())
@@ -162,7 +165,7 @@ class Supervisor:
     async def _hear(self, message: JsonObject, blob: bytes) -> None:
         match message["type"]:
             case "ready":
-                self.ready = True
+                self.ready = self._was_ready = True
                 self.about = cast("JsonObject", message["about"])
                 self._idle.set()
                 return

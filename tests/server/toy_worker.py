@@ -16,11 +16,14 @@ from graph.declare import Implementation, implementation, node
 from graph.keys import Environment
 from graph.result import Report, SavedFile
 from graph.values import Values
+from nodes import saving
 from server.worker.engine import Engine
 from server.worker.frames import Channel
 from server.worker.process import Worker
 from server.workspace import Places, Workspace
+from tests.torture import breaking
 from tests.toy_nodes import toys
+from tests.toy_values import TILE
 
 
 class Output:
@@ -59,12 +62,10 @@ def dies(*, how: str = "kill") -> int:
 
 @node("WriteText", category="toy", effect=True, lane="io")
 def write_text(*, value: int, name: str, context: Context) -> Report:
-    """Writes a number into a file, whole or not at all."""
+    """Writes a number into a file, whole or not at all, as nodes do that save."""
     path = context.service(Output).path / f"{name}.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}")
-    draft.write_text(str(value))
-    os.replace(draft, path)
+    saving.write_new(path, str(value).encode())
     return Report((SavedFile("output", path.name, path.stat().st_size, str(path)),), (str(value),))
 
 
@@ -74,9 +75,9 @@ def implementations() -> dict[str, Implementation]:
     return toys() | {one.spec.type: one for one in own if one is not None}
 
 
-def command(folder: Path) -> list[str]:
-    """How such a worker is started."""
-    return [sys.executable, "-m", "tests.server.toy_worker", "--folder", str(folder)]
+def command(folder: Path, broken: str = "") -> list[str]:
+    """How such a worker is started; `broken`: see `tests/torture/breaking.py`."""
+    return [sys.executable, "-m", "tests.server.toy_worker", "--folder", str(folder), "--break", broken]
 
 
 def toy_places(folder: Path) -> Places:
@@ -87,11 +88,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--socket", type=int)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--break", dest="breaking", default="")
     options = parser.parse_args()
+    breaking.apply(options.breaking)
     channel = Channel(socket.socket(fileno=options.socket))
     with Workspace(toy_places(options.folder)) as workspace:
         services: dict[type, object] = {Output: Output(options.folder / "output")}
-        Worker(channel, Engine(workspace, implementations(), Values(), services, Environment())).serve()
+        values = Values([TILE])
+        Worker(channel, Engine(workspace, implementations(), values, services, Environment())).serve()
 
 
 if __name__ == "__main__":

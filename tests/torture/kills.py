@@ -1,0 +1,150 @@
+"""Rows of deaths: of the service, of its workers, at random moments and at named points."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from typing import Any
+
+from tests.torture.breaking import SERVICE_POINTS, WORKER_POINTS
+from tests.torture.driver import Driver, faults, workflow
+from tests.torture.outcome import Outcome, broken, patience
+
+
+def server_kills(driver: Driver, n: int, mutant: str) -> Outcome:
+    """`kill -9` of the service at random moments, with submissions before, between and after."""
+    choose = random.Random(1)
+    driver.options = broken(mutant)
+    driver.start()
+    jobs = n * 3
+    until = time.monotonic() + choose.uniform(0.05, 1.5)
+    for _ in driver.submit_all(jobs):
+        if time.monotonic() > until:
+            driver.kill_service()
+            until = time.monotonic() + choose.uniform(0.05, 1.5)
+    while driver.deaths < n:
+        time.sleep(choose.uniform(0.05, 1.5))
+        driver.kill_service()
+    for index in range(0, jobs, 7):  # an answer that was lost, asked for again
+        driver.submit(index)
+    driver.drain(jobs, patience(mutant))
+    driver.stop()
+    return Outcome(driver.deaths, faults(driver.folder, driver.acknowledged), {"jobs": jobs})
+
+
+def failpoints(driver: Driver, n: int, mutant: str) -> Outcome:
+    """The service, or its worker, dies at a named point, the first to the n-th time it is passed."""
+    driver.options = broken(mutant)
+    trials = [(name, count) for name in (*SERVICE_POINTS, *WORKER_POINTS) for count in range(1, n + 1)]
+    if mutant:
+        trials = [("before a commit", count) for count in range(2, n + 2)]
+    jobs = 0
+    for name, count in trials:
+        of_worker = name in WORKER_POINTS
+        driver.once = (*broken(mutant)[2:], "--break-worker" if of_worker else "--break", f"kill {name}@{count}")
+        if mutant:  # both in one process: the mutant first, then the point
+            driver.options, driver.once = (), ("--break", f"mutant {mutant}|kill {name}@{count}")
+        driver.start()
+        jobs += 4
+        before = driver.deaths
+        for _ in driver.submit_all(jobs):
+            pass
+        end = time.monotonic() + 1.0
+        while not of_worker and driver.deaths == before and time.monotonic() < end:
+            driver.revive()
+            time.sleep(0.02)
+        driver.kill()
+    driver.options, driver.once = broken(mutant), ()
+    driver.start()
+    driver.drain(jobs, patience(mutant))
+    driver.stop()
+    return Outcome(len(trials), faults(driver.folder, driver.acknowledged), {"jobs": jobs, "deaths": driver.deaths})
+
+
+def worker_kills(driver: Driver, n: int, mutant: str) -> Outcome:
+    """Workers die of a signal in the middle of nodes."""
+    choose = random.Random(3)
+    driver.options = ("--workers", "2", *broken(mutant))
+    driver.start()
+    jobs = n * 8
+    submitting = driver.submit_all(jobs)
+    for _ in range(n):
+        for _ in range(8):
+            next(submitting, None)
+        _until_running(driver)
+        time.sleep(choose.uniform(0.0, 1.2))  # a new worker needs half a second to get to its first node
+        driver.signal_workers(choose.choice([signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS]))
+    for _ in submitting:
+        pass
+    driver.drain(jobs, patience(mutant))
+    driver.stop()
+    return Outcome(n, faults(driver.folder, driver.acknowledged), {"jobs": jobs})
+
+
+def _until_running(driver: Driver) -> None:
+    """Until a worker has something to lose; a little while, for all may be done."""
+    for _ in range(200):
+        if driver.ask("/api/v1/jobs?limit=1")["counts"].get("running"):
+            return
+        time.sleep(0.01)
+
+
+def zombies(driver: Driver, n: int, mutant: str) -> Outcome:
+    """A worker is stopped past its lease, another one finishes its job, and it comes back with a result of its own."""
+    driver.options = ("--workers", "2", "--lease", "1.2", "--spare", *broken(mutant))
+    driver.start()
+    while driver.ask("/health/live") is None:
+        time.sleep(0.05)
+    found: list[str] = []
+    for index in range(n):
+        told = driver.ask("/api/v1/jobs", {"workflow": slow(index)}, key=f"job {index}")
+        driver.acknowledged[index] = {told["id"]}
+        worker = _working(driver, told["id"])
+        pid = driver.workers[int(worker.partition(":")[2])]
+        os.kill(pid, signal.SIGSTOP)
+        job = driver.ask(f"/api/v1/jobs/{told['id']}?wait=30")
+        os.kill(pid, signal.SIGCONT)
+        if (job["state"], job["attempts"]) != ("done", 2):
+            found.append(f"job {index}: {job['state']} after {job['attempts']} attempts")
+        time.sleep(0.8)  # the zombie ends its run, too
+    driver.stop()
+    return Outcome(n, found + faults(driver.folder, driver.acknowledged, done=False))
+
+
+def slow(index: int) -> dict[str, Any]:
+    made = workflow(index)
+    made["nodes"]["first"]["inputs"] |= {"value": index * 3, "count": 20, "milliseconds": 15}
+    return made
+
+
+def _working(driver: Driver, job: str) -> str:
+    """The worker that has begun the job."""
+    while True:
+        events = driver.ask(f"/api/v1/jobs/{job}/events")["events"]
+        if "node_started" in [one["type"] for one in events]:
+            return str(next(one["data"]["worker"] for one in events if one["type"] == "running"))
+        time.sleep(0.01)
+
+
+def poison(driver: Driver, n: int, mutant: str) -> Outcome:
+    """Jobs that bring their worker down are set aside after three attempts, and those behind them run."""
+    driver.options = ("--attempts", "3", *broken(mutant))
+    driver.start()
+    found: list[str] = []
+    pid = driver.process.pid if driver.process else 0
+    for index in range(n):
+        dies = workflow(10_000 + index)
+        dies["nodes"]["first"] = {"type": "Dies", "inputs": {"how": ("kill", "exit", "segfault")[index % 3]}}
+        bad = driver.ask("/api/v1/jobs", {"workflow": dies})
+        good = driver.ask("/api/v1/jobs", {"workflow": workflow(index)}, key=f"job {index}")
+        good = driver.ask(f"/api/v1/jobs/{good['id']}?wait={5 if mutant else 20}")
+        bad = driver.ask(f"/api/v1/jobs/{bad['id']}")
+        if (bad["state"], bad["attempts"], good["state"]) != ("quarantined", 3, "done"):
+            found.append(f"{bad['state']} after {bad['attempts']} attempts; the next is {good['state']}")
+            break
+    if driver.process is None or driver.process.pid != pid or driver.process.poll() is not None:
+        found.append("the service died")
+    driver.stop()
+    return Outcome(n, found)

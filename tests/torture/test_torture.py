@@ -1,0 +1,67 @@
+"""kill -9, silence, poison, full disks and spoilt files: every row in its quick form, and every broken rule caught by one.
+
+The full forms are `make torture FULL=1`.
+"""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.torture.driver import Driver, workflow
+from tests.torture.rows import ROWS, Row
+
+BY_ID = {row.id: row for row in ROWS}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_a_promise_holds(tmp_path: Path, row: Row) -> None:
+    found = row(tmp_path, row.quick)
+    assert found.faults == []
+    if found.n == 0:
+        pytest.skip("no file system can be mounted here")
+
+
+CAUGHT = [
+    ("answers_before_the_commit", "R2", 2),
+    ("forgets_what_ran", "R1", 8),
+    ("knows_no_keys", "R1", 6),
+    ("believes_anybody", "R4", 2),
+    ("tries_for_ever", "R5", 1),
+    ("writes_in_place", "R3", 10),
+    ("cancels_whatever_runs", "R7", 10),
+    ("skips_an_event", "R8", 3),
+    ("gives_up_on_a_full_disk", "R10", 15),
+    ("trusts_the_cache", "R11", 20),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("mutant", "row", "n"), CAUGHT, ids=lambda one: str(one))
+def test_a_broken_rule_is_caught(tmp_path: Path, mutant: str, row: str, n: int) -> None:
+    try:
+        found = BY_ID[row](tmp_path, n, mutant)
+    except (AssertionError, OSError, TimeoutError, KeyError):
+        return  # so broken that the row could not go on
+    if found.n == 0:
+        pytest.skip("no file system can be mounted here")
+    assert found.faults
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_orderly_end_leaves_the_rest_for_the_next_start(tmp_path: Path, number: signal.Signals) -> None:
+    driver = Driver(tmp_path)
+    driver.start()
+    told = driver.ask("/api/v1/jobs", {"workflow": workflow(0)})
+    assert driver.process is not None
+    driver.process.send_signal(number)
+    assert driver.process.wait(10) == 0
+    assert driver.process.stdout is not None
+    driver.process.stdout.close()
+    driver.start()
+    assert driver.ask(f"/api/v1/jobs/{told['id']}?wait=60")["state"] == "done"
+    driver.stop()
