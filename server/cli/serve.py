@@ -19,6 +19,7 @@ from graph.errors import InputError, Problem
 from server.logs import set_up
 from server.options import Parser, add_places, add_user, places, user_folder
 from server.tokens import FILE, Tokens
+from server.worker.blobs import BLOBS
 from server.worker.starting import Started, start
 from server.workspace import GIB, Computing, Places, Workspace
 
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     set_up(options.log_format)
     where = places(options)
     devices = options.device or ["auto"]
-    workers = {device: worker_command(device, options.precision, where) for device in devices}
+    workers = {device: worker_command(device, options.precision, where, user_folder(options)) for device in devices}
     started = {device: start(command) for device, command in workers.items()}
     try:
         _serve(options, where, workers, started)
@@ -156,7 +157,7 @@ def _door(options: argparse.Namespace, tokens: Tokens) -> Door:
     return Door(frozenset(named), frozenset(options.allow_origin), gate)
 
 
-def worker_command(device: str, precision: str, where: Places) -> list[str]:
+def worker_command(device: str, precision: str, where: Places, user: Path) -> list[str]:
     """How a worker for this device is started."""
     command = [sys.executable, "-m", "server.worker", "--device", device, "--precision", precision]
     chosen: Mapping[str, Path | None] = {
@@ -164,6 +165,7 @@ def worker_command(device: str, precision: str, where: Places) -> list[str]:
         "--input": where.inputs,
         "--output": where.output,
         "--cache": where.cache,
+        "--blobs": user / BLOBS,
     }
     for flag, path in chosen.items():
         command += [flag, str(path.absolute())] if path else []

@@ -8,8 +8,8 @@ from typing import Final
 from aiohttp import web
 
 from graph.json import JsonObject
+from server.http import blobs, health, jobs, metrics, nodes, stream, tickets, trace, uploads, versions, workflows
 from server.http import facts as here
-from server.http import health, jobs, metrics, nodes, stream, tickets, trace, uploads, versions, workflows
 from server.http import queue as line
 from server.http.accounts import accounted
 from server.http.comfyui import facts, files, internal, job_list, models, prompt, queue, socket, userdata
@@ -201,6 +201,7 @@ OURS: Final = (
         jobs.get_output,
         refusals={"404": ("unknown_job", "unknown_output", "output_gone")},
     ),
+    Route("GET", "/api/v1/blobs/{digest}", blobs.get_blob, refusals={"404": ("unknown_blob",)}),
     Route(
         "GET",
         "/api/v1/jobs/{id}/events",

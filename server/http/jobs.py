@@ -292,7 +292,8 @@ def outputs(job: Job) -> list[JsonObject]:
     listed: list[JsonObject] = []
     for node, output in by_node.items():
         for file in cast("list[JsonObject]", output.get("files", [])):
-            listed.append({"node": node, **file, "url": f"/api/v1/jobs/{job.id}/outputs/{len(listed)}"})
+            blob: JsonObject = {"blob": f"/api/v1/blobs/{file['digest']}"} if "digest" in file else {}
+            listed.append({"node": node, **file, "url": f"/api/v1/jobs/{job.id}/outputs/{len(listed)}", **blob})
     return listed
 
 

@@ -18,6 +18,7 @@ from server.http.logbook import LogBook
 from server.http.problems import ProblemError
 from server.http.user_files import UserFiles
 from server.jobs.desk import Desk
+from server.worker.blobs import CheckedBlobs
 from server.worker.crew import Crew
 from server.worker.hub import Hub
 from server.workspace import Computing, Workspace
@@ -39,9 +40,9 @@ class Bounds:
 @dataclass(frozen=True, slots=True)
 class Service:
     """`view` answers what the cache has; `workflows` are the folders of saved workflows, the user's own first; `decoding`
-    bounds how many pictures are decoded at once, each in a process of its own; `log` has the latest lines; with `previews`
-    every client of ComfyUI's socket gets pictures of running prompts, not only one that announces that it can tell them
-    from results; `computing` is what workers compute with.
+    bounds how many pictures are decoded at once, each in a process of its own; `log` has the latest lines, `blobs` what
+    jobs saved; with `previews` every client of ComfyUI's socket gets pictures of running prompts, not only one that
+    announces that it can tell them from results; `computing` is what workers compute with.
     """
 
     catalogue: Mapping[str, NodeSpec]
@@ -54,6 +55,7 @@ class Service:
     workflows: tuple[Path, ...]
     decoding: asyncio.Semaphore
     log: LogBook
+    blobs: CheckedBlobs
     bounds: Bounds = field(default_factory=Bounds)
     answering: Answering = field(default_factory=Answering)
     saving: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -23,12 +23,16 @@ from server.http.service import Bounds, Service
 from server.http.user_files import UserFiles
 from server.jobs.database import open_database
 from server.jobs.desk import Desk
+from server.jobs.job import StoreError
 from server.jobs.store import Limits
+from server.worker.blobs import BLOBS, CheckedBlobs
 from server.worker.crew import Crew
 from server.worker.hub import Hub
 from server.worker.starting import Started
 from server.workspace import Computing, Workspace
 
+SWEEP, AGE = 600.0, 3600.0
+"""Seconds: between two looks for blobs that no job has, and how old those must be."""
 PACKAGED: Final = Path(__file__).parent.parent.parent / "workflows"
 """The workflows that ship with the package."""
 
@@ -85,6 +89,7 @@ async def serving(setup: Setup, listening: socket.socket) -> AsyncIterator[Servi
             computing=setup.computing,
             decoding=asyncio.Semaphore(2),
             log=log,
+            blobs=CheckedBlobs(setup.user / BLOBS),
             bounds=setup.bounds,
         )
         door = setup.door
@@ -94,7 +99,26 @@ async def serving(setup: Setup, listening: socket.socket) -> AsyncIterator[Servi
         await runner.setup()
         try:
             await web.SockSite(runner, listening).start()
-            async with measured(service, metrics), crew.at_work():
+            async with measured(service, metrics), crew.at_work(), _sweeping(service):
                 yield service
         finally:
             await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def _sweeping(service: Service) -> AsyncIterator[None]:
+    """While this is open, blobs that no job has any more are removed now and then."""
+
+    async def sweep() -> None:
+        while True:
+            await asyncio.sleep(SWEEP)
+            with contextlib.suppress(StoreError):
+                dropped = await service.desk.do(service.desk.store.drop_blobs, AGE)
+                await asyncio.to_thread(service.blobs.remove, dropped)
+
+    task = asyncio.create_task(sweep())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

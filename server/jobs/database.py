@@ -32,9 +32,10 @@ FILE: Final = "jobs.sqlite"
 LOCK: Final = "jobs.lock"
 _ADVISORY: Final = 7_310_579_614
 """The number of our lock in a PostgreSQL database."""
-LOG_PAGES: Final = 4096
-"""Pages (of 4 KiB) that the log may hold before a commit has to move them into the file itself; that wait is the longest
-a commit can meet, and `tidy` does it when nothing else is to be done."""
+LOG_PAGES: Final = 500
+"""Pages (of 4 KiB) that the log may hold before a commit moves them into the file itself. That wait is the longest one a
+commit can meet, and it is the shorter the fewer there are: at 200 submissions a second p99 of acceptance was 14 ms with
+500 pages, 17 with 1,000, 23 with 4,096 and above 50 with 16,384."""
 
 
 class Database(Protocol):

@@ -8,7 +8,7 @@ lost and comes back finds its job closed to it. A refusal (StoreError) comes bef
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,7 +33,7 @@ from graph.json import JsonObject
 from server.jobs.database import Database
 from server.jobs.job import Accepted, Claim, End, Ending, Happening, JobEvent, Move, State, StoreError, Submission
 from server.jobs.queries import COLUMNS, IN_LINE, Queries, job_of
-from server.jobs.tables import JOBS, SETTINGS
+from server.jobs.tables import BLOBS, JOB_BLOBS, JOBS, SETTINGS
 from server.jobs.transactions import ADDED, Change, Publish, Transactions, as_text
 from server.jobs.workflows import WorkflowVersions
 
@@ -52,6 +52,9 @@ _INSERT_JOB: Final = insert(JOBS).values(number=_NUMBER).returning(*COLUMNS)
 _QUEUED: Final = JOBS.c.state == literal_column("'queued'")
 _WAITING: Final = select(func.count()).select_from(JOBS).where(_QUEUED)
 _PAUSED: Final = exists().where(SETTINGS.c.name == "paused", SETTINGS.c.value == "true")
+_KNOWN_BLOBS: Final = select(BLOBS.c.digest).where(BLOBS.c.digest.in_(bindparam("digests", expanding=True)))
+_INSERT_BLOB: Final = insert(BLOBS)
+_INSERT_JOB_BLOB: Final = insert(JOB_BLOBS)
 _COUNT_UP_HELD: Final = update(JOBS).where(_HELD).values(recorded=ADDED).returning(JOBS.c.recorded, JOBS.c.client)
 _END: Final = {
     "state": bindparam("to_state", type_=String),
@@ -239,8 +242,10 @@ class Store(Queries):
         happenings: Sequence[Happening],
         *,
         durable: bool = True,
+        blobs: Mapping[str, int] | None = None,
     ) -> bool:
-        """Keep the end of a job, once. False, and nothing is kept, if the job is no longer the worker's.
+        """Keep the end of a job, once. False, and nothing is kept, if the job is no longer the worker's. `blobs` are the
+        digests of what it saved, with their sizes.
 
         Not `durable`: clients may be told before the disk has it. That is for an end that nothing came of but words: every
         node was cached, nothing was computed or saved. Should the power fail in the few milliseconds before the next
@@ -258,6 +263,7 @@ class Store(Queries):
             if row is None:
                 return False
             change.tell(job, row.client, row.recorded, told, job_of(row))
+            self._refer(change, job, blobs or {})
             return True
 
     def time_out(self, job: str, fence: int) -> bool:
@@ -362,6 +368,23 @@ class Store(Queries):
     def _ask_to_end(self, change: Change, job: str, ending: Ending, word: str) -> None:
         change.connection.execute(update(JOBS).where(JOBS.c.id == job).values(ending=ending))
         change.record(job, [Happening(word)])
+
+    def _refer(self, change: Change, job: str, blobs: Mapping[str, int]) -> None:
+        """The job has these blobs, which stay as long as any job has them."""
+        if not blobs:
+            return
+        known = set(change.connection.execute(_KNOWN_BLOBS, {"digests": list(blobs)}).scalars())
+        new = [{"digest": one, "bytes": size, "created": change.now} for one, size in blobs.items() if one not in known]
+        if new:
+            change.connection.execute(_INSERT_BLOB, new)
+        change.connection.execute(_INSERT_JOB_BLOB, [{"job": job, "digest": one} for one in blobs])
+
+    def drop_blobs(self, age: float) -> list[str]:
+        """Forget blobs that no job has and that are older than so many seconds. Returns their digests."""
+        with self._change() as change:
+            unused = ~exists().where(JOB_BLOBS.c.digest == BLOBS.c.digest)
+            dropped = delete(BLOBS).where(unused, BLOBS.c.created < change.now - age).returning(BLOBS.c.digest)
+            return list(change.connection.execute(dropped).scalars())
 
     def _end(self, change: Change, job: str, state: State, result: JsonObject) -> None:
         row = change.connection.execute(_FINISH, _ended(change, job, state, result, 1)).one()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import socket
 import sys
+import threading
 from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
 
 import torch
 
@@ -17,6 +20,7 @@ from server.logs import set_up
 from server.options import add_computing, add_places, computing, places
 from server.process import calm_collector
 from server.worker.answers import Answers
+from server.worker.blobs import Blobs
 from server.worker.engine import Engine
 from server.worker.frames import Channel
 from server.worker.process import Worker
@@ -57,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     calm_collector()
     parser = argparse.ArgumentParser(prog="python -m server.worker", description=__doc__)
     parser.add_argument("--socket", type=int, required=True, help="an inherited socket to the service")
+    parser.add_argument("--blobs", type=Path, required=True, help="where what jobs save is kept by its content")
     add_places(parser)
     add_computing(parser)
     options = parser.parse_args(arguments)
@@ -68,7 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         services = workspace.services(how)
         engine = DiffusionEngine(workspace, implementations, workspace.values(), services, workspace.environment(how))
         answers = {**Answers(workspace.folders).by_question(), "device": lambda _: about(engine)}
-        Worker(channel, engine, about(engine), answers).serve()
+        # What the first plan imports, while no job has come yet: a third of a second.
+        threading.Thread(target=import_module, args=["networkx"], daemon=True).start()
+        Worker(channel, engine, about(engine), answers, Blobs(options.blobs).keep).serve()
     return 0
 
 

@@ -23,7 +23,7 @@ from graph.json import JsonObject
 from server.jobs.request import JobRequest, request_from_text
 from server.worker.engine import Running
 from server.worker.frames import Channel
-from server.worker.telling import Ended, Progress, Told, refused, tell
+from server.worker.telling import Ended, Keep, Progress, Told, refused, tell
 
 BEAT: Final = 1.0
 TICK: Final = 0.05
@@ -47,7 +47,7 @@ class Runs(Protocol):
 
 class Worker:
     """The state of the process: what it is working on and who is looking. `about` tells the service of its device;
-    `answers` are the questions it can be asked meanwhile, by name."""
+    `answers` are the questions it can be asked meanwhile, by name; `keep` keeps what jobs save."""
 
     def __init__(
         self,
@@ -55,7 +55,9 @@ class Worker:
         engine: Runs,
         about: JsonObject | None = None,
         answers: Mapping[str, Answer] | None = None,
+        keep: Keep = lambda _path: None,
     ) -> None:
+        self._keep = keep
         self._channel, self._engine, self._about, self._answers = channel, engine, about or {}, answers or {}
         self._todo: queue.SimpleQueue[JsonObject] = queue.SimpleQueue()
         self._questions: queue.SimpleQueue[JsonObject] = queue.SimpleQueue()
@@ -138,7 +140,7 @@ class Worker:
         for event in running.events:
             if isinstance(event, NodeFailed):
                 failures.append(event)
-            told = tell(event, running.cached, failures)
+            told = tell(event, running.cached, failures, self._keep)
             if isinstance(told, Ended):
                 return told
             telling.say(told, watched=self._watched)

@@ -205,7 +205,9 @@ class Supervisor:
         happenings, self._pending = self._pending, []
         durable = state != "done" or _something_came_of(result)
         finish = self._desk.store.finish
-        await self._insist(finish, claim.id, claim.fence, state, result, happenings, durable=durable)
+        await self._insist(
+            finish, claim.id, claim.fence, state, result, happenings, durable=durable, blobs=_saved(result)
+        )
         self._let_go()
         self._idle.set()
 
@@ -290,6 +292,13 @@ class Supervisor:
     def _send(self, message: JsonObject) -> None:
         if self._process is not None and not self._process.writer.is_closing():
             self._process.writer.write(pack(message))
+
+
+def _saved(result: JsonObject) -> dict[str, int]:
+    """What the job's outputs are by content, with their sizes."""
+    outputs = cast("dict[str, JsonObject]", result.get("outputs", {}))
+    files = [file for one in outputs.values() for file in cast("list[JsonObject]", one.get("files", []))]
+    return {str(file["digest"]): cast("int", file["bytes"]) for file in files if "digest" in file}
 
 
 def _something_came_of(result: JsonObject) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import cast
+from typing import TypeAlias, cast
 
 from graph.context import Preview
 from graph.errors import GraphError, InputError, Problem
@@ -21,8 +21,11 @@ from graph.events import (
     RunStarted,
 )
 from graph.json import Json, JsonObject
-from graph.result import Report
+from graph.result import Report, SavedFile
 from server.jobs.job import End
+
+Keep: TypeAlias = Callable[[str], "str | None"]
+"""Keeps a saved file by its content: its digest, None if that cannot be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,11 @@ class Ended:
     result: JsonObject
 
 
-def tell(event: Event, cached: Mapping[str, Report], failures: Sequence[NodeFailed]) -> Told | Progress | Ended:
-    """One event. `cached` are the reports of nodes that were answered from the cache at once."""
+def tell(
+    event: Event, cached: Mapping[str, Report], failures: Sequence[NodeFailed], keep: Keep
+) -> Told | Progress | Ended:
+    """One event. `cached` are the reports of nodes that were answered from the cache at once; `keep` keeps what was saved
+    and says its digest."""
     match event:
         case RunStarted():
             return Told("started", {"nodes": event.nodes, "cached": list(event.cached), "outputs": _outputs(cached)})
@@ -66,7 +72,7 @@ def tell(event: Event, cached: Mapping[str, Report], failures: Sequence[NodeFail
         case NodeBlocked():
             return Told("node_blocked", {"node": event.node, "display": event.display, "message": event.message})
         case RunFinished():
-            return Ended(event.status, _result(event, failures))
+            return Ended(event.status, _result(event, failures, keep))
 
 
 def refused(error: Exception) -> Ended:
@@ -90,14 +96,20 @@ def failed(event: NodeFailed) -> JsonObject:
     return {"node": event.node, **_failure(event.failure)}
 
 
-def report(one: Report) -> JsonObject:
-    """What a node wrote and shows. Paths stay inside; folder and name are how a file is asked for."""
+def report(one: Report, keep: Keep | None = None) -> JsonObject:
+    """What a node wrote and shows. Paths stay inside; folder and name, or the digest, are how a file is asked for."""
     told: JsonObject = {}
     if one.files:
-        told["files"] = [{"folder": file.folder, "name": file.name, "bytes": file.bytes} for file in one.files]
+        told["files"] = [_file(file, keep) for file in one.files]
     if one.text:
         told["text"] = list(one.text)
     return told
+
+
+def _file(file: SavedFile, keep: Keep | None) -> JsonObject:
+    told: JsonObject = {"folder": file.folder, "name": file.name, "bytes": file.bytes}
+    digest = keep(file.path) if keep else None
+    return told if digest is None else told | {"digest": digest}
 
 
 def _failure(failure: Failure) -> JsonObject:
@@ -121,11 +133,11 @@ def _outcome(outcome: Outcome) -> JsonObject:
     return told | ({"output": report(outcome.report)} if outcome.report else {})
 
 
-def _outputs(reports: Mapping[str, Report]) -> JsonObject:
-    return {node: report(one) for node, one in reports.items()}
+def _outputs(reports: Mapping[str, Report], keep: Keep | None = None) -> JsonObject:
+    return {node: report(one, keep) for node, one in reports.items()}
 
 
-def _result(event: RunFinished, failures: Sequence[NodeFailed]) -> JsonObject:
+def _result(event: RunFinished, failures: Sequence[NodeFailed], keep: Keep) -> JsonObject:
     ended = event.outcomes.values()
     counts: dict[str, Json] = {
         status: sum(one.status == status for one in ended) for status in ("ran", "cached", "skipped", "failed")
@@ -133,7 +145,7 @@ def _result(event: RunFinished, failures: Sequence[NodeFailed]) -> JsonObject:
     reports = {
         node: one.report for node, one in event.outcomes.items() if one.status in ("ran", "cached") and one.report
     }
-    result: JsonObject = {"seconds": round(event.seconds, 6), "nodes": counts, "outputs": _outputs(reports)}
+    result: JsonObject = {"seconds": round(event.seconds, 6), "nodes": counts, "outputs": _outputs(reports, keep)}
     result["cached"] = [node for node, one in event.outcomes.items() if one.status == "cached"]
     if event.status == "failed" and failures:
         result["error"] = failed(failures[0])

@@ -17,6 +17,7 @@ from graph.keys import Environment
 from graph.result import Report, SavedFile
 from graph.values import Values
 from nodes import saving
+from server.worker.blobs import BLOBS, Blobs
 from server.worker.engine import Engine
 from server.worker.frames import Channel
 from server.worker.process import Worker
@@ -94,8 +95,8 @@ def main() -> None:
     channel = Channel(socket.socket(fileno=options.socket))
     with Workspace(toy_places(options.folder)) as workspace:
         services: dict[type, object] = {Output: Output(options.folder / "output")}
-        values = Values([TILE])
-        Worker(channel, Engine(workspace, implementations(), values, services, Environment())).serve()
+        engine = Engine(workspace, implementations(), Values([TILE]), services, Environment())
+        Worker(channel, engine, keep=Blobs(options.folder / "user" / BLOBS).keep).serve()
 
 
 if __name__ == "__main__":
