@@ -61,6 +61,7 @@ def asked(job: str) -> Iterator[tuple[str, str, str, str | bytes, int]]:
         yield "get", f"/api/v1/jobs/{{id}}{path}", f"/api/v1/jobs/{job}{path}", "", status
         yield "get", f"/api/v1/jobs/{{id}}{path}", f"/api/v1/jobs/none{path}", "", 404
     yield "get", "/api/v1/jobs/{id}/outputs/{number}", f"/api/v1/jobs/{job}/outputs/9", "", 404
+    yield "get", "/api/v1/blobs/{digest}", f"/api/v1/blobs/{'0' * 64}", "", 404
     yield "post", "/api/v1/jobs/{id}/cancel", f"/api/v1/jobs/{job}/cancel", "", 202
     yield "post", "/api/v1/jobs/{id}/retry", f"/api/v1/jobs/{job}/retry", "", 202
     yield "post", "/api/v1/jobs/{id}/move", f"/api/v1/jobs/{job}/move", '{"front": true}', 409
