@@ -12,6 +12,7 @@ import styles from "@/shell/shell.module.css";
 export function TopBar() {
   return (
     <header className={styles.top}>
+      <h1 className="sr-only">latentgraph</h1>
       <div className={styles.mark}>
         <img src="./favicon.svg" alt="latentgraph" />
       </div>

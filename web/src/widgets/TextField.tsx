@@ -46,11 +46,6 @@ export function TextField(props: WidgetProps<TextSchema, string>) {
   if (schema.multiline) {
     return (
       <div className={`${styles.box} ${problem ? styles.wrong : ""} ${focused ? "nowheel" : ""} nodrag`}>
-        {place === "form" && (
-          <span className={styles.name} aria-hidden>
-            {label}
-          </span>
-        )}
         <textarea {...common} ref={area as Ref<HTMLTextAreaElement>} className={`${styles.area} ${place === "form" ? styles.grows : ""}`} placeholder={label} rows={place === "form" ? 3 : 1} />
       </div>
     );

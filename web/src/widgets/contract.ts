@@ -13,7 +13,7 @@ export interface WidgetProps<Schema = WidgetSchema, Value = unknown> {
   /** The value in the document; undefined when the document does not give one and there is no default. */
   value: Value | undefined;
   onChange: (value: Value, kind?: ChangeKind) => void;
-  /** The name of the input, to be shown inside the field (compact rows have no other place) and read out. */
+  /** The name of the input, to be read out and, in a node, shown inside the field: rows have no other place. A form shows it itself. */
   label: string;
   /** What the field starts from, for "reset" and for the mark of a changed value. */
   initial?: Value;

@@ -85,6 +85,7 @@ function Case({ label, schema, start, initial, problem, disabled }: Example) {
         <Field {...common} place="node" />
       </div>
       <div style={{ width: 360 }} data-form={label}>
+        <div style={{ paddingBottom: 3 }}>{label}</div>
         <Field {...common} place="form" />
       </div>
       <code data-value={label} data-steps={steps} style={{ overflowWrap: "anywhere" }}>

@@ -1,6 +1,6 @@
 // The closed form of a choice: what is chosen, and whether it is there. Opens the list, which is loaded when first asked for.
 import { lazy, Suspense, useId, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
-import { ChevronDown, TriangleAlert } from "lucide-react";
+import { TriangleAlert } from "lucide-react";
 import type { WidgetProps } from "@/widgets/contract";
 import { leave } from "@/widgets/leave";
 import { Reset } from "@/widgets/Reset";
@@ -70,15 +70,14 @@ export function ChoiceControl(props: ChoiceControlProps) {
         aria-label={`${label}: ${shown}${missing ? ", not here" : ""}`}
         aria-invalid={says ? true : undefined}
         disabled={disabled}
-        className={styles.open}
+        className={`${styles.open} ${styles.list}`}
         onClick={() => setOpened({ start: "" })}
         onKeyDown={onKeyDown}
       >
         {missing && <TriangleAlert size={12} aria-hidden className={styles.sign} />}
-        <span className={`${styles.chosen} ${value === undefined ? styles.dim : ""}`}>
-          <bdi>{shown}</bdi>
+        <span className={`${styles.chosen} ${value === undefined ? styles.dim : ""}`} dir="auto">
+          {shown}
         </span>
-        <ChevronDown size={12} aria-hidden className={styles.chevron} />
       </button>
       {opened && (
         <Suspense>

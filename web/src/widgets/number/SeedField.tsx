@@ -1,8 +1,9 @@
 // A seed: fixed, or drawn by the service at every run. The field never changes by itself: it says what it will do, and which seed
 // was used last.
-import { Dices, Pin, Shuffle } from "lucide-react";
+import { Pin } from "lucide-react";
 import type { NumberSchema } from "@/model/catalogue";
 import { useWidgetServices, type WidgetProps } from "@/widgets/contract";
+import { Crossing, Dice } from "@/widgets/number/icons";
 import { NumberField } from "@/widgets/number/NumberField";
 import { drawSeed, keepable, type Seed } from "@/widgets/number/seed";
 import styles from "@/widgets/widgets.module.css";
@@ -24,7 +25,7 @@ export function SeedField(props: WidgetProps<NumberSchema, Seed>) {
               "random"
             ) : (
               <>
-                <span className={styles.dim}>last</span> <span className={styles.mono}>{String(lastSeed)}</span>
+                <span className={place === "form" ? styles.dim : "sr-only"}>last</span> <span className={styles.mono}>{String(lastSeed)}</span>
               </>
             )}
           </span>
@@ -38,7 +39,7 @@ export function SeedField(props: WidgetProps<NumberSchema, Seed>) {
         </button>
       ) : (
         <button type="button" className={styles.tool} disabled={disabled} title="Another seed, now" aria-label={`${label}: another seed`} onClick={() => onChange(drawSeed(schema), "done")}>
-          <Dices size={icon} aria-hidden />
+          <Dice size={icon} />
         </button>
       )}
       <button
@@ -50,7 +51,7 @@ export function SeedField(props: WidgetProps<NumberSchema, Seed>) {
         aria-label={`${label}: a new one at every run`}
         onClick={() => (random ? makeFixed() : onChange("random", "done"))}
       >
-        <Shuffle size={icon} aria-hidden />
+        <Crossing size={icon} />
       </button>
     </div>
   );

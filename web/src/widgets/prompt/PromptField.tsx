@@ -77,11 +77,6 @@ export function PromptField(props: WidgetProps<TextSchema, string>) {
   };
   return (
     <div className={`${styles.prompt} ${place === "form" ? styles.form : ""} ${problem ? styles.wrong : ""} ${editing ? "nowheel nokey" : ""} nodrag`} title={editing ? undefined : problem}>
-      {place === "form" && (
-        <div className={styles.name} aria-hidden>
-          {label}
-        </div>
-      )}
       {editing ? (
         <Suspense fallback={<PlainEditor {...editor} />}>
           <Editor {...editor} />
