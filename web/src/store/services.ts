@@ -1,8 +1,8 @@
 // What widgets may ask of the editor.
-import { fileUrl, upload, uploadMask } from "@/api/client";
+import { countTokens, fileUrl, upload, uploadMask } from "@/api/client";
 import { insertLora } from "@/model/lora";
 import type { Editor } from "@/store/editor";
-import type { WidgetServices } from "@/widgets/contract";
+import type { TokenCount, WidgetServices } from "@/widgets/contract";
 
 /** `seeds`: what was drawn at the last run for the inputs of this node. `node`: its name in the graph that is looked at, if it is there. */
 export function servicesFor(editor: Editor, seeds: Record<string, number> | undefined, node?: string): WidgetServices {
@@ -26,8 +26,15 @@ export function servicesFor(editor: Editor, seeds: Record<string, number> | unde
     pictureUrl: (name, folder) => fileUrl(folder, name),
     lastSeed: seeds ? Object.values(seeds)[0] : undefined,
     editMask: (name) => new Promise((done) => editor.view.set({ mask: { name, done } })),
+    tokens,
     ...(node === undefined ? {} : { addLora: (name: string) => addLora(editor, node, name) }),
   };
+}
+
+async function tokens(text: string, signal: AbortSignal): Promise<TokenCount> {
+  const { chunks, room } = await countTokens(text, signal);
+  const letters = [...text];
+  return { room, chunks: chunks.map((chunk) => ({ tokens: chunk.tokens, from: letters.slice(0, chunk.from).join("").length })) };
 }
 
 function addLora(editor: Editor, prompt: string, name: string): void {

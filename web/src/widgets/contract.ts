@@ -52,8 +52,8 @@ export interface TokenCount {
   room: number;
   chunks: readonly {
     tokens: number;
-    /** The place in the text where the chunk begins, where that is known. */
-    from?: number;
+    /** The place in the text where the chunk begins. */
+    from: number;
   }[];
 }
 

@@ -44,12 +44,17 @@ export function PromptField(props: WidgetProps<TextSchema, string>) {
   const rest = useRef<HTMLDivElement>(null);
   const point = useRef<Caret["point"]>(null);
   const before = useRef(text);
-  const tokens = useTokens(text);
+  const [near, setNear] = useState(false);
+  const tokens = useTokens(text, editing !== null || near || place === "form");
   const embeddings = schema.mentions ? services.files(schema.mentions) : NONE;
   const loras = services.addLora ? services.files("loras") : NONE;
   const known = useMemo<Known>(() => ({ embeddings, loras, suffixes: schema.suffixes ?? NONE }), [embeddings, loras, schema.suffixes]);
   const borders = useMemo(() => bordersOf(tokens, text.length), [tokens, text.length]);
 
+  const enter = () => {
+    setNear(true);
+    void loadEditor();
+  };
   const begin = () => {
     if (disabled || editing) return;
     before.current = text;
@@ -76,7 +81,7 @@ export function PromptField(props: WidgetProps<TextSchema, string>) {
     },
   };
   return (
-    <div className={`${styles.prompt} ${place === "form" ? styles.form : ""} ${problem ? styles.wrong : ""} ${editing ? "nowheel nokey" : ""} nodrag`} title={editing ? undefined : problem}>
+    <div className={`${styles.prompt} ${place === "form" ? styles.form : ""} ${problem ? styles.wrong : ""} ${editing ? "nowheel nokey" : ""} nodrag`} title={editing ? undefined : problem} onPointerEnter={enter} onPointerLeave={() => setNear(false)}>
       {editing ? (
         <Suspense fallback={<PlainEditor {...editor} />}>
           <Editor {...editor} />
@@ -91,7 +96,6 @@ export function PromptField(props: WidgetProps<TextSchema, string>) {
           aria-invalid={problem ? true : undefined}
           tabIndex={disabled ? -1 : 0}
           className={styles.rest}
-          onPointerEnter={() => void loadEditor()}
           onPointerDown={(event: PointerEvent) => (point.current = { x: event.clientX, y: event.clientY })}
           onFocus={begin}
         >
@@ -138,7 +142,7 @@ function Marked({ text, known, borders }: { text: string; known: Known; borders:
 }
 
 function bordersOf(tokens: TokenCount | null, length: number): number[] {
-  return (tokens?.chunks ?? []).slice(1).flatMap((chunk) => (chunk.from === undefined ? [] : [Math.min(chunk.from, length)]));
+  return (tokens?.chunks ?? []).slice(1).map((chunk) => Math.min(chunk.from, length));
 }
 
 function says({ room, chunks }: TokenCount): string {

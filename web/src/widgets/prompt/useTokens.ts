@@ -1,14 +1,15 @@
-// How a prompt is dealt into tokens, as the service counts them; nothing where it does not.
+// How a prompt is dealt into tokens, as the service counts them; nothing where it does not. Asked for only while somebody looks: a
+// graph may have hundreds of prompts.
 import { useEffect, useState } from "react";
 import { useWidgetServices, type TokenCount } from "@/widgets/contract";
 
 const PAUSE = 250;
 
-export function useTokens(text: string): TokenCount | null {
+export function useTokens(text: string, wanted: boolean): TokenCount | null {
   const { tokens } = useWidgetServices();
   const [count, setCount] = useState<{ text: string; count: TokenCount | null } | null>(null);
   useEffect(() => {
-    if (!tokens) return;
+    if (!tokens || !wanted) return;
     const control = new AbortController();
     const timer = window.setTimeout(() => {
       tokens(text, control.signal)
@@ -19,8 +20,8 @@ export function useTokens(text: string): TokenCount | null {
       window.clearTimeout(timer);
       control.abort();
     };
-  }, [text, tokens]);
-  return tokens ? (count?.count ?? null) : null;
+  }, [text, tokens, wanted]);
+  return tokens && (wanted || count?.text === text) ? (count?.count ?? null) : null;
 }
 
 /** "23/75": tokens, and how many there is room for in the chunks that they take. */
