@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 CLIENTS := tests/clients
 SOURCES := graph nodes server tests bench
 
-.PHONY: help setup embedded-model eval-embedded demo test clients fuzz test-golden test-web bench-web web check format bench serve clean generated
+.PHONY: screenshots help setup embedded-model eval-embedded demo test clients fuzz test-golden test-web bench-web web check format bench serve clean generated
 
 help:
 	@echo "make demo    a prompt becomes a picture, then one word changes"
@@ -109,8 +109,11 @@ test-web: setup $(MODULES)
 
 bench-web: setup $(MODULES)
 	@web/scripts/with-browser cd web '&&' npm run --silent bench
+
+screenshots: setup $(MODULES)
+	@web/scripts/with-browser cd web '&&' node scripts/run-ts.mjs scripts/screenshots.ts
 else
-test-web bench-web:
+test-web bench-web screenshots:
 	@echo "SKIPPED: the editor's tests need Node 20 or newer, which is not here." >&2
 endif
 

@@ -12,6 +12,7 @@ export default tseslint.config(
       "no-restricted-imports": ["error", { patterns: [{ group: ["../*"] }] }],
     },
   },
+  { files: ["bench/**", "scripts/**"], rules: { "no-restricted-imports": "off" } },
   {
     files: ["src/**/*.{ts,tsx}"],
     ignores: ["src/canvas/**"],

@@ -1,8 +1,9 @@
 // The service's HTTP interface, a function for each thing that the editor asks. Errors are `ServiceError`, with the stable code.
-import { readJson, writeJson } from "@/api/json";
+import { readJson, writeJson } from "@/model/json";
 import type { NodeSpec } from "@/model/catalogue";
 import type { Document } from "@/model/document";
 import type { PlanSummary } from "@/model/plan";
+import { token, withToken } from "@/api/token";
 import type { Failure, JobEvent, JobState } from "@/model/runs";
 
 /** One thing that is wrong, and where; as the service tells it. */
@@ -87,7 +88,7 @@ export async function getJobWorkflow(id: string): Promise<unknown> {
 export function fileUrl(folder: string, name: string, channel?: "rgb" | "a"): string {
   const slash = name.lastIndexOf("/");
   const query = { filename: name.slice(slash + 1), subfolder: slash < 0 ? "" : name.slice(0, slash), type: folder };
-  return `view?${parameters({ ...query, ...(channel ? { channel } : {}) })}`;
+  return withToken(`view?${parameters({ ...query, ...(channel ? { channel } : {}) })}`);
 }
 
 /** How a prompt is dealt into tokens by CLIP's tokenizer. Chunks begin at characters as Python counts them. */
@@ -111,6 +112,8 @@ async function sent(path: string, form: FormData, onProgress: (share: number) =>
     call.onload = () => done(new Response(call.responseText, { status: call.status, statusText: call.statusText }));
     call.onerror = () => failed(new ServiceError(0, "unreachable", "the service does not answer"));
     call.open("POST", path);
+    const given = token();
+    if (given !== null) call.setRequestHeader("Authorization", `Bearer ${given}`);
     call.send(form);
   });
   if (!response.ok) throw await problemOf(response);
@@ -144,6 +147,8 @@ export async function json<T>(method: string, path: string, body?: unknown, sign
 export async function request(method: string, path: string, body?: unknown, signal?: AbortSignal, headers: Record<string, string> = {}): Promise<Response> {
   const isRaw = body instanceof FormData || body instanceof Blob;
   let response: Response;
+  const given = token();
+  if (given !== null) headers = { Authorization: `Bearer ${given}`, ...headers };
   try {
     response = await fetch(path, {
       method,
@@ -173,14 +178,23 @@ export async function getWorkflow(name: string): Promise<{ document: Document; v
   return { document, ...versionIn(response) };
 }
 
-/** Keep a workflow. With `version` only if that is still the one that is there. */
-export async function saveWorkflow(name: string, document: Document, version?: string): Promise<{ version?: string }> {
-  const headers: Record<string, string> = version ? { "If-Match": version } : {};
-  const text = writeJson(document, 2) + "\n";
-  const file = encodeURIComponent(`workflows/${name}.json`);
-  const response = await request("POST", `userdata/${file}?overwrite=true`, new Blob([text], { type: "application/json" }), undefined, headers);
-  return versionIn(response);
+/**
+ * Keep a workflow as a new version: over that one version only, only where there is none (null), or over whatever is there
+ * (undefined). Raises ServiceError with status 412 when it is otherwise.
+ */
+export async function saveWorkflow(name: string, document: Document, over: string | null | undefined): Promise<{ version?: string }> {
+  const headers: Record<string, string> = over === null ? { "If-None-Match": "*" } : over ? { "If-Match": over } : {};
+  return versionIn(await request("PUT", `api/v1/workflows/${path(name)}`, document, undefined, headers));
 }
+
+export interface SavedVersion {
+  version: number;
+  created: number;
+  etag?: string | null;
+}
+
+export const listVersions = async (name: string) => (await json<{ versions: SavedVersion[] }>("GET", `api/v1/workflows/${path(name)}/versions`)).versions;
+export const getVersion = async (name: string, version: number) => (await json<{ document: Document }>("GET", `api/v1/workflows/${path(name)}/versions/${version}`)).document;
 
 /** The workflow that a file holds, in our form. */
 export async function readFile(file: Blob): Promise<{ document: Document; problems: Problem[] }> {
@@ -196,4 +210,13 @@ function versionIn(response: Response): { version?: string } {
 }
 
 /** The picture beside a workflow file, of what it makes. */
-export const templatePicture = (name: string) => `templates/${path(name)}.png`;
+export const templatePicture = (name: string) => withToken(`templates/${path(name)}.png`);
+
+/** Where the events are, for one connection. A service that asks for a token gives a word that opens it once. */
+export async function eventsUrl(): Promise<string> {
+  const url = new URL("api/v1/events", window.location.href);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  url.hash = "";
+  if (token() !== null) url.searchParams.set("ticket", (await json<{ ticket: string }>("POST", "api/v1/tickets")).ticket);
+  return url.href;
+}

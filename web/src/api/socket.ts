@@ -15,15 +15,24 @@ export class EventSocket {
   private pause = 250;
   private timer: number | undefined;
   private closed = false;
+  private opening = false;
 
   constructor(
-    private readonly url: string,
+    private readonly url: () => Promise<string>,
     private readonly listener: SocketListener,
   ) {}
 
   open(): void {
+    if (this.closed || this.opening) return;
+    this.opening = true;
+    this.url()
+      .then((url) => this.connect(url), () => this.lost())
+      .finally(() => (this.opening = false));
+  }
+
+  private connect(url: string): void {
     if (this.closed) return;
-    const socket = new WebSocket(this.url);
+    const socket = new WebSocket(url);
     socket.binaryType = "arraybuffer";
     this.socket = socket;
     socket.onopen = () => {
@@ -34,12 +43,14 @@ export class EventSocket {
       if (typeof data === "string") this.listener.onEvent(JSON.parse(data) as JobEvent);
       else this.listener.onEvent(...unpacked(data));
     };
-    socket.onclose = () => {
-      if (this.closed) return;
-      this.listener.onClose();
-      this.timer = window.setTimeout(() => this.open(), this.pause);
-      this.pause = Math.min(LONGEST_PAUSE, this.pause * 1.7);
-    };
+    socket.onclose = () => this.lost();
+  }
+
+  private lost(): void {
+    if (this.closed) return;
+    this.listener.onClose();
+    this.timer = window.setTimeout(() => this.open(), this.pause);
+    this.pause = Math.min(LONGEST_PAUSE, this.pause * 1.7);
   }
 
   /** Try again now, not when the pause is over. */

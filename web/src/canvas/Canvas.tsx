@@ -1,6 +1,6 @@
 // The graph of the open document as a canvas: a view of it that owns nothing but the gesture that is going on. Gestures end in
 // edits of the document, one each.
-import { useCallback, useEffect, useMemo, useRef, useState, type MouseEvent as ReactMouseEvent } from "react";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type MouseEvent as ReactMouseEvent } from "react";
 import {
   Background,
   BackgroundVariant,
@@ -20,13 +20,15 @@ import { connect, dropLink, Pull } from "@/canvas/gestures";
 import { Connecting } from "@/canvas/connecting";
 import { ConnectionLine } from "@/canvas/ConnectionLine";
 import { GroupFrame, LinkPoint, NoteCard, RerouteCard } from "@/canvas/Decorations";
+import { linksIn } from "@/canvas/culling";
 import { LinkEdge } from "@/canvas/LinkEdge";
+import { ManyLinks, MOST_LINKS } from "@/canvas/ManyLinks";
 import { Minimap } from "@/canvas/Minimap";
 import { NodeCard } from "@/canvas/NodeCard";
 import { Overview } from "@/canvas/Overview";
 import { CanvasPlaceContext, type CanvasPlace } from "@/canvas/place";
 import { middleOfPoint, nameOfHandle, Projection, targetOfEdge, type FlowEdge, type FlowNode } from "@/canvas/project";
-import { boundsOf, fitted, FURTHEST, levelOf, NEAREST } from "@/canvas/viewport";
+import { boundsOf, fitted, FURTHEST, levelOf, NEAREST, type Box } from "@/canvas/viewport";
 import { linkMenu, nodeMenu, paneMenu } from "@/commands/menus";
 import { graphAt, linkOf, type Point } from "@/model/document";
 import { addPoint, insertOnLink, linksFrom, move } from "@/model/edit";
@@ -69,12 +71,18 @@ function GraphCanvas() {
   const grid = useStore(settings, (state) => state.grid);
   const flow = useReactFlow<FlowNode, FlowEdge>();
   const wrapper = useRef<HTMLDivElement>(null);
-  const level = useFlow((state) => levelOf(state.transform[2]));
+  const zoomed = useFlow((state) => (state.domNode === null ? null : levelOf(state.transform[2])));
   const [projection] = useState(() => new Projection());
   const [connecting] = useState(() => new Connecting());
   const [pull] = useState(() => new Pull());
   const [moved, setMoved] = useState<ReadonlyMap<string, Point>>(STILL);
   const gesture = useRef<{ base: Map<string, Point>; members: Map<string, string[]> } | null>(null);
+
+  // Where to look from at first: where one was, else so that all is seen. Known before anything is drawn, so that from far away
+  // nothing is ever mounted.
+  const [kept] = useState(() => one.views[scope]);
+  const [start, setStart] = useState(kept);
+  const level = zoomed === null || start === undefined ? levelOf(start?.zoom ?? 1) : zoomed;
 
   const place = useMemo<CanvasPlace>(() => ({ uid, scope, key: (name) => `${uid}/${prefix}${name}`, connecting, level }), [uid, scope, prefix, connecting, level]);
   const nodes = useMemo(
@@ -83,17 +91,18 @@ function GraphCanvas() {
   );
   const pointsMoved = useMemo(() => ([...moved.keys()].some((id) => id.startsWith("point:")) ? moved : STILL), [moved]);
   const links = useMemo(() => projection.links(graph, document, scope, catalogue, pointsMoved), [projection, graph, document, scope, catalogue, pointsMoved]);
+  const seen = useFlow((state) => cellOf(state.transform, state.width, state.height));
+  const byId = useMemo(() => new Map(nodes.map((node) => [node.id, node])), [nodes]);
   const edges = useMemo(() => lit(links, selection), [links, selection]);
+  const edgesSeen = useMemo(() => (level === "far" ? NOTHING : linksIn(edges, byId, boxOfCell(seen))), [edges, byId, seen, level]);
+  const many = edgesSeen.length > MOST_LINKS;
+  const elements = useMemo(() => (many ? edgesSeen.filter((edge) => edge.className || edge.selected).slice(0, MOST_LINKS) : edgesSeen), [edgesSeen, many]);
 
-  // Where to look from at first: where one was, else so that all is seen.
-  const [start] = useState(() => one.views[scope]);
-  const placed = useRef(start !== undefined);
-  useEffect(() => {
-    if (placed.current || nodes.length === 0 || catalogue.size === 0) return;
-    placed.current = true;
-    const box = wrapper.current?.getBoundingClientRect();
-    if (box) void flow.setViewport(fitted(boundsOf(nodes.map(boxOf)), box.width, box.height));
-  }, [nodes, catalogue, flow]);
+  useLayoutEffect(() => {
+    if (start !== undefined || nodes.length === 0 || catalogue.size === 0) return;
+    const box = wrapper.current!.getBoundingClientRect();
+    setStart(fitted(boundsOf(nodes.map(boxOf)), box.width, box.height));
+  }, [start, nodes, catalogue]);
 
   const latest = useRef({ nodes, graph, document });
   useEffect(() => {
@@ -119,6 +128,18 @@ function GraphCanvas() {
         return [found.x, found.y];
       },
       focus: () => wrapper.current?.focus(),
+      reveal: (name) => {
+        const node = latest.current.nodes.find((one) => one.id === name);
+        if (!node) return;
+        const { width, height } = size();
+        const { x, y, zoom } = flow.getViewport();
+        const left = node.position.x * zoom + x;
+        const top = node.position.y * zoom + y;
+        const inView = left >= 0 && top >= 0 && left + (node.width ?? 0) * zoom <= width && top + (node.height ?? 0) * zoom <= height;
+        if (!inView) void flow.setViewport({ x: width / 2 - (node.position.x + (node.width ?? 0) / 2) * zoom, y: height / 2 - (node.position.y + (node.height ?? 0) / 2) * zoom, zoom });
+        window.setTimeout(() => wrapper.current?.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(name)}"]`)?.focus({ preventScroll: true }), 30);
+      },
+      editField: (name) => wrapper.current?.querySelector<HTMLElement>(`[data-node="${CSS.escape(name)}"] :is([data-input] input, [data-input] textarea, [data-input] button, [data-input] [tabindex])`)?.focus(),
     };
     return () => {
       editor.canvas = null;
@@ -176,8 +197,8 @@ function GraphCanvas() {
     const { graph: current } = latest.current;
     const node = current.nodes[id];
     if (!node || Object.values(node.inputs ?? {}).some(linkOf)) return null;
-    const found = window.document.elementsFromPoint(event.clientX, event.clientY).find((element) => element.closest("[data-link]"));
-    return found?.closest("[data-link]") ?? null;
+    const found = window.document.elementsFromPoint(event.clientX, event.clientY).find((element) => element.hasAttribute("data-link"));
+    return found ?? null;
   }, []);
   const onDrag = useCallback(
     (event: MouseEvent | TouchEvent | ReactMouseEvent, node: FlowNode) => {
@@ -282,9 +303,10 @@ function GraphCanvas() {
           else view.set({ palette: { at: { x: event.clientX, y: event.clientY }, place: editor.canvas!.toCanvas({ x: event.clientX, y: event.clientY }) } });
         }}
       >
-        <ReactFlow<FlowNode, FlowEdge>
+        {many && <ManyLinks nodes={byId} edges={edgesSeen} />}
+        {(start !== undefined || nodes.length === 0) && <ReactFlow<FlowNode, FlowEdge>
           nodes={far ? NOBODY : nodes}
-          edges={far ? NOTHING : edges}
+          edges={elements}
           nodeTypes={NODE_TYPES}
           edgeTypes={EDGE_TYPES}
           defaultViewport={start ?? { x: 0, y: 0, zoom: 1 }}
@@ -316,7 +338,11 @@ function GraphCanvas() {
           zoomOnScroll={wheel === "zoom"}
           panOnScroll={wheel === "pan"}
           nodeDragThreshold={2}
-          onMoveEnd={(_, at) => documents.setView(uid, scope, at)}
+          onMoveStart={() => wrapper.current?.setAttribute("data-moving", "")}
+          onMoveEnd={(_, at) => {
+            wrapper.current?.removeAttribute("data-moving");
+            documents.setView(uid, scope, at);
+          }}
           onPaneClick={(event) => {
             const found = far ? nodeAt(event) : undefined;
             documents.select(found ? [found.id] : []);
@@ -347,12 +373,26 @@ function GraphCanvas() {
           }}
         >
           {grid && !far && <Background variant={BackgroundVariant.Dots} gap={24} size={1.4} color="var(--canvas-dot)" bgColor="transparent" />}
-        </ReactFlow>
+        </ReactFlow>}
         {far && <Overview nodes={nodes} edges={edges} />}
         {showMinimap && nodes.length > 0 && <Minimap nodes={nodes} edges={edges} />}
       </div>
     </CanvasPlaceContext>
   );
+}
+
+const CELL = 256;
+
+/** What is seen, in whole cells of the screen with one more on each side: it changes seldom while one moves around. */
+function cellOf([x, y, zoom]: [number, number, number], width: number, height: number): string {
+  const size = CELL / zoom;
+  const at = [Math.floor(-x / CELL) - 1, Math.floor(-y / CELL) - 1, Math.ceil(width / CELL) + 3, Math.ceil(height / CELL) + 3];
+  return at.map((one) => one * size).join();
+}
+
+function boxOfCell(cell: string): Box {
+  const [x, y, width, height] = cell.split(",").map(Number);
+  return { x: x ?? 0, y: y ?? 0, width: width ?? 0, height: height ?? 0 };
 }
 
 const boxOf = (node: FlowNode) => ({ x: node.position.x, y: node.position.y, width: node.width ?? 0, height: node.height ?? 0 });

@@ -29,7 +29,7 @@ export const FieldRow = memo(function FieldRow({ row, id, node, near, problem }:
   return (
     <>
       <Socket node={id} name={input.name} end="input" type={input.type} y={middle} linked={source !== null} latent />
-      <div className={`${styles.field} ${row.kind === "text" ? styles.text : ""}`} style={{ top: row.y + 1, height: row.height - 2 }} data-input={input.name} data-tip={input.tooltip}>
+      <div className={`nodrag nopan ${styles.field}`} style={{ top: row.y + 1, height: row.height - 2 }} data-input={input.name} data-tip={input.tooltip}>
         {source && near ? (
           <div className={styles.linked}>
             <span>{input.name}</span>
@@ -38,8 +38,7 @@ export const FieldRow = memo(function FieldRow({ row, id, node, near, problem }:
             </span>
           </div>
         ) : Field ? (
-          <div className={`nodrag nopan ${styles.widget}`}>
-            <Field
+          <Field
               schema={input.widget!}
               value={value}
               initial={input.default}
@@ -51,7 +50,6 @@ export const FieldRow = memo(function FieldRow({ row, id, node, near, problem }:
                 if (kind !== "live") documents.settle();
               }}
             />
-          </div>
         ) : (
           <div className={styles.blank} />
         )}

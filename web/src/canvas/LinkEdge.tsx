@@ -10,7 +10,7 @@ import type { FlowEdge } from "@/canvas/project";
 import { useCanvasPlace } from "@/canvas/place";
 import styles from "@/canvas/canvas.module.css";
 
-export const LinkEdge = memo(function LinkEdge({ id, sourceX, sourceY, targetX, targetY, data, source, target, selected }: EdgeProps<FlowEdge>) {
+export const LinkEdge = memo(function LinkEdge({ id, sourceX, sourceY, targetX, targetY, data, target, selected }: EdgeProps<FlowEdge>) {
   const { settings, runs } = useEditor();
   const style = useStore(settings, (one) => one.links);
   const { key } = useCanvasPlace();
@@ -18,10 +18,10 @@ export const LinkEdge = memo(function LinkEdge({ id, sourceX, sourceY, targetX, 
   if (!data || (style === "hidden" && !selected)) return null;
   const path = linkPath(style === "hidden" ? "spline" : style, [sourceX, sourceY], [targetX, targetY], data.points);
   return (
-    <g className={`${styles.link} ${flowing ? styles.flowing : ""}`} style={{ color: typeColour(data.type) }} data-link={id} data-source={source}>
-      <path d={path} className={styles.linkHit} />
+    <>
+      <path d={path} className={styles.linkHit} data-link={id} />
       <path d={path} className={styles.linkEdge} />
-      <path d={path} className={styles.linkLine} />
-    </g>
+      <path d={path} className={`${styles.linkLine} ${flowing ? styles.flowing : ""}`} style={{ stroke: typeColour(data.type) }} />
+    </>
   );
 });

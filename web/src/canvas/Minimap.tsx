@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, type PointerEvent } from "react";
 import { useReactFlow, useStore as useFlow } from "@xyflow/react";
 import { useStore } from "zustand";
-import { paintGraph, paletteOf, sharpened } from "@/canvas/paint";
+import { paintGraph, paletteOf, sharpened, type Palette } from "@/canvas/paint";
 import type { FlowEdge, FlowNode } from "@/canvas/project";
 import { boundsOf } from "@/canvas/viewport";
 import { useEditor } from "@/store/editor";
@@ -12,6 +12,9 @@ const WIDE = 176;
 const HIGH = 116;
 
 const boxOf = (node: FlowNode) => ({ x: node.position.x, y: node.position.y, width: node.width ?? 0, height: node.height ?? 0 });
+
+/** Boxes this small are told from the ground by a stronger colour. */
+const small = (palette: Palette): Palette => ({ ...palette, card: palette.group });
 
 export function Minimap({ nodes, edges }: { nodes: readonly FlowNode[]; edges: readonly FlowEdge[] }) {
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -31,7 +34,7 @@ export function Minimap({ nodes, edges }: { nodes: readonly FlowNode[]; edges: r
     const element = canvas.current;
     const frame = requestAnimationFrame(() => {
       const context = element && sharpened(element, WIDE, HIGH);
-      if (context && element) paintGraph(context, nodes, edges, place, WIDE, HIGH, paletteOf(element), null);
+      if (context && element) paintGraph(context, nodes, edges, place, WIDE, HIGH, small(paletteOf(element)), null);
     });
     return () => cancelAnimationFrame(frame);
   }, [nodes, edges, place, theme]);

@@ -7,6 +7,8 @@ import type { Row } from "@/model/geometry";
 import type { Interface } from "@/model/interface";
 import type { NodeRun } from "@/model/runs";
 import { valueOf } from "@/model/value";
+import { useCanvasPlace } from "@/canvas/place";
+import { useKeyed } from "@/store/keyed";
 import { useEditor } from "@/store/editor";
 import type { WidgetServices } from "@/widgets/contract";
 import styles from "@/canvas/canvas.module.css";
@@ -22,8 +24,10 @@ interface NodePictureProps {
 
 const PICTURES = /\.(png|jpe?g|webp|gif|avif)$/i;
 
-export const NodePicture = memo(function NodePicture({ row, node, of, run, services }: NodePictureProps) {
-  const { view } = useEditor();
+export const NodePicture = memo(function NodePicture({ row, id, node, of, run, services }: NodePictureProps) {
+  const { view, runs } = useEditor();
+  const { key } = useCanvasPlace();
+  const before = useKeyed(runs.earlier, key(id));
   const files = run?.output?.files?.filter((file) => PICTURES.test(file.name)) ?? [];
   const made = files[0];
   const input = of.inputs.find((one) => one.widget?.widget === "file" && one.widget.folder === "input");
@@ -33,7 +37,7 @@ export const NodePicture = memo(function NodePicture({ row, node, of, run, servi
   return (
     <div className={styles.picture} style={{ top: row.y + 2, height: row.height - 4 }}>
       {url ? (
-        <button type="button" className="nodrag" aria-label={`Look at ${name}`} onClick={() => view.set({ picture: { url, name, among: files.map((file) => ({ url: fileUrl(file.folder, file.name), name: file.name })) } })}>
+        <button type="button" className="nodrag" aria-label={`Look at ${name}`} onClick={() => view.set({ picture: { url, name, among: [...files, ...(before ? [before] : [])].map((file) => ({ url: fileUrl(file.folder, file.name), name: file.name })) } })}>
           <img src={url} alt={name} loading="lazy" draggable={false} onError={(event) => (event.currentTarget.style.visibility = "hidden")} onLoad={(event) => (event.currentTarget.style.visibility = "visible")} />
         </button>
       ) : (

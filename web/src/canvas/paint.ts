@@ -56,6 +56,22 @@ export function paintGraph(context: CanvasRenderingContext2D, nodes: readonly Fl
   const seen = (left: number, top: number, wide: number, high: number) => left < width && top < height && left + wide > 0 && top + high > 0;
   const byId = new Map(nodes.map((node) => [node.id, node]));
   context.clearRect(0, 0, width, height);
+  paintLinks(context, byId, edges, at, width, height, palette);
+  for (const node of nodes) {
+    const left = node.position.x * zoom + x;
+    const top = node.position.y * zoom + y;
+    const wide = (node.width ?? 0) * zoom;
+    const high = (node.height ?? 0) * zoom;
+    if (!seen(left, top, wide, high) || node.type === "point") continue;
+    if (node.type === "group-frame") paintFrame(context, left, top, wide, high, palette);
+    else paintCard(context, node, left, top, wide, high, palette, marks);
+  }
+}
+
+/** Links alone, over what is on the canvas already. */
+export function paintLinks(context: CanvasRenderingContext2D, byId: ReadonlyMap<string, FlowNode>, edges: readonly FlowEdge[], at: Place, width: number, height: number, palette: Palette): void {
+  const { zoom } = at;
+  const seen = (left: number, top: number, wide: number, high: number) => left < width && top < height && left + wide > 0 && top + high > 0;
   context.lineWidth = Math.max(0.6, Math.min(2, 5 * zoom));
   for (const edge of edges) {
     const from = byId.get(edge.source);
@@ -73,15 +89,6 @@ export function paintGraph(context: CanvasRenderingContext2D, nodes: readonly Fl
     context.stroke();
   }
   context.globalAlpha = 1;
-  for (const node of nodes) {
-    const left = node.position.x * zoom + x;
-    const top = node.position.y * zoom + y;
-    const wide = (node.width ?? 0) * zoom;
-    const high = (node.height ?? 0) * zoom;
-    if (!seen(left, top, wide, high) || node.type === "point") continue;
-    if (node.type === "group-frame") paintFrame(context, left, top, wide, high, palette);
-    else paintCard(context, node, left, top, wide, high, palette, marks);
-  }
 }
 
 function endOf(node: FlowNode, handle: string | null | undefined, { x, y, zoom }: Place): [number, number] {
@@ -113,10 +120,10 @@ function paintCard(context: CanvasRenderingContext2D, node: FlowNode, left: numb
     context.fillRect(left, top, Math.max(1, Math.min(3, wide / 20)), high);
   }
   if (status) {
-    const size = status === "error" || status === "running" ? Math.max(5, Math.min(9, high / 3)) : Math.max(2, Math.min(5, high / 6));
+    const size = status === "error" || status === "running" ? Math.max(5, Math.min(9, high / 3)) : Math.max(1.5, Math.min(3, high / 12));
     context.fillStyle = status === "error" ? palette.bad : status === "cached" ? palette.cached : status === "running" ? palette.accent : palette.will;
     context.beginPath();
-    context.arc(left + wide - size, top + size, size, 0, Math.PI * 2);
+    context.arc(left + wide - size - 2, top + size + 2, size, 0, Math.PI * 2);
     context.fill();
   }
   if (node.selected || status === "error" || status === "running") {
@@ -124,11 +131,11 @@ function paintCard(context: CanvasRenderingContext2D, node: FlowNode, left: numb
     context.lineWidth = 2;
     context.stroke();
   }
-  if (marks && wide > 46 && high > 13) {
+  if (marks && wide > 30 && high > 10) {
     context.fillStyle = palette.text;
-    context.font = '500 11px "Inter", system-ui, sans-serif';
+    context.font = '500 10.5px "Inter", system-ui, sans-serif';
     context.textBaseline = "middle";
-    context.fillText(shortened(context, marks.title(node.id), wide - 20), left + 8, top + Math.min(high / 2, 12));
+    context.fillText(shortened(context, marks.title(node.id), wide - 15), left + 6, top + Math.min(high / 2, 10));
   }
   context.globalAlpha = 1;
 }

@@ -1,5 +1,5 @@
 // Every action, by name: menus, keys, the command palette and tests ask here, so that nothing can be done in one way only.
-import { writeJson } from "@/api/json";
+import { writeJson } from "@/model/json";
 import { aligned, distributed, laidOut, type Alignment, type Placed } from "@/model/arrange";
 import { clipFrom, copied, pasted } from "@/model/clipboard";
 import { graphAt, groupsOf, isCollapsed, linkOf, notesOf, positionOf, SUBGRAPH, withGraph, type Graph, type GraphNode, type Point } from "@/model/document";
@@ -53,6 +53,13 @@ export const COMMANDS: readonly Command[] = [
   { id: "unpack-subgraph", title: "Unpack subgraph", group: "Edit", enabled: someSelected, run: unpack },
   { id: "enter-subgraph", title: "Enter subgraph", group: "Edit", enabled: someSelected, run: (editor) => editor.documents.enter(selectedNodes(editor)[0] ?? "") },
   { id: "leave-subgraph", title: "Leave subgraph", group: "Edit", run: leave },
+
+  { id: "walk-left", title: "Go to where a link comes from", group: "Edit", keys: ["alt+ArrowLeft"], enabled: someSelected, run: (editor) => walk(editor, "left") },
+  { id: "walk-right", title: "Go to where a link leads", group: "Edit", keys: ["alt+ArrowRight"], enabled: someSelected, run: (editor) => walk(editor, "right") },
+  { id: "walk-up", title: "Go to the node above", group: "Edit", keys: ["alt+ArrowUp"], enabled: someSelected, run: (editor) => walk(editor, "up") },
+  { id: "walk-down", title: "Go to the node below", group: "Edit", keys: ["alt+ArrowDown"], enabled: someSelected, run: (editor) => walk(editor, "down") },
+  { id: "edit-field", title: "Edit the first field", group: "Edit", keys: ["Enter"], enabled: someSelected, run: (editor) => editor.canvas?.editField(selectedNodes(editor)[0] ?? "") },
+  { id: "connect", title: "Link by keyboard", group: "Edit", keys: ["c"], enabled: someSelected, run: (editor) => editor.view.set({ dialog: "connect" }) },
 
   { id: "layout", title: "Tidy up", group: "Arrange", keys: ["mod+shift+l"], run: tidy },
   ...(["left", "right", "top", "bottom", "centre", "middle"] as const).map(
@@ -136,10 +143,9 @@ function said(editor: Editor, word: string, label: string | null): void {
 }
 
 function openPalette(editor: Editor): void {
-  const canvas = editor.canvas;
-  if (!canvas) return;
+  if (!editor.documents.active) newDocument(editor);
   const at = { x: window.innerWidth / 2 - 200, y: window.innerHeight / 4 };
-  editor.view.set({ palette: { at, place: canvas.centre() } });
+  editor.view.set({ palette: { at, place: editor.canvas?.centre() ?? [0, 0] } });
 }
 
 async function copy(editor: Editor): Promise<void> {
@@ -294,6 +300,28 @@ function unpack(editor: Editor): void {
     return made?.document ?? document;
   });
   editor.documents.select(names);
+}
+
+/** Select the next node that way: along links across, by place up and down. */
+function walk(editor: Editor, way: "left" | "right" | "up" | "down"): void {
+  const graph = activeGraph(editor);
+  const from = selectedNodes(editor).at(-1);
+  if (!graph || from === undefined) return;
+  const sources = (name: string) => Object.values(graph.nodes[name]?.inputs ?? {}).flatMap((value) => linkOf(value)?.node ?? []);
+  const [x, y] = positionOf(graph.nodes[from]!);
+  const linked = way === "left" ? sources(from) : way === "right" ? Object.keys(graph.nodes).filter((name) => sources(name).includes(from)) : [];
+  const beside = Object.keys(graph.nodes).filter((name) => {
+    const [, other] = positionOf(graph.nodes[name]!);
+    return name !== from && (way === "up" ? other < y : other > y);
+  });
+  const near = (name: string) => {
+    const [otherX, otherY] = positionOf(graph.nodes[name]!);
+    return Math.abs(otherX - x) * (way === "left" || way === "right" ? 0.2 : 2) + Math.abs(otherY - y);
+  };
+  const next = (way === "left" || way === "right" ? linked : beside).filter((name) => graph.nodes[name]).sort((one, other) => near(one) - near(other))[0];
+  if (next === undefined) return;
+  editor.documents.select([next]);
+  editor.canvas?.reveal(next);
 }
 
 function leave(editor: Editor): void {

@@ -46,7 +46,7 @@ export function handleKey(editor: Editor, event: KeyboardEvent): void {
   const found = COMMANDS.find((one) => one.keys?.includes(keys));
   if (!found || (typing && !found.always)) return;
   const bare = !keys.includes("+") || keys === "+";
-  if (bare && !onCanvas(event.target) && found.keys?.[0] !== "?") return;
+  if (bare && keys.length > 1 && !onCanvas(event.target)) return; // Tab, Delete and the like belong to what has the focus
   if (found.keys?.includes("mod+c") && window.getSelection()?.toString()) return;
   event.preventDefault();
   perform(editor, found.id);

@@ -2,8 +2,8 @@
 import { command, perform, runTo } from "@/commands/commands";
 import { shownKeys } from "@/commands/keys";
 import type { Target } from "@/model/connect";
-import { graphAt, SUBGRAPH } from "@/model/document";
-import { addPoint, resetInput } from "@/model/edit";
+import { graphAt, groupsOf, positionOf, SUBGRAPH } from "@/model/document";
+import { addPoint, resetInput, setGroup } from "@/model/edit";
 import { demote, isPromoted, promote, unlinkAny } from "@/model/subgraph";
 import { scopeOf } from "@/store/documents";
 import type { Editor } from "@/store/editor";
@@ -19,6 +19,7 @@ export function nodeMenu(editor: Editor, id: string, input: string | null): Menu
   if (!one) return [];
   const graph = graphAt(one.document, scopeOf(one));
   const node = graph.nodes[id];
+  if (id.startsWith("group:")) return groupMenu(editor, Number(id.slice(6)));
   if (!node) return [item(editor, "delete")];
   const items: MenuItem[] = [];
   if (input !== null) {
@@ -50,6 +51,42 @@ export function nodeMenu(editor: Editor, id: string, input: string | null): Menu
     { ...(item(editor, "delete") as Exclude<MenuItem, "line">), danger: true },
   );
   return items;
+}
+
+const COLOURS: [string, string][] = [
+  ["Grey", "#8b8f98"],
+  ["Red", "#d9706a"],
+  ["Amber", "#d9a04a"],
+  ["Green", "#62b57c"],
+  ["Blue", "#6b9ae8"],
+  ["Violet", "#a98be0"],
+];
+
+function groupMenu(editor: Editor, index: number): MenuItem[] {
+  const members = () => {
+    const one = editor.documents.active;
+    const graph = one && graphAt(one.document, scopeOf(one));
+    const group = graph && groupsOf(graph)[index];
+    if (!graph || !group) return [];
+    return Object.keys(graph.nodes).filter((name) => {
+      const [x, y] = positionOf(graph.nodes[name]!);
+      return x >= group.pos[0] && y >= group.pos[1] && x <= group.pos[0] + group.size[0] && y <= group.pos[1] + group.size[1];
+    });
+  };
+  const all = (id: string) => () => {
+    editor.documents.select(members());
+    perform(editor, id);
+  };
+  return [
+    { label: "Select its nodes", run: () => editor.documents.select(members()) },
+    { label: "Bypass its nodes", run: all("bypass") },
+    { label: "Mute its nodes", run: all("mute") },
+    { label: "Make a subgraph of its nodes", run: all("create-subgraph") },
+    "line",
+    ...COLOURS.map(([label, color]): MenuItem => ({ label, run: () => editor.documents.editGraph("Colour group", (graph) => setGroup(graph, index, { color })) })),
+    "line",
+    { ...(item(editor, "delete", "Delete the frame") as Exclude<MenuItem, "line">), danger: true },
+  ];
 }
 
 export function linkMenu(editor: Editor, to: Target, at: { x: number; y: number }): MenuItem[] {

@@ -1,5 +1,5 @@
 // Nodes on their way through the clipboard: a small document as readable JSON, so that it can be pasted anywhere.
-import { readJson, writeJson } from "@/api/json";
+import { readJson, writeJson } from "@/model/json";
 import { freshName, linkOf, linkTo, nameFor, namesIn, notesOf, positionOf, REROUTE, SUBGRAPH, withUi, type Document, type Graph, type GraphNode, type Note, type Point } from "@/model/document";
 
 export interface Clip {

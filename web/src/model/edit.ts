@@ -198,7 +198,7 @@ export function removeDecoration(graph: Graph, ids: ReadonlySet<string>): Graph 
 /** A new point on the link into an input, after those it runs through already. */
 export function addPoint(graph: Graph, to: Target, at: Point): Graph {
   const points = reroutesOf(graph);
-  const id = freshName("1", { has: (one) => points.has(one) });
+  const id = String(Math.max(0, ...[...points.keys()].map((one) => Number.parseInt(one, 10) || 0)) + 1);
   const via = (graph.nodes[to.node]?.ui?.["via"] ?? {}) as Record<string, string>;
   const parent = via[to.input];
   const point = { id, pos: [Math.round(at[0]), Math.round(at[1])], ...(parent === undefined ? {} : { parent }) };

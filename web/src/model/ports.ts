@@ -30,6 +30,9 @@ export function typeFamily(type: string): string {
     case "MODEL":
     case "CONTROL_NET":
     case "UPSCALE_MODEL":
+    case "STYLE_MODEL":
+    case "GLIGEN":
+    case "PHOTOMAKER":
       return "model";
     case "CLIP":
     case "CLIP_VISION":

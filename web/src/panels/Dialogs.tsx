@@ -11,6 +11,7 @@ import { useActive, useEditor } from "@/store/editor";
 import { saveDocument, titleOf } from "@/store/files";
 import { DEFAULTS, type Settings } from "@/store/settings";
 import { CommandPalette } from "@/panels/CommandPalette";
+import { ConnectForm } from "@/panels/ConnectForm";
 import { Templates } from "@/panels/Templates";
 import { Viewer } from "@/panels/Viewer";
 import styles from "@/panels/panels.module.css";
@@ -42,6 +43,11 @@ export default function Dialogs() {
       {dialog === "save" && (
         <Window title="Save as" onClose={close}>
           <SaveForm onDone={close} />
+        </Window>
+      )}
+      {dialog === "connect" && (
+        <Window title="Link" onClose={close}>
+          <ConnectForm onDone={close} />
         </Window>
       )}
       {picture && <Viewer picture={picture} {...(picture.among ? { among: picture.among } : {})} />}

@@ -1,7 +1,9 @@
 // What the service has on disk: workflows and models.
 import { useEffect, useMemo, useState } from "react";
-import { FileJson, Plus, RefreshCw } from "lucide-react";
+import { FileJson, History, Plus, RefreshCw } from "lucide-react";
 import { useStore } from "zustand";
+import { getVersion, listVersions, type SavedVersion } from "@/api/client";
+import { ago } from "@/panels/QueuePanel";
 import { addNode } from "@/model/edit";
 import { perform } from "@/commands/commands";
 import { useEditor } from "@/store/editor";
@@ -28,14 +30,46 @@ export function WorkflowsPanel() {
       </div>
       <div className={styles.scroll}>
         {shown.map((name) => (
-          <button key={name} type="button" className={styles.row} onClick={() => void openWorkflow(editor, name).catch((error: unknown) => editor.fail(error))}>
-            <span className={styles.rowTitle}>
-              <FileJson size={13} aria-hidden /> {name}
-            </span>
-          </button>
+          <WorkflowRow key={name} name={name} />
         ))}
         {names !== null && shown.length === 0 && <p className={styles.empty}>{names.length === 0 ? "No workflows are saved yet." : "None is called that."}</p>}
       </div>
+    </>
+  );
+}
+
+function WorkflowRow({ name }: { name: string }) {
+  const editor = useEditor();
+  const [versions, setVersions] = useState<readonly SavedVersion[] | null>(null);
+  const fail = (error: unknown) => editor.fail(error);
+  const show = () => (versions ? setVersions(null) : void listVersions(name).then(setVersions, () => setVersions([])));
+  return (
+    <>
+      <div className={styles.bar2} style={{ paddingRight: 0 }}>
+        <button type="button" className={styles.row} onClick={() => void openWorkflow(editor, name).catch(fail)}>
+          <span className={styles.rowTitle}>
+            <FileJson size={13} aria-hidden /> {name}
+          </span>
+        </button>
+        <button type="button" className={styles.icon} aria-label={`Versions of ${name}`} data-tip="Earlier versions" aria-expanded={versions !== null} onClick={show}>
+          <History size={13} />
+        </button>
+      </div>
+      {versions?.length === 0 && <p className={styles.empty}>As it was shipped; it has no earlier versions.</p>}
+      {versions?.map((one) => (
+        <button
+          key={one.version}
+          type="button"
+          className={styles.row}
+          style={{ paddingLeft: 28 }}
+          disabled={!one.etag}
+          onClick={() => void getVersion(name, one.version).then((document) => editor.documents.open({ ...document, name: `${document.name || name} (version ${one.version})` }), fail)}
+        >
+          <span className={styles.faint}>
+            {one.etag ? `version ${one.version}` : "deleted"}, {ago(one.created)}
+          </span>
+        </button>
+      ))}
     </>
   );
 }

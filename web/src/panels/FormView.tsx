@@ -1,6 +1,6 @@
 // The document's parameters as a form: the same that are the flags of the command line and the fields of the API.
 import { useMemo, useState } from "react";
-import { GripVertical, X } from "lucide-react";
+import { ArrowUp, Pencil, X } from "lucide-react";
 import { useStore } from "zustand";
 import { fileUrl } from "@/api/client";
 import { literalOf, SUBGRAPH, type Document, type Parameter } from "@/model/document";
@@ -78,10 +78,11 @@ function ParameterField({ parameter, document, uid, index, count }: ParameterFie
   const Field = input?.widget ? widgetFor(input.widget) : null;
   return (
     <div className={styles.formField}>
-      <div className={styles.formHead}>
+      <div className={styles.formRow}>
         {renaming ? (
           <input
             autoFocus
+            className={styles.formRename}
             aria-label="Name of the parameter"
             defaultValue={parameter.name}
             onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()}
@@ -91,33 +92,35 @@ function ParameterField({ parameter, document, uid, index, count }: ParameterFie
               if (name && !(document.parameters ?? []).some((one) => one.name === name)) change("Rename parameter", (before) => setParameter(before, parameter.name, { name }) as Document);
             }}
           />
+        ) : Field && input?.widget ? (
+          <Field
+            schema={input.widget}
+            label={parameter.name}
+            place="form"
+            value={valueOf(input, given)}
+            initial={input.default}
+            onChange={(value, kind) => {
+              change(`Change ${parameter.name}`, (before) => parameter.binds.reduce((next, [node, name]) => setInput(next, node, name, value) as Document, before), `parameter ${parameter.name}`);
+              if (kind !== "live") documents.settle();
+            }}
+          />
         ) : (
-          <button type="button" className={styles.formName} onDoubleClick={() => setRenaming(true)} data-tip="Double-click to rename">
-            {parameter.name}
-          </button>
+          <p className={styles.faint}>
+            {parameter.name}: {bind ? `${document.nodes[bind[0]]?.type.replace(SUBGRAPH, "")} · ${bind[1]}` : "leads nowhere"}
+          </p>
         )}
-        <button type="button" className={styles.icon} aria-label={`Move ${parameter.name} up`} disabled={index === 0 || count < 2} onClick={() => moveTo(index - 1)}>
-          <GripVertical size={12} />
-        </button>
-        <button type="button" className={styles.icon} aria-label={`Take ${parameter.name} out of the form`} onClick={() => change("Take out of the form", (before) => ({ ...before, parameters: (before.parameters ?? []).filter((one) => one.name !== parameter.name) }))}>
-          <X size={12} />
-        </button>
+        <span className={styles.formTools}>
+          <button type="button" className={styles.icon} aria-label={`Rename ${parameter.name}`} data-tip="Rename" onClick={() => setRenaming(true)}>
+            <Pencil size={11} />
+          </button>
+          <button type="button" className={styles.icon} aria-label={`Move ${parameter.name} up`} data-tip="Move up" disabled={index === 0 || count < 2} onClick={() => moveTo(index - 1)}>
+            <ArrowUp size={12} />
+          </button>
+          <button type="button" className={styles.icon} aria-label={`Take ${parameter.name} out of the form`} data-tip="Take out of the form" onClick={() => change("Take out of the form", (before) => ({ ...before, parameters: (before.parameters ?? []).filter((one) => one.name !== parameter.name) }))}>
+            <X size={12} />
+          </button>
+        </span>
       </div>
-      {Field && input?.widget ? (
-        <Field
-          schema={input.widget}
-          label={parameter.name}
-          place="form"
-          value={valueOf(input, given)}
-          initial={input.default}
-          onChange={(value, kind) => {
-            change(`Change ${parameter.name}`, (before) => parameter.binds.reduce((next, [node, name]) => setInput(next, node, name, value) as Document, before), `parameter ${parameter.name}`);
-            if (kind !== "live") documents.settle();
-          }}
-        />
-      ) : (
-        <p className={styles.faint}>{bind ? `${document.nodes[bind[0]]?.type.replace(SUBGRAPH, "")} · ${bind[1]}` : "leads nowhere"}</p>
-      )}
       {(parameter.help ?? input?.tooltip) && <p className={styles.faint}>{parameter.help ?? input?.tooltip}</p>}
     </div>
   );

@@ -2,7 +2,9 @@
 import { useMemo, useState } from "react";
 import { useStore } from "zustand";
 import { TriangleAlert, CircleAlert } from "lucide-react";
-import { graphAt, linkOf, literalOf } from "@/model/document";
+import type { Problem } from "@/api/client";
+import { graphAt, linkOf, literalOf, withNode } from "@/model/document";
+import { setInput } from "@/model/edit";
 import { interfaceIn } from "@/model/interface";
 import { NO_PLAN } from "@/model/plan";
 import { scopeOf } from "@/store/documents";
@@ -113,7 +115,8 @@ export function ProblemsPanel() {
       )}
       {state.problems.length > 0 && <h3 className={styles.section}>In this workflow</h3>}
       {state.problems.map((problem, index) => (
-        <button key={index} type="button" className={styles.problem} data-severity={problem.severity} data-testid="problem" onClick={() => problem.node && go(editor, problem.node)}>
+        <div key={index}>
+        <button type="button" className={styles.problem} data-severity={problem.severity} data-testid="problem" onClick={() => problem.node && go(editor, problem.node)}>
           {problem.severity === "warning" ? <TriangleAlert size={14} aria-hidden /> : <CircleAlert size={14} aria-hidden />}
           <span>
             {problem.node && (
@@ -126,6 +129,8 @@ export function ProblemsPanel() {
             {problem.hint && <em>{problem.hint}</em>}
           </span>
         </button>
+        <Remedy problem={problem} />
+        </div>
       ))}
       {report && (
         <>
@@ -148,6 +153,23 @@ export function ProblemsPanel() {
       )}
       {state.problems.length === 0 && !failure && !report && <p className={styles.empty}>No problems.</p>}
     </div>
+  );
+}
+
+/** What a hint names, done with one click: another file, another node type. */
+function Remedy({ problem }: { problem: Problem }) {
+  const editor = useEditor();
+  const suggested = /Did you mean '([^']+)'/.exec(problem.hint ?? "")?.[1];
+  const { node, input } = problem;
+  if (!suggested || !node || node.includes(":")) return null;
+  const isType = problem.code === "unknown_type";
+  if (!isType && !input) return null;
+  const use = () =>
+    editor.documents.editGraph(`Use ${suggested}`, (graph) => (isType ? withNode(graph, node, (one) => ({ ...one, type: suggested })) : setInput(graph, node, input!, suggested)));
+  return (
+    <button type="button" className={styles.textButton} style={{ marginLeft: 30 }} onClick={use}>
+      Use {suggested}
+    </button>
   );
 }
 

@@ -3,7 +3,7 @@ import { useRef } from "react";
 import { ArrowDown, ArrowUp, ChevronsUp, RotateCcw, Square, Workflow, X } from "lucide-react";
 import { useStore } from "zustand";
 import { cancelJob, fileUrl, getJobWorkflow, moveJob, readFile, retryJob, type Job } from "@/api/client";
-import { writeJson } from "@/api/json";
+import { writeJson } from "@/model/json";
 import { progressOf } from "@/model/runs";
 import { shortTime } from "@/canvas/StateBadge";
 import { useEditor } from "@/store/editor";

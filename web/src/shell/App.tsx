@@ -7,6 +7,7 @@ import { paste } from "@/commands/commands";
 import { Editor, EditorContext, useActive, useEditor } from "@/store/editor";
 import { openFiles } from "@/store/files";
 import { Crumbs } from "@/shell/Crumbs";
+import { Locked } from "@/shell/Locked";
 import { Menu } from "@/shell/Menu";
 import { Offline } from "@/shell/Offline";
 import { Rail } from "@/shell/Rail";
@@ -18,12 +19,28 @@ import { SidePanel } from "@/panels/SidePanel";
 import { NodePalette } from "@/panels/NodePalette";
 import styles from "@/shell/shell.module.css";
 
+declare global {
+  interface Window {
+    /** The editor, for programs that drive the page: tests, the bench, people at the console. */
+    latentgraph?: Editor;
+  }
+}
+
 const Panels = lazy(() => import("@/panels/Panels"));
 const Dialogs = lazy(() => import("@/panels/Dialogs"));
 
 export function App() {
   const [editor] = useState(() => new Editor());
-  useEffect(() => editor.start(), [editor]);
+  useEffect(() => {
+    window.latentgraph = editor;
+    // The editor of prompts is loaded when nothing else is to be done, so that it is there at the first click.
+    const timer = window.setTimeout(() => void import("@/widgets/prompt/CodeEditor").catch(() => undefined), 1200);
+    const stop = editor.start();
+    return () => {
+      window.clearTimeout(timer);
+      stop();
+    };
+  }, [editor]);
   return (
     <EditorContext value={editor}>
       <Page />
@@ -48,6 +65,7 @@ function Page() {
         {empty ? <Welcome /> : <Canvas />}
         <Crumbs />
         <Offline />
+        <Locked />
         <Toasts />
       </main>
       <SidePanel />

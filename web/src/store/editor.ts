@@ -3,6 +3,7 @@ import { createContext, useContext } from "react";
 import { useStore } from "zustand";
 import type { StoreApi } from "zustand/vanilla";
 import { ServiceError } from "@/api/client";
+import { keepToken, takeTokenFromAddress } from "@/api/token";
 import type { JobRun } from "@/model/runs";
 import { Documents, isUnsaved, type OpenDocument } from "@/store/documents";
 import { openFromAddress } from "@/store/files";
@@ -23,6 +24,10 @@ export interface CanvasControl {
   centre: () => readonly [number, number];
   toCanvas: (at: { x: number; y: number }) => readonly [number, number];
   focus: () => void;
+  /** Bring a node into view, if it is not, and give it the focus. */
+  reveal: (name: string) => void;
+  /** Put the caret into a node's first field. */
+  editField: (name: string) => void;
 }
 
 const SETTLING = [350, 1500];
@@ -40,6 +45,7 @@ export class Editor {
 
   /** Begin to live. Returns the function that ends it. */
   start(): () => void {
+    takeTokenFromAddress();
     const stopSettings = applySettings(this.settings);
     const stopPage = followOnPage(this);
     void this.library.load();
@@ -55,6 +61,14 @@ export class Editor {
       this.plans.end();
       this.runs.end();
     };
+  }
+
+  /** Try again with this token. */
+  async unlock(given: string): Promise<void> {
+    keepToken(given);
+    await this.library.load();
+    this.runs.retryConnection();
+    this.plans.refresh();
   }
 
   /** Names a document across its runs, so that the service can say what changed since the last. */

@@ -1,7 +1,7 @@
 // Documents in and out: files of the service, files of this computer, templates. Nothing that is open is ever written over by
 // something that is opened.
 import { convert, getWorkflow, listWorkflows, readFile, saveWorkflow, ServiceError, upload } from "@/api/client";
-import { writeJson } from "@/api/json";
+import { writeJson } from "@/model/json";
 import { emptyDocument, type Document, type Graph } from "@/model/document";
 import { addNode, setInput } from "@/model/edit";
 import { isUnsaved, type OpenDocument } from "@/store/documents";
@@ -75,8 +75,8 @@ async function placePicture(editor: Editor, file: File, at: readonly [number, nu
   }
 }
 
-/** Save under the name it has; ask for one when it has none. */
-export async function saveDocument(editor: Editor, name?: string): Promise<boolean> {
+/** Save under the name it has; ask for one when it has none. With `replace` over whatever has that name. */
+export async function saveDocument(editor: Editor, name?: string, replace = false): Promise<boolean> {
   const one = editor.documents.active;
   if (!one) return false;
   const target = name ?? one.file?.name;
@@ -85,17 +85,30 @@ export async function saveDocument(editor: Editor, name?: string): Promise<boole
     return false;
   }
   const { document } = one;
-  const version = name === undefined || name === one.file?.name ? one.file?.version : undefined;
+  const known = target === one.file?.name ? one.file.version : null;
   try {
-    const saved = await saveWorkflow(target, document, version);
+    const saved = await saveOver(target, document, replace ? undefined : known);
     editor.documents.markSaved(one.uid, document, { name: target, ...(saved.version ? { version: saved.version } : {}) });
     editor.view.say(`Saved as ${target}`, "good");
     return true;
   } catch (error) {
-    if (error instanceof ServiceError && (error.status === 412 || error.status === 409)) {
-      editor.view.say(`${target} was changed elsewhere since you opened it`, "bad", { label: "Save as…", run: () => editor.view.set({ dialog: "save" }) });
+    if (error instanceof ServiceError && error.status === 412) {
+      const told = known === null ? `There is a workflow called ${target} already` : `${target} was changed elsewhere since you opened it; what is there now stays in its versions`;
+      editor.view.say(told, "bad", { label: "Replace it", run: () => void saveDocument(editor, target, true).then((saved) => saved && editor.view.set({ dialog: null })) });
     } else editor.fail(error);
     return false;
+  }
+}
+
+/** A workflow that ships with the service is not the user's yet: the first version of theirs is made beside it. */
+async function saveOver(name: string, document: Document, over: string | null | undefined): Promise<{ version?: string }> {
+  try {
+    return await saveWorkflow(name, document, over);
+  } catch (error) {
+    if (!(error instanceof ServiceError) || error.status !== 412 || !over) throw error;
+    const { version } = await getWorkflow(name);
+    if (version !== over) throw error;
+    return saveWorkflow(name, document, null);
   }
 }
 

@@ -1,6 +1,6 @@
 // What the service has: node types, model files, workflows. Read at the start and again when asked.
 import { createStore, type StoreApi } from "zustand/vanilla";
-import { getFiles, getModels, getNodes } from "@/api/client";
+import { getFiles, getModels, getNodes, ServiceError } from "@/api/client";
 import { catalogueOf, type Catalogue } from "@/model/catalogue";
 
 export interface LibraryState {
@@ -8,7 +8,8 @@ export interface LibraryState {
   models: Readonly<Record<string, readonly string[]>>;
   /** What is in the other folders that inputs of nodes name files of: pictures and the like. */
   files: Readonly<Record<string, readonly string[]>>;
-  state: "loading" | "ready" | "unreachable";
+  /** `locked`: the service asks for a token that is not known here. */
+  state: "loading" | "ready" | "unreachable" | "locked";
 }
 
 export class Library {
@@ -23,8 +24,9 @@ export class Library {
       const [nodes, models] = await Promise.all([getNodes(), getModels()]);
       this.store.setState({ catalogue: catalogueOf(nodes), models, state: "ready" });
       await this.refreshFiles();
-    } catch {
-      if (this.store.getState().state !== "ready") this.store.setState({ state: "unreachable" });
+    } catch (error) {
+      const locked = error instanceof ServiceError && error.status === 401;
+      if (locked || this.store.getState().state !== "ready") this.store.setState({ state: locked ? "locked" : "unreachable" });
     }
   }
 

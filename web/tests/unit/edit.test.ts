@@ -1,0 +1,193 @@
+import { describe, expect, test } from "vitest";
+import { copied, pasted } from "@/model/clipboard";
+import { linkOf, notesOf, viaOf, reroutesOf, type Document, type Graph } from "@/model/document";
+import { addNode, addNote, addPoint, insertOnLink, link, move, removeDecoration, removeNodes, setMode } from "@/model/edit";
+import { DENSITIES, geometryOf } from "@/model/geometry";
+import { interfaceIn, interfaceOf } from "@/model/interface";
+import { createSubgraph, linkInputs, linkOutputs, promote, renameSubgraphPort, unpackSubgraph } from "@/model/subgraph";
+import { catalogue, documentOf, template } from "./documents";
+
+const start = template("text_to_image");
+
+/** Every link of a document leads to a node that is there, in each of its graphs; so do its parameters and outputs. */
+function expectWhole(document: Document): void {
+  for (const graph of [document as Graph, ...Object.values(document.subgraphs ?? {})]) {
+    const names = new Set(Object.keys(graph.nodes));
+    for (const node of Object.values(graph.nodes)) for (const value of Object.values(node.inputs ?? {})) {
+      const source = linkOf(value);
+      if (source) expect(names).toContain(source.node);
+    }
+    for (const { binds } of graph.parameters ?? []) for (const [node] of binds) expect(names).toContain(node);
+    for (const { from } of graph.outputs ?? []) expect(names).toContain(from[0]);
+  }
+}
+
+describe("taking nodes away", () => {
+  test("without healing takes their links with them", () => {
+    const next = removeNodes(start, new Set(["sampler"]), null) as Document;
+    expect(next.nodes["decode"]!.inputs!["samples"]).toBeUndefined();
+    expectWhole(next);
+    expect(start.nodes["sampler"]).toBeDefined();
+  });
+
+  test("with healing links what they passed on", () => {
+    const next = removeNodes(start, new Set(["sampler"]), { document: start, catalogue });
+    expect(linkOf(next.nodes["decode"]!.inputs!["samples"])).toEqual({ node: "latent", output: "LATENT" });
+  });
+
+  test("a parameter that led only to them goes", () => {
+    const next = removeNodes(start, new Set(["positive"]), null);
+    expect(next.parameters?.map((one) => one.name)).not.toContain("prompt");
+    expectWhole(next as Document);
+  });
+});
+
+test("a node put on a link is between its ends", () => {
+  const { graph, name } = addNode(start, "LatentUpscale", [0, 0]);
+  const next = insertOnLink(graph, name, { node: "decode", input: "samples" }, graph as Document, catalogue)!;
+  expect(linkOf(next.nodes[name]!.inputs!["samples"])).toEqual({ node: "sampler", output: "LATENT" });
+  expect(linkOf(next.nodes["decode"]!.inputs!["samples"])).toEqual({ node: name, output: "LATENT" });
+});
+
+test("a node that does not fit a link is not put on it", () => {
+  const { graph, name } = addNode(start, "EmptyLatentImage", [0, 0]);
+  expect(insertOnLink(graph, name, { node: "decode", input: "samples" }, graph as Document, catalogue)).toBeNull();
+});
+
+test("points of links are kept in order, moved and taken away", () => {
+  const to = { node: "decode", input: "samples" };
+  const two = addPoint(addPoint(start, to, [1, 1]), to, [2, 2]);
+  const at = (graph: Graph) => viaOf(graph.nodes["decode"]!, "samples", reroutesOf(graph)).map((one) => one.pos);
+  expect(at(two)).toEqual([[1, 1], [2, 2]]);
+  expect(at(move(two, new Map([["point:1", [5, 5]]])))).toEqual([[5, 5], [2, 2]]);
+  expect(at(removeDecoration(two, new Set(["point:1"])))).toEqual([[2, 2]]);
+  expect(at(removeDecoration(two, new Set(["point:1", "point:2"])))).toEqual([]);
+  expect(at(link(two, { node: "latent", output: "LATENT" }, to))).toEqual([]);
+});
+
+describe("a subgraph", () => {
+  const inside = new Set(["sampler", "positive", "negative"]);
+  const made = createSubgraph(start, "", inside, "Sampling")!;
+
+  test("takes nodes in and leaves every link and parameter leading where it led", () => {
+    expectWhole(made.document);
+    const of = interfaceOf("subgraph:Sampling", made.document, catalogue)!;
+    expect(of.inputs.map((one) => [one.name, one.type])).toEqual(expect.arrayContaining([["model", "MODEL"], ["clip", "CLIP"], ["latent_image", "LATENT"], ["prompt", "STRING"], ["seed", "INT"]]));
+    expect(of.outputs.map((one) => [one.name, one.type])).toEqual([["LATENT", "LATENT"]]);
+    expect(made.document.parameters!.find((one) => one.name === "prompt")!.binds).toEqual([[made.name, "prompt"]]);
+    expect(linkOf(made.document.nodes["decode"]!.inputs!["samples"])).toEqual({ node: made.name, output: "LATENT" });
+    expect(made.document.nodes[made.name]!.inputs!["prompt"]).toBe(start.nodes["positive"]!.inputs!["text"]);
+  });
+
+  test("unpacked is what it was", () => {
+    const back = unpackSubgraph(made.document, "", made.name)!.document;
+    const plain = (document: Document) => Object.fromEntries(Object.entries(document.nodes).map(([name, node]) => [name, { ...node, ui: undefined }]).sort(([one], [other]) => (one! < other! ? -1 : 1)));
+    expect(plain(back)).toEqual(plain(start));
+    expect(back.parameters).toEqual(start.parameters);
+    expect(back.subgraphs).toBeUndefined();
+  });
+
+  test("in a subgraph is followed to the widgets inside", () => {
+    const outer = createSubgraph(made.document, "", new Set([made.name, "decode"]), "All")!;
+    expectWhole(outer.document);
+    const seed = interfaceOf("subgraph:All", outer.document, catalogue)!.inputs.find((one) => one.name === "seed")!;
+    expect(seed.widget).toMatchObject({ widget: "number", seed: true });
+  });
+
+  test("renames an input at its instances too", () => {
+    const next = renameSubgraphPort(made.document, "Sampling", "input", "prompt", "words");
+    expectWhole(next);
+    expect(next.nodes[made.name]!.inputs).toHaveProperty("words");
+    expect(next.parameters!.find((one) => one.name === "prompt")!.binds).toEqual([[made.name, "words"]]);
+  });
+
+  test("renames an output where it is taken", () => {
+    const next = renameSubgraphPort(made.document, "Sampling", "output", "LATENT", "latent");
+    expect(linkOf(next.nodes["decode"]!.inputs!["samples"])).toEqual({ node: made.name, output: "latent" });
+  });
+
+  test("gets new inputs and outputs from links to its ends", () => {
+    const graph = made.document.subgraphs!["Sampling"]! as Graph;
+    const more = linkInputs(graph, "+", { node: "sampler", input: "steps" });
+    expect(more.parameters!.at(-1)).toEqual({ name: "steps", binds: [["sampler", "steps"]] });
+    expect(linkOutputs(graph, { node: "positive", output: "CONDITIONING" }, "+").outputs!.at(-1)).toEqual({ name: "CONDITIONING", from: ["positive", "CONDITIONING"] });
+  });
+});
+
+test("an input is offered once", () => {
+  const to = { node: "sampler", input: "denoise" };
+  expect(promote(promote(start, to), to).parameters!.filter((one) => one.name === "denoise")).toHaveLength(1);
+});
+
+describe("copying", () => {
+  test("keeps links among what is copied, and those from outside when asked to", () => {
+    const clip = copied(start, start, new Set(["sampler", "decode"]))!;
+    const plain = pasted(start, start, clip, [0, 0], false);
+    const linked = pasted(start, start, clip, [0, 0], true);
+    const [sampler, decode] = plain.names;
+    expect(linkOf(plain.graph.nodes[decode!]!.inputs!["samples"])).toEqual({ node: sampler, output: "LATENT" });
+    expect(plain.graph.nodes[sampler!]!.inputs!["model"]).toBeUndefined();
+    expect(linkOf(linked.graph.nodes[sampler!]!.inputs!["model"])).toEqual({ node: "checkpoint", output: "MODEL" });
+  });
+
+  test("takes notes and the subgraphs that are needed along", () => {
+    const made = createSubgraph(start, "", new Set(["sampler"]), "One")!;
+    const noted = addNote(made.document, { text: "n", pos: [0, 0], size: [10, 10] });
+    const clip = copied(noted.graph as Document, noted.graph, new Set([made.name, `note:${noted.id}`]))!;
+    const into = pasted(documentOf({}), documentOf({}), clip, [0, 0], false);
+    expect(Object.keys(into.document.subgraphs!)).toEqual(["One"]);
+    expect(notesOf(into.graph)).toHaveLength(1);
+  });
+
+  test("gives a subgraph of other content another name", () => {
+    const one = createSubgraph(start, "", new Set(["sampler"]), "One")!;
+    const clip = copied(one.document, one.document, new Set([one.name]))!;
+    const other = documentOf({}, { subgraphs: { One: { name: "One", nodes: {} } } });
+    const into = pasted(other, other, clip, [0, 0], false);
+    expect(Object.keys(into.document.subgraphs!)).toEqual(["One", "One_2"]);
+    expect(into.graph.nodes[into.names[0]!]!.type).toBe("subgraph:One_2");
+  });
+});
+
+test("modes are written only where they are not the usual", () => {
+  const muted = setMode(start, ["sampler"], "mute");
+  expect(muted.nodes["sampler"]!.mode).toBe("mute");
+  expect(setMode(muted, ["sampler"], "on").nodes["sampler"]).not.toHaveProperty("mode");
+});
+
+describe("geometry", () => {
+  const of = (type: string) => interfaceOf(type, start, catalogue)!;
+
+  test("a KSampler is no larger than 300 by 300", () => {
+    const { width, height } = geometryOf({ type: "KSampler" }, of("KSampler"), DENSITIES.compact);
+    expect(width).toBeLessThanOrEqual(300);
+    expect(height).toBeLessThanOrEqual(300);
+  });
+
+  test.each(["compact", "comfortable"] as const)("every node of the catalogue has a row for each input and output, none over another (%s)", (density) => {
+    for (const spec of catalogue.values()) {
+      const made = geometryOf({ type: spec.type }, of(spec.type), DENSITIES[density]);
+      expect([...made.inputs.keys()].sort()).toEqual(spec.inputs.map((one) => one.name).sort());
+      expect([...made.outputs.keys()].sort()).toEqual(spec.outputs.map((one) => one.name).sort());
+      let bottom = made.head;
+      for (const row of made.rows) {
+        expect(row.y).toBeGreaterThanOrEqual(bottom);
+        bottom = row.y + row.height;
+      }
+      if (spec.type !== "Reroute") expect(made.height).toBeGreaterThanOrEqual(bottom);
+    }
+  });
+
+  test("a resized node gives the room to its texts and pictures, and never less than they need", () => {
+    const tall = geometryOf({ type: "CLIPTextEncode", ui: { size: [400, 400] } }, of("CLIPTextEncode"), DENSITIES.compact);
+    expect([tall.width, tall.height]).toEqual([400, 400]);
+    const tiny = geometryOf({ type: "CLIPTextEncode", ui: { size: [1, 1] } }, of("CLIPTextEncode"), DENSITIES.compact);
+    expect(tiny.rows.find((row) => row.kind === "text")!.height).toBeGreaterThanOrEqual(40);
+  });
+
+  test("a node of an unknown type keeps its inputs and the outputs others take", () => {
+    const document = documentOf({ x: { type: "Gone", inputs: { a: 1, b: "t" } }, y: { type: "VAEDecode", inputs: { samples: { from: ["x", "LATENT"] } } } });
+    const made = interfaceIn("x", document, document, catalogue);
+    expect([made.kind, made.inputs.map((one) => one.name), made.outputs.map((one) => one.name)]).toEqual(["unknown", ["a", "b"], ["LATENT"]]);
+  });
+});

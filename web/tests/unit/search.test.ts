@@ -1,0 +1,57 @@
+import { expect, test } from "vitest";
+import { readJson, writeJson } from "@/model/json";
+import { clipFrom } from "@/model/clipboard";
+import { search } from "@/model/search";
+import { aligned, distributed, laidOut } from "@/model/arrange";
+import { catalogue } from "./documents";
+
+const first = (text: string, wanted = {}) => search(text, catalogue, wanted)[0]?.spec.type;
+
+test.each([
+  ["ksampler", "KSampler"],
+  ["vae dec", "VAEDecode"],
+  ["load check", "CheckpointLoaderSimple"],
+  ["save image", "SaveImage"],
+])("%s finds %s first", (text, type) => {
+  expect(first(text)).toBe(type);
+});
+
+test("with a link waiting, only what it fits is found", () => {
+  const found = search("", catalogue, { takes: "LATENT" }, {}, 1000);
+  expect(found.length).toBeGreaterThan(10);
+  expect(found.every(({ spec }) => spec.inputs.some((one) => one.type === "LATENT" || one.type === "*"))).toBe(true);
+  expect(search("save image", catalogue, { gives: "MODEL" })).toEqual([]);
+});
+
+test("what was used often comes first among equals", () => {
+  const [one, other] = search("latent", catalogue).map(({ spec }) => spec.type);
+  expect(search("latent", catalogue, {}, { [other!]: 50 })[0]!.spec.type).toBe(other);
+  expect(one).not.toBe(other);
+});
+
+test.skipIf(!("rawJSON" in JSON))("seeds of 64 bits are kept to the last digit", () => {
+  const text = '{"seed":18446744073709551615,"small":7,"float":1e21}';
+  expect(writeJson(readJson(text))).toBe('{"seed":18446744073709551615,"small":7,"float":1e+21}');
+});
+
+test.each(["", "no json", "[]", "{}", '{"format":"other","nodes":{}}', '{"format":"latentgraph/1"}'])("a clipboard of %j holds no nodes", (text) => {
+  expect(clipFrom(text)).toBeNull();
+});
+
+const boxes = [
+  { id: "a", x: 0, y: 0, width: 100, height: 50 },
+  { id: "b", x: 130, y: 40, width: 50, height: 80 },
+  { id: "c", x: 400, y: 10, width: 100, height: 20 },
+];
+
+test("aligned and distributed nodes are in line, with the same gaps", () => {
+  expect([...aligned(boxes, "right")].map(([, [x]]) => x)).toEqual([400, 450, 400]);
+  expect([...distributed(boxes, "x")].map(([, [x]]) => x)).toEqual([0, 225, 400]);
+});
+
+test("laid out, sources are left of what they feed and nothing is over anything", async () => {
+  const placed = await laidOut(boxes, [{ from: "a", to: "b" }, { from: "b", to: "c" }, { from: "gone", to: "a" }]);
+  const x = (id: string) => placed.get(id)![0];
+  expect(x("a") + 100).toBeLessThan(x("b"));
+  expect(x("b") + 50).toBeLessThan(x("c"));
+});
