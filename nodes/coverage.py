@@ -39,6 +39,17 @@ REASONS: Final[Mapping[str, str]] = {
 """Why a node is not here, where it is not simply still to come."""
 
 
+DIFFERENCES: Final = (
+    "`VAELoader` does not offer `pixel_space`: it stands for models without an autoencoder.",
+    "`TrainLoraNode` does not offer `OFT`; adapters of that kind are read.",
+    "`unCLIPConditioning` of several pictures adds them up as they are, and noises each from the run's own seed.",
+    "`SamplerLCMUpscale` refuses masks, areas and pictures that a model is shown: they belong to one size.",
+    "`HypernetworkLoader` reads safetensors, whose keys are the paths in the dictionaries that training programs pickle.",
+    "Hints of how an editor shows a field (`advanced`, `display`) are not given.",
+)
+"""Where a node that is here is not quite the same, and why."""
+
+
 def page() -> str:
     """The whole page."""
     core: dict[str, list[str]] = json.loads(CORE.read_text("utf-8"))
@@ -58,6 +69,10 @@ def page() -> str:
         "| module | here | not here |",
         "|---|---|---|",
         *(_row(module, members, set(ours)) for module, members in core.items()),
+        "",
+        "Where they differ:",
+        "",
+        *(f"* {one}" for one in DIFFERENCES),
         "",
         *model_lines(),
     ]
