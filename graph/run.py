@@ -366,7 +366,7 @@ class Execution:
         for message in dict.fromkeys([one.message for one in blockers if one.message and not one.told]):
             self.out.append(NodeBlocked(task.name, task.display, message))
         if blockers and len(blockers) == len(result):
-            self._stop(task, result, blockers[0].message)
+            self._stop(task, result, next((one.message for one in blockers if one.message), None))
             return
         if task.inner:
             self.inside[task.display].seconds += seconds

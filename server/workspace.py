@@ -96,7 +96,9 @@ class Workspace:
         self._disk.flush()
         if self._disk.faults == 0:
             return ()
-        message = f"{self._disk.faults} results could not be kept in {self.cache_folder}: {self._disk.fault}"
+        message = (
+            f"{self._disk.faults} results could not be kept in {self.cache_folder} or read back: {self._disk.fault}"
+        )
         hint = "They will be computed again. Free some space, or choose another folder with --cache."
         return (Problem("cache_lost", message, hint=hint, severity="warning"),)
 

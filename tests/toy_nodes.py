@@ -271,6 +271,12 @@ def block_odd(*, value: int) -> int | Blocked:
     return Blocked(f"{value} is odd") if value % 2 else value
 
 
+@node("BlockEven", category="toy", returns="out", lane="inline")
+def block_even(*, value: int) -> int | Blocked:
+    """Blocks the other elements of a list, silently."""
+    return value if value % 2 else Blocked()
+
+
 # Files and effects
 
 

@@ -194,8 +194,11 @@ class DiskStore:
         try:
             return self._write_blob(key, entry)
         except OSError as error:
-            if error.errno not in _NO_ROOM or not self._evict(self.nbytes // 2):
+            before = self.nbytes
+            if error.errno not in _NO_ROOM or before == 0:
                 raise
+            while (excess := self.nbytes - before // 2) > 0 and self._evict(excess):
+                pass
         return self._write_blob(key, entry)
 
     def _write_blob(self, key: str, entry: Entry) -> _Row | None:

@@ -20,17 +20,17 @@ _WORDS: Final[Sequence[tuple[str, str]]] = (
     (r"PixArt", "PixArt"),
     (r"QwenImage|^TextEncodeQwen", "Qwen-Image"),
     (r"OmniGen", "OmniGen"),
-    (r"Chroma", "Chroma"),
+    (r"Chroma(?!Key)", "Chroma"),
     (r"^LTXV|^EmptyLTXV", "LTX-Video"),
     (r"Mochi", "Mochi"),
     (r"Cosmos", "Cosmos"),
     (r"^Wan|WanImage|WanVideo", "Wan"),
     (r"^SVD_|ImageOnlyCheckpoint|^VideoLinearCFG|^VideoTriangleCFG|VideoModel|CreateVideo|SaveWEBM|SaveVideo", "video"),
     (r"Audio|^AceStep|EmptyAceStep", "audio"),
-    (r"^SV3D|StableZero123|^Hunyuan3D|Voxel|Mesh|3D", "three-dimensional"),
+    (r"^SV3D|StableZero123|^Hunyuan3D|Voxel|Mesh(?!Graph)|3D", "three-dimensional"),
 )
 
 
 def other_family(node_type: str) -> str | None:
     """The family that a node type serves, in people's words; None if it may serve any."""
-    return next((family for words, family in _WORDS if re.search(words, node_type)), None)
+    return next((family for words, family in _WORDS if re.search(f"(?:{words})(?![a-z])", node_type)), None)

@@ -169,6 +169,21 @@ def test_a_blocker_silences_what_follows_and_says_so_once() -> None:
         assert ran.finished.status == "failed"
 
 
+@pytest.mark.parametrize("counts", [(0, 2), (1, 2)])
+def test_a_complaint_is_heard_wherever_it_stands_in_a_list(counts: tuple[int, int]) -> None:
+    """Of two calls one meets a silent blocker, the other one with a message, in either order."""
+    first, length = counts
+    graph = document(
+        r=made("Range", start=first, count=length),
+        some=made("BlockOdd", value=of("r")),
+        rest=made("BlockEven", value=of("some")),
+        end=made("Add", a=of("rest")),
+    )
+    engine = Engine()
+    for _ in range(2):
+        assert engine.run(graph, "end").statuses["end"] == "failed"
+
+
 def test_a_silent_blocker_chooses_branches_and_is_kept() -> None:
     graph = document(
         one=made("Integer", value=1), stop=made("Block", value=of("one")), after=made("Show", value=of("stop"))
