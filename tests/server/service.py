@@ -17,7 +17,7 @@ from nodes.catalogue import ByType, load_catalogue
 from server.http.service import Bounds
 from server.http.serving import Door, Setup, serving
 from server.jobs.store import Limits
-from server.workspace import Workspace
+from server.workspace import Computing, Workspace
 from tests.server.toy_worker import command, implementations, toy_places
 
 
@@ -65,13 +65,14 @@ async def running(
     limits: Limits | None = None,
     door: Door | None = None,
     bounds: Bounds | None = None,
+    computing: Computing | None = None,
 ) -> AsyncIterator[Service]:
     """The service with its folders under `folder`, toy nodes beside the others, and these workers (none: jobs wait)."""
     with Workspace(toy_places(folder)) as workspace:
         catalogue = ByType({**load_catalogue(), **{name: one.spec for name, one in implementations().items()}})
         setup = Setup(
             catalogue, workspace, folder / "user", workers or {}, limits or Limits(), previews, door or Door(),
-            bounds or Bounds(),
+            bounds or Bounds(), computing=computing or Computing(),
         )  # fmt: skip
         with socket.socket() as listening:
             listening.bind(("127.0.0.1", 0))

@@ -10,17 +10,25 @@ from pathlib import Path
 
 import pytest
 
+from server.workspace import Computing
 from tests.server.cli import ROOT, WORKFLOWS, CommandLine
 from tests.server.service import Answer, Service, running
 
 FILE = WORKFLOWS / "text_to_image.json"
 
 
-def ask(folder: Path, method: str, path: str, body: str | bytes = b"", headers: dict[str, str] | None = None) -> Answer:
+def ask(
+    folder: Path,
+    method: str,
+    path: str,
+    body: str | bytes = b"",
+    headers: dict[str, str] | None = None,
+    computing: Computing | None = None,
+) -> Answer:
     """One question to a fresh service."""
 
     async def once() -> Answer:
-        async with running(folder) as service:
+        async with running(folder, computing=computing) as service:
             if method == "GET":
                 return await service.get(path, headers)
             return await service.post(path, body, headers)
@@ -70,6 +78,13 @@ def test_the_plan_is_that_of_the_command_line(latentgraph: CommandLine) -> None:
     document["nodes"]["sampler"]["inputs"]["seed"] = 4321
     changed = ask(latentgraph.folder, "POST", f"/api/v1/plan?scope={FILE}", json.dumps({"workflow": document})).json
     assert "`seed` changed" in changed["nodes"]["sampler"]["reason"]
+
+
+def test_the_plan_is_made_for_what_the_workers_compute_with(latentgraph: CommandLine) -> None:
+    latentgraph.run(FILE, "--device", "cpu", "--precision", "fp32")
+    as_asked = Computing("cpu", "fp32")
+    assert ask(latentgraph.folder, "POST", "/api/v1/plan", FILE.read_text(), computing=as_asked).json["run"] == 0
+    assert ask(latentgraph.folder, "POST", "/api/v1/plan", FILE.read_text()).json["run"] > 0
 
 
 def test_validate_reports_every_problem(tmp_path: Path) -> None:

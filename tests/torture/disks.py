@@ -21,7 +21,7 @@ def disk_full(driver: Driver, n: int, mutant: str) -> Outcome:
     small = driver.folder / "small"
     small.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(small)], check=False, capture_output=True
+        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(small)], check=False, capture_output=True
     )
     if mounted.returncode:
         return Outcome(0, [], {})

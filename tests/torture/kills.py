@@ -6,7 +6,7 @@ import os
 import random
 import signal
 import time
-from typing import Any
+from typing import Any, Final
 
 from tests.torture.breaking import SERVICE_POINTS, WORKER_POINTS
 from tests.torture.driver import Driver, faults, workflow
@@ -34,12 +34,19 @@ def server_kills(driver: Driver, n: int, mutant: str) -> Outcome:
     return Outcome(driver.deaths, faults(driver.folder, driver.acknowledged), {"jobs": jobs})
 
 
+_WHERE_IT_SHOWS: Final = {
+    "answers_before_the_commit": "before a commit",
+    "forgets_what_ran": "after handing out",
+}
+"""The point at which a death brings a broken rule to light."""
+
+
 def failpoints(driver: Driver, n: int, mutant: str) -> Outcome:
     """The service, or its worker, dies at a named point, the first to the n-th time it is passed."""
     driver.options = broken(mutant)
     trials = [(name, count) for name in (*SERVICE_POINTS, *WORKER_POINTS) for count in range(1, n + 1)]
     if mutant:
-        trials = [("before a commit", count) for count in range(2, n + 2)]
+        trials = [(_WHERE_IT_SHOWS[mutant], count) for count in range(2, n + 2)]
     jobs = 0
     for name, count in trials:
         of_worker = name in WORKER_POINTS
@@ -104,11 +111,11 @@ def zombies(driver: Driver, n: int, mutant: str) -> Outcome:
         worker = _working(driver, told["id"])
         pid = driver.workers[int(worker.partition(":")[2])]
         os.kill(pid, signal.SIGSTOP)
-        job = driver.ask(f"/api/v1/jobs/{told['id']}?wait=30")
+        job = driver.ask(f"/api/v1/jobs/{told['id']}?wait=15") or {"state": "unknown", "attempts": 0}
         os.kill(pid, signal.SIGCONT)
         if (job["state"], job["attempts"]) != ("done", 2):
             found.append(f"job {index}: {job['state']} after {job['attempts']} attempts")
-        time.sleep(0.8)  # the zombie ends its run, too
+        time.sleep(1.5)  # the zombie ends its run, too
     driver.stop()
     return Outcome(n, found + faults(driver.folder, driver.acknowledged, done=False))
 
