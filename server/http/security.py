@@ -151,9 +151,10 @@ class Doorkeeper:
     def _check_host(self, request: web.Request) -> None:
         given = request.headers.getall("Host", [])
         if len(given) != 1 or not self._is_ours(given[0]):
-            raise ProblemError(
-                421, "host", f"this service does not answer for the host {', '.join(given)[:200] or '(none)'}"
-            )
+            named = ", ".join(given)[:200] or "(none)"
+            raise ProblemError(421, "host", f"this service does not answer for the host {named}")
+        if not self._is_known(request.url.host, request.url.port):
+            raise ProblemError(421, "host", "this service does not answer for the host in the target of the request")
 
     def _check_origin(self, request: web.Request) -> None:
         origins = request.headers.getall("Origin", [])
@@ -186,8 +187,11 @@ class Doorkeeper:
             name, port = parts.hostname, parts.port
         except ValueError:
             return False
-        if name is None or "@" in netloc or parts.path or parts.query or parts.fragment:
+        if "@" in netloc or parts.path or parts.query or parts.fragment:
             return False
+        return self._is_known(name, port)
+
+    def _is_known(self, name: str | None, port: int | None) -> bool:
         if name in self.named or f"{name}:{port}" in self.named:
             return True
         return name in self.hosts and port == self.port

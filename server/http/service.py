@@ -68,7 +68,7 @@ class Service:
 
     def refuse_more_sockets(self) -> None:
         """Raise ProblemError (503) when as many listen as are let in."""
-        if self.hub.listeners >= self.bounds.sockets:
+        if self.hub.listeners > self.bounds.sockets:  # the figures listen too
             raise ProblemError(503, "too_many_sockets", f"{self.hub.listeners} listen already")
 
 
