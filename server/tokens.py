@@ -21,6 +21,8 @@ from graph.errors import InputError, Problem
 from graph.json import loads
 
 FILE: Final = "tokens.json"
+LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+"""Addresses at which only this machine is heard: elsewhere a service asks for a token."""
 _PREFIX: Final = "lg_"
 _LONGEST_NAME: Final = 80
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from graph.errors import InputError, Problem
 from server.logs import set_up
 from server.options import Parser, add_places, add_user, places, user_folder
-from server.tokens import FILE, Tokens
+from server.tokens import FILE, LOOPBACK, Tokens
 from server.worker.blobs import BLOBS
 from server.worker.starting import Started, start
 from server.workspace import GIB, Computing, Places, Workspace
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     set_up(options.log_format)
+    _refuse_strangers(options.host, Tokens(user_folder(options) / FILE))
     where = places(options)
     devices = options.device or ["auto"]
     workers = {device: worker_command(device, options.precision, where, user_folder(options)) for device in devices}
@@ -41,6 +42,14 @@ def main(arguments: Sequence[str]) -> int:
         for worker in started.values():  # those that were never taken over
             worker.connection.close()
     return 0
+
+
+def _refuse_strangers(host: str, tokens: Tokens) -> None:
+    """Raise InputError for a service that anybody on the network could use."""
+    if host not in LOOPBACK and not tokens.all():
+        hint = "Make one with `latentgraph token create NAME`; clients send it as `Authorization: Bearer TOKEN`."
+        message = f"the service answers beyond this machine ({host}) only to those who have a token"
+        raise InputError([Problem("no_token", message, hint=hint)])
 
 
 def _serve(
@@ -138,15 +147,11 @@ def _bounds(options: argparse.Namespace) -> Bounds:
 
 
 def _door(options: argparse.Namespace, tokens: Tokens) -> Door:
-    """Who is let in. Raises InputError for a service that anybody on the network could use."""
-    from server.http.security import LOOPBACK, Gate
+    """Who is let in. Raises InputError for an origin that is none."""
+    from server.http.security import Gate
     from server.http.serving import Door
 
     beyond = options.host not in LOOPBACK
-    if beyond and not tokens.all():
-        hint = "Make one with `latentgraph token create NAME`; clients send it as `Authorization: Bearer TOKEN`."
-        message = f"the service answers beyond this machine ({options.host}) only to those who have a token"
-        raise InputError([Problem("no_token", message, hint=hint)])
     named = {one.lower() for one in options.allow_host} | ({options.host} if beyond else set())
     for origin in options.allow_origin:
         if not re.fullmatch(r"https?://[^/?#\s]+", origin):

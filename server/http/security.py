@@ -22,11 +22,9 @@ from aiohttp.typedefs import Handler, Middleware
 
 from graph.errors import InputError
 from server.http.problems import ProblemError
-from server.tokens import Tokens
+from server.tokens import LOOPBACK, Tokens
 
 _log = logging.getLogger("latentgraph.http")
-
-LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
