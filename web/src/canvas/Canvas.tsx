@@ -27,7 +27,7 @@ import { Minimap } from "@/canvas/Minimap";
 import { NodeCard } from "@/canvas/NodeCard";
 import { Overview } from "@/canvas/Overview";
 import { CanvasPlaceContext, type CanvasPlace } from "@/canvas/place";
-import { middleOfPoint, nameOfHandle, Projection, targetOfEdge, type FlowEdge, type FlowNode } from "@/canvas/project";
+import { middleOfPoint, nameOfHandle, Projection, samePlaces, targetOfEdge, type FlowEdge, type FlowNode } from "@/canvas/project";
 import { boundsOf, fitted, FURTHEST, levelOf, NEAREST, type Box } from "@/canvas/viewport";
 import { linkMenu, nodeMenu, paneMenu } from "@/commands/menus";
 import { graphAt, linkOf, type Point } from "@/model/document";
@@ -92,7 +92,10 @@ function GraphCanvas() {
   const pointsMoved = useMemo(() => ([...moved.keys()].some((id) => id.startsWith("point:")) ? moved : STILL), [moved]);
   const links = useMemo(() => projection.links(graph, document, scope, catalogue, pointsMoved), [projection, graph, document, scope, catalogue, pointsMoved]);
   const seen = useFlow((state) => cellOf(state.transform, state.width, state.height));
-  const byId = useMemo(() => new Map(nodes.map((node) => [node.id, node])), [nodes]);
+  // Where nodes are, told apart from what is in them: a key pressed in a prompt moves no link and repaints no map.
+  const [places] = useState<{ nodes: readonly FlowNode[] }>(() => ({ nodes: NOBODY }));
+  const placed = useMemo(() => (samePlaces(places.nodes, nodes) ? places.nodes : (places.nodes = nodes)), [nodes, places]);
+  const byId = useMemo(() => new Map(placed.map((node) => [node.id, node])), [placed]);
   const edges = useMemo(() => lit(links, selection), [links, selection]);
   const edgesSeen = useMemo(() => (level === "far" ? NOTHING : linksIn(edges, byId, boxOfCell(seen))), [edges, byId, seen, level]);
   const many = edgesSeen.length > MOST_LINKS;
@@ -375,7 +378,7 @@ function GraphCanvas() {
           {grid && !far && <Background variant={BackgroundVariant.Dots} gap={24} size={1.4} color="var(--canvas-dot)" bgColor="transparent" />}
         </ReactFlow>}
         {far && <Overview nodes={nodes} edges={edges} />}
-        {showMinimap && nodes.length > 0 && <Minimap nodes={nodes} edges={edges} />}
+        {showMinimap && nodes.length > 0 && <Minimap nodes={placed} edges={links} />}
       </div>
     </CanvasPlaceContext>
   );

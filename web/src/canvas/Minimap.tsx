@@ -10,6 +10,9 @@ import styles from "@/canvas/canvas.module.css";
 
 const WIDE = 176;
 const HIGH = 116;
+/** The map follows when a gesture rests. */
+const PAUSE = 120;
+const MOST_LINKS = 600;
 
 const boxOf = (node: FlowNode) => ({ x: node.position.x, y: node.position.y, width: node.width ?? 0, height: node.height ?? 0 });
 
@@ -32,11 +35,12 @@ export function Minimap({ nodes, edges }: { nodes: readonly FlowNode[]; edges: r
   }, [nodes]);
   useEffect(() => {
     const element = canvas.current;
-    const frame = requestAnimationFrame(() => {
+    const timer = window.setTimeout(() => {
       const context = element && sharpened(element, WIDE, HIGH);
-      if (context && element) paintGraph(context, nodes, edges, place, WIDE, HIGH, small(paletteOf(element)), null);
-    });
-    return () => cancelAnimationFrame(frame);
+      const few = edges.length > MOST_LINKS ? [] : edges;
+      if (context && element) paintGraph(context, nodes, few, place, WIDE, HIGH, small(paletteOf(element)), null);
+    }, PAUSE);
+    return () => window.clearTimeout(timer);
   }, [nodes, edges, place, theme]);
 
   const go = (event: PointerEvent<HTMLDivElement>) => {

@@ -47,6 +47,7 @@ export const targetOfEdge = (id: string): { node: string; input: string } => {
 export class Projection {
   private nodes = new Map<string, { key: unknown[]; made: FlowNode }>();
   private edges = new Map<string, { key: unknown[]; made: FlowEdge }>();
+  private listed: { graph: Graph; catalogue: Catalogue; moved: ReadonlyMap<string, Point>; made: FlowEdge[] } | null = null;
 
   cards(graph: Graph, document: Document, scope: Scope, catalogue: Catalogue, metrics: Metrics, selection: ReadonlySet<string>, moved: ReadonlyMap<string, Point>): FlowNode[] {
     const before = this.nodes;
@@ -94,6 +95,11 @@ export class Projection {
   }
 
   links(graph: Graph, document: Document, scope: Scope, catalogue: Catalogue, moved: ReadonlyMap<string, Point>): FlowEdge[] {
+    const known = this.listed;
+    if (known && known.catalogue === catalogue && known.moved === moved && sameLinks(known.graph, graph)) {
+      this.listed = { ...known, graph };
+      return known.made;
+    }
     const before = this.edges;
     this.edges = new Map();
     const points = reroutesOf(graph);
@@ -135,8 +141,40 @@ export class Projection {
         }
       }
     }
+    this.listed = { graph, catalogue, moved, made };
     return made;
   }
+}
+
+/** Whether the same links are drawn for two graphs: values of fields and places of nodes are not looked at. */
+function sameLinks(one: Graph, other: Graph): boolean {
+  if (one.parameters !== other.parameters || one.outputs !== other.outputs) return false;
+  if (one.ui?.["reroutes"] !== other.ui?.["reroutes"]) return false;
+  const names = Object.keys(other.nodes);
+  if (names.length !== Object.keys(one.nodes).length) return false;
+  return names.every((name) => {
+    const [before, after] = [one.nodes[name], other.nodes[name]];
+    if (before === after) return true;
+    if (!before || !after || before.type !== after.type || before.ui?.["via"] !== after.ui?.["via"]) return false;
+    const inputs = Object.keys(after.inputs ?? {});
+    return (
+      inputs.every((input) => {
+        const value = after.inputs![input];
+        return value === before.inputs?.[input] || (linkOf(value) === null && linkOf(before.inputs?.[input]) === null);
+      }) && Object.keys(before.inputs ?? {}).every((input) => linkOf(before.inputs![input]) === null || inputs.includes(input))
+    );
+  });
+}
+
+/** Whether nodes are where others were, of the same size and with the same sockets. */
+export function samePlaces(one: readonly FlowNode[], other: readonly FlowNode[]): boolean {
+  if (one.length !== other.length) return false;
+  return other.every((node, index) => {
+    const before = one[index]!;
+    if (before === node) return true;
+    const sockets = before.data.kind !== "card" || node.data.kind !== "card" || before.data.of === node.data.of;
+    return before.id === node.id && sockets && before.position.x === node.position.x && before.position.y === node.position.y && before.width === node.width && before.height === node.height;
+  });
 }
 
 function card(id: string, node: GraphNode, of: Interface, geometry: Geometry, at: Point, selected: boolean): FlowNode {

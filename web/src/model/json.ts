@@ -12,5 +12,13 @@ export function readJson(text: string): unknown {
 }
 
 export function writeJson(value: unknown, indent?: number): string {
+  try {
+    return JSON.stringify(value, null, indent); // several times faster, and throws where there is a `bigint`
+  } catch {
+    return writeExactly(value, indent);
+  }
+}
+
+function writeExactly(value: unknown, indent?: number): string {
   return JSON.stringify(value, (_key, one: unknown) => (typeof one === "bigint" ? (raw ? raw(one.toString()) : Number(one)) : one), indent);
 }

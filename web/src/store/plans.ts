@@ -8,6 +8,9 @@ import type { Documents } from "@/store/documents";
 import { Keyed } from "@/store/keyed";
 
 const PAUSE = 50;
+/** While one types in a large document, not every letter is sent. */
+const LARGE = 300;
+const PAUSE_WHEN_LARGE = 90;
 const PAUSE_TO_VALIDATE = 400;
 
 export class Plans {
@@ -29,7 +32,7 @@ export class Plans {
   start(): void {
     this.stop = this.documents.store.subscribe((state, before) => {
       const one = state.active === null ? undefined : state.open[state.active];
-      if (one && (state.active !== before.active || this.asked.get(one.uid) !== one.document)) this.refresh(PAUSE);
+      if (one && (state.active !== before.active || this.asked.get(one.uid) !== one.document)) this.refresh(pauseFor(one.document));
     });
     this.refresh(0);
   }
@@ -114,6 +117,10 @@ export class Plans {
 function outerNames(name: string): string[] {
   const parts = name.split(":");
   return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join(":"));
+}
+
+function pauseFor({ nodes }: Document): number {
+  return Object.keys(nodes).length > LARGE ? PAUSE_WHEN_LARGE : PAUSE;
 }
 
 function refused(error: unknown): PlanState {
