@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -87,9 +88,8 @@ def test_a_job_runs_and_tells(tmp_path: Path) -> None:
             await here.submit("a", work=made("Steps", value=7, count=3), save=writing("seven"))
             job = await here.until("a")
             assert job.state == "done"
-            assert job.result["outputs"] == {
-                "save": {"files": [{"folder": "output", "name": "seven.txt", "bytes": 1}], "text": ["7"]}
-            }
+            file = {"folder": "output", "name": "seven.txt", "bytes": 1, "digest": sha256(b"7").hexdigest()}
+            assert job.result["outputs"] == {"save": {"files": [file], "text": ["7"]}}
             events = await here.events("a")
             assert [one.type for one in events] == [
                 "queued", "running", "started", "node_started", "node_finished", "node_started", "node_finished", "done",
