@@ -1,15 +1,22 @@
-"""Files as the engine sees them: names in known folders, and the digest of their content.
+"""Files as the engine sees them: names in known folders, the digest of their content, and writing them whole or not at all.
 
 Where the folders are is the business of `nodes/folders.py`; the engine asks through this protocol.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
+
+_DRAFT: Final = ".{}.part"
+_ABANDONED: Final = 3600.0
+"""Seconds after which a draft is taken to be left over from a process that was killed."""
 
 
 class Files(Protocol):
@@ -61,3 +68,59 @@ class Digests:
 
 def _blake2() -> hashlib.blake2b:
     return hashlib.blake2b(digest_size=16)
+
+
+@contextlib.contextmanager
+def draft(folder: Path) -> Iterator[Path]:
+    """A hidden name in a folder, no other's, for what is written and then renamed; whatever is left of it is removed."""
+    path = folder / _DRAFT.format(uuid.uuid4().hex)
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
+    """Write a file that is, whenever somebody looks, the old one or the new one. A power cut may cost it. Raises OSError,
+    and what making the chunks raises."""
+    with draft(path.parent) as temporary:
+        _write(temporary, chunks)
+        os.replace(temporary, path)
+
+
+def write_durably(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
+    """As `write_whole`, and on the disk when this returns."""
+    with draft(path.parent) as temporary:
+        write_flushed(temporary, chunks)
+        os.replace(temporary, path)
+        flush(path.parent)
+
+
+def write_flushed(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
+    """Write a new file, its bytes on the disk when this returns; its name is so once `flush` is called on the folder."""
+    _write(path, chunks)
+    flush(path)
+
+
+def flush(path: Path) -> None:
+    """Make the bytes of a file, or the names in a folder, survive a power cut. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def drop_abandoned_drafts(folder: Path) -> None:
+    """Remove drafts that a killed process left in a folder some time ago."""
+    before = time.time() - _ABANDONED
+    for path in folder.glob(_DRAFT.format("*")):
+        with contextlib.suppress(OSError):  # another process may do the same at this moment
+            if path.stat().st_mtime < before:
+                path.unlink()
+
+
+def _write(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
+    with open(path, "xb") as file:
+        for chunk in chunks:
+            file.write(chunk)

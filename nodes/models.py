@@ -19,19 +19,15 @@ from torch import nn
 from graph.context import Context
 from nodes.diffusion.adapters import Applied, AttentionScale, Parameters, adapted, without_cheap_form
 from nodes.diffusion.clip import TextEncoder
-from nodes.diffusion.clip_vision import ClipVision
 from nodes.diffusion.control import ControlNetwork
 from nodes.diffusion.control_net import ControlNet, ControlNetConfig
 from nodes.diffusion.gligen import Gligen
 from nodes.diffusion.hypernetwork import with_hypernetwork
-from nodes.diffusion.photomaker import PhotoMaker
-from nodes.diffusion.style_adapter import StyleAdapter
 from nodes.diffusion.t2i_adapter import T2iAdapter
 from nodes.diffusion.taesd import TaesdDecoder, TaesdEncoder, tiny_vae
 from nodes.diffusion.tokenizer import Tokenizer
 from nodes.diffusion.unclip import EmbeddingStatistics
 from nodes.diffusion.unet import UNet
-from nodes.diffusion.upscaler import CompactNet, RrdbNet, Upscaler
 from nodes.diffusion.vae import Autoencoder
 from nodes.diffusion.views import ModuleT
 from nodes.folders import FolderError, Folders
@@ -103,9 +99,7 @@ class Models:
             with self.residency.vae(self.located_weights(ref)) as module:
                 yield module
         else:
-            with self._network(ref.encoder) as encoder, self.taesd_decoder(ref.decoder) as decoder:
-                if not isinstance(encoder, TaesdEncoder):
-                    raise TypeError(f"{ref.encoder.path.name} is no encoder")
+            with self.network(ref.encoder, TaesdEncoder) as encoder, self.network(ref.decoder, TaesdDecoder) as decoder:
                 yield tiny_vae(ref.config, encoder, decoder)
 
     @contextmanager
@@ -137,36 +131,10 @@ class Models:
         return torch.device(self.residency.policy.device)
 
     @contextmanager
-    def upscaler(self, ref: NetworkRef) -> Iterator[Upscaler]:
-        """A network that enlarges pictures."""
+    def network(self, ref: NetworkRef, kind: type[ModuleT]) -> Iterator[ModuleT]:
+        """A network in a file of its own, of the kind that the socket its handle came through promises."""
         with self._network(ref) as module:
-            if not isinstance(module, RrdbNet | CompactNet):
-                raise TypeError(f"{ref.path.name} is no upscale model")
-            yield module
-
-    @contextmanager
-    def clip_vision(self, ref: NetworkRef) -> Iterator[ClipVision]:
-        """A network that sees what is in a picture."""
-        with self._network(ref) as module:
-            if not isinstance(module, ClipVision):
-                raise TypeError(f"{ref.path.name} is no CLIP vision model")
-            yield module
-
-    @contextmanager
-    def photomaker(self, ref: NetworkRef) -> Iterator[PhotoMaker]:
-        """A network that turns pictures of a person into a word."""
-        with self._network(ref) as module:
-            if not isinstance(module, PhotoMaker):
-                raise TypeError(f"{ref.path.name} is no PhotoMaker encoder")
-            yield module
-
-    @contextmanager
-    def style_adapter(self, ref: NetworkRef) -> Iterator[StyleAdapter]:
-        """A network that reads the style of a picture."""
-        with self._network(ref) as module:
-            if not isinstance(module, StyleAdapter):
-                raise TypeError(f"{ref.path.name} is no style model")
-            yield module
+            yield _expected(module, ref, kind)
 
     @contextmanager
     def groundings(self, refs: Iterable[Hashable]) -> Iterator[Mapping[Hashable, Gligen]]:
@@ -176,19 +144,8 @@ class Models:
             for ref in dict.fromkeys(refs):
                 if not isinstance(ref, NetworkRef):
                     raise TypeError(f"{ref!r} is no reference to a GLIGEN network")
-                module = borrowed.enter_context(self._network(ref))
-                if not isinstance(module, Gligen):
-                    raise TypeError(f"{ref.path.name} is no GLIGEN network")
-                networks[ref] = module
+                networks[ref] = borrowed.enter_context(self.network(ref, Gligen))
             yield networks
-
-    @contextmanager
-    def taesd_decoder(self, ref: NetworkRef) -> Iterator[TaesdDecoder]:
-        """The half of a tiny autoencoder that makes pictures."""
-        with self._network(ref) as module:
-            if not isinstance(module, TaesdDecoder):
-                raise TypeError(f"{ref.path.name} is no decoder")
-            yield module
 
     @contextmanager
     def control_nets(
@@ -236,9 +193,7 @@ class Models:
                 load_patched(self.located_weights(ref), self.located(patches), placement.dtype, rounded_to), placement
             ),
         ) as module:
-            if not isinstance(module, kind):
-                raise TypeError(f"{ref.part} of {ref.path.name} is no {kind.__name__}")
-            yield module
+            yield _expected(module, ref, kind)
 
     def located(self, patches: Sequence[WeightPatch]) -> tuple[WeightPatch, ...]:
         """The patches with paths that lead to their contents."""
@@ -322,6 +277,12 @@ class Models:
                 hint="It was replaced or deleted meanwhile. Put it back, or run again with the file that is there now.",
             )
         return found
+
+
+def _expected(module: nn.Module, ref: NetworkRef | WeightsRef, kind: type[ModuleT]) -> ModuleT:
+    if not isinstance(module, kind):
+        raise TypeError(f"{ref.path.name} was loaded as {type(module).__name__}, not as {kind.__name__}")
+    return module
 
 
 def _identity(patches: Sequence[WeightPatch]) -> tuple[WeightPatch, ...]:

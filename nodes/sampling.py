@@ -24,6 +24,7 @@ from nodes.diffusion.inputs import SHOWN_CHANNELS
 from nodes.diffusion.noise import seeded_noise
 from nodes.diffusion.sampling import DiffusionModel, Run, diffusion_model, plain_latent, sample, scaled_latent, start
 from nodes.diffusion.t2i_adapter import T2iAdapterConfig
+from nodes.diffusion.taesd import TaesdDecoder
 from nodes.errors import UnsuitableInput
 from nodes.folders import Folders
 from nodes.memory.shortage import NotEnoughMemory, is_out_of_memory, what_fits
@@ -211,7 +212,7 @@ def _previewer(config: ModelConfig, context: Context) -> Previewer:
         return Previewer(config)
 
     def decode(denoised: Tensor) -> Tensor:
-        with models.taesd_decoder(ref) as decoder, torch.inference_mode():
+        with models.network(ref, TaesdDecoder) as decoder, torch.inference_mode():
             first = next(decoder.parameters())
             decoded: Tensor = decoder(denoised.to(first))
             return decoded

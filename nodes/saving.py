@@ -10,9 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Annotated, Final
 
 from graph.declare import Quotes
 from graph.errors import GraphError
+from graph.files import draft, flush, write_flushed
 from graph.result import SavedFile
 from nodes.folders import Folders
 
@@ -69,7 +68,8 @@ class Numbered:
         counter = _highest(directory, os.path.basename(stem)) + 1
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            with _written(directory, chunks) as temporary:
+            with draft(directory) as temporary:
+                write_flushed(temporary, chunks)
                 while True:
                     name = f"{stem}_{counter:05}_{self.suffix}"
                     path = self.folders.place(self.folder, name)
@@ -110,23 +110,9 @@ def fill_prefix(prefix: str, *, width: int, height: int, now: datetime) -> str:
 
 def write_new(path: Path, data: bytes) -> bool:
     """Write a file that does not exist yet, durably and all at once; False if the name is taken. Raises OSError."""
-    with _written(path.parent, (data,)) as temporary:
+    with draft(path.parent) as temporary:
+        write_flushed(temporary, (data,))
         return _publish(temporary, path)
-
-
-@contextmanager
-def _written(directory: Path, chunks: Iterable[bytes | memoryview]) -> Iterator[Path]:
-    """A hidden file with these bytes on disk, which is gone afterwards. Raises OSError."""
-    temporary = directory / f".{uuid.uuid4().hex}.tmp"
-    try:
-        with open(temporary, "xb") as file:
-            for chunk in chunks:
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _publish(temporary: Path, path: Path) -> bool:
@@ -140,17 +126,8 @@ def _publish(temporary: Path, path: Path) -> bool:
         if path.exists():  # a file system without hard links: one writer at a time is all it can promise
             return False
         os.rename(temporary, path)
-    _flush_directory(path.parent)
+    flush(path.parent)
     return True
-
-
-def _flush_directory(directory: Path) -> None:
-    """Make the new name itself survive a power cut."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _highest(directory: Path, stem: str) -> int:

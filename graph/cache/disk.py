@@ -11,7 +11,6 @@ import contextlib
 import errno
 import hashlib
 import json
-import os
 import queue
 import shutil
 import sqlite3
@@ -25,6 +24,7 @@ from typing import Final, cast
 from graph.cache import blob
 from graph.cache.entry import Entry, Hit
 from graph.cache.index import Index
+from graph.files import write_whole
 from graph.values import UnknownTypeError, Values
 
 SMALLEST_ROW: Final = 512
@@ -214,13 +214,7 @@ class DiskStore:
             return None
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
-        try:
-            temporary.write_bytes(data)
-            os.replace(temporary, path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+        write_whole(path, (data,))
         return _Row(key, meta, _checksum(data), SMALLEST_ROW + len(data), entry.seconds)
 
     def _enter(self, rows: list[_Row]) -> None:

@@ -8,6 +8,7 @@ import torch
 
 from graph.context import Context
 from graph.declare import FileIn, node
+from nodes.diffusion.clip_vision import ClipVision as ClipVisionTower
 from nodes.diffusion.clip_vision import VisionEncoding, prepare_image
 from nodes.folders import Folders
 from nodes.models import Models
@@ -36,7 +37,7 @@ def clip_vision_encode(
     """What CLIP sees in pictures; of a picture that is not square, in its centre or squeezed."""
     pixels = image.rgb
     models = Models.of(context)
-    with models.clip_vision(clip_vision.network) as tower, torch.inference_mode():
+    with models.network(clip_vision.network, ClipVisionTower) as tower, torch.inference_mode():
         prepared = prepare_image(pixels, tower.config.image_size, crop=crop == "center")
         seen = tower(prepared.to(models.network_device))
         encoding = VisionEncoding(seen.embeddings.cpu(), seen.last.cpu(), seen.penultimate.cpu())

@@ -12,6 +12,7 @@ from graph.context import Context
 from graph.declare import Multiline, node
 from graph.result import Report
 from nodes.model_saving import clip_parts, model_part, save_parts, vae_part
+from nodes.saving import Prefix
 from nodes.sockets import Clip, Dataset, Model, Vae
 from nodes.training.export import known_words
 from nodes.training.sources import SceneSource
@@ -31,7 +32,7 @@ def export_checkpoint(
     model: Model,
     clip: Clip,
     vae: Vae,
-    filename_prefix: str = "checkpoints/model",
+    filename_prefix: Prefix = "checkpoints/model",
     precision: Literal["fp16", "bf16", "fp32"] = "fp16",
     license: str = "",  # noqa: A002 - the word that the file has
     attribution: Annotated[str, Multiline()] = "",

@@ -84,7 +84,7 @@ def _weight(alias: str, difference: Tensor, rank: int | None) -> Iterator[Planne
     up, down = nearest_low_rank(difference, rank)
     yield planned(f"{alias}.lora_up.weight", up.to(_SAVED_IN))
     yield planned(f"{alias}.lora_down.weight", down.to(_SAVED_IN))
-    yield planned(f"{alias}.alpha", torch.tensor(float(down.shape[0]), dtype=_SAVED_IN))
+    yield planned(f"{alias}.alpha", torch.tensor(float(down.shape[0])))
 
 
 def _texts(family: str, rank: int) -> dict[str, str]:

@@ -8,22 +8,20 @@ from typing import Annotated, Final
 import torch
 
 from graph.context import Context
-from graph.declare import FileIn, Mentions, Multiline, node
+from graph.declare import FileIn, node
 from graph.result import Report
 from nodes.diffusion.clip_vision import prepare_image
 from nodes.diffusion.conditioning import ConditioningEntry
+from nodes.diffusion.photomaker import PhotoMaker as PhotoMakerEncoder
 from nodes.diffusion.tokenizer import Tokenizer
 from nodes.errors import UnsuitableInput
 from nodes.folders import Folders
 from nodes.models import Models
-from nodes.prompting import encode
+from nodes.prompting import Prompt, encode
 from nodes.sockets import Clip, Conditioning, Image, PhotoMaker
-from nodes.weights.embeddings import PATTERN, SUFFIXES
 from nodes.weights.networks import NetworkRef, open_photomaker
 
 _TRIGGER: Final = "photomaker"
-
-PersonPrompt = Annotated[str, Multiline(dynamic_prompts=True), Mentions("embeddings", PATTERN, SUFFIXES)]
 
 
 @node("PhotoMakerLoader", category="_for_testing/photomaker", returns="PHOTOMAKER", lane="io", experimental=True)
@@ -46,7 +44,7 @@ def photomaker_encode(
     photomaker: PhotoMaker,
     image: Image,
     clip: Clip,
-    text: PersonPrompt = "photograph of photomaker",
+    text: Prompt = "photograph of photomaker",
     context: Context,
 ) -> tuple[Conditioning, Report]:
     """A prompt about the person in some pictures: the word before `photomaker` becomes them, as in `a man photomaker`."""
@@ -59,7 +57,7 @@ def photomaker_encode(
         report += Report(text=(f"no word stands before {_TRIGGER!r}: the pictures are left out of the prompt",))
     else:
         pixels = image.rgb
-        with models.photomaker(photomaker.network) as network, torch.inference_mode():
+        with models.network(photomaker.network, PhotoMakerEncoder) as network, torch.inference_mode():
             if embedding.shape[2] != network.width:
                 raise UnsuitableInput(
                     f"{photomaker.network.path.name} speaks in words of width {network.width}, and this CLIP's are "

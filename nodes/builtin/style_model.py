@@ -13,7 +13,7 @@ from graph.context import Context
 from graph.declare import FileIn, Range, Tooltip, node
 from nodes.diffusion.attention_bias import bias_of_strength, fitted_bias
 from nodes.diffusion.conditioning import ConditioningEntry
-from nodes.diffusion.style_adapter import StyleConfig
+from nodes.diffusion.style_adapter import StyleAdapter, StyleConfig
 from nodes.errors import UnsuitableInput
 from nodes.folders import Folders
 from nodes.models import Models
@@ -59,7 +59,7 @@ def style_model_apply(
             hint="Encode the picture with the CLIP vision model of ViT-L/14.",
         )
     models = Models.of(context)
-    with models.style_adapter(style_model.network) as adapter, torch.inference_mode():
+    with models.network(style_model.network, StyleAdapter) as adapter, torch.inference_mode():
         tokens = adapter(seen.to(models.network_device)).cpu().clone()
     tokens = tokens.flatten(0, 1)[None]  # (1, B tokens, D)
     if strength_type == "multiply":

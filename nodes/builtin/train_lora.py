@@ -25,7 +25,7 @@ from nodes.errors import UnsuitableInput
 from nodes.folders import Folders
 from nodes.models import Models
 from nodes.sampling import expect_fitting
-from nodes.saving import Numbered, fill_prefix
+from nodes.saving import Numbered, Prefix, fill_prefix
 from nodes.sockets import Conditioning, Latent, LoraModel, LossMap, Model
 from nodes.training.adapter_task import AdapterSettings, AdapterTask, Examples
 from nodes.training.checkpoint import OptimizerName
@@ -125,7 +125,7 @@ def lora_model_loader(*, model: Model, lora: LoraModel, strength_model: AdapterS
 def save_lora(
     *,
     lora: LoraModel,
-    prefix: str = "loras/ComfyUI_trained_lora",
+    prefix: Prefix = "loras/ComfyUI_trained_lora",
     steps: Annotated[int | None, SocketOnly()] = None,
     context: Context,
 ) -> Report:

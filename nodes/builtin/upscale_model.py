@@ -41,7 +41,7 @@ def image_upscale_with_model(*, upscale_model: UpscaleModel, image: Image, conte
     """Enlarge a picture by a network, in tiles. The factor is the network's own."""
     models = Models.of(context)
     pixels = with_channels(image.pixels, upscale_model.image_channels).movedim(-1, 1)
-    with models.upscaler(upscale_model.network) as network, torch.inference_mode():
+    with models.network(upscale_model.network, Upscaler) as network, torch.inference_mode():
         enlarged = _upscaled(network, pixels.to(models.network_device), context)
     return Image(enlarged.clamp(0.0, 1.0).movedim(1, -1).contiguous().cpu())
 
@@ -72,4 +72,4 @@ def _in_tiles(network: Upscaler, pixels: Tensor, tiling: Tiling, context: Contex
         context.progress(done, total)
         return result
 
-    return tiled(pixels, compute, tiling, network.config.scale)
+    return tiled(pixels, compute, tiling, network.scale)

@@ -85,12 +85,19 @@ class _ResidualDenseBlock(nn.Module):
         return out
 
 
-class RrdbNet(nn.Module):
+class Upscaler(nn.Module):
+    """A network that enlarges pictures: [B, C, H, W] -> [B, C', H scale, W scale]."""
+
+    scale: float
+
+
+class RrdbNet(Upscaler):
     """ESRGAN's generator."""
 
     def __init__(self, config: RrdbConfig) -> None:
         super().__init__()
         self.config = config
+        self.scale = config.scale
         features = config.features
         self.conv_first = _conv(config.image_channels * config.unshuffle**2, features)
         self.body = nn.ModuleList(_ResidualDenseBlock(features, config.growth) for _ in range(config.blocks))
@@ -111,15 +118,16 @@ class RrdbNet(nn.Module):
         for index in range(self.config.doublings):
             h = _leaky(self.get_submodule(f"conv_up{index + 1}")(F.interpolate(h, scale_factor=2.0, mode="nearest")))
         out: Tensor = self.conv_last(_leaky(self.conv_hr(h)))
-        return out[..., : round(height * self.config.scale), : round(width * self.config.scale)]
+        return out[..., : round(height * self.scale), : round(width * self.scale)]
 
 
-class CompactNet(nn.Module):
+class CompactNet(Upscaler):
     """A picture enlarged by repeating pixels, and what a stack of convolutions adds to it."""
 
     def __init__(self, config: CompactConfig) -> None:
         super().__init__()
         self.config = config
+        self.scale = config.scale
         widths = [config.image_channels, *[config.features] * (config.convolutions + 1)]
         layers: list[nn.Module] = []
         for before, after in zip(widths, widths[1:], strict=False):
@@ -134,9 +142,6 @@ class CompactNet(nn.Module):
             h = layer(h)
         enlarged = F.interpolate(x, scale_factor=float(self.config.upscale), mode="nearest")
         return F.pixel_shuffle(h, self.config.upscale) + enlarged
-
-
-Upscaler = RrdbNet | CompactNet
 
 
 def build_upscaler(config: UpscalerConfig) -> Upscaler:

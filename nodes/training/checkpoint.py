@@ -6,7 +6,6 @@ every step draws from its own seed. A file appears under its name only when it i
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from graph.files import drop_abandoned_drafts, write_durably
 from nodes.training.errors import TrainingError
 from nodes.weights.writing import planned, safetensors_chunks
 
@@ -87,6 +87,7 @@ def save_checkpoint(folder: Path, state: TrainingState) -> Path:
         ) from error
     for old in sorted(folder.glob(_PATTERN))[:-_KEPT]:
         old.unlink()
+    drop_abandoned_drafts(folder)
     return path
 
 
@@ -95,16 +96,7 @@ def write_atomically(path: Path, tensors: Mapping[str, Tensor], metadata: Mappin
 
     The same content gives the same bytes. Raises OSError when the disk refuses, `WeightsNotFinite` for NaN and infinity.
     """
-    partial = path.with_suffix(".partial")
-    try:
-        with open(partial, "wb") as file:
-            for chunk in safetensors_chunks([planned(name, one.cpu()) for name, one in tensors.items()], metadata):
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_durably(path, safetensors_chunks([planned(name, one.cpu()) for name, one in tensors.items()], metadata))
 
 
 def latest_checkpoint(folder: Path) -> Path | None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from graph.comfyui.write import write_workflow
 from graph.errors import InputError, Problem, errors_only
+from graph.files import write_durably
 from nodes.catalogue import load_catalogue
 from server.cli.prepare import print_problems
 from server.options import Parser
@@ -38,20 +37,12 @@ def main(arguments: Sequence[str]) -> int:
     if options.output == "-":
         sys.stdout.write(text)
     else:
-        write_whole(Path(options.output), text)
+        _write(Path(options.output), text)
     return 0
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is either the old one or the whole new one. Raises InputError when it cannot be."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+def _write(path: Path, text: str) -> None:
     try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        write_durably(path, (text.encode(),))
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise InputError([Problem("cannot_write", f"cannot write {path}: {error.strerror or error}")]) from None

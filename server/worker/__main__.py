@@ -34,7 +34,7 @@ class DiffusionEngine(Engine):
         super().free()
         weights = self.services.get(Residency)
         if isinstance(weights, Residency):
-            weights.clear()
+            weights.free()
 
 
 def about(engine: Engine) -> JsonObject:

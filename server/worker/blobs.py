@@ -10,17 +10,19 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import shutil
 import stat
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
+
+from graph.files import flush, write_durably
 
 _log = logging.getLogger("latentgraph.worker")
 
 BLOBS: Final = "blobs"
 """The folder's name in the folder of the service's own."""
+
+_COPIED_AT_ONCE: Final = 2**20
 
 
 class Blobs:
@@ -96,19 +98,7 @@ def _named(file: Path, path: Path) -> None:
     except FileExistsError:
         return
     except OSError:  # another file system, or one without links
-        draft = path.with_name(f".{uuid.uuid4().hex}")
-        try:
-            shutil.copyfile(file, draft)
-            _flush(draft)
-            os.replace(draft, path)
-        finally:
-            draft.unlink(missing_ok=True)
-    _flush(path.parent)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        with open(file, "rb") as content:
+            write_durably(path, iter(lambda: content.read(_COPIED_AT_ONCE), b""))
+        return
+    flush(path.parent)

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -238,13 +238,12 @@ def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path, kind: str, monkeyp
 
 
 def test_a_full_disk_is_a_miss_later_and_leaves_nothing_behind(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
-    write = Path.write_bytes
-
-    def full(path: Path, data: bytes) -> int:
-        write(path, data[: len(data) // 2])
+    def full(path: Path, chunks: Iterable[bytes]) -> None:
+        data = b"".join(chunks)
+        path.write_bytes(data[: len(data) // 2])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr("graph.files._write", full)
     put(disk.store, "k", tile())
     monkeypatch.undo()
     assert disk.store.faults == 1
@@ -257,14 +256,14 @@ def test_a_full_disk_is_a_miss_later_and_leaves_nothing_behind(disk: Disk, monke
 def test_a_full_disk_lets_go_of_what_is_cheapest(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(4):
         put(disk.store, f"{number}", tile(shade=number, seconds=1.0 + number))
-    write, room = Path.write_bytes, [False, True]
+    room = [False, True]
 
-    def tight(path: Path, data: bytes) -> int:
+    def tight(path: Path, chunks: Iterable[bytes]) -> None:
         if not room.pop(0):
             raise OSError(errno.ENOSPC, "No space left on device")
-        return write(path, data)
+        path.write_bytes(b"".join(chunks))
 
-    monkeypatch.setattr(Path, "write_bytes", tight)
+    monkeypatch.setattr("graph.files._write", tight)
     put(disk.store, "new", tile(shade=9, seconds=9.0))
     kept = [key for key in ("0", "1", "2", "3", "new") if disk.store.find(key)]
     assert kept == ["2", "3", "new"]

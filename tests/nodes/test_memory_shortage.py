@@ -60,6 +60,17 @@ def test_a_unet_that_does_not_fit_is_streamed_to_the_same_picture(tiny: Loaded, 
         assert torch.equal(sampled(tiny), expected)
 
 
+def test_a_unet_that_lacked_memory_once_is_whole_again_after_it_was_freed(tiny: Loaded) -> None:
+    residency = tiny.context.service(Residency)
+    streamed: list[bool] = []
+    for release in (residency.clear, residency.free):
+        residency.make_room(tiny.model.weights)
+        release()
+        with residency.unet(tiny.model.weights) as unet:
+            streamed.append(is_streamed(unet))
+    assert streamed == [True, False]
+
+
 def test_when_nothing_helps_the_error_says_what_would_fit(tiny: Loaded) -> None:
     residency = tiny.context.service(Residency)
     config = tiny.model.config.unet
