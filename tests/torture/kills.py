@@ -52,7 +52,8 @@ def failpoints(driver: Driver, n: int, mutant: str) -> Outcome:
         of_worker = name in WORKER_POINTS
         driver.once = (*broken(mutant)[2:], "--break-worker" if of_worker else "--break", f"kill {name}@{count}")
         if mutant:  # both in one process: the mutant first, then the point
-            driver.options, driver.once = (), ("--break", f"mutant {mutant}|kill {name}@{count}")
+            driver.options = ("--lease", "300")  # longer than anybody waits: no lease makes up for the rule
+            driver.once = ("--break", f"mutant {mutant}|kill {name}@{count}")
         driver.start()
         jobs += 4
         before = driver.deaths
@@ -63,7 +64,7 @@ def failpoints(driver: Driver, n: int, mutant: str) -> Outcome:
             driver.revive()
             time.sleep(0.02)
         driver.kill()
-    driver.options, driver.once = broken(mutant), ()
+    driver.options, driver.once = ("--lease", "300", *broken(mutant)), ()
     driver.start()
     driver.drain(jobs, patience(mutant))
     driver.stop()
