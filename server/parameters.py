@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import re
-import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from graph.errors import InputError, Problem, nearest
 from graph.interface import find_input, input_names
 from graph.json import Json
 from graph.spec import Catalogue, Choice, FileChoice, Input, Missing, Number, Text, Toggle
+from server.seeds import RANDOM
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +93,10 @@ def apply_settings(document: Document, settings: Sequence[str], catalogue: Catal
 
 
 def read_value(text: str, port: Input | None) -> Json:
-    """A value from its text, by the field it is for. `random` makes a seed. Raises ValueError."""
+    """A value from its text, by the field it is for; `random` stays for a seed, to be drawn. Raises ValueError."""
     match port.widget if port else None:
-        case Number(seed=True, maximum=maximum) if text == "random":
-            return secrets.randbelow(int(maximum or 2**64 - 1) + 1)
+        case Number(seed=True) if text == RANDOM:
+            return RANDOM
         case Number(kind="INT"):
             return _read(int, text, "a whole number")
         case Number():

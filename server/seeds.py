@@ -1,16 +1,18 @@
 """Seeds that a document leaves open: `"random"` in a field for a seed is a number drawn anew whenever the document is run.
 
-The document itself is never changed; what was drawn is told, so that a picture can be made again.
+They are drawn once, when every parameter has its value. The document itself is never changed; what was drawn is told, so
+that a picture can be made again.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
-from typing import Any, Final, cast
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Final
 
-from graph.document import FORMAT, SUBGRAPH
-from graph.json import Json, JsonObject
+from graph.document import SUBGRAPH, Document, Node, Parameter
+from graph.interface import Subgraphs, find_input
 from graph.spec import Catalogue, Number
 
 RANDOM: Final = "random"
@@ -20,66 +22,64 @@ MOST: Final = 2**53 - 1
 Seeds = dict[str, dict[str, int]]
 
 
-def draw(data: Json, catalogue: Catalogue) -> tuple[Json, Seeds]:
-    """The document with a number for each open seed, and the numbers by node and input. Nodes of a subgraph, which all its
-    instances share, are named `subgraph:NAME/node`. What is no document of ours comes back as it is."""
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        return data, {}
-    subgraphs = data.get("subgraphs")
-    scopes: dict[str, Json] = {"": data}
-    if isinstance(subgraphs, dict):
-        scopes |= {f"{SUBGRAPH}{name}": one for name, one in subgraphs.items()}
-    seeds: Seeds = {}
-    drawn = {name: _with_seeds(name, graph, subgraphs, catalogue, seeds) for name, graph in scopes.items()}
-    if not seeds:
-        return data, {}
-    whole = dict(cast("JsonObject", drawn.pop("")))
-    if drawn:
-        whole["subgraphs"] = {name.removeprefix(SUBGRAPH): graph for name, graph in drawn.items()}
+def draw(document: Document, catalogue: Catalogue) -> tuple[Document, Seeds]:
+    """The document with a number for each open seed, and the numbers by node and input. Fields of one parameter get one
+    number. Nodes of a subgraph, which all its instances share, are named `subgraph:NAME/node`."""
+    subgraphs = document.subgraphs
+    seeds = _drawn(document.nodes, document.parameters, subgraphs, catalogue)
+    whole = replace(document, nodes=_with_seeds(document.nodes, seeds)) if seeds else document
+    for name, one in subgraphs.items():
+        inner = _drawn(one.nodes, one.parameters, subgraphs, catalogue)
+        if inner:
+            changed = replace(one, nodes=_with_seeds(one.nodes, inner))
+            whole = replace(whole, subgraphs={**whole.subgraphs, name: changed})
+            seeds |= {f"{SUBGRAPH}{name}/{node}": numbers for node, numbers in inner.items()}
     return whole, seeds
 
 
-def _with_seeds(scope: str, graph: Json, subgraphs: Json, catalogue: Catalogue, seeds: Seeds) -> Json:
-    nodes = graph.get("nodes") if isinstance(graph, dict) else None
-    if not isinstance(graph, dict) or not isinstance(nodes, dict):
-        return graph
-    changed: JsonObject = {}
-    for name, node in nodes.items():
-        numbers = {key: secrets.randbelow(most + 1) for key, most in _open(node, subgraphs, catalogue)}
-        if numbers:
-            inputs = cast("JsonObject", cast("JsonObject", node)["inputs"])
-            changed[name] = {**cast("JsonObject", node), "inputs": {**inputs, **numbers}}
-            seeds[f"{scope}/{name}" if scope else name] = numbers
-    return {**graph, "nodes": {**nodes, **changed}} if changed else graph
+def held(document: Document, seeds: Seeds) -> Seeds:
+    """What the document holds where these seeds were drawn: another draw may have made it."""
+    found: Seeds = {}
+    for place, numbers in seeds.items():
+        nodes = document.nodes
+        name = place
+        if place not in nodes:
+            inside, _, name = place.removeprefix(SUBGRAPH).partition("/")
+            subgraph = document.subgraphs.get(inside)
+            nodes = subgraph.nodes if subgraph else {}
+        inputs = nodes[name].inputs if name in nodes else {}
+        there = {key: value for key in numbers if isinstance(value := inputs.get(key), int)}
+        found |= {place: there} if there else {}
+    return found
 
 
-def _open(node: Json, subgraphs: Json, catalogue: Catalogue) -> Iterator[tuple[str, int]]:
+def _drawn(
+    nodes: Mapping[str, Node], parameters: tuple[Parameter, ...], subgraphs: Subgraphs, catalogue: Catalogue
+) -> Seeds:
+    together = {bind: one.binds[0] for one in reversed(parameters) for bind in one.binds}
+    places = {place: most for name, node in nodes.items() for place, most in _open(name, node, subgraphs, catalogue)}
+    bounds: dict[tuple[str, str], int] = {}
+    for place, most in places.items():
+        first = together.get(place, place)
+        bounds[first] = min(most, bounds.get(first, most))
+    numbers = {first: secrets.randbelow(most + 1) for first, most in bounds.items()}
+    seeds: Seeds = {}
+    for name, key in places:
+        seeds.setdefault(name, {})[key] = numbers[together.get((name, key), (name, key))]
+    return seeds
+
+
+def _with_seeds(nodes: Mapping[str, Node], seeds: Seeds) -> dict[str, Node]:
+    changed = {name: replace(nodes[name], inputs={**nodes[name].inputs, **numbers}) for name, numbers in seeds.items()}
+    return {**nodes, **changed}
+
+
+def _open(name: str, node: Node, subgraphs: Subgraphs, catalogue: Catalogue) -> Iterator[tuple[tuple[str, str], int]]:
     """The open seeds of a node, and the most that each takes."""
-    inputs = node.get("inputs") if isinstance(node, dict) else None
-    if not isinstance(node, dict) or not isinstance(inputs, dict):
-        return
-    for name, value in inputs.items():
-        if value == RANDOM:
-            number = _seed_field(node.get("type"), name, subgraphs, catalogue)
-            if number is not None:
-                yield name, min(MOST, int(number.maximum or MOST))
-
-
-def _seed_field(kind: Any, name: str, subgraphs: Any, catalogue: Catalogue) -> Number | None:
-    """The field behind an input, if it is for a seed; followed into subgraphs by what the input is first bound to."""
-    for _ in range(100):
-        if not isinstance(kind, str):
-            return None
-        if not kind.startswith(SUBGRAPH):
-            spec = catalogue.get(kind)
-            port = spec.input(name) if spec else None
-            widget = port.widget if port else None
-            return widget if isinstance(widget, Number) and widget.seed else None
-        try:
-            subgraph = subgraphs[kind.removeprefix(SUBGRAPH)]
-            binds = next(one["binds"] for one in subgraph["parameters"] if one["name"] == name)
-            inner, name = binds[0]
-            kind = subgraph["nodes"][inner]["type"]
-        except (LookupError, TypeError, StopIteration, ValueError):
-            return None
-    return None
+    for key, value in node.inputs.items():
+        if value != RANDOM:
+            continue
+        port = find_input(node.type, key, subgraphs, catalogue)
+        widget = port.widget if port else None
+        if isinstance(widget, Number) and widget.seed:
+            yield (name, key), min(MOST, int(widget.maximum or MOST))

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from graph.comfyui.imported import Imported
 from graph.comfyui.read import read_workflow
-from graph.document import parse, to_json
 from graph.errors import InputError, Problem
 from graph.json import MAX_BYTES
 from graph.spec import Catalogue
-from server.seeds import RANDOM, draw
+from server.seeds import draw
 
 
 def read_source(path: Path, catalogue: Catalogue) -> Imported:
@@ -23,7 +22,10 @@ def read_source(path: Path, catalogue: Catalogue) -> Imported:
         hint = "Give the path of a workflow file or of a picture that carries one."
         message = f"cannot read {path}: {error.strerror or error}"
         raise InputError([Problem("file_unreadable", message, hint=hint)]) from None
-    found = read_workflow(content, catalogue, source=str(path))
-    if f'"{RANDOM}"'.encode() not in content:
-        return found
-    return replace(found, document=parse(draw(to_json(found.document), catalogue)[0]))
+    return read_workflow(content, catalogue, source=str(path))
+
+
+def read_drawn(path: Path, catalogue: Catalogue) -> Imported:
+    """The same, with a number for each seed that the file leaves open."""
+    found = read_source(path, catalogue)
+    return replace(found, document=draw(found.document, catalogue)[0])

@@ -13,7 +13,7 @@ from graph.files import write_durably
 from nodes.catalogue import load_catalogue
 from server.cli.prepare import print_problems
 from server.options import Parser
-from server.source import read_source
+from server.source import read_drawn
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     options = parser.parse_args(arguments)
     catalogue = load_catalogue()
-    source = read_source(options.input, catalogue)
+    source = read_drawn(options.input, catalogue)
     if errors_only(source.problems):
         raise InputError(source.problems)
     print_problems(source.problems)

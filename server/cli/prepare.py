@@ -14,6 +14,7 @@ from graph.spec import Catalogue
 from graph.validate import parameter_problems
 from server.parameters import add_flags, apply_flags, apply_settings, flags
 from server.planning import Request
+from server.seeds import draw
 from server.source import read_source
 
 WITH_FILE: Final = "With a FILE, the parameters of that workflow are listed here too."
@@ -35,7 +36,7 @@ def request(
     add_flags(parser, found)
     options = parser.parse_args(arguments)
     document = apply_flags(source.document, found, options)
-    document = apply_settings(document, options.set, catalogue)
+    document, _ = draw(apply_settings(document, options.set, catalogue), catalogue)
     return options, Request(document, str(Path(options.file).absolute()), (*source.problems, *parameters))
 
 

@@ -14,7 +14,7 @@ from graph.validate import validate as check
 from graph.values import Values
 from nodes.catalogue import load_catalogue
 from server.options import Parser, add_places, places
-from server.source import read_source
+from server.source import read_drawn
 from server.workspace import Workspace, cache_folder, clear_cache, folders_of
 
 
@@ -29,7 +29,7 @@ def validate(arguments: Sequence[str]) -> int:
     folders = folders_of(places(options))
     nodes = 0
     try:
-        source = read_source(options.file, catalogue)
+        source = read_drawn(options.file, catalogue)
         nodes = len(source.document.nodes)
         problems = list(dict.fromkeys([*source.problems, *check(source.document, catalogue, folders)]))
     except InputError as error:

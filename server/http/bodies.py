@@ -27,6 +27,8 @@ SMALL: Final = 2**15
 
 _QUICK: Final = 2**16
 """A body of so many bytes is read at once; a longer one on a thread, while the loop goes on."""
+_BYTES: Final = web.RequestKey("bytes", int)
+"""Where a request remembers how long its body was: one that comes in chunks does not announce it."""
 _PATIENCE: Final = 30.0
 """Seconds without a byte after which a body is given up."""
 
@@ -57,6 +59,7 @@ async def json_body(request: web.Request) -> Json:
     """The body as strict JSON without NUL characters. Raises InputError, and ProblemError for too much of it."""
     bounds = service_of(request).bounds
     text = await body_of(request, bounds.body)
+    request[_BYTES] = len(text)
     if len(text) <= _QUICK:
         return _read(text, bounds)
     return await asyncio.to_thread(_read, text, bounds)
@@ -91,8 +94,8 @@ def _too_large(size: int, most: int) -> ProblemError:
 
 
 async def without_blocking(request: web.Request, act: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-    """What is to be made of the body: here if that is small and soon done, in a thread if others would have to wait."""
-    if (request.content_length or 0) <= SMALL:
+    """What is to be made of a JSON body: here if that was small, in a thread if others would have to wait."""
+    if request.get(_BYTES, 0) <= SMALL:
         return act(*arguments, **named)
     return await asyncio.to_thread(act, *arguments, **named)
 

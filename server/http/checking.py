@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -18,12 +17,12 @@ from graph.errors import InputError, Problem, errors_only, nearest
 from graph.flatten import flatten
 from graph.json import Json, JsonObject
 from graph.plan import plan
-from graph.spec import NodeSpec, Number
+from graph.spec import NodeSpec
 from nodes.folders import Folders
 from server.http.service import Bounds
 from server.jobs.request import JobRequest
 from server.parameters import flags
-from server.seeds import draw
+from server.seeds import Seeds, draw
 
 _COUNTS: Final = ("batch_size", "amount", "length")
 """Fields that say how many pictures a node makes."""
@@ -41,6 +40,15 @@ class Checked:
     def outputs(self) -> list[str]:
         """The nodes with an effect."""
         return [name for name, node in self.graph.nodes.items() if node.spec.effect]
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A request that can run, warnings, and the seeds drawn for it."""
+
+    request: JobRequest
+    warnings: tuple[Problem, ...]
+    seeds: Seeds
 
 
 def read(data: Json, catalogue: Mapping[str, NodeSpec], bounds: Bounds) -> Imported:
@@ -73,16 +81,13 @@ def runnable(checked: Checked, targets: Sequence[str] | None) -> tuple[str, ...]
 
 
 def with_parameters(document: Document, given: JsonObject, catalogue: Mapping[str, NodeSpec]) -> Document:
-    """The document with its parameters set; "random" draws a seed. Raises InputError for names it does not have."""
+    """The document with its parameters set. Raises InputError for names it does not have."""
     known = {flag.parameter.name: flag for flag in flags(document, catalogue)}
     unknown = [name for name in given if name not in known]
     if unknown:
         raise InputError([_unknown_parameter(name, known) for name in unknown])
     changes: dict[tuple[str, str], Json] = {}
     for name, value in given.items():
-        widget = known[name].port.widget if (known[name].port) else None  # type: ignore[union-attr]
-        if value == "random" and isinstance(widget, Number) and widget.seed:
-            value = secrets.randbelow(int(widget.maximum or 2**64 - 1) + 1)
         changes |= {bind: value for bind in known[name].parameter.binds if bind[0] in document.nodes}
     return with_inputs(document, changes)
 
@@ -109,13 +114,14 @@ def requested(
     catalogue: Mapping[str, NodeSpec],
     files: Folders,
     bounds: Bounds,
-) -> tuple[JobRequest, tuple[Problem, ...]]:
-    """A request of our API, and warnings. Raises InputError with every problem."""
-    imported = read(draw(data, catalogue)[0], catalogue, bounds)
+) -> Requested:
+    """A request of our API, and what to tell of it. Raises InputError with every problem."""
+    imported = read(data, catalogue, bounds)
     document = with_parameters(imported.document, parameters, catalogue) if parameters else imported.document
+    document, seeds = draw(document, catalogue)
     checked = check(document, imported.problems, catalogue, files, bounds)
     chosen = runnable(checked, targets)
-    return JobRequest(document, chosen, scope=scope or document.name), checked.problems
+    return Requested(JobRequest(document, chosen, scope=scope or document.name), checked.problems, seeds)
 
 
 def _refuse_many(nodes: int, bounds: Bounds) -> None:

@@ -15,13 +15,13 @@ from graph.comfyui.recognise import recognise
 from graph.errors import InputError
 from graph.json import Json, JsonObject, canonical
 from server.http.bodies import Schema, conforming, json_body, object_body, whole_number, without_blocking
-from server.http.checking import requested
+from server.http.checking import Requested, requested
 from server.http.files import found, served
 from server.http.problems import ProblemError
 from server.http.service import Service, service_of
 from server.jobs.job import ENDS, Accepted, Job, JobEvent, Move, State, Submission
-from server.jobs.request import JobRequest
-from server.seeds import Seeds, draw
+from server.jobs.request import request_from_text
+from server.seeds import Seeds, held
 from server.worker.hub import Dropped, Listener, nobody
 from server.worker.telling import problem
 
@@ -84,8 +84,7 @@ async def submit(request: web.Request) -> web.Response:
         with contextlib.suppress(InputError):
             recognise(data)
             data = {"workflow": data}
-    asked = await asked_for(request, conforming(data, SUBMIT), key_of(request))
-    return await kept(request, asked.submission, asked.warnings, asked.seeds)
+    return await kept(request, await asked_for(request, conforming(data, SUBMIT), key_of(request)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +101,10 @@ async def asked_for(request: web.Request, body: JsonObject, key: str | None) -> 
     service = service_of(request)
     targets = cast("list[str] | None", body.get("targets"))
     parameters = cast("JsonObject", body.get("parameters", {}))
-    workflow, seeds = draw(body["workflow"], service.catalogue)
-    wanted, problems = await without_blocking(
+    wanted = await without_blocking(
         request,
         requested,
-        workflow,
+        body["workflow"],
         parameters,
         targets,
         str(body.get("scope", "")),
@@ -114,8 +112,7 @@ async def asked_for(request: web.Request, body: JsonObject, key: str | None) -> 
         service.folders,
         service.bounds,
     )
-    made = submission(wanted, body, key, about="workflow")
-    return Asked(made, [problem(one) for one in problems], seeds)
+    return to_keep(wanted, body, key, about="workflow")
 
 
 def key_of(request: web.Request) -> str | None:
@@ -126,12 +123,12 @@ def key_of(request: web.Request) -> str | None:
     return key
 
 
-def submission(wanted: JobRequest, body: JsonObject, key: str | None, *, about: str) -> Submission:
-    """The job to keep. A `key` makes a repeated submission of this body `about` the same thing the same job, whatever was
-    drawn for it (seeds) meanwhile."""
-    return Submission(
+def to_keep(wanted: Requested, body: JsonObject, key: str | None, *, about: str) -> Asked:
+    """The job to keep, and what to tell. A `key` makes a repeated submission of this body `about` the same thing the same
+    job, whatever was drawn for it (seeds) meanwhile."""
+    made = Submission(
         id=uuid.uuid4().hex,
-        request=wanted.to_text(),
+        request=wanted.request.to_text(),
         fingerprint=hashlib.blake2b(canonical([about, body]), digest_size=16).hexdigest(),
         client=cast("str | None", body.get("client")),
         number=None if body.get("number") is None else float(cast("float", body["number"])),
@@ -140,13 +137,12 @@ def submission(wanted: JobRequest, body: JsonObject, key: str | None, *, about: 
         priority=cast("int", body.get("priority", 0)),
         time_limit=cast("float | None", body.get("time_limit")),
     )
+    return Asked(made, [problem(one) for one in wanted.warnings], wanted.seeds)
 
 
-async def kept(
-    request: web.Request, wanted: Submission, warnings: list[JsonObject], seeds: Seeds | None = None
-) -> web.Response:
-    """Commit the job, and answer: at once, or when it has ended. `seeds` are those drawn for it."""
-    service = service_of(request)
+async def kept(request: web.Request, asked: Asked) -> web.Response:
+    """Commit the job, and answer: at once, or when it has ended."""
+    service, wanted = service_of(request), asked.submission
     wait = _patience(request)
     with service.hub.listening(lambda job, _client: job == wanted.id, nobody) as listener:
         accepted = await service.desk.do(service.desk.store.accept, wanted)
@@ -156,8 +152,17 @@ async def kept(
             ended = await _end_heard(listener, wait)
         else:
             ended = await ended_within(service, accepted.job.id, wait)
+    seeds = await seeds_of(service, accepted, asked)
     more: JsonObject = {"seeds": cast("Json", seeds)} if seeds else {}
-    return _accepted(accepted, ended, {"warnings": cast("Json", warnings)} | more)
+    return _accepted(accepted, ended, {"warnings": cast("Json", asked.warnings)} | more)
+
+
+async def seeds_of(service: Service, accepted: Accepted, asked: Asked) -> Seeds:
+    """The seeds the job runs with: those drawn now or, for a submission that was sent again, those drawn the first time."""
+    if accepted.new or not asked.seeds:
+        return asked.seeds
+    text = await service.desk.do(service.desk.store.request, accepted.job.id)
+    return held(request_from_text(text).document, asked.seeds) if text else {}
 
 
 def _accepted(accepted: Accepted, ended: Job | None, more: JsonObject) -> web.Response:

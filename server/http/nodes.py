@@ -16,10 +16,10 @@ from graph.errors import errors_only
 from graph.json import Json, JsonObject
 from graph.spec import to_json
 from graph.validate import validate as problems_of
-from server.http.bodies import json_body
+from server.http.bodies import json_body, without_blocking
 from server.http.checking import read
 from server.http.problems import ProblemError
-from server.http.service import service_of
+from server.http.service import Service, service_of
 from server.planning import Request, prepare, summary
 from server.seeds import Seeds, draw
 
@@ -98,6 +98,10 @@ async def _source(request: web.Request) -> tuple[Imported, Seeds]:
     data: Json = await json_body(request)
     if isinstance(data, dict) and data.keys() == {"workflow"}:
         data = data["workflow"]
-    service = service_of(request)
-    drawn, seeds = draw(data, service.catalogue)
-    return read(drawn, service.catalogue, service.bounds), seeds
+    return await without_blocking(request, _drawn, data, service_of(request))
+
+
+def _drawn(data: Json, service: Service) -> tuple[Imported, Seeds]:
+    found = read(data, service.catalogue, service.bounds)
+    document, seeds = draw(found.document, service.catalogue)
+    return replace(found, document=document), seeds

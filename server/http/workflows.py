@@ -17,12 +17,11 @@ from graph.json import Json, JsonObject, loads
 from graph.spec import Choice, FileChoice, Input, NodeSpec, Number, Text, Toggle
 from server.http.bodies import object_body
 from server.http.checking import requested
-from server.http.jobs import RUN, kept, key_of, submission
+from server.http.jobs import RUN, kept, key_of, to_keep
 from server.http.problems import ProblemError
 from server.http.service import Service, service_of
 from server.http.versions import digest_of, etag
 from server.parameters import flags
-from server.worker.telling import problem
 
 MOST_FILES: Final = 2000
 
@@ -54,10 +53,10 @@ async def run_workflow(request: web.Request) -> web.Response:
     name = request.match_info["name"]
     document = to_json((await asyncio.to_thread(_read, request)).document)
     parameters = cast("JsonObject", body.get("parameters", {}))
-    wanted, problems = await asyncio.to_thread(
+    wanted = await asyncio.to_thread(
         requested, document, parameters, None, f"workflow {name}", service.catalogue, service.folders, service.bounds
     )
-    return await kept(request, submission(wanted, body, key, about=name), [problem(one) for one in problems])
+    return await kept(request, to_keep(wanted, body, key, about=name))
 
 
 def saved(service: Service) -> Mapping[str, Path]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from graph.document import parse, to_json
 from nodes.catalogue import load_catalogue
-from server.seeds import MOST, Seeds, draw
+from server.cli.prepare import request
+from server.cli.run import parser as run_parser
+from server.seeds import MOST, Seeds, draw, held
 from tests.server.cli import WORKFLOWS, CommandLine
 from tests.server.service import running
 
@@ -24,20 +29,28 @@ def document(**more: object) -> dict[str, Any]:
 
 
 def drawn_of(given: dict[str, Any]) -> tuple[Any, Seeds]:
-    return draw(given, load_catalogue())
+    made, seeds = draw(parse(given), load_catalogue())
+    return to_json(made), seeds
 
 
 def test_an_open_seed_is_drawn_and_the_document_stays() -> None:
-    given = document()
-    drawn, seeds = drawn_of(given)
-    assert given == document()
+    given = parse(document())
+    drawn, seeds = draw(given, load_catalogue())
+    assert to_json(given) == document()
     assert list(seeds) == ["a"]
     assert 0 <= seeds["a"]["seed"] <= MOST
-    assert drawn["nodes"] == {"a": sampler(seeds["a"]["seed"]), "b": sampler(7)}
+    assert to_json(drawn)["nodes"] == {"a": sampler(seeds["a"]["seed"]), "b": sampler(7)}
 
 
 def test_each_time_it_is_another() -> None:
-    assert len({draw(document(), load_catalogue())[1]["a"]["seed"] for _ in range(20)}) == 20
+    assert len({drawn_of(document())[1]["a"]["seed"] for _ in range(20)}) == 20
+
+
+def test_fields_of_one_parameter_get_one_number() -> None:
+    nodes = {name: sampler("random") for name in "abc"}
+    parameters = [{"name": "luck", "binds": [["a", "seed"], ["b", "seed"]]}]
+    _, seeds = drawn_of(document(nodes=nodes, parameters=parameters))
+    assert seeds["a"] == seeds["b"] != seeds["c"]
 
 
 INNER: dict[str, Any] = {
@@ -52,22 +65,20 @@ def test_seeds_of_subgraphs_are_drawn_inside_and_at_their_instances() -> None:
     drawn, seeds = drawn_of(document(nodes=nodes, subgraphs={"s": INNER}))
     assert {name: list(one) for name, one in seeds.items()} == {"one": ["luck"], "subgraph:s/open": ["seed"]}
     assert drawn["subgraphs"]["s"]["nodes"]["open"]["inputs"]["seed"] == seeds["subgraph:s/open"]["seed"]
+    assert held(parse(drawn), {name: dict.fromkeys(one, 0) for name, one in seeds.items()}) == seeds
 
 
 @pytest.mark.parametrize(
-    "given",
+    "node",
     [
-        {"format": "latentgraph/1", "nodes": {"a": {"type": "CLIPTextEncode", "inputs": {"text": "random"}}}},
-        {"format": "latentgraph/1", "nodes": {"a": {"type": "Unknown", "inputs": {"seed": "random"}}}},
-        {"format": "latentgraph/1", "nodes": {"a": {"type": "subgraph:none", "inputs": {"seed": "random"}}}},
-        {"format": "latentgraph/1", "nodes": {"a": "no node"}},
-        {"format": "latentgraph/1", "nodes": [], "subgraphs": [1]},
-        {"3": {"class_type": "KSampler", "inputs": {"seed": "random"}}},
-        ["random"],
+        {"type": "CLIPTextEncode", "inputs": {"text": "random"}},
+        {"type": "Unknown", "inputs": {"seed": "random"}},
+        {"type": "subgraph:none", "inputs": {"seed": "random"}},
     ],
 )
-def test_what_is_no_open_seed_comes_back_as_it_is(given: dict[str, Any]) -> None:
-    assert draw(given, load_catalogue()) == (given, {})
+def test_what_is_no_open_seed_comes_back_as_it_is(node: dict[str, Any]) -> None:
+    given = {"format": "latentgraph/1", "nodes": {"a": node}}
+    assert drawn_of(given) == (given, {})
 
 
 def with_open_seed() -> dict[str, Any]:
@@ -95,3 +106,64 @@ def test_the_service_tells_what_it_drew_and_plans_the_node_to_run(tmp_path: Path
 def test_the_command_line_reads_such_a_file(latentgraph: CommandLine) -> None:
     done = latentgraph("validate", str(latentgraph.write("open.json", with_open_seed())), "--json")
     assert (done.code, done.json["problems"]) == (0, [])
+
+
+SEED_PARAMETER = {"name": "seed", "binds": [["sampler", "seed"]]}
+
+
+def with_seed(seed: object) -> dict[str, Any]:
+    workflow: dict[str, Any] = json.loads((WORKFLOWS / "text_to_image.json").read_text())
+    workflow["nodes"]["sampler"]["inputs"]["seed"] = seed
+    rest = [one for one in workflow["parameters"] if one["binds"] != SEED_PARAMETER["binds"]]
+    return {**workflow, "parameters": [*rest, SEED_PARAMETER]}
+
+
+@pytest.mark.parametrize("saved", [False, True], ids=["sent", "saved"])
+@pytest.mark.parametrize(
+    ("written", "parameters", "is_drawn"),
+    [
+        ("random", {}, True),
+        ("random", {"seed": 5}, False),
+        (7, {"seed": "random"}, True),
+        ("random", {"seed": "random"}, True),
+        (7, {}, False),
+    ],
+)
+def test_what_is_told_is_what_runs(
+    tmp_path: Path, saved: bool, written: object, parameters: dict[str, object], is_drawn: bool
+) -> None:
+    async def ask() -> None:
+        async with running(tmp_path) as service:
+            file = tmp_path / "user/default/workflows/mine.json"
+            file.parent.mkdir(parents=True)
+            file.write_text(json.dumps(with_seed(written)))
+            path = "/api/v1/workflows/mine/jobs" if saved else "/api/v1/jobs"
+            body = {"parameters": parameters} | ({} if saved else {"workflow": with_seed(written)})
+            key = {"Idempotency-Key": "one"}
+            job, again = [(await service.post(path, json.dumps(body), key)).json for _ in range(2)]
+            assert again["id"] == job["id"]
+            assert again.get("seeds") == job.get("seeds")
+            runs = json.loads(request_of(tmp_path, job["id"]))["document"]["nodes"]["sampler"]["inputs"]["seed"]
+            assert job.get("seeds") == ({"sampler": {"seed": runs}} if is_drawn else None)
+            assert 0 <= runs <= MOST
+            assert is_drawn or runs == parameters.get("seed", written)
+
+    asyncio.run(ask())
+
+
+def request_of(folder: Path, job: str) -> str:
+    """What is kept of a job, read beside the service."""
+    with contextlib.closing(sqlite3.connect(folder / "user/jobs.sqlite")) as database:
+        return str(database.execute("SELECT request FROM jobs WHERE id = ?", [job]).fetchone()[0])
+
+
+def test_the_command_line_draws_what_its_flags_leave_open(latentgraph: CommandLine) -> None:
+    catalogue = load_catalogue()
+    file = str(latentgraph.write("open.json", with_seed("random")))
+    seeds = []
+    for given in ([], ["--seed", "random"], ["--seed", "5"], ["--set", "sampler.seed=random"]):
+        _, wanted = request(run_parser(), [file, *given], catalogue)
+        seeds.append(wanted.document.nodes["sampler"].inputs["seed"])
+    assert seeds[2] == 5
+    assert all(isinstance(one, int) and one <= MOST for one in seeds)
+    assert len(set(seeds)) == 4
