@@ -52,7 +52,11 @@ def failpoints(driver: Driver, n: int, mutant: str) -> Outcome:
         of_worker = name in WORKER_POINTS
         driver.once = (*broken(mutant)[2:], "--break-worker" if of_worker else "--break", f"kill {name}@{count}")
         if mutant:  # both in one process: the mutant first, then the point
-            driver.options = ("--lease", "300")  # longer than anybody waits: no lease makes up for the rule
+            driver.options = (
+                "--lease",
+                "300",
+                *broken(mutant),
+            )  # longer than anybody waits: no lease makes up for the rule
             driver.once = ("--break", f"mutant {mutant}|kill {name}@{count}")
         driver.start()
         jobs += 4
