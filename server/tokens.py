@@ -6,19 +6,21 @@ A token is 256 random bits, so one round of SHA-256 is all the hashing it needs.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import secrets
-import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
 from graph.errors import InputError, Problem
-from graph.json import loads
+from graph.files import draft, flush, write_flushed
+from graph.json import Json, loads
 
 FILE: Final = "tokens.json"
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
@@ -57,18 +59,22 @@ class Tokens:
             raise InputError([Problem("token_name", message, hint="Name it after who or what will use it.")])
         secret = _PREFIX + secrets.token_urlsafe(32)
         made = Token(secrets.token_hex(4), name, time.time(), _digest(secret))
-        self._write([*self.all(), made])
+        with self._changing():
+            self._write([*self.all(), made])
         return made, secret
 
     def revoke(self, identity: str) -> Token:
         """Let a token, by its id or name, count no more. Raises InputError (`unknown_token`)."""
-        known = self.all()
-        meant = [one for one in known if identity in (one.id, one.name)]
-        if len(meant) != 1:
-            message = f"there is no token {identity!r}" if not meant else f"{len(meant)} tokens are called {identity!r}"
-            hint = "`latentgraph token list` shows the ids."
-            raise InputError([Problem("unknown_token", message, hint=hint)])
-        self._write([one for one in known if one is not meant[0]])
+        with self._changing():
+            known = self.all()
+            meant = [one for one in known if identity in (one.id, one.name)]
+            if len(meant) != 1:
+                message = (
+                    f"there is no token {identity!r}" if not meant else f"{len(meant)} tokens are called {identity!r}"
+                )
+                hint = "`latentgraph token list` shows the ids."
+                raise InputError([Problem("unknown_token", message, hint=hint)])
+            self._write([one for one in known if one is not meant[0]])
         return meant[0]
 
     def holder(self, secret: str) -> Token | None:
@@ -89,19 +95,39 @@ class Tokens:
             data = loads(self.path.read_bytes(), source=str(self.path))
             if not isinstance(data, list):
                 raise TypeError("it is no list")
-            found = [Token(**one) for one in data]  # type: ignore[arg-type]
+            found = [_token(one) for one in data]
         except (InputError, TypeError) as error:
             hint = "Move it away, and make new tokens."
             raise InputError([Problem("tokens_file", f"{self.path} cannot be read: {error}", hint=hint)]) from None
         self._read, self._by_digest = seen, {one.digest: one for one in found}
 
-    def _write(self, tokens: list[Token]) -> None:
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[None]:
+        """While this is open nobody else changes the file: what one writes is made of what is there, so that a token which
+        another has revoked does not come back."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=self.path.parent, prefix=".tokens-", delete=False) as draft:
-            json.dump([asdict(one) for one in tokens], draft, indent=2)
-            draft.flush()
-            os.fsync(draft.fileno())
-        os.replace(draft.name, self.path)  # made readable by its owner alone
+        with open(self.path.with_name(f".{self.path.name}.lock"), "ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _write(self, tokens: list[Token]) -> None:
+        text = json.dumps([asdict(one) for one in tokens], indent=2)
+        with draft(self.path.parent) as temporary:
+            write_flushed(temporary, (text.encode(),))
+            temporary.chmod(0o600)
+            os.replace(temporary, self.path)
+            flush(self.path.parent)
+
+
+def _token(told: Json) -> Token:
+    """A token as it was written. Raises TypeError."""
+    if not isinstance(told, dict):
+        raise TypeError(f"{told!r} is no token")
+    made = Token(**told)  # type: ignore[arg-type]
+    is_sound = all(isinstance(one, str) for one in (made.id, made.name, made.digest))
+    if not is_sound or isinstance(made.created, bool) or not isinstance(made.created, int | float):
+        raise TypeError("a token has an id, a name and a digest, which are texts, and the time when it was made")
+    return made
 
 
 def _digest(secret: str) -> str:

@@ -7,11 +7,11 @@ service itself reads as configuration lies in the tree.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from graph.files import write_durably
 from nodes.folders import is_inside
 from server.http.problems import ProblemError
 
@@ -37,16 +37,12 @@ class UserFiles:
         return path.read_bytes() if path.is_file() else None
 
     def write(self, name: str, content: bytes, *, overwrite: bool = True) -> bool:
-        """Write the file whole. False if it exists and may not be overwritten."""
+        """Write the file whole, and to the disk. Raises OSError. False if it exists and may not be overwritten."""
         path = self.path(name)
         if path.is_dir() or (path.exists() and not overwrite):
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as draft:
-            draft.write(content)
-            draft.flush()
-            os.fsync(draft.fileno())
-        os.replace(draft.name, path)
+        write_durably(path, (content,))
         return True
 
     def names(self, directory: str, *, recurse: bool) -> list[str] | None:

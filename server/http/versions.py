@@ -2,7 +2,8 @@
 has every version that was saved here.
 
 A file that was changed by other hands is current all the same, and becomes a version before something else takes its
-place: nothing that was ever current is lost. `If-Match` keeps two writers from overwriting each other unseen.
+place: nothing that was ever current is lost, by whichever API it is written, moved or deleted. `If-Match` keeps two writers
+from overwriting each other unseen.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from server.jobs.workflows import Version
 
 _NAME: Final = re.compile(r"(?:[^./\\\x00-\x1f][^/\\\x00-\x1f]*)(?:/[^./\\\x00-\x1f][^/\\\x00-\x1f]*)*")
 _RESERVED: Final = ("jobs", "versions", "restore")
+_FOLDER: Final = "workflows/"
+_SUFFIX: Final = ".json"
 
 
 async def save(request: web.Request) -> web.Response:
@@ -93,17 +96,69 @@ def etag(digest: str) -> str:
 
 async def _replaced(service: Service, name: str, current: bytes | None, text: str | None) -> Version:
     """Keep the new version, then make it current. A crash in between leaves the old one current and loses neither."""
-    do, versions = service.desk.do, service.desk.store.workflows
-    if current is not None:
-        latest = await do(versions.latest, name)
-        if latest is None or latest.digest != digest_of(current):
-            await do(versions.save, name, _readable(current), digest_of(current))
-    made = await do(versions.save, name, text, digest_of(text.encode()) if text is not None else "")
+    made = await _kept(service, name, current, text.encode() if text is not None else None)
     if text is None:
         await asyncio.to_thread(service.user.path(_file(name)).unlink, missing_ok=True)
     else:
         await asyncio.to_thread(service.user.write, _file(name), text.encode())
     return made
+
+
+async def _kept(service: Service, name: str, current: bytes | None, content: bytes | None) -> Version:
+    """Keep what is current, if no version has it yet, and what takes its place."""
+    do, versions = service.desk.do, service.desk.store.workflows
+    if current is not None:
+        latest = await do(versions.latest, name)
+        if latest is None or latest.digest != digest_of(current):
+            await do(versions.save, name, await asyncio.to_thread(_readable, current), digest_of(current))
+    if content is None:
+        return await do(versions.save, name, None, "")
+    return await do(versions.save, name, await asyncio.to_thread(_readable, content), digest_of(content))
+
+
+async def write_file(service: Service, file: str, content: bytes, *, overwrite: bool) -> bool:
+    """Write any of the user's files, also one that is a workflow. False if it exists and may not be overwritten. Raises
+    ProblemError (403) for a name that leads outside."""
+    path = service.user.path(file)
+    async with service.saving:
+        if path.is_dir() or (path.exists() and not overwrite):
+            return False
+        await _keep_if_workflow(service, file, content)
+        return await asyncio.to_thread(service.user.write, file, content, overwrite=overwrite)
+
+
+async def delete_file(service: Service, file: str) -> bool:
+    """Delete any of the user's files. False if there is none. Raises as `write_file` does."""
+    path = service.user.path(file)
+    async with service.saving:
+        if not path.is_file():
+            return False
+        await _keep_if_workflow(service, file, None)
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+        return True
+
+
+async def move_file(service: Service, file: str, target: str, *, overwrite: bool) -> bool | None:
+    """Give any of the user's files another name. False if that is taken and may not be overwritten, None if there is no
+    such file. Raises as `write_file` does."""
+    source, path = service.user.path(file), service.user.path(target)
+    async with service.saving:
+        if not source.is_file():
+            return None
+        if path.is_dir() or (path.exists() and not overwrite):
+            return False
+        if source != path:
+            await _keep_if_workflow(service, target, await asyncio.to_thread(source.read_bytes))
+            await _keep_if_workflow(service, file, None)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            source.replace(path)
+        return True
+
+
+async def _keep_if_workflow(service: Service, file: str, content: bytes | None) -> None:
+    name = file.removeprefix(_FOLDER).removesuffix(_SUFFIX)
+    if file == _file(name) and _is_name(name):
+        await _kept(service, name, await asyncio.to_thread(_current, service, name), content)
 
 
 def _readable(content: bytes) -> str:
@@ -121,7 +176,7 @@ def _current(service: Service, name: str) -> bytes | None:
 
 
 def _file(name: str) -> str:
-    return f"workflows/{name}.json"
+    return f"{_FOLDER}{name}{_SUFFIX}"
 
 
 def _refuse_mismatch(request: web.Request, current: bytes | None) -> None:
@@ -148,10 +203,14 @@ async def _text(request: web.Request) -> str:
 
 def _name(request: web.Request) -> str:
     name = request.match_info["name"]
-    if len(name) > 200 or not _NAME.fullmatch(name) or any(part in _RESERVED for part in name.split("/")):
+    if not _is_name(name):
         hint = "up to 200 characters, folders between slashes, none of them beginning with a dot"
         raise ProblemError(422, "workflow_name", f"{name[:80]!r} cannot be a workflow's name: {hint}")
     return name
+
+
+def _is_name(name: str) -> bool:
+    return len(name) <= 200 and bool(_NAME.fullmatch(name)) and not any(part in _RESERVED for part in name.split("/"))
 
 
 def _unknown(name: str) -> ProblemError:

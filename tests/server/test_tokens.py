@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ import pytest
 from graph.errors import InputError
 from server.http.security import Gate
 from server.http.serving import Door
+from server.http.user_files import UserFiles
 from server.tokens import Tokens
 from tests.server.cli import CommandLine
 from tests.server.raw import ask
@@ -160,3 +164,59 @@ def test_a_damaged_file_of_tokens_lets_nobody_in(tmp_path: Path, content: str) -
             return (await ask(service.port, "GET", "/queue", headers={"Authorization": "Bearer x"})).status
 
     assert asyncio.run(run()) == 401
+
+
+def test_a_revoked_token_does_not_come_back_with_one_that_is_made_meanwhile(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    gone = [Tokens(path).create(f"old {index}")[0].name for index in range(20)]
+
+    def make(index: int) -> None:
+        Tokens(path).create(f"new {index}")
+
+    with ThreadPoolExecutor(8) as pool:
+        done = [pool.submit(make, index) for index in range(20)] + [
+            pool.submit(Tokens(path).revoke, one) for one in gone
+        ]
+    for one in done:
+        one.result()
+    assert sorted(one.name for one in Tokens(path).all()) == sorted(f"new {index}" for index in range(20))
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"digest": 7},
+        {"id": None},
+        {"name": ["x"]},
+        {"created": "yesterday"},
+        {"created": True},
+        {"more": 1},
+    ],
+)
+def test_a_file_of_something_else_is_said_to_be_so(tmp_path: Path, wrong: dict[str, object]) -> None:
+    path = tmp_path / "tokens.json"
+    path.write_text(json.dumps([{"id": "a", "name": "b", "created": 1.5, "digest": "c"} | wrong]))
+    with pytest.raises(InputError, match="cannot be read") as raised:
+        Tokens(path).all()
+    assert raised.value.problems[0].code == "tokens_file"
+
+
+def test_nothing_is_left_behind_of_tokens_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = Tokens(tmp_path / "tokens.json")
+    tokens.create("first")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = sorted(one.name for one in tmp_path.iterdir())
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            tokens.create("second")
+        with pytest.raises(OSError, match="No space"):
+            UserFiles(tmp_path).write("first.json", b"{}")
+    assert sorted(one.name for one in tmp_path.iterdir()) == before
+    assert [one.name for one in tokens.all()] == ["first"]

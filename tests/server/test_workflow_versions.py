@@ -80,6 +80,56 @@ def test_a_file_of_other_hands_is_current_and_not_lost(tmp_path: Path) -> None:
     do(tmp_path, act, workers=False)
 
 
+USERDATA = "/api/userdata/workflows%2Fmine%2Fwork.json"
+
+
+def test_what_comfyui_clients_write_move_and_delete_is_kept_too(tmp_path: Path) -> None:
+    async def texts(service: Service, url: str) -> list[object]:
+        """What the versions hold, the oldest first; None is a deletion."""
+        found = []
+        for one in reversed((await ask(service, "GET", f"{url}/versions")).json["versions"]):
+            version = await ask(service, "GET", f"{url}/versions/{one['version']}") if one["etag"] else None
+            found.append(value_of(version) if version else None)
+        return found
+
+    async def act(service: Service) -> None:
+        await ask(service, "PUT", URL, work(1))
+        (tmp_path / "user/default/workflows/mine/work.json").write_text(json.dumps(work(2)))
+        assert (await ask(service, "POST", USERDATA, work(3))).status == 200
+        assert (await ask(service, "POST", f"{USERDATA}?overwrite=false", work(4))).status == 409
+        assert (await ask(service, "GET", URL)).json["document"] == work(3)
+        assert await texts(service, URL) == [1, 2, 3]
+        other = "/api/v1/workflows/mine/other"
+        await ask(service, "PUT", other, work(7))
+        move = f"{USERDATA}/move/workflows%2Fmine%2Fother.json"
+        assert (await ask(service, "POST", f"{move}?overwrite=false")).status == 409
+        assert (await ask(service, "POST", move)).status == 200
+        assert await texts(service, URL) == [1, 2, 3, None]
+        assert await texts(service, other) == [7, 3]
+        moved = "/api/userdata/workflows%2Fmine%2Fother.json"
+        assert (await ask(service, "DELETE", moved)).status == 204
+        assert (await ask(service, "DELETE", moved)).status == 404
+        assert (await ask(service, "POST", f"{moved}/move/x.json")).status == 404
+        assert await texts(service, other) == [7, 3, None]
+        assert (await ask(service, "POST", "/api/userdata/workflows%2F.index.json", {"favourites": []})).status == 200
+
+    do(tmp_path, act, workers=False)
+
+
+def test_writers_of_both_apis_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    async def act(service: Service) -> None:
+        ours = [ask(service, "PUT", URL, work(value)) for value in range(10)]
+        theirs = [ask(service, "POST", USERDATA, work(value)) for value in range(10, 20)]
+        answers = await asyncio.gather(*(one for pair in zip(ours, theirs, strict=True) for one in pair))
+        assert {one.status for one in answers} <= {200, 201}
+        listed = (await ask(service, "GET", f"{URL}/versions")).json["versions"]
+        kept = [value_of(await ask(service, "GET", f"{URL}/versions/{one['version']}")) for one in listed]
+        assert sorted(kept) == list(range(20))
+        assert kept[0] == value_of(await ask(service, "GET", URL))
+
+    do(tmp_path, act, workers=False)
+
+
 def test_a_deleted_workflow_can_be_had_back(tmp_path: Path) -> None:
     async def act(service: Service) -> None:
         await ask(service, "PUT", URL, PROMPT)

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from graph.errors import InputError
 from graph.json import Json, JsonObject, canonical, loads
+from server.http import versions
 from server.http.bodies import body_of, json_body
 from server.http.service import service_of
 from server.http.user_files import UserFiles
@@ -60,35 +61,29 @@ async def get_file(request: web.Request) -> web.StreamResponse:
 
 async def post_file(request: web.Request) -> web.Response:
     """Keep the body under a name."""
-    user, name = service_of(request).user, _name(request, "file")
-    overwrite = request.query.get("overwrite", "true").lower() != "false"
-    content = await body_of(request, service_of(request).bounds.body)
-    written = await asyncio.to_thread(user.write, name, content, overwrite=overwrite)
-    if not written:
+    service, name = service_of(request), _name(request, "file")
+    content = await body_of(request, service.bounds.body)
+    if not await versions.write_file(service, name, content, overwrite=_overwrite(request)):
         raise web.HTTPConflict(text="File already exists")
-    return web.json_response(_facts(user, name, name) if _flag(request, "full_info") else name)
+    return web.json_response(_facts(service.user, name, name) if _flag(request, "full_info") else name)
 
 
 async def delete_file(request: web.Request) -> web.Response:
     """Forget a file."""
-    path = service_of(request).user.path(_name(request, "file"))
-    if not path.is_file():
+    if not await versions.delete_file(service_of(request), _name(request, "file")):
         raise web.HTTPNotFound
-    path.unlink()
     return web.Response(status=204)
 
 
 async def move_file(request: web.Request) -> web.Response:
     """Give a file another name."""
-    user, name, target = service_of(request).user, _name(request, "file"), _name(request, "dest")
-    source, path = user.path(name), user.path(target)
-    if not source.is_file():
+    service, name, target = service_of(request), _name(request, "file"), _name(request, "dest")
+    moved = await versions.move_file(service, name, target, overwrite=_overwrite(request))
+    if moved is None:
         raise web.HTTPNotFound
-    if path.is_dir() or (path.exists() and request.query.get("overwrite", "true").lower() == "false"):
+    if not moved:
         raise web.HTTPConflict(text="File already exists")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    source.replace(path)
-    return web.json_response(_facts(user, target, target) if _flag(request, "full_info") else target)
+    return web.json_response(_facts(service.user, target, target) if _flag(request, "full_info") else target)
 
 
 async def get_settings(request: web.Request) -> web.Response:
@@ -183,6 +178,10 @@ def _name(request: web.Request, field: str) -> str:
     if not name:
         raise web.HTTPBadRequest
     return name
+
+
+def _overwrite(request: web.Request) -> bool:
+    return request.query.get("overwrite", "true").lower() != "false"
 
 
 def _flag(request: web.Request, name: str) -> bool:
