@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 MOST_LINES: Final = 300
+_MOST_CLIENTS: Final = 1000
+_LONGEST_NAME: Final = 200
 
 Line = Mapping[str, str]
 """`t`, the time in ISO 8601, and `m`, the message."""
@@ -24,7 +26,7 @@ class LogBook(logging.Handler):
         super().__init__(logging.INFO)
         self.entries: deque[Line] = deque(maxlen=MOST_LINES)
         self._loop = loop
-        self._subscribed: set[str] = set()
+        self._subscribed: dict[str, None] = {}
         self._listeners: dict[Hear, str] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -34,12 +36,22 @@ class LogBook(logging.Handler):
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
             self._loop.call_soon_threadsafe(self._pass_on, line)
 
-    def subscribe(self, client: str, wanted: bool) -> None:
-        """Whether the sockets of this client get lines."""
-        if wanted and len(self._subscribed) < MOST_LINES:
-            self._subscribed.add(client)
-        elif not wanted:
-            self._subscribed.discard(client)
+    def subscribe(self, client: str, wanted: bool) -> bool:
+        """Whether the sockets of this client get lines, from now on or from when the first opens until the last closes.
+        False for one that is refused: for the length of its name, or because too many listen already."""
+        self._subscribed.pop(client, None)
+        if not wanted:
+            return True
+        if len(client) > _LONGEST_NAME:
+            return False
+        if len(self._subscribed) >= _MOST_CLIENTS:
+            listening = set(self._listeners.values())
+            longest_absent = next((one for one in self._subscribed if one not in listening), None)
+            if longest_absent is None:
+                return False
+            del self._subscribed[longest_absent]
+        self._subscribed[client] = None
+        return True
 
     @contextlib.contextmanager
     def heard_by(self, client: str, hear: Hear) -> Iterator[None]:
@@ -49,6 +61,8 @@ class LogBook(logging.Handler):
             yield
         finally:
             del self._listeners[hear]
+            if client not in self._listeners.values():
+                self._subscribed.pop(client, None)
 
     def _pass_on(self, line: Line) -> None:
         for hear, client in tuple(self._listeners.items()):

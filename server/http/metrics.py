@@ -24,8 +24,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from graph.json import JsonObject
 from graph.version import __version__
 from server.http.service import Service, service_of
-from server.jobs.job import ENDS, JobEvent, State
-from server.worker.hub import Dropped, Listener, nobody
+from server.jobs.job import ENDS, JobEvent, State, StoreError
+from server.worker.hub import Dropped, nobody
 
 _log = logging.getLogger("latentgraph.jobs")
 
@@ -42,6 +42,7 @@ class Metrics:
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     stuck_since: float | None = None
+    _dropped: int = 0
     _waiting: dict[str, float] = field(default_factory=dict)
     _running: dict[str, float] = field(default_factory=dict)
     _types: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -59,6 +60,11 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         about = {"version": __version__, "torch": _version("torch"), "python": platform.python_version()}
         self._gauges["latentgraph_build_info"].labels(**about, sqlite=sqlite3.sqlite_version).set(1)
+
+    def drops(self, in_all: int) -> None:
+        """Count the listeners that were dropped since this was last said."""
+        self._counters["latentgraph_sockets_dropped"].inc(in_all - self._dropped)
+        self._dropped = in_all
 
     def count(self, name: str, **labels: str) -> None:
         counter = self._counters[name]
@@ -168,6 +174,7 @@ async def show(request: web.Request) -> web.Response:
                 metrics.set("latentgraph_device_memory_bytes", value, worker=one.name, kind=kind.removeprefix("vram_"))
     for name, number in (await asyncio.to_thread(_on_disk, service)).items():
         metrics.set(name, number)
+    metrics.drops(service.hub.dropped)
     metrics.set("latentgraph_listeners", service.hub.listeners)
     metrics.set("latentgraph_stuck", metrics.stuck_since is not None)
     text = await asyncio.to_thread(generate_latest, metrics.registry)
@@ -188,28 +195,27 @@ def _on_disk(service: Service) -> Mapping[str, float]:
 @contextlib.asynccontextmanager
 async def measured(service: Service, metrics: Metrics) -> AsyncIterator[None]:
     """While this is open the figures follow the service."""
-    with service.hub.listening(lambda _job, _client: True, nobody) as listener:
-        tasks = [
-            asyncio.create_task(_follow(service, metrics, listener)),
-            asyncio.create_task(_watch(service, metrics)),
-        ]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    tasks = [asyncio.create_task(_follow(service, metrics)), asyncio.create_task(_watch(service, metrics))]
+    await asyncio.sleep(0)  # now they listen
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _follow(service: Service, metrics: Metrics, listener: Listener) -> None:
-    with contextlib.suppress(Dropped):
-        while True:
-            event = await listener.next()
-            if isinstance(event, JobEvent):
-                metrics.follow(event)
-                metrics.stuck_since = None
-    with service.hub.listening(lambda _job, _client: True, nobody) as another:
-        await _follow(service, metrics, another)  # what was missed is missed; what comes is counted
+async def _follow(service: Service, metrics: Metrics) -> None:
+    while True:  # after a drop what was missed is missed; what comes is counted
+        with (
+            contextlib.suppress(Dropped),
+            service.hub.listening(lambda _job, _client: True, nobody) as listener,
+        ):
+            while True:
+                event = await listener.next()
+                if isinstance(event, JobEvent):
+                    metrics.follow(event)
+                    metrics.stuck_since = None
 
 
 async def _watch(service: Service, metrics: Metrics) -> None:
@@ -221,10 +227,18 @@ async def _watch(service: Service, metrics: Metrics) -> None:
         workers = service.crew.supervisors
         busy = sum(one.claim is not None for one in workers)
         idle = any(one.ready and one.claim is None for one in workers)
-        if not idle or service.hub.remaining <= busy or await service.desk.do(service.desk.store.paused):
+        if not idle or service.hub.remaining <= busy or await _is_paused(service):
             metrics.stuck_since = None
         elif metrics.stuck_since is None:
             metrics.stuck_since = time.monotonic()
+
+
+async def _is_paused(service: Service) -> bool:
+    """Whether jobs are to wait. A store that cannot tell is no reason for them to."""
+    try:
+        return await service.desk.do(service.desk.store.paused)
+    except StoreError:
+        return False
 
 
 def _facts(event: JobEvent) -> dict[str, object]:

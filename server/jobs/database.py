@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import IO, Final, Protocol
 
 from sqlalchemy import create_engine, event
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from server.jobs.job import StoreError
@@ -92,7 +92,7 @@ class PostgresDatabase:
     """A database of a PostgreSQL server. Raises StoreError for one that cannot be used, or is used by another service."""
 
     def __init__(self, url: str) -> None:
-        engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=StaticPool)
+        engine = _engine(url)
         event.listen(engine, "connect", _hold)
         try:
             self.connection = engine.connect()
@@ -118,6 +118,15 @@ class PostgresDatabase:
 
     def close(self) -> None:
         _close(self.connection)
+
+
+def _engine(url: str) -> Engine:
+    """Where the URL leads. Raises StoreError, which does not quote it: it may hold a password."""
+    try:
+        return create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=StaticPool)
+    except (ArgumentError, ValueError):
+        hint = "It is written postgresql://USER:PASSWORD@HOST:PORT/NAME, with %-codes for @ and / in a password."
+        raise StoreError("the URL of the database cannot be read", hint=hint) from None
 
 
 def open_database(folder: Path, url: str | None = None) -> Database:

@@ -52,17 +52,19 @@ class Listener:
     _bytes: int = 0
     _dropped: bool = False
 
-    def offer(self, notice: Notice) -> None:
+    def offer(self, notice: Notice) -> bool:
+        """Queue the notice if it is wanted. False if the listener is dropped for it."""
         wanted = self.progress if isinstance(notice, Passing) else self.wanted
         if self._dropped or not wanted(notice.job, notice.client):
-            return
+            return True
         size = len(notice.picture) if isinstance(notice, Passing) else 0
         if self._queue.qsize() >= MOST_WAITING or self._bytes + size > MOST_BYTES:
             self._dropped = True
             self._queue.put_nowait(None)
-            return
+            return False
         self._bytes += size
         self._queue.put_nowait(notice)
+        return True
 
     async def next(self) -> Notice:
         """The next notice. Raises `Dropped`."""
@@ -80,6 +82,8 @@ class Hub:
     def __init__(self) -> None:
         self.remaining = 0
         """How many jobs wait or run."""
+        self.dropped = 0
+        """How many listeners have fallen too far behind."""
         self._listeners: set[Listener] = set()
 
     @contextlib.contextmanager
@@ -102,7 +106,7 @@ class Hub:
                 self.remaining += (notice.type == "queued") - (notice.type in ENDS)
         for listener in tuple(self._listeners):
             for notice in notices:
-                listener.offer(notice)
+                self.dropped += not listener.offer(notice)
 
     def watched(self, job: str, client: str | None) -> bool:
         """Whether anybody looks at this job's previews."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -168,3 +169,18 @@ def test_a_database_that_cannot_be_used_is_said_so(tmp_path: Path, url: str) -> 
     with pytest.raises(StoreError) as refused:
         open_database(tmp_path, url)
     assert refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:secret@host:port/jobs",
+        "postgresql://me:secret/jobs",
+        "postgresql://me:secret@host:5432x/jobs",
+    ],
+)
+def test_a_malformed_url_is_said_so_without_its_password(tmp_path: Path, url: str) -> None:
+    with pytest.raises(StoreError, match="cannot be read") as refused:
+        open_database(tmp_path, url)
+    assert refused.value.hint
+    assert "secret" not in "".join(traceback.format_exception(refused.value))

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from server.http.logbook import Line, LogBook
+from server.http.metrics import Metrics, _follow
+from server.jobs.job import JobEvent, StoreError
 from server.logs import REQUEST, JsonLines
+from server.worker.hub import MOST_WAITING, Dropped, Hub, nobody
 from tests.server.service import Service, running, working
 
 WORK = {
@@ -105,6 +112,86 @@ def test_waiting_beside_an_idle_worker_is_no_progress(tmp_path: Path, monkeypatc
             await asyncio.sleep(0.05)
 
     do(tmp_path, act)
+
+
+def test_the_watch_outlives_a_store_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.http.health.STUCK", 0.2)
+    asked = []
+
+    def fails(_store: object) -> bool:
+        asked.append(True)
+        raise StoreError("the disk is full")
+
+    async def act(service: Service) -> None:
+        while (await service.get("/health/ready")).status != 200:  # noqa: ASYNC110 - the worker is starting
+            await asyncio.sleep(0.02)
+        monkeypatch.setattr("server.jobs.queries.Queries.paused", fails)
+        monkeypatch.setattr("server.jobs.store.Store.claim", lambda *_: None)
+        await service.post("/api/v1/jobs", json.dumps({"workflow": WORK}))
+        while (await service.get("/health/ready")).status == 200:  # noqa: ASYNC110 - it takes a while
+            await asyncio.sleep(0.05)
+        while len(asked) < 3:  # noqa: ASYNC110 - it looks again and again
+            await asyncio.sleep(0.05)
+
+    do(tmp_path, act)
+
+
+def happened(number: int) -> JobEvent:
+    return JobEvent(f"j{number}", 1, 0.0, "queued", {}, None)
+
+
+def test_whoever_falls_behind_is_counted_and_the_figures_go_on() -> None:
+    async def act() -> None:
+        hub, metrics = Hub(), Metrics()
+        service = cast("Any", SimpleNamespace(hub=hub))
+        following = asyncio.create_task(_follow(service, metrics))
+        await asyncio.sleep(0)
+        with hub.listening(lambda _job, _client: True, nobody) as slow:
+            for burst in range(3):
+                hub.publish([happened(burst)] * (MOST_WAITING + 1))
+                for _ in range(10):
+                    await asyncio.sleep(0)
+                hub.publish([JobEvent("end", 1, 0.0, "done", {}, None)])
+                for _ in range(10):
+                    await asyncio.sleep(0)
+            with pytest.raises(Dropped):
+                await slow.next()
+            assert hub.listeners == 2
+        metrics.drops(hub.dropped)
+        metrics.drops(hub.dropped)
+        assert metrics.registry.get_sample_value("latentgraph_sockets_dropped_total") == 4
+        assert metrics.registry.get_sample_value("latentgraph_jobs_total", {"outcome": "done"}) == 3
+        following.cancel()
+
+    asyncio.run(act())
+
+
+def test_clients_that_hear_the_log_come_and_go() -> None:
+    async def act() -> None:
+        book = LogBook(asyncio.get_running_loop())
+        heard: list[str] = []
+
+        def hear(line: Line) -> None:
+            heard.append(line["m"].strip())
+
+        for number in range(2500):  # they subscribe and never open a socket
+            assert book.subscribe(f"gone {number}", True)
+        assert not book.subscribe("x" * 201, True)
+        with book.heard_by("mine", hear):
+            assert book.subscribe("mine", True)
+            book.emit(logging.makeLogRecord({"msg": "first"}))
+            await asyncio.sleep(0)
+            with contextlib.ExitStack() as many:
+                for number in range(1000):
+                    many.enter_context(book.heard_by(f"here {number}", partial(print, number)))
+                    assert book.subscribe(f"here {number}", True) is (number < 999)
+            assert book.subscribe("another", True)
+        with book.heard_by("mine", hear):  # its subscription went with its socket
+            book.emit(logging.makeLogRecord({"msg": "second"}))
+            await asyncio.sleep(0)
+        assert heard == ["first"]
+
+    asyncio.run(act())
 
 
 def test_a_trace_shows_what_ran_when(tmp_path: Path) -> None:

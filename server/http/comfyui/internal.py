@@ -37,7 +37,8 @@ async def subscribe(request: web.Request) -> web.Response:
         raise web.HTTPBadRequest(text=str(error)) from None
     if not isinstance(body, dict) or not isinstance(client := body.get("clientId"), str):
         raise web.HTTPBadRequest(text="clientId is a text")
-    service_of(request).log.subscribe(client, body.get("enabled") is True)
+    if not service_of(request).log.subscribe(client, body.get("enabled") is True):
+        raise web.HTTPBadRequest(text="clientId is too long, or too many clients listen already")
     return web.Response()
 
 
