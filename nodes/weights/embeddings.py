@@ -15,10 +15,15 @@ from torch import Tensor
 
 from nodes.diffusion.config import TextConfig
 from nodes.weights.errors import WeightsMissing
-from nodes.weights.files import read_header, read_tensors
+from nodes.weights.files import Header, read_header, read_tensors
 
 SUFFIXES: Final = (".safetensors", ".pt", ".bin")
 """What may be left out of a name, in the order in which files are tried. The last two are refused as pickles."""
+
+_PICKLED: Final = "string_to_param."
+"""Before the name of the vectors in the files that the first training programs pickle, and in ours made of them."""
+
+_MOST_TENSORS: Final = 2
 
 PATTERN: Final = r"embedding:((?:\\[()]|[^\s,:()])+)"
 """How a prompt names them: group 1 is the name, perhaps with escaped parentheses."""
@@ -45,6 +50,19 @@ def load_embedding(path: Path, config: TextConfig) -> Tensor:
             hint="An embedding is a few vectors as wide as the text encoder.",
         )
     return torch.cat([row.reshape(-1, row.shape[-1]) for row in rows])  # (n, D)
+
+
+def embedding_shape(header: Header) -> tuple[int, int] | None:
+    """How many vectors a file has, and how wide they are (of the first tower); None for one that is plainly no embedding."""
+    first = next(iter(header.tensors), None)
+    if first is None or len(header.tensors) > _MOST_TENSORS:
+        return None
+    shapes = [entry.shape for entry in header.tensors.values()]
+    if any(len(shape) not in (1, 2) for shape in shapes):
+        return None
+    if not first.startswith(_PICKLED) and any(shape[-1] not in _TOWERS for shape in shapes):
+        return None
+    return sum(shapes[0][:-1]) or 1, shapes[0][-1]
 
 
 def _bundled(tensors: Mapping[str, object], tower: str) -> list[str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import mmap
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
@@ -189,7 +190,8 @@ def _other_format(path: Path, start: bytes) -> WeightsError:
     if start.startswith(_PICKLE_STARTS):
         return WeightsPickle(
             f"pickle refused: {path.name} is a pickled PyTorch file, which can run any code when it is read",
-            hint="Use the .safetensors version of this model, or convert it on a machine you can afford to lose.",
+            hint="Use the .safetensors version of this model, or convert this one: "
+            f"latentgraph models convert {shlex.quote(str(path))}",
         )
     kind = next((kind for magic, kind in _OTHER_FORMATS if start.startswith(magic)), "not a safetensors file")
     return WeightsNotSafetensors(f"{path.name} is {kind}", hint="Models must be .safetensors files.")

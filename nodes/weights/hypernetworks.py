@@ -42,7 +42,7 @@ def check_hypernetwork(path: Path) -> frozenset[int]:
     if not widths:
         raise WeightsUnknownFamily(
             f"{path.name} is no hypernetwork: none of its {len(header.tensors)} tensors is named like 768.0.linear.0.weight",
-            hint="Hypernetworks are kept as pickles by the programs that train them: convert one to .safetensors first.",
+            hint="Programs that train hypernetworks pickle them: `latentgraph models convert` makes .safetensors of that.",
         )
     for width in widths:
         places = {match["place"] for match in found if int(match["width"]) == width}

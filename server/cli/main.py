@@ -26,7 +26,7 @@ COMMANDS: Final = {
     "validate": ("server.cli.show", "validate", "check a workflow, report every problem"),
     "convert": ("server.cli.convert", "main", "convert between latentgraph and ComfyUI files"),
     "nodes": ("server.cli.show", "nodes", "list the node types, or describe one"),
-    "models": ("server.cli.show", "models", "list the model files that can be used"),
+    "models": ("server.cli.models", "main", "list the model files that can be used, or convert one"),
     "serve": ("server.cli.serve", "main", "answer over HTTP on this machine"),
     "token": ("server.cli.token", "main", "make, list and revoke tokens for the service"),
     "cache": ("server.cli.show", "cache", "show or clear the cached results"),

@@ -1,4 +1,4 @@
-"""Commands that only look: `validate`, `nodes`, `models`, `cache`. None imports torch; each answers at once."""
+"""Commands that only look: `validate`, `nodes`, `cache`. None imports torch; each answers at once."""
 
 from __future__ import annotations
 
@@ -67,23 +67,6 @@ def nodes(arguments: Sequence[str]) -> int:
         print("\n".join(_described(catalogue[options.type])))
     else:
         print("\n".join(_listed(catalogue.values())))
-    return 0
-
-
-def models(arguments: Sequence[str]) -> int:
-    """List the model files that workflows can name, by folder."""
-    parser = Parser(prog="latentgraph models", description=models.__doc__)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    add_places(parser)
-    options = parser.parse_args(arguments)
-    folders = folders_of(places(options))
-    found = {folder: list(folders.names(folder)) for folder in folders.models}
-    if options.json:
-        print(json.dumps(found, indent=2))
-        return 0
-    for folder, names in found.items():
-        if names:
-            print(folder, *(f"  {name}" for name in names), sep="\n")
     return 0
 
 
