@@ -24,7 +24,7 @@ _SMALLEST_TILE = 128
 
 @node("UpscaleModelLoader", display_name="Load Upscale Model", category="loaders", returns="UPSCALE_MODEL", lane="io")
 def upscale_model_loader(*, model_name: Annotated[str, FileIn("upscale_models")], context: Context) -> UpscaleModel:
-    """A network that enlarges pictures: ESRGAN, Real-ESRGAN or one of its compact models."""
+    """A network that enlarges or restores pictures: ESRGAN, Real-ESRGAN, one of its compact models, or SwinIR."""
     folders = context.service(Folders)
     path = folders.existing("upscale_models", model_name, "upscale model")
     return UpscaleModel(NetworkRef(path, folders.digest(path), open_upscaler(path)))

@@ -24,12 +24,13 @@ from graph.errors import GraphError
 from nodes.diffusion.clip_vision import ClipVisionConfig
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.control_net import ControlNetConfig
+from nodes.diffusion.esrgan import CompactConfig, RrdbConfig
 from nodes.diffusion.gligen import GligenConfig
 from nodes.diffusion.photomaker import PhotoMakerConfig
 from nodes.diffusion.style_adapter import StyleConfig
+from nodes.diffusion.swin_ir import SwinIrConfig
 from nodes.diffusion.t2i_adapter import T2iAdapterConfig
 from nodes.diffusion.taesd import TaesdConfig
-from nodes.diffusion.upscaler import CompactConfig, RrdbConfig
 from nodes.memory.probe import Hardware
 from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef
@@ -95,7 +96,7 @@ class DevicePolicy:
                 return torch.float32 if config.unet.model_channels < self.least_width else self.unet
             case ClipVisionConfig() | PhotoMakerConfig():
                 return self.text
-            case RrdbConfig() | CompactConfig() | T2iAdapterConfig() | StyleConfig():
+            case RrdbConfig() | CompactConfig() | SwinIrConfig() | T2iAdapterConfig() | StyleConfig():
                 return torch.float32
 
     def _dtype(self, part: Part, config: ModelConfig) -> torch.dtype:

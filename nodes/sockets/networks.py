@@ -10,7 +10,7 @@ from graph.values import Encoded
 from nodes.diffusion.clip_vision import VisionEncoding
 from nodes.diffusion.control_net import ControlNetConfig
 from nodes.diffusion.t2i_adapter import T2iAdapterConfig
-from nodes.diffusion.upscaler import CompactConfig, RrdbConfig
+from nodes.diffusion.upscalers import UpscalerConfig
 from nodes.sockets.encoding import decode_network, decode_tensor, encode_network, pack
 from nodes.weights.networks import NetworkRef, open_clip_vision, open_control_net, open_upscaler
 
@@ -23,14 +23,14 @@ class UpscaleModel:
     network: NetworkRef
 
     def __post_init__(self) -> None:
-        if not isinstance(self.network.config, RrdbConfig | CompactConfig):
+        if not isinstance(self.network.config, UpscalerConfig):
             raise TypeError(f"{self.network.path.name} is no network that enlarges pictures")
 
     @property
     def image_channels(self) -> int:
         """How many channels the network takes and gives: 3, or 1 for grey."""
         config = self.network.config
-        assert isinstance(config, RrdbConfig | CompactConfig)
+        assert isinstance(config, UpscalerConfig)
         return config.image_channels
 
 

@@ -16,12 +16,14 @@ from torch import nn
 from nodes.diffusion.clip_vision import ClipVision, ClipVisionConfig
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.control_net import ControlNet, ControlNetConfig
+from nodes.diffusion.esrgan import CompactConfig, RrdbConfig
 from nodes.diffusion.gligen import Gligen, GligenConfig
 from nodes.diffusion.photomaker import PhotoMaker, PhotoMakerConfig
 from nodes.diffusion.style_adapter import StyleAdapter, StyleConfig
+from nodes.diffusion.swin_ir import SwinIrConfig
 from nodes.diffusion.t2i_adapter import T2iAdapter, T2iAdapterConfig
 from nodes.diffusion.taesd import TaesdConfig, build_taesd
-from nodes.diffusion.upscaler import CompactConfig, RrdbConfig, UpscalerConfig, build_upscaler
+from nodes.diffusion.upscalers import UpscalerConfig, build_upscaler
 from nodes.weights.clip_visions import detect_clip_vision
 from nodes.weights.control_loras import load_control_lora
 from nodes.weights.control_nets import detect_control_net
@@ -40,14 +42,7 @@ from nodes.weights.upscalers import detect_upscaler
 
 ControlConfig = ControlNetConfig | T2iAdapterConfig
 NetworkConfig = (
-    RrdbConfig
-    | CompactConfig
-    | TaesdConfig
-    | ClipVisionConfig
-    | ControlConfig
-    | GligenConfig
-    | StyleConfig
-    | PhotoMakerConfig
+    UpscalerConfig | TaesdConfig | ClipVisionConfig | ControlConfig | GligenConfig | StyleConfig | PhotoMakerConfig
 )
 
 
@@ -120,7 +115,7 @@ def build_network(config: NetworkConfig) -> nn.Module:
     """The network on the meta device: names and shapes, no memory."""
     with torch.device("meta"):
         match config:
-            case RrdbConfig() | CompactConfig():
+            case RrdbConfig() | CompactConfig() | SwinIrConfig():
                 return build_upscaler(config)
             case TaesdConfig():
                 return build_taesd(config)
@@ -167,7 +162,7 @@ def network_bytes(config: NetworkConfig, dtype: torch.dtype) -> int:
 def _place(header: Header, config: NetworkConfig) -> tuple[Place, str]:
     """Where the network is in its file, and what it is called in messages."""
     match config:
-        case RrdbConfig() | CompactConfig():
+        case RrdbConfig() | CompactConfig() | SwinIrConfig():
             return detect_upscaler(header).place, "upscale model"
         case TaesdConfig():
             return Place("", same_names), f"{config.half} of a tiny autoencoder"

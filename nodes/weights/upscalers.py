@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from nodes.diffusion.upscaler import CompactConfig, RrdbConfig, UpscalerConfig
+from nodes.diffusion.esrgan import CompactConfig, RrdbConfig
 from nodes.weights.errors import WeightsUnknownFamily
 from nodes.weights.files import Header
 from nodes.weights.keymaps import Layout, Place, Source, same_names
+from nodes.weights.swin_ir import detect_swin_ir
+from nodes.weights.upscaler_file import UpscalerFile, numbers, shape
 
 _WRAPPERS = ("", "params_ema.", "params.")
 _OLD_BLOCK = re.compile(r"model\.1\.sub\.(\d+)\.RDB1\.conv1\.0\.weight")
@@ -19,25 +20,17 @@ _COMPACT_LAYER = re.compile(r"body\.(\d+)\.weight")
 _DENSE_CONV = re.compile(r"body\.(\d+)\.rdb(\d)\.conv(\d)\.(weight|bias)")
 
 
-@dataclass(frozen=True, slots=True)
-class UpscalerFile:
-    """What network it is, and where in the file."""
-
-    config: UpscalerConfig
-    place: Place
-
-
 def detect_upscaler(header: Header) -> UpscalerFile:
     """Raises `WeightsUnknownFamily` for a file that holds none of the networks known here."""
     for prefix in _WRAPPERS:
-        for detect in (_old_rrdb, _rrdb, _compact):
+        for detect in (_old_rrdb, _rrdb, _compact, detect_swin_ir):
             found = detect(header, prefix)
             if found is not None:
                 return found
     raise WeightsUnknownFamily(
         f"{header.path.name} is no upscale model that is known here: it has {len(header.tensors)} tensors, "
         f"such as {', '.join(sorted(header.tensors)[:3]) or 'none'}",
-        hint="ESRGAN, Real-ESRGAN and its compact models are known, as .safetensors files.",
+        hint="ESRGAN, Real-ESRGAN, its compact models and SwinIR are known, as .safetensors files.",
     )
 
 
@@ -63,27 +56,27 @@ def old_esrgan_names(config: RrdbConfig) -> Layout:
 
 
 def _old_rrdb(header: Header, prefix: str) -> UpscalerFile | None:
-    blocks = _numbers(header, prefix, _OLD_BLOCK)
-    first = _shape(header, f"{prefix}model.0.weight")
-    numbers = _numbers(header, prefix, re.compile(r"model\.(\d+)\.weight"))
-    if not blocks or first is None or not numbers:
+    blocks = numbers(header, prefix, _OLD_BLOCK)
+    first = shape(header, f"{prefix}model.0.weight")
+    layers = numbers(header, prefix, re.compile(r"model\.(\d+)\.weight"))
+    if not blocks or first is None or not layers:
         return None
-    last = _shape(header, f"{prefix}model.{max(numbers)}.weight")
-    growth = _shape(header, f"{prefix}model.1.sub.0.RDB1.conv1.0.weight")
+    last = shape(header, f"{prefix}model.{max(layers)}.weight")
+    growth = shape(header, f"{prefix}model.1.sub.0.RDB1.conv1.0.weight")
     if last is None or growth is None:
         return None
-    doublings = (max(numbers) - 4) // 3
+    doublings = (max(layers) - 4) // 3
     config = RrdbConfig(first[1], last[0], first[0], max(blocks) + 1, growth[0], doublings)
     return UpscalerFile(config, Place(prefix, old_esrgan_names(config)))
 
 
 def _rrdb(header: Header, prefix: str) -> UpscalerFile | None:
-    blocks = _numbers(header, prefix, _BLOCK)
-    first, last = _shape(header, f"{prefix}conv_first.weight"), _shape(header, f"{prefix}conv_last.weight")
-    growth = _shape(header, f"{prefix}body.0.rdb1.conv1.weight")
+    blocks = numbers(header, prefix, _BLOCK)
+    first, last = shape(header, f"{prefix}conv_first.weight"), shape(header, f"{prefix}conv_last.weight")
+    growth = shape(header, f"{prefix}body.0.rdb1.conv1.weight")
     if not blocks or first is None or last is None or growth is None:
         return None
-    doublings = len(_numbers(header, prefix, re.compile(r"conv_up(\d)\.weight")))
+    doublings = len(numbers(header, prefix, re.compile(r"conv_up(\d)\.weight")))
     # Folded squares are the only reason for more channels going in than coming out.
     unshuffle = math.isqrt(first[1] // last[0]) if first[1] in (4 * last[0], 16 * last[0]) else 1
     config = RrdbConfig(first[1] // unshuffle**2, last[0], first[0], max(blocks) + 1, growth[0], doublings, unshuffle)
@@ -91,21 +84,11 @@ def _rrdb(header: Header, prefix: str) -> UpscalerFile | None:
 
 
 def _compact(header: Header, prefix: str) -> UpscalerFile | None:
-    layers = _numbers(header, prefix, _COMPACT_LAYER)
-    first = _shape(header, f"{prefix}body.0.weight")
-    last = _shape(header, f"{prefix}body.{max(layers, default=0)}.weight")
+    layers = numbers(header, prefix, _COMPACT_LAYER)
+    first = shape(header, f"{prefix}body.0.weight")
+    last = shape(header, f"{prefix}body.{max(layers, default=0)}.weight")
     if first is None or last is None or len(first) != 4 or len(last) != 4 or max(layers) < 4:
         return None
     upscale = math.isqrt(last[0] // first[1])
     config = CompactConfig(first[1], first[0], max(layers) // 2 - 1, upscale)
     return UpscalerFile(config, Place(prefix, same_names))
-
-
-def _numbers(header: Header, prefix: str, pattern: re.Pattern[str]) -> list[int]:
-    matches = (pattern.fullmatch(name.removeprefix(prefix)) for name in header.tensors if name.startswith(prefix))
-    return [int(match[1]) for match in matches if match]
-
-
-def _shape(header: Header, name: str) -> tuple[int, ...] | None:
-    entry = header.tensors.get(name)
-    return None if entry is None else entry.shape

@@ -24,7 +24,8 @@ from graph.flatten import flatten
 from graph.json import Json
 from nodes.catalogue import read_catalogue
 from nodes.diffusion.control_net import ControlNet, ControlNetConfig
-from nodes.diffusion.upscaler import RrdbConfig, build_upscaler
+from nodes.diffusion.esrgan import RrdbConfig
+from nodes.diffusion.upscalers import build_upscaler
 from nodes.weights.metadata import write_config
 from tests.nodes.families import write_family
 from tests.nodes.golden import SHARED

@@ -14,7 +14,9 @@ from torch import Tensor
 from graph.context import Context
 from graph.errors import GraphError
 from nodes.builtin.upscale_model import image_upscale_with_model, upscale_model_loader
-from nodes.diffusion.upscaler import CompactConfig, RrdbConfig, RrdbNet, UpscalerConfig, build_upscaler
+from nodes.diffusion.esrgan import CompactConfig, RrdbConfig, RrdbNet
+from nodes.diffusion.swin_ir import SwinIrConfig
+from nodes.diffusion.upscalers import UpscalerConfig, build_upscaler
 from nodes.sockets import Image
 from nodes.sockets.networks import decode_upscale_model, encode_upscale_model
 from nodes.weights.files import Header, TensorEntry, read_header
@@ -25,6 +27,7 @@ from tests.nodes.running import Bench
 from tests.nodes.tiny import fill
 
 TINY = RrdbConfig(features=8, blocks=2, growth=4)
+SWIN = SwinIrConfig(embed=12, depths=(2, 3), heads=(2, 3), window=4, hidden=20, features=8)
 CONFIGS: Mapping[str, UpscalerConfig] = {
     "x4": TINY,
     "x2, folded": replace(TINY, unshuffle=2),
@@ -32,6 +35,16 @@ CONFIGS: Mapping[str, UpscalerConfig] = {
     "x8": replace(TINY, doublings=3),
     "compact x2": CompactConfig(features=8, convolutions=3, upscale=2),
     "compact x4": CompactConfig(features=8, convolutions=2),
+    "SwinIR x4": SWIN,
+    "SwinIR x3": replace(SWIN, upscale=3),
+    "SwinIR x8": replace(SWIN, upscale=8),
+    "SwinIR, light": replace(SWIN, reconstruction="shuffled at once", features=64, upscale=2),
+    "SwinIR for photographs": replace(SWIN, reconstruction="repeated", bottleneck=True),
+    "SwinIR for photographs x2": replace(SWIN, reconstruction="repeated", upscale=2),
+    "SwinIR against noise, grey": replace(SWIN, reconstruction="residual", features=64, upscale=1, image_channels=1),
+    "SwinIR against compression": replace(
+        SWIN, reconstruction="residual", features=64, upscale=1, window=7, span=255.0
+    ),
 }
 
 
@@ -81,8 +94,19 @@ def test_older_names(tmp_path: Path, doublings: int) -> None:
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
 @pytest.mark.parametrize("size", [(8, 8), (9, 7)])
 def test_sizes(config: UpscalerConfig, size: tuple[int, int]) -> None:
-    result: Tensor = fill(build_upscaler(config), 5)(torch.rand(1, 3, *size))
-    assert result.shape == (1, 3, round(size[0] * config.scale), round(size[1] * config.scale))
+    channels = config.image_channels
+    result: Tensor = fill(build_upscaler(config), 5)(torch.rand(1, channels, *size))
+    assert result.shape == (1, channels, round(size[0] * config.scale), round(size[1] * config.scale))
+
+
+def test_tables_that_a_file_has_besides_are_left(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    tensors = {f"params_ema.{name}": one for name, one in fill(build_upscaler(SWIN), 5).state_dict().items()}
+    block = "params_ema.layers.0.residual_group.blocks.1."
+    tables = {f"{block}attn_mask": torch.zeros(4, 16, 16), f"{block}attn.relative_position_index": torch.zeros(16, 16)}
+    save_file(tensors | tables, path)
+    assert open_upscaler(path) == SWIN
+    assert load_network(NetworkRef(path, "", SWIN), torch.float32)(torch.rand(1, 3, 4, 4)).shape == (1, 3, 16, 16)
 
 
 def test_a_network_of_zeros_repeats_or_is_black() -> None:
