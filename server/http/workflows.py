@@ -15,15 +15,16 @@ from graph.document import to_json
 from graph.errors import InputError
 from graph.json import Json, JsonObject, loads
 from graph.spec import Choice, FileChoice, Input, NodeSpec, Number, Text, Toggle
+from nodes.folders import is_inside
 from server.http.bodies import object_body
-from server.http.checking import requested
+from server.http.checking import Requested, requested
 from server.http.jobs import RUN, kept, key_of, to_keep
 from server.http.problems import ProblemError
 from server.http.service import Service, service_of
 from server.http.versions import digest_of, etag
 from server.parameters import flags
 
-MOST_FILES: Final = 2000
+_MOST_READ: Final = 2000
 
 
 async def list_workflows(request: web.Request) -> web.Response:
@@ -34,14 +35,12 @@ async def list_workflows(request: web.Request) -> web.Response:
 async def get_workflow(request: web.Request) -> web.Response:
     """One saved workflow: the document, and the schema of its parameters. Its `ETag` is for saving it again."""
     service = service_of(request)
-    path = _path(request)
-    content = await asyncio.to_thread(path.read_bytes)
+    name = request.match_info["name"]
+    content = await asyncio.to_thread(_content, service, name)
     tag = etag(digest_of(content))
     if request.headers.get("If-None-Match") == tag:
         return web.Response(status=304, headers={"ETag": tag})
-    imported = import_workflow(loads(content, source=request.match_info["name"]), service.catalogue)
-    schema = parameter_schema(imported, service.catalogue)
-    told = {"document": to_json(imported.document), "parameters": schema}
+    told = await asyncio.to_thread(_told, content, name, service.catalogue)
     return web.json_response(told, headers={"ETag": tag, "Cache-Control": "no-cache"})
 
 
@@ -51,11 +50,8 @@ async def run_workflow(request: web.Request) -> web.Response:
     body = await object_body(request, RUN)
     key = key_of(request)
     name = request.match_info["name"]
-    document = to_json((await asyncio.to_thread(_read, request)).document)
     parameters = cast("JsonObject", body.get("parameters", {}))
-    wanted = await asyncio.to_thread(
-        requested, document, parameters, None, f"workflow {name}", service.catalogue, service.folders, service.bounds
-    )
+    wanted = await asyncio.to_thread(_requested, service, name, parameters)
     return await kept(request, to_keep(wanted, body, key, about=name))
 
 
@@ -63,16 +59,15 @@ def saved(service: Service) -> Mapping[str, Path]:
     """Workflow files by name; the user's own hide ours of the same name."""
     found: dict[str, Path] = {}
     for folder in service.workflows:
-        for path in sorted(folder.glob("**/*.json"))[:MOST_FILES]:
-            inside = path.resolve().is_relative_to(folder.resolve())
-            if inside and path.is_file():
+        for path in sorted(folder.glob("**/*.json")):
+            if _is_file_in(folder, path):
                 found.setdefault(path.relative_to(folder).with_suffix("").as_posix(), path)
     return found
 
 
 def read_saved(service: Service) -> Iterator[tuple[str, Imported]]:
-    """Every saved workflow that can be read."""
-    for name, path in sorted(saved(service).items()):
+    """Every saved workflow that can be read; of very many, the first."""
+    for name, path in sorted(saved(service).items())[:_MOST_READ]:
         try:
             yield name, import_workflow(loads(path.read_bytes(), source=name), service.catalogue)
         except (OSError, InputError):
@@ -111,16 +106,29 @@ def _input_schema(port: Input | None) -> JsonObject:
     return {}
 
 
-def _path(request: web.Request) -> Path:
-    """Where the workflow of this request lies. Raises ProblemError (404)."""
-    name = request.match_info["name"]
-    path = saved(service_of(request)).get(name)
-    if path is None:
-        raise ProblemError(404, "unknown_workflow", f"there is no workflow {name[:80]!r}")
-    return path
+def _content(service: Service, name: str) -> bytes:
+    """The file of that name, the user's own before ours. Raises ProblemError (404)."""
+    if is_inside(name):
+        for folder in service.workflows:
+            path = folder / f"{name}.json"
+            if _is_file_in(folder, path):
+                return path.read_bytes()
+    raise ProblemError(404, "unknown_workflow", f"there is no workflow {name[:80]!r}")
 
 
-def _read(request: web.Request) -> Imported:
-    service = service_of(request)
-    name, path = request.match_info["name"], _path(request)
-    return import_workflow(loads(path.read_bytes(), source=name), service.catalogue)
+def _is_file_in(folder: Path, path: Path) -> bool:
+    try:
+        return path.is_file() and path.resolve().is_relative_to(folder.resolve())
+    except OSError:  # a name longer than names can be
+        return False
+
+
+def _told(content: bytes, name: str, catalogue: Mapping[str, NodeSpec]) -> JsonObject:
+    imported = import_workflow(loads(content, source=name), catalogue)
+    return {"document": to_json(imported.document), "parameters": parameter_schema(imported, catalogue)}
+
+
+def _requested(service: Service, name: str, parameters: JsonObject) -> Requested:
+    data = loads(_content(service, name), source=name)
+    scope, catalogue = f"workflow {name}", service.catalogue
+    return requested(data, parameters, None, scope, catalogue, service.folders, service.bounds)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, select
+from sqlalchemy import JSON, ColumnElement, String, and_, bindparam, case, cast, func, select
 
 from server.jobs.job import Job, JobEvent, State
 from server.jobs.tables import EVENTS, JOBS, SETTINGS
@@ -20,8 +21,20 @@ _NAMES: Final = tuple(column.name for column in COLUMNS)
 IN_LINE: Final = (JOBS.c.priority.desc(), JOBS.c.number, JOBS.c.position)
 """The order in which waiting jobs run."""
 
+_WORKFLOW_ID: Final = ("extra", "extra_pnginfo", "workflow", "id")
 _ONE: Final = select(*COLUMNS).where(JOBS.c.id == bindparam("of_job"))
 _PAUSED: Final = select(SETTINGS.c.value).where(SETTINGS.c.name == "paused")
+
+
+Order = Literal["created", "duration"]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of jobs, each with the id that a ComfyUI client gave its workflow, and how many there are in all."""
+
+    jobs: tuple[tuple[Job, str | None], ...]
+    total: int
 
 
 class Queries:
@@ -61,6 +74,34 @@ class Queries:
         with self._reading() as connection:
             return [job_of(row) for row in connection.execute(asked)]
 
+    def listed(
+        self,
+        states: Sequence[State],
+        *,
+        workflow: str | None = None,
+        by: Order = "created",
+        descending: bool = True,
+        limit: int,
+        offset: int = 0,
+    ) -> Listed:
+        """A page of the jobs in these states, of those with a `workflow` if that is given."""
+        which: ColumnElement[bool] = JOBS.c.state.in_(states)
+        lasted = case((JOBS.c.finished.is_not(None), JOBS.c.finished - JOBS.c.started), else_=None)
+        key = JOBS.c.created if by == "created" else func.coalesce(lasted, 0.0)
+        order = (key.desc(), JOBS.c.position.desc()) if descending else (key, JOBS.c.position)
+        with self._reading() as connection:
+            called = _workflow_id(connection.dialect.name)
+            if workflow is not None:
+                which = and_(which, called == workflow)
+            total = connection.execute(select(func.count()).select_from(JOBS).where(which)).scalar_one()
+            page = select(JOBS.c.id).where(which).order_by(*order).limit(limit).offset(offset).subquery()
+            asked = select(*COLUMNS, called.label("workflow")).where(JOBS.c.id.in_(select(page.c.id))).order_by(*order)
+            rows = [
+                (job_of(row), one if isinstance(one := row.workflow, str) else None)
+                for row in connection.execute(asked)
+            ]
+        return Listed(tuple(rows), total)
+
     def in_line(self, state: State) -> list[tuple[Job, str]]:
         """Waiting (or running) jobs with their requests, in the order in which they (were to) run."""
         asked = select(*COLUMNS, JOBS.c.request).where(JOBS.c.state == state).order_by(*IN_LINE)
@@ -98,6 +139,13 @@ class Queries:
                 JobEvent(row.job, row.sequence, row.time, row.type, json.loads(row.data), row.client)
                 for row in connection.execute(asked)
             ]
+
+
+def _workflow_id(dialect: str) -> ColumnElement[str]:
+    """The id of the canvas a ComfyUI client sent with its prompt, read by the database."""
+    if dialect == "postgresql":
+        return func.json_extract_path_text(cast(JOBS.c.request, JSON), *_WORKFLOW_ID)
+    return func.json_extract(JOBS.c.request, ".".join(("$", *_WORKFLOW_ID)), type_=String)
 
 
 def job_of(row: Any) -> Job:  # noqa: ANN401 - a row that begins with `COLUMNS`

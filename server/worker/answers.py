@@ -30,13 +30,17 @@ _FAMILY_KEYS: Final = ("modelspec.architecture", "ss_base_model_version")
 """Where files that are no whole model may say which one they belong to."""
 
 
+_Identity = tuple[str, int, int]
+"""Path, size and time of change: a file with the same has the same content."""
+
+
 @dataclass(slots=True)
 class Answers:
     """Answers from the files in `folders`. What a file said is remembered until the file changes."""
 
     folders: Folders
-    _families: dict[tuple[str, int, int], str | None] = field(default_factory=dict)
-    _tokenizers: dict[str, tuple[Tokenizer, TextConfig]] = field(default_factory=dict)
+    _families: dict[_Identity, str | None] = field(default_factory=dict)
+    _tokenizers: dict[str, tuple[_Identity, Tokenizer, TextConfig]] = field(default_factory=dict)
 
     def by_question(self) -> Mapping[str, Answer]:
         return {"families": self.families, "metadata": self.metadata, "tokens": self.tokens}
@@ -54,33 +58,34 @@ class Answers:
 
     def tokens(self, asked: JsonObject) -> JsonObject:
         """`text`, and `checkpoint` or null: how many tokens in all, how many fit a chunk, and of each chunk how many it
-        holds and from which character of the text on."""
-        tokenizer, config = self._tokenizer(cast("str | None", asked.get("checkpoint")))
+        holds and `from` which character of the text on, left out of the later ones of very many."""
+        checkpoint = cast("str | None", asked.get("checkpoint"))
+        tokenizer, config = self._tokenizer(None if checkpoint is None else self._path("checkpoints", checkpoint))
         text = str(asked["text"])
         counts = _counts(text, tokenizer, config)
         starts = _starts(text, counts, lambda part: sum(_counts(part, tokenizer, config)))
-        chunks: list[Json] = [{"tokens": count, "from": start} for count, start in zip(counts, starts, strict=True)]
+        chunks: list[Json] = [{"tokens": count, "from": start} for count, start in zip(counts, starts, strict=False)]
+        chunks += [{"tokens": count} for count in counts[len(starts) :]]
         return {"tokens": sum(counts), "room": config.max_position_embeddings - 2, "chunks": chunks}
 
     def _family(self, folder: str, name: str) -> str | None:
         path = self.folders.find(folder, name)
         if path is None:
             return None
-        stat = path.stat()
-        identity = (str(path), stat.st_size, stat.st_mtime_ns)
+        identity = _identity(path)
         if identity not in self._families:
             self._families[identity] = _family_of(folder, path)
         return self._families[identity]
 
-    def _tokenizer(self, checkpoint: str | None) -> tuple[Tokenizer, TextConfig]:
-        key = checkpoint or ""
-        if key not in self._tokenizers:
-            if checkpoint is None:
-                self._tokenizers[key] = clip_tokenizer(), SD15.text[0]
-            else:
-                path = self._path("checkpoints", checkpoint)
-                self._tokenizers[key] = load_tokenizer(path), _config(read_header(path))
-        return self._tokenizers[key]
+    def _tokenizer(self, checkpoint: Path | None) -> tuple[Tokenizer, TextConfig]:
+        """That of a checkpoint, or CLIP's."""
+        name = str(checkpoint or "")
+        identity = _identity(checkpoint) if checkpoint else (name, 0, 0)
+        known = self._tokenizers.get(name)
+        if known is None or known[0] != identity:
+            read = _tokenizer_of(checkpoint) if checkpoint else (clip_tokenizer(), SD15.text[0])
+            self._tokenizers[name] = known = (identity, *read)
+        return known[1:]
 
     def _path(self, folder: str, name: str) -> Path:
         path = self.folders.find(folder, name)
@@ -89,20 +94,26 @@ class Answers:
         return path
 
 
+def _identity(path: Path) -> _Identity:
+    stat = path.stat()
+    return str(path), stat.st_size, stat.st_mtime_ns
+
+
+def _tokenizer_of(path: Path) -> tuple[Tokenizer, TextConfig]:
+    return load_tokenizer(path), _config(read_header(path))
+
+
 def _counts(text: str, tokenizer: Tokenizer, config: TextConfig) -> list[int]:
     return [_length(chunk.ids, config) for chunk in tokenize_prompt(text, tokenizer, config)]
 
 
 def _starts(text: str, counts: Sequence[int], count: Callable[[str], int]) -> list[int]:
     """Where each chunk begins: the longest beginning of the text that is all in the chunks before it, found by halving. Of
-    very many chunks the later ones are not looked for."""
+    very many chunks only the first ones are looked for."""
     starts = [0]
     before = 0
-    for number, held in enumerate(counts[:-1], start=1):
+    for held in counts[: min(len(counts) - 1, _LOCATED)]:
         before += held
-        if number > _LOCATED:
-            starts.append(len(text))
-            continue
         low, high = starts[-1], len(text)
         while low < high:
             middle = (low + high + 1) // 2

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -21,7 +23,7 @@ from server.jobs.migrations import STEPS, upgrade
 from server.jobs.store import Store
 from server.jobs.tables import METADATA
 from tests.server import postgres
-from tests.server.test_jobs_store import LIMITS, StoreMachine
+from tests.server.test_jobs_store import LIMITS, Clock, StoreMachine
 
 KINDS = ["sqlite", "postgresql"]
 
@@ -67,6 +69,45 @@ def test_the_desk_keeps_tells_and_lends(tmp_path: Path, kind: str) -> None:
 
     asyncio.run(run())
     assert [one.type for one in told if one.job == "a"] == ["queued", "running", "step", "done"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("asked", "page", "total"),
+    [
+        ({}, "dcba", 4),
+        ({"descending": False, "limit": 3}, "abc", 4),
+        ({"limit": 2, "offset": 1}, "cb", 4),
+        ({"offset": 9}, "", 4),
+        ({"by": "duration"}, "badc", 4),
+        ({"by": "duration", "descending": False}, "cdab", 4),
+        ({"states": ["queued"]}, "dc", 2),
+        ({"workflow": "mine"}, "da", 2),
+        ({"workflow": "mine", "states": ["done"]}, "a", 1),
+        ({"workflow": "no'body"}, "", 0),
+    ],
+)
+def test_jobs_are_listed_by_page(tmp_path: Path, kind: str, asked: dict[str, Any], page: str, total: int) -> None:
+    clock = Clock()
+    database = opener(kind, tmp_path)()
+    store = Store(database, wall=clock)
+    texts = {
+        name: json.dumps({"extra": {"extra_pnginfo": {"workflow": {"id": flow}}} if flow else {}})
+        for name, flow in (("a", "mine"), ("b", None), ("c", "other"), ("d", "mine"))
+    }
+    for name, text in texts.items():
+        store.accept(Submission(name, text, name))
+        clock.now += 1
+    for seconds in (5, 9):
+        claim = store.claim("w")
+        assert claim is not None
+        clock.now += seconds
+        store.finish(claim.id, claim.fence, "done", {}, [])
+    wanted: dict[str, Any] = {"states": ["queued", "done"], "limit": 100} | asked
+    found = store.listed(**wanted)
+    assert ("".join(job.id for job, _ in found.jobs), found.total) == (page, total)
+    assert all(flow == {"a": "mine", "c": "other", "d": "mine"}.get(job.id) for job, flow in found.jobs)
+    database.close()
 
 
 @pytest.mark.parametrize("kind", KINDS)

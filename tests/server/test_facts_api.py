@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import json
+import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
+from graph.json import JsonObject
 from nodes.folders import standard_folders
 from server.http.service import Bounds
 from server.worker.answers import Answers
@@ -136,6 +138,34 @@ def test_tokens_are_counted_as_they_are_encoded(tmp_path: Path, text: str, count
     assert (told["tokens"], told["room"], [one["tokens"] for one in chunks]) == (sum(counts), 75, counts)
     if len(counts) > 1:
         assert len(text[: chunks[1]["from"]].split()) == 75
+
+
+def test_of_very_many_chunks_the_later_ones_do_not_say_where_they_begin(tmp_path: Path) -> None:
+    chunks: Any = answers(tmp_path).tokens({"text": "a " * 75 * 12, "checkpoint": None})["chunks"]
+    assert [one["tokens"] for one in chunks] == [75] * 12
+    assert [one.get("from") for one in chunks] == [index * 150 for index in range(9)] + [None] * 3
+
+
+def with_metadata(path: Path, changes: dict[str, str]) -> None:
+    """Put another file in place of this one, with other words in its header."""
+    content = path.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    header["__metadata__"] |= changes
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + size :])
+
+
+def test_a_checkpoint_that_is_replaced_brings_its_new_tokenizer(tmp_path: Path) -> None:
+    asking, path = answers(tmp_path), tmp_path / "models" / "checkpoints" / "mine.safetensors"
+    path.parent.mkdir(parents=True)
+    shutil.copyfile(asking.folders.find("checkpoints", "tiny-sd-128.safetensors") or "", path)
+    asked: JsonObject = {"text": "extraordinary foxes", "checkpoint": "mine.safetensors"}
+    own = asking.tokens(asked)
+    assert own == asking.tokens({**asked, "checkpoint": "tiny-sd-128.safetensors"})
+    vocabulary = {"<|startoftext|>": 0, "<|endoftext|>": 1, "f</w>": 2, "o</w>": 3}
+    with_metadata(path, {"tokenizer.vocab": json.dumps(vocabulary), "tokenizer.merges": ""})
+    assert asking.tokens(asked) != own
 
 
 def test_a_checkpoint_brings_its_own_tokenizer_and_family(tmp_path: Path) -> None:

@@ -130,6 +130,22 @@ def test_writers_of_both_apis_lose_nothing_of_each_other(tmp_path: Path) -> None
     do(tmp_path, act, workers=False)
 
 
+def test_among_very_many_each_is_found(tmp_path: Path) -> None:
+    folder = tmp_path / "user/default/workflows"
+    folder.mkdir(parents=True)
+    for number in range(2100):
+        (folder / f"{number}.json").write_text("{}")
+
+    async def act(service: Service) -> None:
+        last = "/api/v1/workflows/zzz"
+        assert (await ask(service, "PUT", last, work(5))).status == 201
+        assert value_of(await ask(service, "GET", last)) == 5
+        assert (await service.post(f"{last}/jobs", b"{}")).status == 202
+        assert "zzz" in (await ask(service, "GET", "/api/v1/workflows")).json
+
+    do(tmp_path, act, workers=False)
+
+
 def test_a_deleted_workflow_can_be_had_back(tmp_path: Path) -> None:
     async def act(service: Service) -> None:
         await ask(service, "PUT", URL, PROMPT)

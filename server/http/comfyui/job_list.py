@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, cast
+from typing import Final, cast
 
 from aiohttp import web
 
@@ -14,6 +14,7 @@ from server.http.comfyui.messages import milliseconds, ui
 from server.http.comfyui.queue import status_of
 from server.http.service import Service, service_of
 from server.jobs.job import Job, State
+from server.jobs.queries import Order
 from server.jobs.request import shown
 
 _STATUS: Final[Mapping[State, str]] = {
@@ -26,7 +27,7 @@ _STATUS: Final[Mapping[State, str]] = {
 }
 _MOST: Final = 10_000
 _IMAGES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif")
-Order = Literal["created_at", "execution_duration"]
+_ORDERS: Final[Mapping[str, Order]] = {"created_at": "created", "execution_duration": "duration"}
 
 
 async def list_jobs(request: web.Request) -> web.Response:
@@ -38,7 +39,7 @@ async def list_jobs(request: web.Request) -> web.Response:
     sort_by, order = query.get("sort_by", "created_at"), query.get("sort_order", "desc")
     if unknown:
         return _refused(f"Invalid status value(s): {', '.join(unknown)[:200]}")
-    if sort_by not in ("created_at", "execution_duration"):
+    if sort_by not in _ORDERS:
         return _refused("sort_by must be 'created_at' or 'execution_duration'")
     if order not in ("asc", "desc"):
         return _refused("sort_order must be 'asc' or 'desc'")
@@ -47,15 +48,19 @@ async def list_jobs(request: web.Request) -> web.Response:
     if offset is None:
         return _refused("offset must be an integer")
     states = [state for state, status in _STATUS.items() if not wanted or status in wanted]
-    jobs = await service.desk.do(service.desk.store.newest, states, limit=_MOST)
-    if "workflow_id" in query:
-        jobs = [one for one in jobs if await _workflow(service, one.id) == query["workflow_id"]]
-    jobs = _sorted(jobs, cast("Order", sort_by), descending=order == "desc")
     start = max(offset, 0)
-    page = jobs[start : start + limit] if limit else jobs[start:]
-    shown_jobs = [_shown(one, await _workflow(service, one.id)) for one in page]
-    more: JsonObject = {"offset": start, "limit": limit or None, "total": len(jobs)}
-    more["has_more"] = start + len(page) < len(jobs)
+    found = await service.desk.do(
+        service.desk.store.listed,
+        states,
+        workflow=query.get("workflow_id"),
+        by=_ORDERS[sort_by],
+        descending=order == "desc",
+        limit=min(limit or _MOST, _MOST),
+        offset=start,
+    )
+    shown_jobs = [_shown(job, workflow) for job, workflow in found.jobs]
+    more: JsonObject = {"offset": start, "limit": limit or None, "total": found.total}
+    more["has_more"] = start + len(found.jobs) < found.total
     return web.json_response({"jobs": cast("Json", shown_jobs), "pagination": more})
 
 
@@ -103,14 +108,6 @@ async def _cancelled(service: Service, names: Sequence[str]) -> web.Response:
     return web.json_response({"cancelled": any(state in ("queued", "running") for state in was)})
 
 
-def _sorted(jobs: Sequence[Job], by: Order, *, descending: bool) -> list[Job]:
-    def key(job: Job) -> tuple[float, int]:
-        lasted = (job.finished or 0.0) - (job.started or 0.0) if job.finished and job.started else 0.0
-        return (lasted if by == "execution_duration" else job.created, job.position)
-
-    return sorted(jobs, key=key, reverse=descending)
-
-
 def _shown(job: Job, workflow: str | None) -> JsonObject:
     files = [
         (node, file)
@@ -145,11 +142,6 @@ def _error(job: Job) -> Json:
 
 def _outputs(job: Job) -> dict[str, JsonObject]:
     return cast("dict[str, JsonObject]", job.result.get("outputs", {}))
-
-
-async def _workflow(service: Service, job: str) -> str | None:
-    text = await service.desk.do(service.desk.store.request, job)
-    return _workflow_in(shown(text)[1]) if text else None
 
 
 def _workflow_in(extra: JsonObject) -> str | None:
