@@ -14,6 +14,7 @@ number, so that a lost connection loses none. From asyncio, call it through `asy
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 import urllib.error
@@ -34,6 +35,7 @@ ENDS: Final = ("done", "failed", "cancelled", "quarantined")
 
 _TRIES: Final = 4
 _LONGEST_WAIT: Final = 50
+_GLANCE: Final = 0.1
 _LOST: Final = (urllib.error.URLError, ConnectionError, TimeoutError, HTTPException)
 
 
@@ -134,8 +136,12 @@ class Client:
             body["targets"] = list(targets)
         return self._submitted("/api/v1/jobs", body, key)
 
-    def run(self, name: str, *, key: str | None = None, **parameters: Json) -> Job:
+    def run(self, name: str, /, **parameters: Json) -> Job:
         """Have a saved workflow run with these values of its parameters."""
+        return self.submit_saved(name, parameters)
+
+    def submit_saved(self, name: str, parameters: Mapping[str, Any], *, key: str | None = None) -> Job:
+        """The same; sent again with its `key` it is the same job."""
         return self._submitted(f"/api/v1/workflows/{quote(name)}/jobs", {"parameters": parameters}, key)
 
     def job(self, job: Job | str) -> Job:
@@ -156,12 +162,16 @@ class Client:
 
     def wait(self, job: Job | str, seconds: float | None = None) -> Job:
         """The job when it has ended, or as it is when the time is up."""
-        end = None if seconds is None else time.monotonic() + seconds
+        end = math.inf if seconds is None else time.monotonic() + seconds
         while True:
-            left = _LONGEST_WAIT if end is None else min(max(int(end - time.monotonic()), 0), _LONGEST_WAIT)
-            found = _job(self._json("GET", f"/api/v1/jobs/{_id(job)}?wait={left}", patience=self._patience + left))
-            if found.ended or (end is not None and time.monotonic() >= end - 1):
+            left = max(end - time.monotonic(), 0.0)
+            whole = math.floor(min(left, _LONGEST_WAIT))  # the service waits whole seconds; the rest is waited for here
+            found = _job(self._json("GET", f"/api/v1/jobs/{_id(job)}?wait={whole}", patience=self._patience + whole))
+            left = end - time.monotonic()
+            if found.ended or left <= 0:
                 return found
+            if left < 1:
+                time.sleep(min(left, _GLANCE))
 
     def result(self, job: Job | str, seconds: float | None = None) -> Job:
         """The job when it is done. Raises JobFailedError for any other end, TimeoutError when the time is up."""
@@ -186,7 +196,8 @@ class Client:
                         return
                 if self.job(job).ended:
                     return
-            except _LOST as error:
+                tries = 0
+            except (*_LOST, UnreachableError) as error:
                 tries += 1
                 if tries >= _TRIES:
                     raise UnreachableError(f"{self._url} is gone: {error}") from None

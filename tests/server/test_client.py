@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import socket
+import threading
+import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from PIL import Image
@@ -95,6 +99,73 @@ def test_ends_other_than_done_are_raised(tmp_path: Path) -> None:
             client.result(client.submit(bad), 30)
 
     with_client(tmp_path, act)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.3, 1.0, 1.2])
+def test_an_unfinished_job_is_waited_for_as_long_as_said(tmp_path: Path, seconds: float) -> None:
+    def act(client: Client) -> None:
+        endless = client.submit(work(1, count=100_000))
+        began = time.monotonic()
+        assert not client.wait(endless, seconds).ended
+        assert time.monotonic() - began >= seconds
+        client.cancel(endless)
+        assert client.wait(endless, 60).state == "cancelled"
+
+    with_client(tmp_path, act)
+
+
+def test_parameters_may_have_any_name(tmp_path: Path) -> None:
+    named = work(1)
+    named["parameters"] = [
+        {"name": "name", "binds": [["work", "value"]]},
+        {"name": "key", "binds": [["work", "count"]]},
+        {"name": "self", "binds": [["work", "milliseconds"]]},
+    ]
+    file = tmp_path / "user/default/workflows/named.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(named))
+
+    def act(client: Client) -> None:
+        done = client.result(client.run("named", name=42, key=2, self=1), 60)
+        assert done.texts == {"save": ["42"]}
+        first, again = (client.submit_saved("named", {"name": 5}, key="k") for _ in range(2))
+        assert first.id == again.id
+
+    with_client(tmp_path, act)
+
+
+class Restarting(BaseHTTPRequestHandler):
+    """A service whose stream ends in the middle and that is gone for two requests after it."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        if len(self.asked) in (2, 3):
+            return  # no answer
+        self.send_response(200)
+        self.end_headers()
+        if "/events" in self.path:
+            kind, number = ("running", 1) if len(self.asked) == 1 else ("done", 2)
+            told = {"type": kind, "data": {}, "sequence": number, "time": 0.0}
+            self.wfile.write(f"data: {json.dumps(told)}\n\n".encode())
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the name it has there
+        pass
+
+
+def test_events_go_on_after_a_restart() -> None:
+    with HTTPServer(("127.0.0.1", 0), Restarting) as service:
+        thread = threading.Thread(target=service.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            heard = list(Client(f"http://127.0.0.1:{service.server_port}").events("j"))
+        finally:
+            service.shutdown()
+            thread.join()
+    assert [one.type for one in heard] == ["running", "done"]
+    events = "/api/v1/jobs/j/events?after="
+    assert Restarting.asked == [f"{events}0", "/api/v1/jobs/j", f"{events}1", f"{events}1"]
 
 
 def test_refusals_name_every_problem(tmp_path: Path) -> None:
