@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar, cast
 
@@ -41,16 +41,19 @@ async def body_of(request: web.Request, most: int) -> bytes:
         raise _too_large(announced, most)
     parts: list[bytes] = []
     size = 0
+    while part := await coming(request.content.readany()):
+        size += len(part)
+        if size > most:
+            raise _too_large(size, most)
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def coming(part: Awaitable[T]) -> T:
+    """The next of what a client sends. Raises ProblemError (408) when nothing comes."""
     try:
-        while True:
-            async with asyncio.timeout(_PATIENCE):
-                part = await request.content.readany()
-            size += len(part)
-            if size > most:
-                raise _too_large(size, most)
-            if not part:
-                return b"".join(parts)
-            parts.append(part)
+        async with asyncio.timeout(_PATIENCE):
+            return await part
     except TimeoutError:
         raise ProblemError(408, "body_stopped", f"nothing came for {_PATIENCE:.0f} seconds") from None
 

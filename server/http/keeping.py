@@ -1,13 +1,32 @@
-"""An uploaded file gets its name: the one it asks for, unless another content has it."""
+"""An uploaded file is received as a draft, and gets its name: the one it asks for, unless another content has it."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
+from graph.files import flush
 from nodes.folders import FolderError, Folders
+from server.http.bodies import coming
+from server.http.problems import ProblemError
+
+
+async def receive(draft: Path, read: Callable[[], Awaitable[bytes]], most: int) -> tuple[int, str]:
+    """Write what `read` gives, until it gives nothing, to a new file and to the disk. Returns the size and the SHA-256.
+    Raises ProblemError: 413 for more than `most` bytes, 408 for a file that stops coming."""
+    digest, size = hashlib.sha256(), 0
+    with await asyncio.to_thread(draft.open, "xb") as file:
+        while part := await coming(read()):
+            size += len(part)
+            if size > most:
+                raise ProblemError(413, "body_too_large", f"an upload has at most {most:,} bytes")
+            digest.update(part)
+            file.write(part)
+    await asyncio.to_thread(flush, draft)
+    return size, digest.hexdigest()
 
 
 def keep(draft: Path, folders: Folders, kind: str, name: str, overwrite: bool) -> str:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
-import tempfile
 from pathlib import Path
-from typing import Final
 from urllib.parse import urlencode
 
 from aiohttp import web
 
+from graph.files import draft
 from nodes.folders import FolderError, is_inside
 from server.http.files import SHOWN, is_raster
-from server.http.keeping import keep
+from server.http.keeping import keep, receive
 from server.http.problems import ProblemError
-from server.http.service import Service, service_of
-
-_PATIENCE: Final = 30.0
+from server.http.service import service_of
 
 
 async def upload(request: web.Request) -> web.Response:
@@ -28,51 +23,24 @@ async def upload(request: web.Request) -> web.Response:
     name = query.get("name", "").strip("/")
     if not is_inside(name) or any(part.startswith(".") for part in name.split("/")):
         raise ProblemError(400, "file_name", "name= is a name in the folder, with forward slashes and without '..'")
-    draft, digest = await _drafted(request, service)
-    try:
-        if query.get("sha256", digest).lower() != digest:
-            raise ProblemError(422, "digest", f"what arrived has the SHA-256 {digest}")
-        size = draft.stat().st_size
-        if not size:
-            raise ProblemError(400, "file_empty", "the body is empty")
-        if Path(name).suffix.lower() in SHOWN and not is_raster(draft):
-            raise ProblemError(415, "no_picture", f"{name!r} is no picture, whatever it is called")
-        overwrite = query.get("overwrite", "").lower() in ("true", "1")
-        kept = await asyncio.to_thread(keep, draft, service.folders, "input", name, overwrite)
-    except FolderError as error:
-        raise ProblemError(400, error.code, str(error)) from None
-    finally:
-        draft.unlink(missing_ok=True)
-    subfolder, _, filename = kept.rpartition("/")
-    url = "/view?" + urlencode({"type": "input", "subfolder": subfolder, "filename": filename})
-    told = {"folder": "input", "name": kept, "bytes": size, "sha256": digest, "url": url}
-    return web.json_response(told, status=201)
-
-
-async def _drafted(request: web.Request, service: Service) -> tuple[Path, str]:
-    """The body in a file beside the others, and its hash. Raises ProblemError for too much of it."""
     most, folder = service.bounds.upload, service.folders.root("input")
     if (request.content_length or 0) > most:
         raise ProblemError(413, "body_too_large", f"an upload has at most {most:,} bytes")
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    digest, size = hashlib.sha256(), 0
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".upload-", delete=False) as draft:
+    with draft(folder) as arriving:
+        size, digest = await receive(arriving, request.content.readany, most)
+        if query.get("sha256", digest).lower() != digest:
+            raise ProblemError(422, "digest", f"what arrived has the SHA-256 {digest}")
+        if not size:
+            raise ProblemError(400, "file_empty", "the body is empty")
+        if Path(name).suffix.lower() in SHOWN and not is_raster(arriving):
+            raise ProblemError(415, "no_picture", f"{name!r} is no picture, whatever it is called")
+        overwrite = query.get("overwrite", "").lower() in ("true", "1")
         try:
-            while True:
-                async with asyncio.timeout(_PATIENCE):
-                    part = await request.content.readany()
-                if not part:
-                    break
-                size += len(part)
-                if size > most:
-                    raise ProblemError(413, "body_too_large", f"an upload has at most {most:,} bytes")
-                digest.update(part)
-                draft.write(part)
-            draft.flush()
-            os.fsync(draft.fileno())
-        except BaseException as error:
-            os.unlink(draft.name)
-            if isinstance(error, TimeoutError):
-                raise ProblemError(408, "body_stopped", f"nothing came for {_PATIENCE:.0f} seconds") from None
-            raise
-    return Path(draft.name), digest.hexdigest()
+            kept = await asyncio.to_thread(keep, arriving, service.folders, "input", name, overwrite)
+        except FolderError as error:
+            raise ProblemError(400, error.code, str(error)) from None
+    subfolder, _, filename = kept.rpartition("/")
+    url = "/view?" + urlencode({"type": "input", "subfolder": subfolder, "filename": filename})
+    told = {"folder": "input", "name": kept, "bytes": size, "sha256": digest, "url": url}
+    return web.json_response(told, status=201)

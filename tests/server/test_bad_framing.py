@@ -103,6 +103,15 @@ def test_methods_and_queries(tmp_path: Path) -> None:
     do(tmp_path, act)
 
 
+FORM = "multipart/form-data; boundary=x"
+UPLOADS = [
+    ("/api/v1/uploads?name=a.png", "image/png", b"\x89PNG"),
+    ("/upload/image", FORM, b"--x\r\nContent-Disposition: form-data; name=image; filename=a.png\r\n\r\n\x89PNG"),
+    ("/upload/image", FORM, b"--x\r\nContent-Disposition: form-data; name=type\r\n\r\ninp"),
+    ("/upload/image", FORM, b"--x\r\nContent-Dispo"),
+]
+
+
 def test_a_body_that_stops_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.http.bodies._PATIENCE", 0.3)
 
@@ -114,6 +123,11 @@ def test_a_body_that_stops_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.M
         assert (await ask(port, "GET", "/queue")).status == 200
         stopped = await send(port, head(port, "Content-Length: 100") + b"{")
         assert stopped.status in (400, 408)
+        for start in UPLOADS:
+            path, kind, sent = start
+            about = (f"Content-Type: {kind}", "Content-Length: 5000")
+            assert (await send(port, head(port, *about, target=path) + sent)).status == 408, start
+        assert [one.name for one in (tmp_path / "input").rglob("*")] == []  # noqa: ASYNC240
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(head(port, "Content-Length: 100") + b"{")
         writer.close()  # shorter than announced, and gone

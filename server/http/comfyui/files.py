@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -15,10 +14,12 @@ from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from graph.errors import InputError
+from graph.files import draft
 from graph.json import loads
 from nodes.folders import FolderError, is_inside
+from server.http.bodies import coming
 from server.http.files import SHOWN, found, is_raster, picture, served
-from server.http.keeping import keep
+from server.http.keeping import keep, receive
 from server.http.pictures import decoded
 from server.http.service import Service, service_of
 
@@ -58,7 +59,13 @@ async def upload_mask(request: web.Request) -> web.Response:
 
 async def _upload(request: web.Request, *, masked: bool) -> web.Response:
     service = service_of(request)
-    form = await _form(request, service)
+    folder = service.folders.root("input")
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    with draft(folder) as arriving:
+        return await _kept(await _form(request, service, arriving), service, masked=masked)
+
+
+async def _kept(form: _Form, service: Service, *, masked: bool) -> web.Response:
     try:
         if form.file is None or not form.filename:
             raise web.HTTPBadRequest(text="an upload has a file in the field `image`")
@@ -78,9 +85,6 @@ async def _upload(request: web.Request, *, masked: bool) -> web.Response:
         name = await asyncio.to_thread(keep, form.file, service.folders, kind, whole, overwrite)
     except FolderError as error:
         raise web.HTTPBadRequest(text=str(error)) from None
-    finally:
-        if form.file is not None:
-            form.file.unlink(missing_ok=True)
     subfolder, _, filename = name.rpartition("/")
     return web.json_response({"name": filename, "subfolder": subfolder, "type": kind})
 
@@ -92,49 +96,29 @@ class _Form:
     filename: str = ""
 
 
-async def _form(request: web.Request, service: Service) -> _Form:
-    """The fields, and the file as a draft in the input folder. Streamed, and bounded in all."""
+async def _form(request: web.Request, service: Service, draft: Path) -> _Form:
+    """The fields, and the file as a draft. Streamed, and bounded in all."""
     if not request.content_type.startswith("multipart/"):
         raise web.HTTPBadRequest(text="an upload is multipart/form-data")
     form = _Form({})
     try:
-        await _fill(form, request, service)
-    except BaseException as error:
-        if form.file is not None:
-            form.file.unlink(missing_ok=True)
-        if isinstance(error, ValueError | HttpProcessingError):
-            raise web.HTTPBadRequest(text="the form cannot be read") from None
-        raise
+        await _fill(form, request, service, draft)
+    except (ValueError, HttpProcessingError):
+        raise web.HTTPBadRequest(text="the form cannot be read") from None
     return form
 
 
-async def _fill(form: _Form, request: web.Request, service: Service) -> None:
-    async for part in await request.multipart():
+async def _fill(form: _Form, request: web.Request, service: Service, draft: Path) -> None:
+    parts = await request.multipart()
+    while (part := await coming(parts.next())) is not None:
         if not isinstance(part, BodyPartReader) or len(form.fields) > 16:
             raise web.HTTPBadRequest(text="the form has parts that are none of its fields")
         if part.name == "image" and form.file is None:
             form.filename = part.filename or ""
-            form.file = await _drafted(part, service.folders.root("input"), service.bounds.upload)
+            await receive(draft, part.read_chunk, service.bounds.upload)
+            form.file = draft
         elif part.name:
-            form.fields[part.name] = (await part.read_chunk(_LONGEST_FIELD)).decode("utf-8", "replace")
-
-
-async def _drafted(part: BodyPartReader, folder: Path, most: int) -> Path:
-    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    size = 0
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".upload-", delete=False) as draft:
-        try:
-            while chunk := await part.read_chunk(2**16):
-                size += len(chunk)
-                if size > most:
-                    raise web.HTTPRequestEntityTooLarge(max_size=most, actual_size=size)
-                draft.write(chunk)
-            draft.flush()
-            os.fsync(draft.fileno())
-        except BaseException:
-            os.unlink(draft.name)
-            raise
-    return Path(draft.name)
+            form.fields[part.name] = (await coming(part.read_chunk(_LONGEST_FIELD))).decode("utf-8", "replace")
 
 
 async def _lay_over(form: _Form, service: Service) -> None:
