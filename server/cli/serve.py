@@ -32,15 +32,17 @@ def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     set_up(options.log_format)
     _refuse_strangers(options.host, Tokens(user_folder(options) / FILE))
+    _refuse_no_origins(options.allow_origin)
     where = places(options)
     devices = options.device or ["auto"]
     workers = {device: worker_command(device, options.precision, where, user_folder(options)) for device in devices}
-    started = {device: start(command) for device, command in workers.items()}
-    try:
-        _serve(options, where, workers, started)
-    finally:
-        for worker in started.values():  # those that were never taken over
-            worker.connection.close()
+    with _listen(options.host, options.port) as listening:
+        started = {device: start(command) for device, command in workers.items()}
+        try:
+            _serve(options, where, workers, started, listening)
+        finally:
+            for worker in started.values():  # those that were never taken over
+                worker.connection.close()
     return 0
 
 
@@ -52,11 +54,20 @@ def _refuse_strangers(host: str, tokens: Tokens) -> None:
         raise InputError([Problem("no_token", message, hint=hint)])
 
 
+def _refuse_no_origins(origins: Sequence[str]) -> None:
+    """Raise InputError for an origin that is none."""
+    for origin in origins:
+        if not re.fullmatch(r"https?://[^/?#\s]+", origin):
+            hint = "It is written as browsers send it: `https://name` or `http://name:port`, without a path."
+            raise InputError([Problem("origin", f"{origin!r} is no origin", hint=hint)])
+
+
 def _serve(
     options: argparse.Namespace,
     where: Places,
     workers: Mapping[str, Sequence[str]],
     started: Mapping[str, Started],
+    listening: socket.socket,
 ) -> None:
     """Everything heavy is imported here, while the workers load torch."""
     from nodes.catalogue import load_catalogue
@@ -78,7 +89,7 @@ def _serve(
             door=door,
             bounds=_bounds(options),
         )
-        asyncio.run(_answer(options.host, options.port, setup))
+        asyncio.run(_answer(options.host, listening, setup))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -147,16 +158,12 @@ def _bounds(options: argparse.Namespace) -> Bounds:
 
 
 def _door(options: argparse.Namespace, tokens: Tokens) -> Door:
-    """Who is let in. Raises InputError for an origin that is none."""
+    """Who is let in."""
     from server.http.security import Gate
     from server.http.serving import Door
 
     beyond = options.host not in LOOPBACK
     named = {one.lower() for one in options.allow_host} | ({options.host} if beyond else set())
-    for origin in options.allow_origin:
-        if not re.fullmatch(r"https?://[^/?#\s]+", origin):
-            hint = "It is written as browsers send it: `https://name` or `http://name:port`, without a path."
-            raise InputError([Problem("origin", f"{origin!r} is no origin", hint=hint)])
     started = secrets.token_urlsafe(24) if options.auth and not beyond else None
     gate = Gate(tokens, started) if options.auth or beyond else None
     return Door(frozenset(named), frozenset(options.allow_origin), gate)
@@ -177,22 +184,22 @@ def worker_command(device: str, precision: str, where: Places, user: Path) -> li
     return [*command, "--cache-size", str(where.cache_bytes / GIB)]
 
 
-async def _answer(host: str, port: int, setup: Setup) -> None:
+async def _answer(host: str, listening: socket.socket, setup: Setup) -> None:
     from server.http.serving import serving
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    with _listen(host, port) as listening:
-        bound = listening.getsockname()[1]
-        async with serving(setup, listening):
-            fragment = f"/#token={setup.door.gate.started}" if setup.door.gate and setup.door.gate.started else ""
-            print(f"latentgraph answers on http://{f'[{host}]' if ':' in host else host}:{bound}{fragment}", flush=True)
-            await stop.wait()
+    bound = listening.getsockname()[1]
+    async with serving(setup, listening):
+        fragment = f"/#token={setup.door.gate.started}" if setup.door.gate and setup.door.gate.started else ""
+        print(f"latentgraph answers on http://{f'[{host}]' if ':' in host else host}:{bound}{fragment}", flush=True)
+        await stop.wait()
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A bound socket, so that the port is known before the application that checks it is made."""
+    """A bound socket. A port that is taken is said before any worker is started, and the application, which checks what
+    requests say of it, is made for it. Raises InputError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from aiohttp import web
 from graph.json import Json, JsonObject
 from graph.version import __version__
 from nodes.folders import Folders
+from nodes.memory.host import host_bytes
 from server.http.bodies import Schema, object_body, whole_number
 from server.http.problems import ProblemError
 from server.http.service import Service, service_of
@@ -85,7 +85,7 @@ async def system(request: web.Request) -> web.Response:
         }
         for one in service.crew.supervisors
     ]
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    memory = await asyncio.to_thread(host_bytes)
     bounds = service.bounds
     limits: JsonObject = {
         "request_bytes": bounds.body,

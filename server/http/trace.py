@@ -3,6 +3,7 @@ what was answered from the cache."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import cast
 
@@ -22,12 +23,9 @@ async def get_trace(request: web.Request) -> web.Response:
     job = await known(request)
     service = service_of(request)
     events = await service.desk.do(service.desk.store.events, job.id)
-    headers = {
-        "Content-Disposition": f'attachment; filename="{job.id[:40]}.trace.json"'.encode("ascii", "replace").decode()
-    }
-    return web.json_response(
-        chrome_trace(job, events), headers=headers if job.id.isascii() and job.id.isalnum() else {}
-    )
+    name = re.sub(r"[^\w.-]", "_", job.id[:40], flags=re.ASCII)
+    headers = {"Content-Disposition": f'attachment; filename="{name}.trace.json"'}
+    return web.json_response(chrome_trace(job, events), headers=headers)
 
 
 def chrome_trace(job: Job, events: Sequence[JobEvent]) -> JsonObject:

@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
+from server.cli.serve import worker_command
 from server.jobs.store import Limits
 from tests.server.raw import RawAnswer, ask
 from tests.server.service import Service, running, working
+from tests.server.toy_worker import toy_places
 
 SECRET = b"7f3a canary 91c2"
 GOOD: dict[str, Any] = {
@@ -339,14 +341,36 @@ def test_a_graph_of_cached_outputs_runs_nothing(tmp_path: Path) -> None:  # C-22
     do(tmp_path, act, workers=True)
 
 
-@pytest.mark.parametrize("name", ["../../x", "/etc/cron.d/x", "a/../../b", "~/x", "CON"])
-def test_a_label_never_leads_out_of_the_output_folder(tmp_path: Path, name: str) -> None:  # C-20
-    async def act(service: Service) -> None:
-        image = graph(
-            i=node("EmptyImage", width=8, height=8),
-            s=node("SaveImage", images=link("i", "IMAGE"), filename_prefix=name),
-        )
-        answer = await ask(service.port, "POST", "/api/v1/jobs", job(image))
-        assert answer.status in (202, 422), answer.body
+LABELS = ["../../x", "/etc/cron.d/x", "a/../../b", "~/x", "CON", "sub/fine"]
 
-    do(tmp_path, act)
+
+def test_a_label_never_leads_out_of_the_output_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # C-20
+    home, inside = tmp_path / "home", tmp_path / "service"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    output = inside / "output"
+
+    def outside() -> set[Path]:
+        around = {one for one in tmp_path.rglob("*") if not one.is_relative_to(inside)} | set(
+            Path("/etc").glob("cron.d/*")
+        )
+        return around | {one for one in inside.rglob("*.png") if not one.is_relative_to(output)}
+
+    def labelled(name: str) -> bytes:
+        image = node("EmptyImage", width=8, height=8)
+        return job(graph(i=image, s=node("SaveImage", images=link("i", "IMAGE"), filename_prefix=name)))
+
+    async def run() -> list[tuple[int, str]]:
+        worker = worker_command("cpu", "fp32", toy_places(inside), inside / "user")
+        async with asyncio.timeout(250), running(inside, {"cpu": worker}) as service:
+            answers = [await ask(service.port, "POST", "/api/v1/jobs?wait=120", labelled(name)) for name in LABELS]
+            return [(one.status, one.json.get("state", "")) for one in answers]
+
+    before = outside()
+    ended = dict(zip(LABELS, asyncio.run(run()), strict=True))
+    assert outside() == before
+    assert ended["sub/fine"] == (200, "done")
+    assert [ended[name] for name in LABELS[:3]] == [(200, "failed")] * 3
+    kept = {one.relative_to(output).as_posix() for one in output.rglob("*.png")}
+    assert "sub/fine_00001_.png" in kept
+    assert len(kept) == sum(state == "done" for _, state in ended.values())

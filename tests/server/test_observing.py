@@ -12,9 +12,11 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from urllib.parse import quote
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from yarl import URL
 
 from server.http.logbook import Line, LogBook
 from server.http.metrics import Metrics, _follow
@@ -217,6 +219,23 @@ def test_a_trace_shows_what_ran_when(tmp_path: Path) -> None:
         assert (await service.get("/api/v1/jobs/none/trace")).status == 404
 
     do(tmp_path, act)
+
+
+@pytest.mark.parametrize(
+    ("job", "name"),
+    [("6e40-ab_1.x", "6e40-ab_1.x"), ('a"b\r\nc/\u00fc', "a_b__c__"), ("x" * 60, "x" * 40)],
+)
+def test_a_trace_is_saved_under_the_name_of_its_job(tmp_path: Path, job: str, name: str) -> None:
+    save = {"class_type": "WriteText", "inputs": {"value": ["1", 0], "name": "x"}}
+    prompt = {"1": {"class_type": "Steps", "inputs": {"value": 1}}, "2": save}
+
+    async def act(service: Service) -> None:
+        assert (await service.post("/prompt", json.dumps({"prompt": prompt, "prompt_id": job}))).status == 200
+        url = f"http://127.0.0.1:{service.port}/api/v1/jobs/{quote(job, safe='')}/trace"
+        async with service.session.get(URL(url, encoded=True)) as answer:
+            assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}.trace.json"'
+
+    do(tmp_path, act, workers=False)
 
 
 def test_requests_have_ids_and_are_logged_without_their_query(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import json
 import os
+import socket
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -150,6 +151,23 @@ def test_a_service_for_others_does_not_start_without_a_token(latentgraph: Comman
     assert done.code == 2
     assert "no_token" in done.err
     assert "latentgraph token create" in done.err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"), [(["--allow-origin", "example.org"], "origin"), (["--port", "{taken}"], "port")]
+)
+def test_no_worker_is_started_for_a_service_that_cannot_answer(
+    latentgraph: CommandLine, monkeypatch: pytest.MonkeyPatch, wrong: list[str], code: str
+) -> None:
+    started: list[object] = []
+    monkeypatch.setattr("server.cli.serve.start", started.append)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        given = [one.format(taken=other.getsockname()[1]) for one in wrong]
+        done = latentgraph("serve", "--user", str(latentgraph.folder / "user"), *given)
+    assert (done.code, started) == (2, [])
+    assert f"[{code}]" in done.err or f"{code}:" in done.err, done.err
 
 
 @pytest.mark.parametrize("content", ["{", "{}", "[3]", '[{"id": "x"}]'])

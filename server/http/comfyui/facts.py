@@ -16,6 +16,7 @@ from aiohttp import web
 from graph.comfyui.object_info import object_info
 from graph.json import JsonObject
 from graph.version import __version__
+from nodes.memory.host import host_bytes
 from server.http.service import Service, service_of
 from server.worker.supervisor import Supervisor, UnansweredError
 
@@ -64,7 +65,7 @@ async def nothing(_request: web.Request) -> web.Response:
 async def system_stats(request: web.Request) -> web.Response:
     """The machine and its devices, as the workers find them now. The command line is not told."""
     devices = await asyncio.gather(*(_device(one) for one in service_of(request).crew.supervisors if one.about))
-    total, available = _memory()
+    total, available = await asyncio.to_thread(_memory)
     return web.json_response(
         {
             "system": {
@@ -109,10 +110,10 @@ def _version(package: str) -> str:
 
 
 def _memory(facts: Path = Path("/proc/meminfo")) -> tuple[int, int]:
-    """Bytes of memory in all and free."""
-    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    """Bytes of memory in all and free. Of a container the whole is its limit, and what is free at most that."""
+    total = host_bytes()
     if facts.exists():
         lines = dict(line.split(":", 1) for line in facts.read_text().splitlines())
         if "MemAvailable" in lines:
-            return total, int(lines["MemAvailable"].split()[0]) * 1024
-    return total, os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+            return total, min(total, int(lines["MemAvailable"].split()[0]) * 1024)
+    return total, min(total, os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
