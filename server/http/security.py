@@ -113,6 +113,14 @@ def _secret(request: web.Request) -> str | None:
     return request.query.get("token")
 
 
+def _follows_a_link(request: web.Request) -> bool:
+    """Whether a person came from another site's page to the editor itself, which does nothing by being opened and cannot be
+    framed."""
+    headers = request.headers
+    navigates = headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest") == "document"
+    return navigates and request.method == "GET" and request.path == "/"
+
+
 @dataclass(frozen=True, slots=True)
 class Doorkeeper:
     """Which host names and origins are ours. `hosts` are names at our port; `named` are names at any port, or with one
@@ -159,7 +167,7 @@ class Doorkeeper:
         for origin in origins:
             if origin not in self.origins and not self._is_own_origin(origin):
                 raise ProblemError(403, "origin", f"pages of {origin[:200]} may not use this service")
-        allowed = any(origin in self.origins for origin in origins)
+        allowed = any(origin in self.origins for origin in origins) or _follows_a_link(request)
         if not allowed and request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
             raise ProblemError(403, "fetch_site", "pages of other sites may not use this service")
 

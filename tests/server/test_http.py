@@ -140,6 +140,22 @@ def test_foreign_pages_are_refused(tmp_path: Path, headers: dict[str, str], stat
     assert (answer.status, answer.json["code"]) == (status, code)
 
 
+LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/", LINK, 200),  # a link to the editor, on somebody's page
+        ("/", LINK | {"Sec-Fetch-Dest": "iframe"}, 403),
+        ("/", LINK | {"Sec-Fetch-Mode": "no-cors"}, 403),
+        ("/api/v1/jobs", LINK, 403),
+    ],
+)
+def test_only_the_editor_can_be_linked_to(tmp_path: Path, path: str, headers: dict[str, str], status: int) -> None:
+    assert ask(tmp_path, "GET", path, b"", headers).status == status
+
+
 def test_the_service_imports_nothing_heavy() -> None:
     code = "import sys, server.cli.serve, server.http.serving as _; "
     code += "print([name for name in ('torch', 'numpy', 'PIL') if name in sys.modules])"
