@@ -19,7 +19,7 @@ from typing import Final
 from graph.errors import GraphError
 from graph.files import Digests
 from nodes.truncation import is_cut_off
-from nodes.weights.diffusers_folders import INDEX, pipeline_files
+from nodes.weights.diffusers_folders import INDEX, files_of, is_sharded, pipeline_files
 from nodes.weights.embedded import embedded_checkpoints
 
 MODEL_SUFFIXES: Final = (".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".bin", ".pth", ".pkl")
@@ -152,9 +152,10 @@ class Folders:
         it stands for. Raises OSError when it cannot be read."""
         if path.is_dir():
             return self._digest_of_folder(path)
-        if path.name != INDEX:
+        if path.name != INDEX and not is_sharded(path):
             return self.digests.digest(path)
-        contents = [(str(one.relative_to(path.parent)), self.digests.digest(one)) for one in pipeline_files(path)]
+        files = pipeline_files(path) if path.name == INDEX else files_of(path)
+        contents = [(str(one.relative_to(path.parent)), self.digests.digest(one)) for one in files]
         return hashlib.blake2b(repr(contents).encode(), digest_size=16).hexdigest()
 
     def _digest_of_folder(self, path: Path) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,14 @@ _WEIGHTS: Final[Mapping[str, str]] = {
     "text_encoder": "model",
     "text_encoder_2": "model",
 }
-_ENDINGS: Final = (".safetensors", ".fp16.safetensors", ".bf16.safetensors", ".bin")
+_SHARDED: Final = re.compile(r"\.safetensors\.index(\.\w+)?\.json$")
+_ENDINGS: Final = (
+    ".safetensors",
+    ".safetensors.index.json",
+    *(f"{variant}{ending}" for variant in (".fp16", ".bf16") for ending in (".safetensors", ".safetensors.index.json")),
+    *(f".safetensors.index{variant}.json" for variant in (".fp16", ".bf16")),
+    ".bin",
+)
 """In the order in which one is chosen. The last is refused with a hint when it is opened."""
 
 
@@ -39,13 +47,41 @@ def part_file(index: Path, part: str) -> Path | None:
     return next((file for file in files if os.path.isfile(file)), None)
 
 
+def is_sharded(path: Path) -> bool:
+    """Whether a file is, by its name, an index of weights that lie in several."""
+    return _SHARDED.search(path.name) is not None
+
+
+def shards(index: Path) -> dict[str, str]:
+    """Names of tensors to the names of files beside the index. Raises OSError, and ValueError where it makes no sense."""
+    document = json.loads(index.read_bytes())
+    found = document.get("weight_map") if isinstance(document, dict) else None
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found.values()):
+        raise ValueError("it has no weight_map of names to names")
+    if any(os.path.basename(name) != name or name in ("", ".", "..") or "\\" in name for name in found.values()):
+        raise ValueError("it names files that do not lie beside it")
+    return found
+
+
+def files_of(path: Path) -> Iterator[Path]:
+    """The file, and for an index the files of weights that it names and that are there."""
+    yield path
+    if not is_sharded(path):
+        return
+    try:
+        named = sorted(set(shards(path).values()))
+    except (OSError, ValueError):  # for the loader to tell
+        return
+    yield from (path.with_name(name) for name in named if os.path.isfile(path.with_name(name)))
+
+
 def pipeline_files(index: Path) -> Iterator[Path]:
     """Every file that is read of a pipeline, the index first."""
     yield index
     for part in _WEIGHTS:
         file = part_file(index, part)
         if file is not None:
-            yield file
+            yield from files_of(file)
     if os.path.isfile(index.parent / _SCHEDULER):
         yield index.parent / _SCHEDULER
 

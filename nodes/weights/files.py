@@ -14,7 +14,7 @@ import mmap
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BufferedReader
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from torch import Tensor
 
 from graph.errors import InputError
 from graph.json import loads
+from nodes.weights.diffusers_folders import is_sharded, shards
 from nodes.weights.errors import (
     WeightsEmpty,
     WeightsError,
@@ -32,6 +33,7 @@ from nodes.weights.errors import (
     WeightsPickle,
     WeightsTruncated,
     WeightsUnreadable,
+    listed,
 )
 
 MAX_HEADER_BYTES = 8 * 2**20  # of real files the largest has a tenth of it
@@ -83,10 +85,37 @@ class Header:
     tensors: Mapping[str, TensorEntry]
     metadata: Mapping[str, str]
     data_start: int
+    shards: tuple[Header, ...] = ()
+    """For an index of several files: theirs, each with the tensors that the index says it has."""
 
 
 def read_header(path: Path) -> Header:
-    """Read and check the header. Raises a `WeightsError` that says what the file is instead."""
+    """Read and check the header, or those of all files that an index names. Raises a `WeightsError` that says what the file
+    is instead."""
+    return _read_index(path) if is_sharded(path) else _read_header(path)
+
+
+def _read_index(path: Path) -> Header:
+    try:
+        weight_map = shards(path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except (ValueError, RecursionError) as error:
+        raise WeightsHeader(f"{path.name} is no index of weights: {error}", hint=_DOWNLOAD_AGAIN) from error
+    found: list[Header] = []
+    for name in dict.fromkeys(weight_map.values()):
+        shard = _read_header(path.with_name(name))
+        wanted = [key for key, file in weight_map.items() if file == name]
+        absent = [key for key in wanted if key not in shard.tensors]
+        if absent:
+            raise WeightsHeader(f"{path.name} says that {name} holds {listed(absent)}", hint=_DOWNLOAD_AGAIN)
+        found.append(replace(shard, tensors={key: shard.tensors[key] for key in wanted}))
+    tensors = {key: entry for shard in found for key, entry in shard.tensors.items()}
+    metadata = {key: text for shard in reversed(found) for key, text in shard.metadata.items()}
+    return Header(path, tensors, metadata, 0, tuple(found))
+
+
+def _read_header(path: Path) -> Header:
     try:
         size = path.stat().st_size
         with open(path, "rb") as file:
@@ -107,8 +136,12 @@ def read_tensors(header: Header, names: Sequence[str]) -> dict[str, Tensor]:
 
     Raises `WeightsTruncated` if the file has shrunk since the header was read, `WeightsNotFinite` for NaN or infinity.
     """
-    wanted = sorted(names, key=lambda name: header.tensors[name].begin)
     tensors: dict[str, Tensor] = {}
+    for shard in header.shards:
+        tensors |= read_tensors(shard, [name for name in names if name in shard.tensors])
+    if header.shards:
+        return tensors
+    wanted = sorted(names, key=lambda name: header.tensors[name].begin)
     try:
         with open(header.path, "rb") as file:
             for name in wanted:
@@ -160,6 +193,25 @@ class MappedFile:
         tensor = torch.frombuffer(self._bytes, dtype=dtype, count=count, offset=offset).view(entry.shape)
         _expect_finite(self.header.path, name, tensor)
         return tensor
+
+
+class MappedShards(MappedFile):
+    """The tensors that an index names, each a view of the file that it is in."""
+
+    def __init__(self, header: Header) -> None:
+        self.header = header
+        self._mapped = [MappedFile(shard) for shard in header.shards]
+
+    def is_intact(self) -> bool:
+        return all(one.is_intact() for one in self._mapped)
+
+    def tensor(self, name: str) -> Tensor:
+        return next(one for one in self._mapped if name in one.header.tensors).tensor(name)
+
+
+def map_tensors(header: Header) -> MappedFile:
+    """The tensors of a file, or of those that an index names. Raises `WeightsTruncated` if one has shrunk."""
+    return MappedShards(header) if header.shards else MappedFile(header)
 
 
 def is_finite(tensor: Tensor) -> bool:

@@ -22,7 +22,7 @@ from nodes.diffusion.vae import Vae
 from nodes.weights.arena import Arena, arena_bytes
 from nodes.weights.detect import detect, detect_part
 from nodes.weights.errors import WeightsMissing, listed
-from nodes.weights.files import DTYPES, Header, MappedFile, read_header
+from nodes.weights.files import DTYPES, Header, MappedFile, map_tensors, read_header
 from nodes.weights.keymaps import EXPECTED_EXTRAS, PLACES, Part, Place, Source, places
 
 Rounding = Literal["float8_e4m3fn", "float8_e5m2"]
@@ -168,7 +168,7 @@ def open_stored(ref: WeightsRef) -> StoredPart:
     if place is None:
         raise _absent(header, ref.part)
     module, what = build(ref.part, ref.config), f"{_TITLES[ref.part]} of a {ref.config.family} model"
-    return StoredPart(MappedFile(header), place, module, _sources(header, place, module, what), ref.rounded_to)
+    return StoredPart(map_tensors(header), place, module, _sources(header, place, module, what), ref.rounded_to)
 
 
 def load_part(ref: WeightsRef, dtype: torch.dtype, held: Held = Held()) -> LoadedPart:
@@ -203,7 +203,7 @@ def load_module(
 
     Raises a `WeightsError` where tensors are missing, of other shapes or not finite.
     """
-    return _loaded(StoredPart(MappedFile(header), place, module, _sources(header, place, module, what)), dtype, held)
+    return _loaded(StoredPart(map_tensors(header), place, module, _sources(header, place, module, what)), dtype, held)
 
 
 def _loaded(stored: StoredPart, dtype: torch.dtype, held: Held) -> LoadedPart:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from graph.context import Context
@@ -20,6 +21,9 @@ from nodes.folders import Folders
 from nodes.models import Models
 from nodes.sockets import Clip, Model, Vae
 from nodes.weights.diffusers_names import unet_name, unet_prefixes, vae_name, vae_prefixes
+from nodes.weights.errors import WeightsChanged, WeightsError
+from nodes.weights.files import read_header, read_tensors
+from nodes.weights.load import CLIP_ROUNDED_TO
 from nodes.weights.metadata import write_config
 from tests.nodes.loaded import context_in
 from tests.nodes.tiny import MODEL, TEXT, TEXT_PROJECTED, UNET_LABELLED, tiny_text_encoder, tiny_unet, tiny_vae
@@ -88,7 +92,7 @@ def test_every_part_is_what_was_saved(tmp_path: Path, context: Context, config: 
     assert len(clip.towers) == len(config.text)
     for index, ref in enumerate(clip.towers):
         with models.text_encoder(ref) as encoder:
-            assert_same(encoder, tiny_text_encoder(config.text[index], 3 + index))
+            assert_same(encoder, tiny_text_encoder(config.text[index], 3 + index).to(CLIP_ROUNDED_TO).float())
             assert encoder.config.layer == config.text[index].layer
 
 
@@ -123,6 +127,83 @@ def test_whatever_changes_in_the_folder_changes_its_digest(tmp_path: Path, conte
             file.write(b" ")
         seen.add(folders.digest(index))
     assert len(seen) == 4
+
+
+SHARDED = "diffusion_pytorch_model{}.safetensors.index.json"
+
+
+def shard(root: Path, index: str = SHARDED.format("")) -> list[Path]:
+    """A U-Net in one file, laid into two and an index as diffusers names them."""
+    whole = root / "unet/diffusion_pytorch_model.safetensors"
+    tensors = load_file(whole)
+    files = [root / f"unet/diffusion_pytorch_model-0000{number}-of-00002.safetensors" for number in (1, 2)]
+    weight_map = {name: files[place % 2].name for place, name in enumerate(tensors)}
+    for file in files:
+        part = {name: one for name, one in tensors.items() if weight_map[name] == file.name}
+        save_file(part, file, {"config": write_config(MODEL)})
+    (root / "unet" / index).write_text(json.dumps({"metadata": {"total_size": 1}, "weight_map": weight_map}))
+    whole.unlink()
+    return files
+
+
+@pytest.mark.parametrize(
+    "index", [SHARDED.format(""), SHARDED.format(".fp16"), "diffusion_pytorch_model.safetensors.index.fp16.json"]
+)
+def test_weights_in_several_files_are_those_of_one(tmp_path: Path, context: Context, index: str) -> None:
+    root = tmp_path / "models/diffusers/some/pipeline"
+    write_pipeline(root, MODEL)
+    shard(root, index)
+    model, *_ = diffusers_loader(model_path="some/pipeline", context=context)
+    assert isinstance(model, Model)
+    with Models.of(context).unet(model.weights) as network:
+        for name, one in tiny_unet().state_dict().items():
+            assert torch.equal(network.state_dict()[name], one)
+    header = read_header(model.weights.path)
+    assert read_tensors(header, list(header.tensors)).keys() == header.tensors.keys()
+
+
+def test_every_file_of_weights_is_part_of_the_key_and_watched_while_in_use(tmp_path: Path, context: Context) -> None:
+    root = tmp_path / "models/diffusers/some/pipeline"
+    write_pipeline(root, MODEL)
+    folders, files = context.service(Folders), shard(root)
+    model, *_ = diffusers_loader(model_path="some/pipeline", context=context)
+    assert isinstance(model, Model)
+    before = folders.digest(root / "model_index.json"), folders.digest(model.weights.path)
+
+    def written_into_while_used() -> None:
+        with Models.of(context).unet(model.weights):
+            with open(files[1], "r+b") as file:
+                file.seek(-1, 2)
+                file.write(b"\x01")
+            os.utime(files[1], (1, 1))
+
+    with pytest.raises(WeightsChanged):
+        written_into_while_used()
+    after = folders.digest(root / "model_index.json"), folders.digest(model.weights.path)
+    assert before[0] != after[0]
+    assert before[1] != after[1]
+
+
+@pytest.mark.parametrize(
+    ("weight_map", "code"),
+    [
+        ({"conv_in.weight": "../elsewhere.safetensors"}, "weights_header"),
+        ({"conv_in.weight": "absent.safetensors"}, "weights_unreadable"),
+        ({"no.such": "diffusion_pytorch_model-00001-of-00002.safetensors"}, "weights_header"),
+        (["conv_in.weight"], "weights_header"),
+        ({"conv_in.weight": 3}, "weights_header"),
+    ],
+)
+def test_an_index_that_cannot_be_followed_is_refused(
+    tmp_path: Path, context: Context, weight_map: object, code: str
+) -> None:
+    root = tmp_path / "models/diffusers/some/pipeline"
+    write_pipeline(root, MODEL)
+    shard(root)
+    (root / "unet" / SHARDED.format("")).write_text(json.dumps({"weight_map": weight_map}))
+    with pytest.raises(WeightsError) as error:
+        diffusers_loader(model_path="some/pipeline", context=context)
+    assert error.value.code == code
 
 
 def test_parts_that_are_not_there_are_blocked_and_pickles_refused(tmp_path: Path, context: Context) -> None:
