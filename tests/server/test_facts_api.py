@@ -116,6 +116,18 @@ def test_the_cache_is_told_of_and_cleared(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def test_a_container_has_the_memory_of_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in ("server.http.facts", "server.http.comfyui.facts"):
+        monkeypatch.setattr(f"{place}.host_bytes", lambda: 2**20)
+
+    async def act(service: Service) -> None:
+        assert (await service.get("/api/v1/system")).json["memory_bytes"] == 2**20
+        told = (await service.get("/system_stats")).json["system"]
+        assert (told["ram_total"], told["ram_free"]) == (2**20, 2**20)
+
+    do(tmp_path, act)
+
+
 def test_a_service_without_a_worker_says_so(tmp_path: Path) -> None:
     async def act(service: Service) -> None:
         answer = await service.post("/api/v1/tokens", b'{"text": "a fox"}')
