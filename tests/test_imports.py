@@ -11,9 +11,16 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-SOURCES = sorted(
-    path for name in ("graph", "nodes", "server", "tests", "bench", "workflows") for path in (ROOT / name).rglob("*.py")
-)
+INSTALLED = {".venv", "node_modules"}
+"""What others wrote: the clients of ComfyUI that are installed below `tests/clients`."""
+
+
+def _python_files(*folders: str) -> list[Path]:
+    found = (path for name in folders for path in (ROOT / name).rglob("*.py"))
+    return sorted(path for path in found if not INSTALLED & set(path.parts[len(ROOT.parts) :]))
+
+
+SOURCES = _python_files("graph", "nodes", "server", "tests", "bench", "workflows")
 HEAVY = {"torch", "transformers", "aiohttp", "numpy", "PIL", "networkx", "safetensors", "jsonschema", "asyncio.events"}
 
 
@@ -57,7 +64,7 @@ def test_the_graph_package_names_no_other_package_of_ours() -> None:
 
 def test_no_test_folder_is_a_package() -> None:
     """With an `__init__.py` here, `import graph` inside a test would find the folder of its tests."""
-    assert list((ROOT / "tests").rglob("__init__.py")) == []
+    assert [path for path in _python_files("tests") if path.name == "__init__.py"] == []
 
 
 def test_no_file_is_longer_than_a_concept() -> None:
