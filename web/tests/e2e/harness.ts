@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import AxeBuilder from "@axe-core/playwright";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
@@ -97,4 +98,18 @@ export async function openTemplate(page: Page, name: string): Promise<void> {
   await page.getByTestId("rail-templates").click();
   await page.getByTestId(`template-${name}`).click();
   await page.locator("[data-node]").first().waitFor();
+}
+
+/**
+ * What axe finds in the page, as `rule: elements`. A colour is judged as it is seen, so what still fades in is waited for: half shown,
+ * every text is too faint.
+ */
+export async function accessFaults(page: Page, tags?: string[]): Promise<string[]> {
+  await page.evaluate(async () => {
+    const ending = document.getAnimations().filter((animation) => animation.effect?.getComputedTiming().endTime !== Infinity);
+    await Promise.allSettled(ending.map((animation) => animation.finished));
+  });
+  const axe = new AxeBuilder({ page });
+  const { violations } = await (tags ? axe.withTags(tags) : axe).analyze();
+  return violations.map((one) => `${one.id}: ${one.nodes.map((found) => found.html.slice(0, 200)).join("\n")}`);
 }
