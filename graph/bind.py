@@ -170,11 +170,15 @@ class _Binding:
     def _problem(
         self, code: str, message: str, port: str | None, hint: str | None = None, *, warn: bool = False
     ) -> None:
-        path = self.flat.path(self.name, *(("inputs", port) if port else ()))
         severity: Severity = "warning" if warn else "error"
-        self.problems.append(
-            Problem(code, message, node=self.name, input=port, path=path, hint=hint, severity=severity)
-        )
+        entry = self.flat.entries.get((self.name, port)) if port else None
+        if entry is not None:
+            message = f"{message} (of `{self.name}`, which it sets)"
+            problem = Problem(code, message, entry.node, entry.input, entry.path, hint, severity)
+        else:
+            path = self.flat.path(self.name, *(("inputs", port) if port else ()))
+            problem = Problem(code, message, self.name, port, path, hint, severity)
+        self.problems.append(problem)
 
 
 _PLAIN: Mapping[str, type | tuple[type, ...]] = {"INT": int, "FLOAT": (int, float), "STRING": str, "BOOLEAN": bool}

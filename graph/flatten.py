@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from graph.document import SUBGRAPH, Document, InputValue, Link, Mode, Node, Subgraph, json_path, links
+from graph.document import SUBGRAPH, Document, InputValue, Link, Node, Subgraph, json_path, links
 from graph.errors import Problem, nearest
 from graph.interface import Subgraphs, find_input, find_output, input_names, output_names
 from graph.ports import accepts
@@ -32,13 +32,24 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """Where an inner input's value is given, or should be: an input of an instance outside of the subgraph."""
+
+    node: str
+    input: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class FlatGraph:
-    """`nodes` by flat id; `places` gives the JSON path of nodes that came out of a subgraph; `lost` gives, for inputs
-    whose source was muted or bypassed away, the reason; `gone` the muted and bypassed nodes, with the word for it;
-    `instances` the subgraph nodes themselves: a link that still leads to one is among the `problems`."""
+    """`nodes` by flat id; `places` gives the JSON path of nodes that came out of a subgraph; `entries` gives, for inner
+    inputs that are set from outside, the instance's input that sets them; `lost` gives, for inputs whose source was muted
+    or bypassed away, the reason; `gone` the muted and bypassed nodes, with the word for it; `instances` the subgraph nodes
+    themselves: a link that still leads to one is among the `problems`."""
 
     nodes: Mapping[str, Node]
     places: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    entries: Mapping[tuple[str, str], Entry] = field(default_factory=dict)
     lost: Mapping[tuple[str, str], Lost] = field(default_factory=dict)
     gone: Mapping[str, str] = field(default_factory=dict)
     instances: frozenset[str] = frozenset()
@@ -98,6 +109,7 @@ class _Expansion:
         self.subgraphs = subgraphs
         self.nodes: dict[str, Node] = {}
         self.places: dict[str, tuple[str, ...]] = {}
+        self.entries: dict[tuple[str, str], Entry] = {}
         self.outputs: dict[tuple[str, str], Link] = {}
         self.instances: dict[str, Subgraph | None] = {}
         self.problems: list[Problem] = []
@@ -121,20 +133,19 @@ class _Expansion:
             if scope.prefix:
                 self.places[flat] = (*scope.place, name)
             return None
-        return self._instance(scope, name, node.type.removeprefix(SUBGRAPH), inputs, node.mode)
+        return self._instance(scope, name, replace(node, inputs=inputs))
 
     def _clash(self, flat: str, path: str) -> None:
         message = f"two nodes are called {flat!r}: one in a subgraph, one outside"
         hint = "Rename one; a colon in a name stands for a subgraph."
         self.problems.append(Problem("name_clash", message, node=flat, path=path, hint=hint))
 
-    def _instance(
-        self, scope: _Scope, name: str, wanted: str, inputs: dict[str, InputValue], mode: Mode
-    ) -> _Scope | None:
+    def _instance(self, scope: _Scope, name: str, node: Node) -> _Scope | None:
         instance = scope.prefix + name
-        if mode != "on":  # gone as one: what is inside never exists
-            self.nodes[instance] = Node(SUBGRAPH + wanted, inputs, mode)
+        if node.mode != "on":  # gone as one: what is inside never exists
+            self.nodes[instance] = node
             return None
+        wanted = node.type.removeprefix(SUBGRAPH)
         path = json_path(*scope.place, name, "type")
         subgraph = self.subgraphs.get(wanted)
         refusal = _refusal(wanted, subgraph, scope, self.subgraphs)
@@ -145,14 +156,15 @@ class _Expansion:
         assert subgraph is not None
         prefix = f"{scope.prefix}{name}:"
         place = ("subgraphs", wanted, "nodes")
-        nodes = self._with_parameters(subgraph, inputs, instance, json_path(*scope.place, name, "inputs"))
+        self._enter(subgraph, instance, node, (*scope.place, name))
+        nodes = self._with_parameters(subgraph, node.inputs, instance, json_path(*scope.place, name, "inputs"))
         for output in subgraph.outputs:
             link = Link(prefix + output.source.node, output.source.output)
             self.outputs[instance, output.name] = link
         return _Scope(prefix, nodes, place, (*scope.chain, wanted))
 
     def _with_parameters(
-        self, subgraph: Subgraph, given: dict[str, InputValue], instance: str, path: str
+        self, subgraph: Subgraph, given: Mapping[str, InputValue], instance: str, path: str
     ) -> Mapping[str, Node]:
         nodes = dict(subgraph.nodes)
         known = {parameter.name: parameter for parameter in subgraph.parameters}
@@ -175,6 +187,17 @@ class _Expansion:
                 outer = _Absolute(value.node, value.output) if isinstance(value, Link) else value
                 nodes[inner] = replace(old, inputs={**old.inputs, input_name: outer})
         return nodes
+
+    def _enter(self, subgraph: Subgraph, instance: str, node: Node, place: tuple[str, ...]) -> None:
+        """Note for which inner inputs this instance answers: those it is given, and those that nobody gives. One inside a
+        subgraph that is itself set from outside passes the question on."""
+        for parameter in subgraph.parameters:
+            path = node.place or json_path(*place, "inputs", parameter.name)
+            entry = self.entries.get((instance, parameter.name), Entry(instance, parameter.name, path))
+            for inner, input_name in parameter.binds:
+                target = subgraph.nodes.get(inner)
+                if target is not None and (parameter.name in node.inputs or input_name not in target.inputs):
+                    self.entries[f"{instance}:{inner}", input_name] = entry
 
 
 def _refusal(
@@ -227,7 +250,9 @@ def _without_gone(expansion: _Expansion, catalogue: Catalogue) -> FlatGraph:
                 inputs[key] = source
         nodes[name] = replace(node, inputs=inputs, mode="on")
     problems = [*expansion.problems, *_unknown_outputs(nodes, expansion)]
-    return FlatGraph(nodes, expansion.places, lost, gone, frozenset(expansion.instances), tuple(problems))
+    return FlatGraph(
+        nodes, expansion.places, expansion.entries, lost, gone, frozenset(expansion.instances), tuple(problems)
+    )
 
 
 def _unknown_outputs(nodes: Mapping[str, Node], expansion: _Expansion) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from graph.document import Document, Link, Parameter, with_inputs
+from graph.document import SUBGRAPH, Document, Link, Parameter, with_inputs
 from graph.errors import InputError, Problem, nearest
 from graph.interface import find_input, input_names
 from graph.json import Json
@@ -154,14 +154,22 @@ def _setting(document: Document, setting: str, catalogue: Catalogue) -> tuple[tu
     if not equals or not dot:
         raise ValueError("has no value" if not equals else "names no input")
     if node not in document.nodes:
-        hint = nearest(node, document.nodes)
-        raise ValueError(f"there is no node {node!r}" + (f" ({hint})" if hint else ""))
+        raise ValueError(_no_such_node(node, document, catalogue))
     port = find_input(document.nodes[node].type, input_name, document.subgraphs, catalogue)
     if port is None:
         known = input_names(document.nodes[node].type, document.subgraphs, catalogue)
         hint = nearest(input_name, known)
         raise ValueError(f"{document.nodes[node].type} has no input {input_name!r}" + (f" ({hint})" if hint else ""))
     return (node, input_name), read_value(text, port)
+
+
+def _no_such_node(node: str, document: Document, catalogue: Catalogue) -> str:
+    instance = document.nodes.get(node.split(":")[0])
+    if instance is not None and instance.type.startswith(SUBGRAPH):
+        known = ", ".join(input_names(instance.type, document.subgraphs, catalogue)) or "none"
+        return f"{node!r} is inside a subgraph, which is set by its own inputs: {known}"
+    hint = nearest(node, document.nodes)
+    return f"there is no node {node!r}" + (f" ({hint})" if hint else "")
 
 
 def _options(flag: Flag) -> Iterator[str]:

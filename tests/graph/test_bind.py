@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from graph.bind import FOREIGN, bind
 from graph.bound import BoundGraph
-from graph.document import Document, InputValue, Link, Node, Subgraph
+from graph.document import Document, InputValue, Link, Node, Parameter, Subgraph
 from graph.errors import Problem, errors_only, nearest, nearest_file
 from graph.flatten import flatten
 from graph.json import Json, canonical
@@ -345,3 +345,35 @@ def test_links_between_sound_nodes_are_kept() -> None:
     graph = bound(document(a=made("Integer", value=1), b=made("Add", a=of("a"), b=of("a"))))
     assert graph.nodes["b"].links == {"a": Link("a", "out"), "b": Link("a", "out")}
     assert graph.nodes["b"].literals == {}
+
+
+# Inside subgraphs
+
+HALVES = Subgraph(
+    "halves", {"half": made("Divide", b=2)}, (Parameter("whole", (("half", "a"),)), Parameter("by", (("half", "b"),)))
+)
+QUARTERS = Subgraph("quarters", {"twice": made("subgraph:halves")}, (Parameter("all", (("twice", "whole"),)),))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "code", "node", "input", "path"),
+    [
+        ({"h": made("subgraph:halves")}, "missing_input", "h", "whole", "$.nodes.h.inputs.whole"),
+        ({"h": made("subgraph:halves", whole="x")}, "wrong_type", "h", "whole", "$.nodes.h.inputs.whole"),
+        ({"h": made("subgraph:halves", whole=1, by="x")}, "wrong_type", "h", "by", "$.nodes.h.inputs.by"),
+        ({"h": made("subgraph:halves", whole=of("no"))}, "unknown_node", "h", "whole", "$.nodes.h.inputs.whole"),
+        ({"q": made("subgraph:quarters")}, "missing_input", "q", "all", "$.nodes.q.inputs.all"),
+        ({"q": made("subgraph:quarters", all="x")}, "wrong_type", "q", "all", "$.nodes.q.inputs.all"),
+    ],
+)  # fmt: skip
+def test_what_an_instance_gives_or_should_give_is_reported_at_the_instance(
+    nodes: Mapping[str, Node], code: str, node: str, input: str, path: str
+) -> None:
+    problem = only_problem(Document(nodes, subgraphs={"halves": HALVES, "quarters": QUARTERS}))
+    assert (problem.code, problem.node, problem.input, problem.path) == (code, node, input, path)
+
+
+def test_what_a_subgraph_itself_has_wrong_is_reported_inside_it() -> None:
+    wrong = Subgraph("wrong", {"half": made("Divide", a=1, b="x")}, (Parameter("by", (("half", "b"),)),))
+    problem = only_problem(Document({"w": made("subgraph:wrong")}, subgraphs={"wrong": wrong}))
+    assert (problem.node, problem.path) == ("w:half", "$.subgraphs.wrong.nodes.half.inputs.b")

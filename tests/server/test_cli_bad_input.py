@@ -128,6 +128,14 @@ def test_a_wrong_command_line_is_refused(latentgraph: CommandLine, arguments: li
     assert "Traceback" not in done.err
 
 
+def test_a_setting_inside_a_subgraph_is_led_to_its_inputs(latentgraph: CommandLine) -> None:
+    words = {"nodes": {"word": TEXT}, "parameters": [{"name": "text", "binds": [["word", "value"]]}]}
+    file = latentgraph.write("sub.json", {**graph(a={"type": "subgraph:words"}), "subgraphs": {"words": words}})
+    done = latentgraph("plan", str(file), "--set", "a:word.value=hello")
+    assert done.code == 2
+    assert "'a:word' is inside a subgraph, which is set by its own inputs: text" in done.err
+
+
 def test_a_wrong_command_line_is_a_problem_for_programs_too(latentgraph: CommandLine) -> None:
     done = latentgraph("run", str(WORKFLOWS / "text_to_image.json"), "--json", "--no-such-parameter", "1")
     assert done.code == 2
