@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 CLIENTS := tests/clients
 SOURCES := graph nodes server tests bench
 
-.PHONY: screenshots help setup embedded-model eval-embedded demo test clients fuzz test-golden test-web bench-web web check format bench serve clean generated
+.PHONY: screenshots help setup embedded-model eval-embedded eval-lora demo test clients fuzz test-golden test-web bench-web web check format bench serve clean generated
 
 help:
 	@echo "make demo    a prompt becomes a picture, then one word changes"
@@ -20,6 +20,7 @@ help:
 	@echo "make bench-web     the editor's timings and counts"
 	@echo "make embedded-model   make the model that ships, from nothing, in hours (SMOKE=1: all of it in small, in a minute)"
 	@echo "make eval-embedded    measure the model that ships"
+	@echo "make eval-lora        train a LoRA on thirty pictures, and measure how well it learned them"
 	@echo "make check   lint, format, types, import contracts"
 	@echo "make bench   timings, as a table and as JSON"
 	@echo "make bench-service   start, memory, resubmission, acceptance and restart of the service"
@@ -82,6 +83,14 @@ endif
 # Adherence, fidelity and novelty of the model that ships, with their ceilings and floors, and the fixed sheet.
 eval-embedded: setup
 	$(BIN)/python -m nodes.training.evaluate
+
+# How well the committed LoRA workflow teaches the model that ships a creature that it has never seen.
+LORA := build/lora
+eval-lora: setup
+	$(BIN)/python -m server train workflows/training/lora.json --full-priority --output $(LORA)/output --cache $(LORA)/cache \
+		--name loras/creature
+	$(BIN)/python -m nodes.training.evaluate --prompts 120 --lora "$$(ls -t $(LORA)/output/loras/creature*.safetensors | head -1)"
+
 fuzz: setup
 	LATENTGRAPH_FUZZ=100000 $(BIN)/pytest -s --timeout 7200 tests/server/test_fuzz.py
 

@@ -1,91 +1,102 @@
-"""Measure a model that draws the training domain: `python -m nodes.training.evaluate MODEL`, which is `make eval-embedded`.
+"""Measure a model that draws the training domain: `python -m nodes.training.evaluate MODEL`, which is `make eval-embedded`;
+with `--lora FILE`, a LoRA of it that was trained on the example creature: `make eval-lora`.
 
 The judge is trained first, on pictures for training, and kept in the folder; killed at any moment, the same command goes on.
-Prints a table, and writes it with the fixed sheet of prompts beside it.
+Prints a table, and writes it, the figures as JSON and the fixed sheet of prompts into the folder.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
-from nodes.diffusion.judge import Judge
+from graph.json import JsonObject
 from nodes.diffusion.sampling import plain_latent
-from nodes.diffusion.training.initial import seeded
-from nodes.training.autoencoder import reconstructed
 from nodes.training.captioned_latents import Networks
-from nodes.training.checkpoint import write_atomically
-from nodes.training.job import Trained as Step
-from nodes.training.job import train_to_end
-from nodes.training.judging import JudgeTask, Vocabulary, answers_of, asked, compose, drawn, small
+from nodes.training.judging import Vocabulary
 from nodes.training.model import LatentDiffusion, read_model
 from nodes.training.pixels import in_batches
 from nodes.training.sample_sheet import write_sample_sheet
-from nodes.training.scorecard import Scores, Subject, Trained, measure
-from nodes.training_data.composition import Composition
-from nodes.training_parts import decaying, sampled_latents
+from nodes.training.scorecard import Draw, Scores, Subject, Trained, measure
+from nodes.training.scores_page import table
+from nodes.training.sources import digest_of
+from nodes.training.subject_adherence import subject_adherence, with_lora
+from nodes.training.trained_judge import Tell, trained_judge
+from nodes.training_parts import sampled_latents
 from nodes.weights.embedded import EMBEDDED_CHECKPOINT, embedded_checkpoints
 from nodes.weights.files import read_header
 
 _DRAWN_AT_ONCE = 16
-_RECONSTRUCTED = 5  # one picture in so many is seen through the autoencoder
-_COMPARED_WITH = 1000
 
 
 def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
-    began = time.monotonic()
-
-    def tell(text: str) -> None:
-        print(f"{time.monotonic() - began:7.0f} s  {text}", file=sys.stderr, flush=True)
-
+    tell = _teller()
     model = read_model(options.model)
     metadata = read_header(options.model).metadata
-    vocabulary = Vocabulary.of(json.loads(metadata["known_words"]))
-    subject = _subject(model, vocabulary)
-    trained = _judge(subject, options.folder, options.judge_pictures, options.judge_steps, tell)
-    sections = measure(subject, trained, options.prompts, options.spread_prompts, tell)
-    tell("the sheet of 36 prompts")
+    subject = _subject(model, Vocabulary.of(json.loads(metadata["known_words"])))
+    judge = trained_judge(
+        subject.vocabulary,
+        model.vae,
+        subject.size,
+        options.folder,
+        pictures=options.judge_pictures,
+        steps=options.judge_steps,
+        tell=tell,
+    )
+    scores = _scores_of_lora(subject, judge, options, tell) if options.lora else _scores(subject, judge, options, tell)
     options.folder.mkdir(parents=True, exist_ok=True)
-    write_sample_sheet(model, subject.size, options.folder / "sheet.png")
-    page = table(options.model.name, sections)
-    (options.folder / "scores.md").write_text(page, encoding="utf-8")
-    (options.folder / "scores.json").write_text(json.dumps(sections, indent=1) + "\n", encoding="utf-8")
+    name = "lora" if options.lora else "scores"
+    (options.folder / f"{name}.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
+    page = f"# {(options.lora or options.model).name}\n\n{table(scores)}"
+    (options.folder / f"{name}.md").write_text(page, encoding="utf-8")
     print(page)
     tell("done")
     return 0
 
 
-def table(name: str, sections: Mapping[str, Scores]) -> str:
-    """All scores as Markdown: questions by anchors, then the rest."""
-    columns = [title for title in sections if title not in ("fidelity", "novelty")]
-    questions = list(sections[columns[0]])
-    lines = [f"# {name}", "", f"| | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
-    for question in questions:
-        cells = [_cell(*sections[column][question]) for column in columns]
-        lines.append(f"| {question} | {' | '.join(cells)} |")
-    for title in ("fidelity", "novelty"):
-        lines += ["", f"| {title} | | N |", "|---|---|---|"]
-        lines += [f"| {what} | {value:.3f} | {number} |" for what, (value, number) in sections[title].items()]
-    return "\n".join([*lines, ""])
+def _scores(subject: Subject, judge: Trained, options: argparse.Namespace, tell: Tell) -> JsonObject:
+    sections = measure(subject, judge, options.prompts, options.spread_prompts, tell)
+    tell("the sheet of 36 prompts")
+    write_sample_sheet(subject.model, subject.size, options.folder / "sheet.png")
+    return {**_about(options), "sections": {title: _listed(scores) for title, scores in sections.items()}}
 
 
-def _cell(share: float, number: int) -> str:
-    return f"{100 * share:.1f} % of {number}" if number else "not asked"
+def _scores_of_lora(subject: Subject, judge: Trained, options: argparse.Namespace, tell: Tell) -> JsonObject:
+    taught = with_lora(subject.model, options.model, options.lora)
+    sections = subject_adherence(
+        subject.vocabulary, judge.judge, (subject.model, subject.draw), _drawing(taught), options.prompts, tell
+    )
+    about = {**_about(options), "lora": options.lora.name, "lora_digest": digest_of(options.lora)}
+    return {**about, "sections": {title: _listed(scores) for title, scores in sections.items()}}
+
+
+def _listed(scores: Scores) -> JsonObject:
+    return {what: [value if number else None, number] for what, (value, number) in scores.items()}
+
+
+def _about(options: argparse.Namespace) -> JsonObject:
+    """What was measured, and with which judge."""
+    judge: JsonObject = {"pictures": options.judge_pictures, "steps": options.judge_steps}
+    return {"model": options.model.name, "digest": digest_of(options.model), "judge": judge}
+
+
+def _teller() -> Tell:
+    began = time.monotonic()
+    return lambda text: print(f"{time.monotonic() - began:7.0f} s  {text}", file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m nodes.training.evaluate", description=__doc__.split("\n")[0])
     parser.add_argument("model", type=Path, nargs="?", default=embedded_checkpoints()[EMBEDDED_CHECKPOINT])
+    parser.add_argument("--lora", type=Path, help="measure a LoRA that was trained on the example creature instead")
     parser.add_argument(
         "--folder", type=Path, default=Path("build/evaluation"), help="where the judge and the results go"
     )
@@ -98,8 +109,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _subject(model: LatentDiffusion, vocabulary: Vocabulary) -> Subject:
     networks = Networks(model.config, model.unet, model.text, model.tokenizer)
-    size = model.config.native_size[0]
-    cells = (size // model.vae.config.downscale,) * 2
+    return Subject(model, networks, _drawing(model), vocabulary, model.config.native_size[0])
+
+
+def _drawing(model: LatentDiffusion) -> Draw:
+    """How a model draws, at its own size with its own habits."""
+    networks = Networks(model.config, model.unet, model.text, model.tokenizer)
+    cells = (model.config.native_size[0] // model.vae.config.downscale,) * 2
 
     @torch.no_grad()
     def draw(prompts: Sequence[str], seed: int, cfg: float | None) -> Tensor:
@@ -112,46 +128,7 @@ def _subject(model: LatentDiffusion, vocabulary: Vocabulary) -> Subject:
             pictures.append(torch.cat([model.vae.decode(part) for part in in_batches(latents, 8)]).clamp(-1, 1))
         return torch.cat(pictures)
 
-    return Subject(model, networks, draw, vocabulary, size)
-
-
-def _judge(subject: Subject, folder: Path, pictures: int, steps: int, tell: Callable[[str], None]) -> Trained:
-    """The judge of a vocabulary, trained if it is not there."""
-    words = json.dumps(
-        [[thing.code for thing in subject.vocabulary.things], subject.vocabulary.places, pictures, steps]
-    )
-    folder = folder / f"judge-{hashlib.blake2b(words.encode(), digest_size=6).hexdigest()}"
-    judge, path = seeded(0, lambda: Judge(subject.vocabulary.questions)), folder / "judge.safetensors"
-    scenes = folder / "pictures.safetensors"
-    compositions = compose(subject.vocabulary, "training", pictures)
-    if not scenes.is_file():
-        tell(f"{pictures} pictures for the judge")
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(scenes, {"seen": _seen(subject, compositions)}, {})
-    seen = load_file(scenes)["seen"].float()
-    if not path.is_file():
-        tell("training the judge")
-        task = JudgeTask(judge, seen, answers_of(subject.vocabulary, compositions), batch=64, seed=0)
-
-        def watch(trained: Step) -> None:
-            if trained.step and trained.step % 100 == 0:
-                tell(f"judge {trained.step}/{steps}, loss {sum(trained.losses[-50:]) / 50:.3f}")
-
-        state = train_to_end(task, decaying(steps, 2e-3, 0.99, weight_decay=0.01), folder, watch)
-        write_atomically(path, state.average, {})
-    judge.load_state_dict(load_file(path))
-    return Trained(judge, asked(judge, seen[:_COMPARED_WITH])[1])
-
-
-def _seen(subject: Subject, compositions: Sequence[Composition]) -> Tensor:
-    """Pictures as the judge sees them, float16; some of them through the autoencoder."""
-    parts = []
-    for start in range(0, len(compositions), 64):
-        pixels = drawn(compositions[start : start + 64], subject.size)
-        with torch.no_grad():
-            pixels[::_RECONSTRUCTED] = reconstructed(subject.model.vae, pixels[::_RECONSTRUCTED])
-        parts.append(small(pixels).half())
-    return torch.cat(parts)
+    return draw
 
 
 if __name__ == "__main__":

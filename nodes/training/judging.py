@@ -23,9 +23,9 @@ from nodes.training.pixels import in_batches, to_pixels
 from nodes.training.workers import Gradients
 from nodes.training_data.captions import evaluation_prompt
 from nodes.training_data.composition import Composition, Gradient, Plain, Scenery, Split, composition
+from nodes.training_data.example_set import ExampleSprites
 from nodes.training_data.objects import ObjectKind, object_kinds
 from nodes.training_data.rendering import reduced, render
-from nodes.training_data.sprites import SpriteSet
 
 NOT_ASKED = -100
 """The answer where a question does not arise: torch's own number for it."""
@@ -123,8 +123,8 @@ def compose(vocabulary: Vocabulary, split: Split, number: int, first_seed: int =
 
 
 def drawn(compositions: Sequence[Composition], size: int) -> Tensor:
-    """The pictures of compositions: [N, 3, size, size] in -1..1."""
-    sprites = SpriteSet()
+    """The pictures of compositions, the creature's among them: [N, 3, size, size] in -1..1."""
+    sprites = ExampleSprites()
     pictures = np.stack([np.asarray(reduced(render(picture, sprites), size)) for picture in compositions])
     return to_pixels(pictures)
 

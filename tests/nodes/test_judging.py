@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +15,8 @@ from torch import Tensor
 from nodes.diffusion.judge import SIDE, Judge
 from nodes.diffusion.training.initial import seeded
 from nodes.diffusion.training.learning_rate import LearningRate
+from nodes.diffusion.vae import Vae
 from nodes.training.distances import frechet_distance, nearest, spread
-from nodes.training.evaluate import table
 from nodes.training.export import known_words
 from nodes.training.job import Schedule, train_to_end
 from nodes.training.judging import (
@@ -28,8 +32,12 @@ from nodes.training.judging import (
     small,
 )
 from nodes.training.pixel_rules import background_colours, lab, sides
+from nodes.training.scores_page import DOCS, PAGE, filled, table
+from nodes.training.subject_adherence import subjects
+from nodes.training.trained_judge import judge_key, trained_judge, with_creature
 from nodes.training_data.colours import BACKGROUND_COLOURS
-from nodes.training_data.composition import Plain, Scenery, another, is_held_out
+from nodes.training_data.composition import Plain, Scenery, another, background_key, is_held_out
+from tests.nodes.training_models import CONFIG
 
 WORDS = {
     "objects": ["dog", "apple", "car"],
@@ -150,13 +158,98 @@ def test_nearest_and_spread() -> None:
     assert spread(points) == pytest.approx(5.0)
 
 
+SECTIONS = {
+    "drawn": {"object": [0.75, 8], "colour": [None, 0]},
+    "fidelity": {"PSNR": [29.5, 8]},
+    "novelty": {"spread": [0.9, 2]},
+}
+SCORES = {"model": "m.safetensors", "judge": {"pictures": 30, "steps": 9}, "sections": SECTIONS}
+
+
 def test_the_table_says_how_often_each_question_was_asked() -> None:
-    sections = {
-        "drawn": {"object": (0.75, 8), "colour": (float("nan"), 0)},
-        "fidelity": {"PSNR": (29.5, 8)},
-        "novelty": {"spread": (0.9, 2)},
-    }
-    page = table("model", sections)
+    page = table(SCORES)
     assert "| object | 75.0 % of 8 |" in page
     assert "| colour | not asked |" in page
     assert "| PSNR | 29.500 | 8 |" in page
+
+
+def test_a_page_is_filled_from_what_was_measured(tmp_path: Path) -> None:
+    marks = [f"<!-- {name} -->\nold\n<!-- end of {name} -->\n" for name in ("scores", "lora")]
+    page = "before\n" + "between\n".join(marks) + "after\n"
+    assert filled(page, tmp_path).count("Not measured yet.") == 2
+    (tmp_path / "embedded-model-scores.json").write_text(json.dumps(SCORES))
+    done = filled(page, tmp_path)
+    assert table(SCORES) in done
+    assert "old" not in done
+    assert (done.startswith("before\n"), done.endswith("after\n")) == (True, True)
+    assert filled(done, tmp_path) == done
+    with pytest.raises(ValueError, match="no place"):
+        filled("a page", tmp_path)
+
+
+def test_the_page_of_the_model_says_what_was_measured() -> None:
+    folder = Path(__file__).parents[2] / DOCS
+    page = (folder / PAGE).read_text(encoding="utf-8")
+    assert filled(page, folder) == page, "run: python -m nodes.training.scores_page"
+
+
+# The judge that is kept
+
+
+KEYED: dict[str, Callable[[Vocabulary, Vae], tuple[Vocabulary, Vae, int, int, int]]] = {
+    "things": lambda known, vae: (replace(known, things=known.things[:2]), vae, 64, 10, 5),
+    "places": lambda known, vae: (replace(known, places=("lake",)), vae, 64, 10, 5),
+    "times": lambda known, vae: (replace(known, times=("day",)), vae, 64, 10, 5),
+    "backgrounds": lambda known, vae: (replace(known, backgrounds=("white",)), vae, 64, 10, 5),
+    "colours": lambda known, vae: (replace(known, colours=("red",)), vae, 64, 10, 5),
+    "how much of a thing": lambda known, vae: (
+        replace(known, things=(replace(known.things[0], weight=9), *known.things[1:])), vae, 64, 10, 5,
+    ),
+    "the autoencoder": lambda known, vae: (known, seeded(1, lambda: Vae(CONFIG.vae)), 64, 10, 5),
+    "the size": lambda known, vae: (known, vae, 128, 10, 5),
+    "the pictures": lambda known, vae: (known, vae, 64, 11, 5),
+    "the steps": lambda known, vae: (known, vae, 64, 10, 6),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", KEYED)
+def test_a_judge_is_kept_under_everything_that_it_depends_on(what: str) -> None:
+    known, vae = vocabulary(), seeded(0, lambda: Vae(CONFIG.vae))
+    key = judge_key(known, vae, 64, pictures=10, steps=5)
+    assert judge_key(vocabulary(), seeded(0, lambda: Vae(CONFIG.vae)), 64, pictures=10, steps=5) == key
+    changed, other, size, pictures, steps = KEYED[what](known, vae)
+    assert judge_key(changed, other, size, pictures=pictures, steps=steps) != key
+
+
+def test_a_judge_is_kept_under_how_its_pictures_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known, vae = vocabulary(), seeded(0, lambda: Vae(CONFIG.vae))
+    (tmp_path / "rule.py").write_text("one = 1")
+    monkeypatch.setattr("nodes.training.trained_judge._sources", lambda: [tmp_path / "rule.py"])
+    key = judge_key(known, vae, 64, pictures=10, steps=5)
+    (tmp_path / "rule.py").write_text("one = 2")
+    assert judge_key(known, vae, 64, pictures=10, steps=5) != key
+
+
+def test_a_judge_is_trained_once(tmp_path: Path) -> None:
+    told: list[str] = []
+    vae = seeded(0, lambda: Vae(CONFIG.vae)).requires_grad_(requires_grad=False)
+    judges = [
+        trained_judge(vocabulary(), vae, 32, tmp_path, pictures=8, steps=2, tell=told.append).judge for _ in range(2)
+    ]
+    assert told == ["8 pictures for the judge", "training the judge"]
+    one, other = (judge.state_dict() for judge in judges)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert len(one["heads.object.bias"]) == len(with_creature(vocabulary()).things)
+
+
+def test_the_creature_is_asked_for_in_two_kinds_of_pictures() -> None:
+    known = replace(vocabulary(), backgrounds=tuple(BACKGROUND_COLOURS))
+    alike, apart = subjects(known, 24).values()
+    assert (len(alike), len(apart)) == (12, 12)
+    for pictures, held_out in ((alike, False), (apart, True)):
+        for picture in pictures:
+            (placed,) = picture.objects
+            assert placed.thing.noun == "zorp"
+            assert is_held_out(placed, picture.background) == held_out
+    assert max(Counter(background_key(picture.background) for picture in apart).values()) <= 4
+    assert not any(thing.noun == "zorp" for thing in known.things)
