@@ -9,7 +9,8 @@ import { useCanvasPlace } from "@/canvas/place";
 import type { CardData, FlowNode } from "@/canvas/project";
 import { Socket } from "@/canvas/Socket";
 import { badgeOf, StateBadge } from "@/canvas/StateBadge";
-import { isCollapsed, linkOf, type GraphNode } from "@/model/document";
+import { isCollapsed, linkOf, literalOf, type GraphNode } from "@/model/document";
+import { writeJson } from "@/model/json";
 import { type Row } from "@/model/geometry";
 import type { Interface } from "@/model/interface";
 import { typeColour } from "@/model/ports";
@@ -102,7 +103,7 @@ function RowView({ row, id, node, of, near, problems, run, services }: RowViewPr
         {near && (
           <div className={styles.ports} style={{ top: row.y, height: row.height }}>
             <span data-input={row.input?.name} className={problems?.some((one) => one.input === row.input?.name && row.input) ? styles.missing : ""}>
-              {row.input?.name ?? ""}
+              {row.input ? portLabel(row.input.name, node, of) : ""}
             </span>
             <span>{row.output?.name ?? ""}</span>
           </div>
@@ -112,6 +113,12 @@ function RowView({ row, id, node, of, near, problems, run, services }: RowViewPr
   }
   if (row.kind === "picture") return <NodePicture row={row} id={id} node={node} of={of} run={run} services={services} />;
   return <FieldRow row={row} id={id} node={node} near={near} problem={problems?.find((one) => one.input === row.input.name)?.message} />;
+}
+
+/** What stands at a socket. A node of an unknown type has no fields: its values are shown as they are kept. */
+function portLabel(name: string, node: GraphNode, of: Interface): string {
+  const value = of.kind === "unknown" ? literalOf(node.inputs?.[name]) : undefined;
+  return value === undefined ? name : `${name}: ${writeJson(value).slice(0, 60)}`;
 }
 
 function CollapsedSockets({ id, node, of, y }: { id: string; node: GraphNode; of: Interface; y: number }) {

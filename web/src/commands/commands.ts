@@ -80,6 +80,7 @@ export const COMMANDS: readonly Command[] = [
   { id: "models", title: "Models", group: "View", keys: ["m"], run: (editor) => editor.view.togglePanel("models") },
   { id: "outline", title: "Outline", group: "View", keys: ["o"], run: (editor) => editor.view.togglePanel("outline") },
   { id: "problems", title: "Problems", group: "View", keys: ["e"], run: (editor) => editor.view.togglePanel("problems") },
+  { id: "missing", title: "What is missing here", group: "View", enabled: (editor) => editor.documents.active !== null, run: (editor) => editor.view.set({ dialog: "missing" }) },
   { id: "form", title: "Form", group: "View", keys: ["p"], run: (editor) => editor.view.toggleSide("form") },
   { id: "help-node", title: "About this node", group: "Help", keys: ["n"], run: (editor) => editor.view.toggleSide("node") },
   { id: "theme", title: "Light or dark", group: "View", run: (editor) => editor.settings.setState(({ theme }) => ({ theme: theme === "light" ? "dark" : "light" })) },

@@ -12,6 +12,8 @@ import { saveDocument, titleOf } from "@/store/files";
 import { DEFAULTS, type Settings } from "@/store/settings";
 import { CommandPalette } from "@/panels/CommandPalette";
 import { ConnectForm } from "@/panels/ConnectForm";
+import { MissingForm } from "@/panels/MissingForm";
+import { useMessages } from "@/i18n/messages";
 import { Templates } from "@/panels/Templates";
 import { Viewer } from "@/panels/Viewer";
 import styles from "@/panels/panels.module.css";
@@ -20,6 +22,7 @@ const MaskEditor = lazy(() => import("@/widgets/mask/MaskEditor").then(({ MaskEd
 
 export default function Dialogs() {
   const editor = useEditor();
+  const t = useMessages();
   const { dialog, commands, picture, mask } = useStore(editor.view.store);
   const close = () => editor.view.set({ dialog: null, picture: null });
   return (
@@ -43,6 +46,11 @@ export default function Dialogs() {
       {dialog === "save" && (
         <Window title="Save as" onClose={close}>
           <SaveForm onDone={close} />
+        </Window>
+      )}
+      {dialog === "missing" && (
+        <Window title={t.missing.title} onClose={close}>
+          <MissingForm onDone={close} />
         </Window>
       )}
       {dialog === "connect" && (

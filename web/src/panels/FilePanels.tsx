@@ -7,7 +7,7 @@ import { ago } from "@/panels/QueuePanel";
 import { addNode } from "@/model/edit";
 import { perform } from "@/commands/commands";
 import { useEditor } from "@/store/editor";
-import { openWorkflow, workflowNames } from "@/store/files";
+import { openDocument, openWorkflow, workflowNames } from "@/store/files";
 import styles from "@/panels/panels.module.css";
 
 export function WorkflowsPanel() {
@@ -63,7 +63,7 @@ function WorkflowRow({ name }: { name: string }) {
           className={styles.row}
           style={{ paddingLeft: 28 }}
           disabled={!one.etag}
-          onClick={() => void getVersion(name, one.version).then((document) => editor.documents.open({ ...document, name: `${document.name || name} (version ${one.version})` }), fail)}
+          onClick={() => void getVersion(name, one.version).then((document) => openDocument(editor, { ...document, name: `${document.name || name} (version ${one.version})` }), fail)}
         >
           <span className={styles.faint}>
             {one.etag ? `version ${one.version}` : "deleted"}, {ago(one.created)}

@@ -1,7 +1,7 @@
 // The graph as lists: its outline (for the keyboard and for screen readers), its problems, and what is found in it.
 import { useMemo, useState } from "react";
 import { useStore } from "zustand";
-import { TriangleAlert, CircleAlert } from "lucide-react";
+import { CircleAlert, PackageOpen, TriangleAlert } from "lucide-react";
 import type { Problem } from "@/api/client";
 import { graphAt, linkOf, literalOf, withNode } from "@/model/document";
 import { setInput } from "@/model/edit";
@@ -9,9 +9,11 @@ import { interfaceIn } from "@/model/interface";
 import { NO_PLAN } from "@/model/plan";
 import { scopeOf } from "@/store/documents";
 import { useActive, useEditor, type Editor } from "@/store/editor";
+import { useLacks } from "@/panels/lacks";
+import { useMessages } from "@/i18n/messages";
 import styles from "@/panels/panels.module.css";
 
-function go(editor: Editor, name: string): void {
+export function go(editor: Editor, name: string): void {
   enterTo(editor, name);
   const inner = name.split(":").at(-1)!;
   editor.documents.select([inner]);
@@ -96,8 +98,19 @@ export function ProblemsPanel() {
     return job?.state === "failed" ? job.failure : undefined;
   });
   const report = one?.report;
+  const { missing: t } = useMessages();
+  const lacks = useLacks();
   return (
     <div className={styles.scroll}>
+      {lacks.length > 0 && (
+        <button type="button" className={styles.problem} data-severity="warning" onClick={() => editor.view.set({ dialog: "missing" })}>
+          <PackageOpen size={14} aria-hidden />
+          <span>
+            <strong>{t.open}</strong>
+            {t.found(lacks.length)}
+          </span>
+        </button>
+      )}
       {failure && (
         <>
           <h3 className={styles.section}>The last run failed</h3>
@@ -151,7 +164,7 @@ export function ProblemsPanel() {
           ))}
         </>
       )}
-      {state.problems.length === 0 && !failure && !report && <p className={styles.empty}>No problems.</p>}
+      {state.problems.length === 0 && lacks.length === 0 && !failure && !report && <p className={styles.empty}>No problems.</p>}
     </div>
   );
 }

@@ -7,6 +7,7 @@ import { writeJson } from "@/model/json";
 import { progressOf } from "@/model/runs";
 import { shortTime } from "@/canvas/StateBadge";
 import { useEditor } from "@/store/editor";
+import { openDocument } from "@/store/files";
 import styles from "@/panels/panels.module.css";
 
 export function QueuePanel() {
@@ -90,7 +91,7 @@ function EndedJob({ job, onRetry }: { job: Job; onRetry: () => void }) {
   const open = async () => {
     const kept = await getJobWorkflow(job.id);
     const { document, problems } = await readFile(new Blob([writeJson(kept)]));
-    editor.documents.open(document, problems.length > 0 ? { report: { source: "the job", problems } } : {});
+    openDocument(editor, document, problems.length > 0 ? { report: { source: "the job", problems } } : {});
   };
   return (
     <div className={styles.ended} data-testid="job" data-state={job.state}>

@@ -4,6 +4,7 @@ import { useStore } from "zustand";
 import { Canvas } from "@/canvas/Canvas";
 import { handleKey } from "@/commands/keys";
 import { paste } from "@/commands/commands";
+import { MessagesContext } from "@/i18n/messages";
 import { Editor, EditorContext, useActive, useEditor } from "@/store/editor";
 import { openFiles } from "@/store/files";
 import { Crumbs } from "@/shell/Crumbs";
@@ -31,6 +32,7 @@ const Dialogs = lazy(() => import("@/panels/Dialogs"));
 
 export function App() {
   const [editor] = useState(() => new Editor());
+  const messages = useStore(editor.language.store, (state) => state.messages);
   useEffect(() => {
     window.latentgraph = editor;
     // The editor of prompts is loaded when nothing else is to be done, so that it is there at the first click.
@@ -43,7 +45,9 @@ export function App() {
   }, [editor]);
   return (
     <EditorContext value={editor}>
-      <Page />
+      <MessagesContext value={messages}>
+        <Page />
+      </MessagesContext>
     </EditorContext>
   );
 }

@@ -4,10 +4,12 @@ import { useStore } from "zustand";
 import type { StoreApi } from "zustand/vanilla";
 import { ServiceError } from "@/api/client";
 import { keepToken, takeTokenFromAddress } from "@/api/token";
+import type { Messages } from "@/i18n/messages";
 import type { JobRun } from "@/model/runs";
 import { Documents, isUnsaved, type OpenDocument } from "@/store/documents";
 import { openFromAddress } from "@/store/files";
 import { Keeping } from "@/store/keeping";
+import { Language } from "@/store/language";
 import { Library } from "@/store/library";
 import { followOnPage } from "@/store/page";
 import { Plans } from "@/store/plans";
@@ -37,6 +39,7 @@ export class Editor {
   readonly library = new Library();
   readonly view = new View();
   readonly settings: StoreApi<Settings> = createSettings();
+  readonly language = new Language(this.settings);
   readonly plans = new Plans(this.documents, (uid) => this.scope(uid));
   readonly runs = new Runs((uid, job) => this.ended(uid, job));
   readonly keeping = new Keeping(this.documents, (uid) => this.runs.store.getState().last[uid] ?? null, (error) => this.keptNothing(error));
@@ -47,6 +50,7 @@ export class Editor {
   start(): () => void {
     takeTokenFromAddress();
     const stopSettings = applySettings(this.settings);
+    const stopLanguage = this.language.start();
     const stopPage = followOnPage(this);
     void this.library.load();
     this.plans.start();
@@ -55,12 +59,18 @@ export class Editor {
     const stopAuto = this.followEdits();
     return () => {
       stopSettings();
+      stopLanguage();
       stopPage();
       stopAuto();
       this.keeping.end();
       this.plans.end();
       this.runs.end();
     };
+  }
+
+  /** The texts of the interface, in the language that is spoken. */
+  get t(): Messages {
+    return this.language.messages;
   }
 
   /** Try again with this token. */

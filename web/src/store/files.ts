@@ -4,6 +4,8 @@ import { convert, getWorkflow, listWorkflows, readFile, saveWorkflow, ServiceErr
 import { writeJson } from "@/model/json";
 import { emptyDocument, type Document, type Graph } from "@/model/document";
 import { addNode, setInput } from "@/model/edit";
+import { lacksOf } from "@/model/missing";
+import { filesOf } from "@/store/library";
 import { isUnsaved, type OpenDocument } from "@/store/documents";
 import type { Editor } from "@/store/editor";
 
@@ -22,13 +24,24 @@ export async function openWorkflow(editor: Editor, name: string): Promise<void> 
     return;
   }
   const { document, version } = await getWorkflow(name);
-  editor.documents.open(document, { file: { name, ...(version ? { version } : {}) } });
+  openDocument(editor, document, { file: { name, ...(version ? { version } : {}) } });
 }
 
 /** Open a copy: a template is started from, not written to. */
 export async function openTemplate(editor: Editor, name: string): Promise<void> {
   const { document } = await getWorkflow(name);
-  editor.documents.open(document);
+  openDocument(editor, document);
+}
+
+/** Open a document in a tab of its own; what it names and is not here is shown at once. */
+export function openDocument(editor: Editor, document: Document, more: Partial<OpenDocument> = {}): void {
+  const uid = editor.documents.open(document, more);
+  void editor.library.ready().then(() => {
+    const state = editor.library.store.getState();
+    const one = editor.documents.active;
+    if (one?.uid !== uid || lacksOf(one.document, state.catalogue, filesOf(state)).length === 0) return;
+    if (editor.view.store.getState().dialog === null) editor.view.set({ dialog: "missing" });
+  });
 }
 
 export async function openFromDisk(editor: Editor): Promise<void> {
@@ -48,7 +61,7 @@ export async function openFiles(editor: Editor, files: readonly File[], at: read
     try {
       const { document, problems } = await readFile(file);
       const named = document.name ? document : { ...document, name: file.name.replace(/\.[^.]*$/, "") };
-      editor.documents.open(named, problems.length > 0 ? { report: { source: file.name, problems } } : {});
+      openDocument(editor, named, problems.length > 0 ? { report: { source: file.name, problems } } : {});
       if (problems.length > 0) editor.view.say(`${file.name}: opened with ${problems.length} remarks`, "info");
     } catch (error) {
       if (isPicture(file) && error instanceof ServiceError && error.code !== "unreachable") await placePicture(editor, file, at);

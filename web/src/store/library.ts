@@ -6,14 +6,17 @@ import { catalogueOf, type Catalogue } from "@/model/catalogue";
 export interface LibraryState {
   catalogue: Catalogue;
   models: Readonly<Record<string, readonly string[]>>;
-  /** What is in the other folders that inputs of nodes name files of: pictures and the like. */
-  files: Readonly<Record<string, readonly string[]>>;
+  /** What is in the other folders that inputs of nodes name files of: pictures and the like. Null until it is known. */
+  files: Readonly<Record<string, readonly string[]>> | null;
   /** `locked`: the service asks for a token that is not known here. */
   state: "loading" | "ready" | "unreachable" | "locked";
 }
 
+/** The names of the files of a folder; null where it is not known. */
+export const filesOf = ({ models, files }: LibraryState) => (folder: string): readonly string[] | null => models[folder] ?? files?.[folder] ?? null;
+
 export class Library {
-  readonly store: StoreApi<LibraryState> = createStore(() => ({ catalogue: new Map(), models: {}, files: {}, state: "loading" }));
+  readonly store: StoreApi<LibraryState> = createStore(() => ({ catalogue: new Map(), models: {}, files: null, state: "loading" }));
 
   get catalogue(): Catalogue {
     return this.store.getState().catalogue;
@@ -22,24 +25,37 @@ export class Library {
   async load(): Promise<void> {
     try {
       const [nodes, models] = await Promise.all([getNodes(), getModels()]);
-      this.store.setState({ catalogue: catalogueOf(nodes), models, state: "ready" });
-      await this.refreshFiles();
+      const catalogue = catalogueOf(nodes);
+      this.store.setState({ catalogue, models, state: "ready" });
+      this.store.setState({ files: await filesNamed(catalogue, models) });
     } catch (error) {
       const locked = error instanceof ServiceError && error.status === 401;
       if (locked || this.store.getState().state !== "ready") this.store.setState({ state: locked ? "locked" : "unreachable" });
     }
   }
 
-  async refreshModels(): Promise<void> {
-    this.store.setState({ models: await getModels() });
-    await this.refreshFiles();
+  /** Resolves once it is known what is here. */
+  async ready(): Promise<void> {
+    if (this.store.getState().files) return;
+    await new Promise<void>((done) => {
+      const stop = this.store.subscribe(({ files }) => {
+        if (!files) return;
+        stop();
+        done();
+      });
+    });
   }
 
-  private async refreshFiles(): Promise<void> {
-    const { catalogue, models } = this.store.getState();
-    const named = new Set<string>();
-    for (const spec of catalogue.values()) for (const { widget } of spec.inputs) if (widget?.widget === "file" && !Object.hasOwn(models, widget.folder)) named.add(widget.folder);
-    const found = await Promise.all([...named].map(async (folder) => [folder, await getFiles(folder).catch(() => [])] as const));
-    this.store.setState({ files: Object.fromEntries(found) });
+  async refreshModels(): Promise<void> {
+    const models = await getModels();
+    this.store.setState({ models, files: await filesNamed(this.catalogue, models) });
   }
+}
+
+/** What is in the folders that inputs name files of and that hold no models. */
+async function filesNamed(catalogue: Catalogue, models: LibraryState["models"]): Promise<NonNullable<LibraryState["files"]>> {
+  const named = new Set<string>();
+  for (const spec of catalogue.values()) for (const { widget } of spec.inputs) if (widget?.widget === "file" && !Object.hasOwn(models, widget.folder)) named.add(widget.folder);
+  const found = await Promise.allSettled([...named].map(async (folder) => [folder, await getFiles(folder)] as const));
+  return Object.fromEntries(found.flatMap((one) => (one.status === "fulfilled" ? [one.value] : [])));
 }

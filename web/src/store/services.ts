@@ -2,6 +2,7 @@
 import { countTokens, fileUrl, upload, uploadMask } from "@/api/client";
 import { insertLora } from "@/model/lora";
 import type { Editor } from "@/store/editor";
+import { filesOf } from "@/store/library";
 import type { TokenCount, WidgetServices } from "@/widgets/contract";
 
 /** `seeds`: what was drawn at the last run for the inputs of this node. `node`: its name in the graph that is looked at, if it is there. */
@@ -17,10 +18,7 @@ export function servicesFor(editor: Editor, seeds: Record<string, number> | unde
     }
   };
   return {
-    files: (folder) => {
-      const { models, files } = editor.library.store.getState();
-      return models[folder] ?? files[folder] ?? NONE;
-    },
+    files: (folder) => filesOf(editor.library.store.getState())(folder) ?? NONE,
     upload: (file, name, _folder, onProgress) => inFolder(upload(file, name, onProgress)),
     uploadMask: (mask, original) => inFolder(uploadMask(mask, original)),
     pictureUrl: (name, folder) => fileUrl(folder, name),

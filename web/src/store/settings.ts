@@ -1,8 +1,10 @@
 // How the editor looks and behaves for this person, kept in this browser.
 import { createStore, type StoreApi } from "zustand/vanilla";
+import type { Locale } from "@/i18n/messages";
 import type { Density } from "@/model/geometry";
 
 export interface Settings {
+  locale: Locale | "system";
   theme: "dark" | "light" | "system";
   density: Density;
   links: "spline" | "straight" | "step" | "hidden";
@@ -17,6 +19,7 @@ export interface Settings {
 }
 
 export const DEFAULTS: Settings = {
+  locale: "system",
   theme: "dark",
   density: "compact",
   links: "spline",

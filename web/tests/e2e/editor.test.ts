@@ -1,11 +1,9 @@
 // The editor as its user meets it: a real browser, the real service, the embedded model. One story after the other.
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { readFileSync } from "node:fs";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { largeDocument } from "./fixtures";
-import { accessFaults, openPage, openTemplate, type Service, startBrowser, startService } from "./harness";
+import { accessFaults, documentOf, drop, openPage, openTemplate, type Service, startBrowser, startService } from "./harness";
 
 let service: Service;
 let browser: Browser;
@@ -34,8 +32,6 @@ async function writePrompt(page: Page, id: string, text: string): Promise<void> 
   await page.keyboard.press("Control+a");
   await page.keyboard.type(text);
 }
-
-const documentOf = (page: Page) => page.evaluate(() => window.latentgraph!.documents.active!.document);
 
 describe("the day's work", () => {
   test("open a template, see the plan, run, see the picture; edit, see what reruns and why; undo; reload; nothing is lost", async () => {
@@ -210,29 +206,15 @@ describe("files", () => {
     await node(page, "sampler").waitFor();
     expect(await page.getByTestId("tab").count()).toBe(1);
 
-    const folder = join(service.folder, "dropped");
-    mkdirSync(folder, { recursive: true });
     const prompt = { 3: { class_type: "EmptyLatentImage", inputs: { width: 64, height: 64, batch_size: 1 } }, 4: { class_type: "NobodyKnowsThis", inputs: { latent: ["3", 0], note: "kept" } } };
-    writeFileSync(join(folder, "prompt.json"), JSON.stringify(prompt));
-    const drop = async (path: string, type: string) => {
-      const data = await page.evaluateHandle(
-        ([content, name, kind]) => {
-          const transfer = new DataTransfer();
-          const bytes = Uint8Array.from(atob(content!), (letter) => letter.charCodeAt(0));
-          transfer.items.add(new File([bytes], name!, { type: kind! }));
-          return transfer;
-        },
-        [readFileSync(path).toString("base64"), path.split("/").at(-1)!, type],
-      );
-      await page.getByTestId("canvas").dispatchEvent("drop", { dataTransfer: data });
-    };
-    await drop(join(folder, "prompt.json"), "application/json");
+    await drop(page, "prompt.json", JSON.stringify(prompt), "application/json");
     await expect.poll(() => page.getByTestId("tab").count()).toBe(2);
+    await page.getByRole("button", { name: "Keep as it is" }).click();
     const unknown = (await documentOf(page)).nodes["4"]!;
     expect([unknown.type, unknown.inputs!["note"]]).toEqual(["NobodyKnowsThis", "kept"]);
     await page.keyboard.press("e");
     await page.getByTestId("problem").first().waitFor();
-    await drop(fileURLToPath(new URL("../../../workflows/pictures/text_to_image.png", import.meta.url)), "image/png");
+    await drop(page, "text_to_image.png", readFileSync(new URL("../../../workflows/pictures/text_to_image.png", import.meta.url)), "image/png");
     await expect.poll(() => page.getByTestId("tab").count()).toBe(3);
     expect((await documentOf(page)).nodes["sampler"]!.type).toBe("KSampler");
     await context.close();

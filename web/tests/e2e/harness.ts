@@ -100,6 +100,21 @@ export async function openTemplate(page: Page, name: string): Promise<void> {
   await page.locator("[data-node]").first().waitFor();
 }
 
+export const documentOf = (page: Page) => page.evaluate(() => window.latentgraph!.documents.active!.document);
+
+/** Drop a file on the page, as from the desktop. */
+export async function drop(page: Page, name: string, content: string | Buffer, type: string): Promise<void> {
+  const data = await page.evaluateHandle(
+    ([bytes, called, kind]) => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([Uint8Array.from(atob(bytes!), (letter) => letter.charCodeAt(0))], called!, { type: kind! }));
+      return transfer;
+    },
+    [Buffer.from(content).toString("base64"), name, type],
+  );
+  await page.getByRole("main").dispatchEvent("drop", { dataTransfer: data });
+}
+
 /**
  * What axe finds in the page, as `rule: elements`. A colour is judged as it is seen, so what still fades in is waited for: half shown,
  * every text is too faint.

@@ -44,8 +44,9 @@ export function ChoiceControl(props: ChoiceControlProps) {
   };
   const onKeyDown = (event: KeyboardEvent<HTMLButtonElement>) => {
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
-    if (event.altKey && (event.key === "ArrowDown" || event.key === "ArrowUp")) setOpened({ start: "" });
-    else if (event.key === "ArrowDown" || event.key === "ArrowUp") move(event.key === "ArrowDown" ? 1 : -1);
+    const arrow = event.key === "ArrowDown" || event.key === "ArrowUp";
+    if (arrow && (event.altKey || value === undefined)) setOpened({ start: "" });
+    else if (arrow) move(event.key === "ArrowDown" ? 1 : -1);
     else if (event.key === "Escape") leave(event.currentTarget);
     else if (event.key === "Enter" && plain) setOpened({ start: "" });
     else if (plain && event.key.length === 1 && event.key !== " ") setOpened({ start: event.key });

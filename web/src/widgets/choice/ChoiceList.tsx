@@ -2,8 +2,8 @@
 // in the page. The keyboard stays in the search field; `aria-activedescendant` says where it is in the list.
 import { useCallback, useMemo, useRef, useState, type KeyboardEvent, type ReactNode, type RefObject } from "react";
 import { ChevronRight, Search, TriangleAlert } from "lucide-react";
+import { nearest } from "@/model/nearest";
 import { foldersToOpen, listing, moveAlong, moveLines, nameAt, stopOf, type Line, type Stop } from "@/widgets/choice/listing";
-import { nearest } from "@/widgets/choice/search";
 import { Popup } from "@/widgets/Popup";
 import { inView, offsetsOf, scrollTo } from "@/widgets/virtual";
 import styles from "@/widgets/choice/choice.module.css";

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { foldersToOpen, listing, moveAlong, moveLines, nameAt, stopOf, type Line, type ListingOptions } from "@/widgets/choice/listing";
 import { recentIn, remember } from "@/widgets/choice/recent";
-import { match, nearest, search } from "@/widgets/choice/search";
+import { nearest } from "@/model/nearest";
+import { match, search } from "@/widgets/choice/search";
 import { inView, offsetsOf, scrollTo } from "@/widgets/virtual";
 
 const NAMES = ["base.safetensors", "sd15/anime/toon-1.safetensors", "sd15/photo_real-v2.safetensors", "sdxl/photo.safetensors"];

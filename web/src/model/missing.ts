@@ -1,0 +1,165 @@
+// What a document names that is not here: node types, files, choices, and inputs and outputs that a node had in another version.
+// Nothing of it is ever dropped: it stays in the document until a person chooses what stands in for it.
+import type { Catalogue, InputSpec } from "@/model/catalogue";
+import { graphAt, linkOf, linkTo, literalOf, SUBGRAPH, withGraph, withNode, type Document, type Graph, type GraphNode, type Scope, type Source } from "@/model/document";
+import { resetInput, setInput, unlink } from "@/model/edit";
+import { interfaceOf, type Interface } from "@/model/interface";
+import { NEAR, nearestOf } from "@/model/nearest";
+import { accepts } from "@/model/ports";
+
+/** Where something is named: a node of a graph of the document, and its input where it is one. */
+export interface Naming {
+  scope: Scope;
+  node: string;
+  input?: string;
+}
+
+interface Named {
+  /** What is not here, as the document writes it. */
+  name: string;
+  at: readonly Naming[];
+  /** What is here and nearest to it, the nearest first. */
+  offers: readonly string[];
+}
+
+export type Lack =
+  | (Named & { kind: "type" })
+  | (Named & { kind: "file"; folder: string })
+  | (Named & { kind: "choice"; of: string; input: string; options: readonly string[] })
+  /** The node type has no such input: `value` is what the first of them holds, undefined for a link. */
+  | (Named & { kind: "input"; of: string; value: unknown })
+  /** The node type has no such output; `at` are the inputs that it was linked to. */
+  | (Named & { kind: "output"; of: string; from: readonly Naming[] });
+
+/** The files of a folder; null where they are not known. */
+export type FilesIn = (folder: string) => readonly string[] | null;
+
+const MOST_OFFERS = 3;
+/** How much alike names must be, 0 to 1: node types share many words, inputs few letters. */
+const ALIKE = { type: 0.55, file: NEAR, name: 0.4 };
+
+export function lacksOf(document: Document, catalogue: Catalogue, filesIn: FilesIn): Lack[] {
+  const found = new Map<string, Lack>();
+  const add = (key: string, naming: Naming, make: () => Lack) => {
+    const known = found.get(key);
+    found.set(key, known ? { ...known, at: [...known.at, naming] } : make());
+  };
+  for (const scope of ["", ...Object.keys(document.subgraphs ?? {})]) {
+    const graph = graphAt(document, scope);
+    for (const [name, node] of Object.entries(graph.nodes)) {
+      const of = interfaceOf(node.type, document, catalogue);
+      if (!of) {
+        const types = [...catalogue.keys(), ...Object.keys(document.subgraphs ?? {}).map((one) => SUBGRAPH + one)];
+        const at = { scope, node: name };
+        add(`type\n${node.type}`, at, () => ({ kind: "type", name: node.type, at: [at], offers: nearestOf(node.type, types, ALIKE.type, MOST_OFFERS) }));
+        continue;
+      }
+      for (const [input, value] of Object.entries(node.inputs ?? {})) {
+        const at: Naming = { scope, node: name, input };
+        const port = of.inputs.find((one) => one.name === input);
+        if (!port) {
+          const free = of.inputs.map((one) => one.name).filter((one) => node.inputs?.[one] === undefined);
+          const renamed = of.spec?.aliases?.[input];
+          const offers = renamed === undefined ? nearestOf(input, free, ALIKE.name, MOST_OFFERS) : [renamed];
+          add(`input\n${node.type}\n${input}`, at, () => ({ kind: "input", name: input, of: node.type, value: literalOf(value), at: [at], offers }));
+          continue;
+        }
+        const source = linkOf(value);
+        if (source) lostOutput(source, port, at, graph, document, catalogue, add);
+        else lostValue(port, literalOf(value), node.type, at, filesIn, add);
+      }
+    }
+  }
+  return [...found.values()];
+}
+
+type Add = (key: string, naming: Naming, make: () => Lack) => void;
+
+function lostValue(port: InputSpec, value: unknown, of: string, at: Naming, filesIn: FilesIn, add: Add): void {
+  if (typeof value !== "string" || value === "") return;
+  const { widget } = port;
+  if (widget?.widget === "choice" && !widget.options.includes(value)) {
+    const offers = nearestOf(value, widget.options, ALIKE.name, MOST_OFFERS);
+    add(`choice\n${of}\n${port.name}\n${value}`, at, () => ({ kind: "choice", name: value, of, input: port.name, options: widget.options, at: [at], offers }));
+  }
+  if (widget?.widget !== "file") return;
+  const { folder, name } = meant(widget.folder, value);
+  const files = filesIn(folder);
+  if (files === null || files.includes(name) || widget.extra?.some((one) => one.name === value)) return;
+  add(`file\n${folder}\n${name}`, at, () => ({ kind: "file", name, folder, at: [at], offers: nearestOf(name, files, ALIKE.file, MOST_OFFERS) }));
+}
+
+function lostOutput(source: Source, port: InputSpec, at: Naming, graph: Graph, document: Document, catalogue: Catalogue, add: Add): void {
+  const node = graph.nodes[source.node];
+  const of = node && interfaceOf(node.type, document, catalogue);
+  if (!node || !of || of.outputs.some((one) => one.name === source.output)) return;
+  const fitting = of.outputs.filter((one) => accepts(port.type, one.type).ok).map((one) => one.name);
+  const near = nearestOf(source.output, fitting, ALIKE.name, MOST_OFFERS);
+  const offers = near.length > 0 ? near : fitting.slice(0, MOST_OFFERS);
+  const from = { scope: at.scope, node: source.node };
+  add(`output\n${node.type}\n${source.output}\n${port.type}`, at, () => ({ kind: "output", name: source.output, of: node.type, from: [from], at: [at], offers }));
+}
+
+const PICTURES = new Set(["input", "output", "temp"]);
+const ANNOTATED = /^(.*) \[(input|output|temp)\]$/;
+
+/** The folder and the name in it that a name speaks of, as the service reads it (`Folders.meant` in nodes/folders.py). */
+function meant(folder: string, name: string): { folder: string; name: string } {
+  if (!PICTURES.has(folder)) return { folder, name: name.replaceAll("\\", "/") };
+  const found = ANNOTATED.exec(name);
+  return found ? { folder: found[2]!, name: found[1]! } : { folder, name };
+}
+
+/** The document with `chosen` in the place of what is not here. Null takes an input or a link away. */
+export function resolved(document: Document, lack: Lack, chosen: string | null, catalogue: Catalogue): Document {
+  const inGraphs = (change: (graph: Graph, naming: Naming) => Graph) =>
+    lack.at.reduce((next, naming) => withGraph(next, naming.scope, (graph) => change(graph, naming)), document);
+  switch (lack.kind) {
+    case "type": {
+      const of = chosen === null ? null : interfaceOf(chosen, document, catalogue);
+      return of ? inGraphs((graph, { node }) => retyped(graph, node, chosen!, of)) : document;
+    }
+    case "file":
+    case "choice":
+      return chosen === null ? document : inGraphs((graph, { node, input }) => setInput(graph, node, input!, chosen));
+    case "input":
+      return inGraphs((graph, { node, input }) => (chosen === null ? resetInput(graph, node, input!) : renamedInput(graph, node, input!, chosen)));
+    case "output":
+      return inGraphs((graph, { node, input }) => {
+        const source = linkOf(graph.nodes[node]?.inputs?.[input!]);
+        if (chosen === null || !source) return unlink(graph, { node, input: input! });
+        return withNode(graph, node, (one) => ({ ...one, inputs: { ...one.inputs, [input!]: linkTo({ node: source.node, output: chosen }) } }));
+      });
+  }
+}
+
+/** Another type for a node. Values and links stay; those of inputs and outputs that are only written otherwise go to them. */
+function retyped(graph: Graph, name: string, type: string, of: Interface): Graph {
+  const inputs = of.inputs.map((one) => one.name);
+  const outputs = of.outputs.map((one) => one.name);
+  const changed = withNode(graph, name, (node) => ({ ...node, type, inputs: Object.fromEntries(Object.entries(node.inputs ?? {}).map(([input, value]) => [sameName(input, inputs) ?? input, value])) }));
+  const nodes = Object.fromEntries(Object.entries(changed.nodes).map(([other, node]) => [other, relinked(node, name, outputs)]));
+  return { ...changed, nodes };
+}
+
+function relinked(node: GraphNode, from: string, outputs: readonly string[]): GraphNode {
+  const entries = Object.entries(node.inputs ?? {});
+  if (!entries.some(([, value]) => linkOf(value)?.node === from)) return node;
+  const inputs = entries.map(([input, value]) => {
+    const source = linkOf(value);
+    if (source?.node !== from) return [input, value] as const;
+    const output = sameName(source.output, outputs) ?? (outputs.length === 1 ? outputs[0]! : source.output);
+    return [input, linkTo({ node: from, output })] as const;
+  });
+  return { ...node, inputs: Object.fromEntries(inputs) };
+}
+
+function sameName(name: string, names: readonly string[]): string | undefined {
+  return names.find((one) => one === name) ?? names.find((one) => plain(one) === plain(name));
+}
+
+function renamedInput(graph: Graph, node: string, before: string, after: string): Graph {
+  return withNode(graph, node, (one) => ({ ...one, inputs: Object.fromEntries(Object.entries(one.inputs ?? {}).map(([key, value]) => [key === before ? after : key, value])) }));
+}
+
+const plain = (text: string): string => text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "");

@@ -1,0 +1,94 @@
+// A workflow from elsewhere, which names what is not here: the user is told what, and takes what is nearest with one click.
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { accessFaults, documentOf, drop, openPage, openTemplate, type Service, startBrowser, startService } from "./harness";
+
+let service: Service;
+let browser: Browser;
+
+beforeAll(async () => {
+  [service, browser] = await Promise.all([startService(), startBrowser()]);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await service?.stop();
+});
+
+const lacks = (page: Page) => page.getByTestId("lack");
+
+const FOREIGN = {
+  format: "latentgraph/1",
+  name: "From elsewhere",
+  nodes: {
+    load: { type: "CheckpointLoaderSimple", inputs: { ckpt_name: "tiny-sd-12.safetensors" }, ui: { pos: [0, 0] } },
+    positive: { type: "CLIPTextEncode", inputs: { text: "a fox", clip: { from: ["load", "text_encoder"] } }, ui: { pos: [320, 0] } },
+    sampler: { type: "KSampler (Efficient)", inputs: { steps: 12, cfg: 4, positive: { from: ["positive", "CONDITIONING"] } }, ui: { pos: [700, 0] } },
+    decode: { type: "VAEDecode", inputs: { samples: { from: ["sampler", "LATENT"] } }, ui: { pos: [1000, 0] } },
+    latent: { type: "EmptyLatentImage", inputs: { widht: 640 }, ui: { pos: [320, 260] } },
+  },
+};
+
+describe("a workflow from elsewhere", () => {
+  test("tells what is missing; the nearest is taken with one click, by keyboard too; undo brings everything back", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    await page.waitForFunction(() => window.latentgraph?.library.store.getState().files);
+    await drop(page, "elsewhere.json", JSON.stringify(FOREIGN), "application/json");
+    await expect.poll(() => lacks(page).evaluateAll((rows) => rows.map((row) => row.getAttribute("data-kind")))).toEqual(["type", "file", "output", "input"]);
+
+    await lacks(page).filter({ hasText: "tiny-sd-12.safetensors" }).getByRole("button", { name: "Use tiny-sd-128.safetensors" }).click();
+    await expect.poll(() => lacks(page).count()).toBe(3);
+    await page.getByRole("button", { name: "Use KSampler", exact: true }).focus();
+    await page.keyboard.press("Enter");
+    await expect.poll(async () => (await documentOf(page)).nodes["sampler"]).toMatchObject({ type: "KSampler", inputs: { steps: 12, cfg: 4, positive: { from: ["positive", "CONDITIONING"] } } });
+    await page.getByRole("button", { name: "Take all 2 nearest" }).click();
+    await page.getByText("All that this workflow names is here.").waitFor();
+    await page.getByRole("button", { name: "Done" }).click();
+    await expect.poll(async () => [(await documentOf(page)).nodes["latent"]!.inputs, (await documentOf(page)).nodes["positive"]!.inputs!["clip"]]).toEqual([{ width: 640 }, { from: ["load", "CLIP"] }]);
+
+    for (let step = 0; step < 3; step++) await page.keyboard.press("Control+z");
+    await expect.poll(async () => (await documentOf(page)).nodes).toMatchObject(FOREIGN.nodes);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
+  test("kept as it is, a node of an unknown type shows its values, survives a reload, and can be replaced later by another", async () => {
+    const { page, context } = await openPage(browser, service.url);
+    await page.waitForFunction(() => window.latentgraph?.library.store.getState().files);
+    await drop(page, "elsewhere.json", JSON.stringify({ ...FOREIGN, nodes: { sampler: FOREIGN.nodes.sampler } }), "application/json");
+    await page.getByRole("button", { name: "Keep as it is" }).click();
+    await page.locator('[data-node="sampler"]').getByText("steps: 12").waitFor();
+    await expect.poll(() => page.evaluate(() => new Promise<number>((done) => (indexedDB.open("latentgraph").onsuccess = (event) => ((event.target as IDBOpenDBRequest).result.transaction("documents").objectStore("documents").count().onsuccess = (counted) => done((counted.target as IDBRequest<number>).result)))))).toBe(1);
+    await page.reload();
+    await page.locator('[data-node="sampler"]').getByText("steps: 12").waitFor();
+    expect(await page.getByTestId("dialog").count()).toBe(0); // asked once, not at every reload
+
+    await page.getByTestId("canvas").focus();
+    await page.keyboard.press("e");
+    await page.getByRole("button", { name: "What is missing here" }).click();
+    await lacks(page).getByRole("combobox").click();
+    await page.keyboard.type("KSamplerAdv");
+    await page.keyboard.press("Enter");
+    await expect.poll(async () => (await documentOf(page)).nodes["sampler"]!.type).toBe("KSamplerAdvanced");
+    await context.close();
+  });
+
+  test("a template that names nothing unknown opens without a question", async () => {
+    const { page, context } = await openPage(browser, service.url);
+    await page.waitForFunction(() => window.latentgraph?.library.store.getState().files);
+    await openTemplate(page, "text_to_image");
+    await page.getByTestId("sentence").getByText(/nodes will run|all is known/).waitFor();
+    expect(await page.getByTestId("dialog").count()).toBe(0);
+    await context.close();
+  });
+
+  test.each(["dark", "light"] as const)("nothing that axe knows of is in the way (%s)", async (theme) => {
+    const { page, context } = await openPage(browser, service.url);
+    await page.waitForFunction(() => window.latentgraph?.library.store.getState().files);
+    await page.evaluate((value) => window.latentgraph!.settings.setState({ theme: value }), theme);
+    await drop(page, "elsewhere.json", JSON.stringify(FOREIGN), "application/json");
+    await lacks(page).first().waitFor();
+    expect(await accessFaults(page, ["wcag2a", "wcag2aa"])).toEqual([]);
+    await context.close();
+  });
+});
