@@ -37,14 +37,18 @@ def bind(
     problems: list[Problem] = list(flat.problems)
     unavailable: dict[str, Lost] = {}
     quoting: list[str] = []
-    faulty: set[str] = {problem.node for problem in problems if problem.node}
+    faults: dict[str, list[Problem]] = {}
+    for problem in errors_only(problems):
+        if problem.node is not None:
+            faults.setdefault(problem.node, []).append(problem)
     for name, node in flat.nodes.items():
         if only is not None and name not in only:
             continue
         spec = catalogue.get(node.type)
         if spec is None:
-            problems.append(_unknown_type(name, node, flat, catalogue))
-            faulty.add(name)
+            unknown = _unknown_type(name, node, flat, catalogue)
+            problems.append(unknown)
+            faults.setdefault(name, []).append(unknown)
             continue
         binding = _Binding(name, node, spec, flat, catalogue, files)
         bound = binding.bound()
@@ -53,15 +57,16 @@ def bind(
             binding.own_check(check, bound)
         if binding.problems:
             problems += binding.problems
-            if errors_only(binding.problems):
-                faulty.add(name)
+            wrong = errors_only(binding.problems)
+            if wrong:
+                faults.setdefault(name, []).extend(wrong)
         if binding.missing_source:
             unavailable[name] = binding.missing_source
         nodes[name] = bound
         if spec.quoting_inputs:
             quoting.append(name)
     problems += [_unquoted(one, flat) for one in fill_quotes(nodes, quoting)]
-    return BoundGraph(nodes, tuple(problems), unavailable, frozenset(faulty), flat.gone)
+    return BoundGraph(nodes, tuple(problems), unavailable, faults, flat.gone)
 
 
 class _Binding:

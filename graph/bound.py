@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graph.document import Link
@@ -25,11 +25,12 @@ class BoundNode:
 
 @dataclass(frozen=True, slots=True)
 class BoundGraph:
-    """All sound nodes. `unavailable` says why a sound node cannot run (it needs a muted node); `faulty` are the nodes with
-    errors; `problems` are everyone's, in document order."""
+    """All sound nodes. `unavailable` says why a sound node cannot run (it needs a muted node); `faults` are the errors that
+    forbid a node to run, which an instance of a subgraph may have been given; `problems` are everyone's, in document order.
+    """
 
     nodes: Mapping[str, BoundNode]
     problems: tuple[Problem, ...] = ()
     unavailable: Mapping[str, Lost] = field(default_factory=dict)
-    faulty: frozenset[str] = frozenset()
+    faults: Mapping[str, Sequence[Problem]] = field(default_factory=dict)
     gone: Mapping[str, str] = field(default_factory=dict)

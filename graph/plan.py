@@ -150,7 +150,8 @@ def _refuse_faulty(graph: BoundGraph, order: list[str]) -> None:
     needed = set(order)
     links = (link.node for name in order for link in graph.nodes[name].links.values())
     needed.update(link for link in links if link not in graph.nodes)
-    problems = [one for one in errors_only(graph.problems) if one.node is None or one.node in needed]
+    theirs = {problem for name in needed for problem in graph.faults.get(name, ())}
+    problems = [one for one in errors_only(graph.problems) if one.node is None or one in theirs]
     if problems:
         raise InputError(problems)
 

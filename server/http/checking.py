@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,6 +41,23 @@ class Checked:
         """The nodes with an effect."""
         return [name for name, node in self.graph.nodes.items() if node.spec.effect]
 
+    @property
+    def others(self) -> list[Problem]:
+        """Errors beside those of the graph: of the reading of the file, and of what is taken here."""
+        of_graph = set(self.graph.problems)
+        return [one for one in errors_only(self.problems) if one not in of_graph]
+
+    @property
+    def faults(self) -> Mapping[str, Sequence[Problem]]:
+        """The errors that forbid a node to run; those of the file first, which tend to be why the others are there."""
+        faults: dict[str, list[Problem]] = {}
+        for one in self.others:
+            if one.node is not None:
+                faults.setdefault(one.node, []).append(one)
+        for name, found in self.graph.faults.items():
+            faults.setdefault(name, []).extend(found)
+        return faults
+
 
 @dataclass(frozen=True, slots=True)
 class Requested:
@@ -71,9 +88,9 @@ def check(
 
 def runnable(checked: Checked, targets: Sequence[str] | None) -> tuple[str, ...]:
     """The targets, when all of them can run. Raises InputError with every problem of what they need."""
-    needed = None if targets is None else {name for target in targets for name in upstream(checked.graph, target)}
-    faults = errors_only(one for one in checked.problems if one not in checked.graph.problems)
-    if needed is not None:
+    faults = checked.others
+    if targets is not None:
+        needed = set(upstream(checked.graph, targets))
         faults = [one for one in faults if one.node is None or one.node in needed]
     if faults:
         raise InputError(faults)
@@ -92,10 +109,10 @@ def with_parameters(document: Document, given: JsonObject, catalogue: Mapping[st
     return with_inputs(document, changes)
 
 
-def upstream(graph: BoundGraph, target: str) -> Iterator[str]:
-    """The target and everything it needs, names of missing nodes included; each once."""
-    seen = {target}
-    pending = [target]
+def upstream(graph: BoundGraph, targets: Iterable[str]) -> Iterator[str]:
+    """The targets and everything they need, names of missing nodes included; each once."""
+    seen = set(targets)
+    pending = list(seen)
     while pending:
         name = pending.pop()
         yield name

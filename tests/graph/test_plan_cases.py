@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from graph.document import Document, InputValue, Node, with_inputs
+from graph.document import Document, InputValue, Node, Parameter, Subgraph, SubgraphOutput, with_inputs
 from graph.errors import InputError
+from graph.json import Json
 from graph.keys import Environment
 from graph.plan import Plan, Step
 from tests.graph.engine import Engine, bypassed, chain, document, made, muted, of
@@ -346,6 +347,15 @@ def test_a_target_named_twice_is_one() -> None:
 # What cannot be planned
 
 
+def _more(whole: Json) -> Document:
+    """A subgraph that shows nothing itself: its instance is given `whole`, and one of its two nodes takes it."""
+    inside = {"add": made("Add", b=1), "half": made("Divide")}
+    inputs = (Parameter("whole", (("add", "a"),)), Parameter("unneeded", (("half", "a"),)))
+    more = Subgraph("more", inside, inputs, (SubgraphOutput("sum", of("add")),))
+    nodes = {"s": made("subgraph:more", whole=whole, unneeded=1), "show": made("Show", value=of("s", "sum"))}
+    return Document(nodes, subgraphs={"more": more})
+
+
 def _loop(length: int) -> Document:
     nodes = {f"n{index}": made("Copy", tile=of(f"n{(index + 1) % length}")) for index in range(length)}
     return Document({**nodes, "end": made("Show", value=of("n0"))})
@@ -380,6 +390,8 @@ def _loop(length: int) -> Document:
             "",
             id="a broken subgraph",
         ),
+        pytest.param(_more("x"), (), "wrong_type", "s", "", id="an instance that was given something wrong"),
+        pytest.param(_more("x"), ("show",), "wrong_type", "s", "", id="an instance that the target needs"),
         pytest.param(_loop(1), (), "cycle", "n0", "Remove one of these links", id="a loop of one"),
         pytest.param(_loop(3), (), "cycle", "n0", "Remove one of these links", id="a loop of three"),
         pytest.param(_loop(20_000), (), "cycle", "n0", "Remove one of these links", id="a loop of many"),
@@ -412,6 +424,11 @@ def test_a_target_whose_source_is_gone(source: Node, code: str, hint: str) -> No
 def test_a_cycle_is_shown_with_its_nodes() -> None:
     with pytest.raises(InputError, match=r"n0 \(Copy\) -> n2 \(Copy\) -> n1 \(Copy\) -> n0 \(Copy\)"):
         Engine().plan(_loop(3))
+
+
+def test_a_fault_of_an_instance_in_what_no_target_needs_does_not_stop_them() -> None:
+    graph = with_inputs(_more(1), {("s", "unneeded"): "x"})
+    assert Engine().plan(graph).steps.keys() == {"s:add", "show"}
 
 
 def test_a_fault_that_no_target_needs_does_not_stop_them() -> None:

@@ -72,7 +72,7 @@ def test_a_quote_of_nothing_stays_and_is_told(text: str, says: str, hint: str | 
     assert says in problem.message
     assert hint is None or hint in str(problem.hint)
     assert bound.nodes["note"].literals["text"] == text
-    assert "note" not in bound.faulty
+    assert "note" not in bound.faults
 
 
 def test_what_is_quoted_is_part_of_the_key() -> None:

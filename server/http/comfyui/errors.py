@@ -8,7 +8,7 @@ from typing import Final
 
 from graph.bound import BoundGraph, BoundNode
 from graph.comfyui.object_info import object_info
-from graph.errors import Problem, errors_only
+from graph.errors import Problem
 from graph.json import Json, JsonObject
 from nodes.folders import Folders
 from server.http.checking import Checked, upstream
@@ -74,10 +74,13 @@ def outputs_of(checked: Checked) -> Outputs:
     sound: list[str] = []
     circular: list[str] = []
     unsound: dict[str, list[str]] = {}
-    lost = {one.node for one in errors_only(checked.problems) if one.node}
+    lost = checked.faults
     endless = _endless(checked.graph)
-    for output in [*checked.outputs, *_faulty_outputs(checked)]:
-        faulty = [name for name in upstream(checked.graph, output) if name in lost] if lost else []
+    unbound = [
+        name for name in lost if name not in checked.graph.nodes
+    ]  # outputs of nothing, to be told of all the same
+    for output in [*checked.outputs, *unbound]:
+        faulty = [name for name in upstream(checked.graph, [output]) if name in lost] if lost else []
         if faulty:
             unsound[output] = faulty
         elif output in endless:
@@ -94,11 +97,9 @@ def node_errors(checked: Checked, outputs: Outputs, prompt: JsonObject, files: F
         for name in faulty:
             dependents.setdefault(name, []).append(output)
     told: JsonObject = {}
-    by_node: dict[str, list[Problem]] = {}
-    for one in errors_only(checked.problems):
-        by_node.setdefault(one.node or "", []).append(one)
+    faults = checked.faults
     for name, needing in dependents.items():
-        errors = [_node_error(one, checked.graph, files, is_output=name in outputs.unsound) for one in by_node[name]]
+        errors = [_node_error(one, checked.graph, files, is_output=name in outputs.unsound) for one in faults[name]]
         told[name] = _told(errors, needing, class_type(prompt, name))
     if outputs.circular:
         circle = _circle_from(checked.graph, _endless(checked.graph), outputs.circular[0])
@@ -153,12 +154,6 @@ def _circle_error(circle: Sequence[str], prompt: JsonObject) -> JsonObject:
 def class_type(prompt: JsonObject, node: str) -> str:
     one = prompt.get(node)
     return str(one.get("class_type", "")) if isinstance(one, dict) else ""
-
-
-def _faulty_outputs(checked: Checked) -> list[str]:
-    """Nodes so wrong that they are not even bound are outputs of nothing, and still must be told of."""
-    lost = {one.node for one in errors_only(checked.problems) if one.node}
-    return [name for name in lost if name not in checked.graph.nodes]
 
 
 def _node_error(one: Problem, graph: BoundGraph, files: Folders, *, is_output: bool) -> JsonObject:
