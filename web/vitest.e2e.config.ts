@@ -10,5 +10,7 @@ export default defineConfig({
     maxWorkers: 1,
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // What is waited for comes soon, but on a machine that has much else to do it may take its time.
+    expect: { poll: { timeout: 15_000 } },
   },
 });

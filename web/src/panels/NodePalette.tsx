@@ -44,6 +44,11 @@ export function NodePalette({ request }: { request: PaletteRequest }) {
     return () => window.removeEventListener("pointerdown", away, true);
   }, [editor]);
 
+  /** Who types fast is ahead of the list: what is chosen goes by what is written. */
+  const enter = () => {
+    const first = deferred === text ? chosen : search(text, catalogue, wanted, used())[0]?.spec;
+    if (first) choose(first.type);
+  };
   const choose = (type: string) => {
     close();
     place(editor, request, type);
@@ -69,7 +74,7 @@ export function NodePalette({ request }: { request: PaletteRequest }) {
           onKeyDown={(event) => {
             if (event.key === "ArrowDown") setAt((now) => Math.min(now + 1, found.length - 1));
             else if (event.key === "ArrowUp") setAt((now) => Math.max(now - 1, 0));
-            else if (event.key === "Enter" && chosen) choose(chosen.type);
+            else if (event.key === "Enter") enter();
             else if (event.key === "Escape") {
               close();
               editor.canvas?.focus();

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import AxeBuilder from "@axe-core/playwright";
-import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import { chromium, type Browser, type BrowserContext, type Locator, type Page } from "playwright-core";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const PYTHON = process.env["LATENTGRAPH_PYTHON"] ?? join(ROOT, ".venv/bin/python");
@@ -97,7 +97,7 @@ export async function openPage(browser: Browser, url: string, size = { width: 16
 export async function openTemplate(page: Page, name: string): Promise<void> {
   await page.getByTestId("rail-templates").click();
   await page.getByTestId(`template-${name}`).click();
-  await page.locator("[data-node]").first().waitFor();
+  await atRest(page.locator("[data-node]").first());
 }
 
 export const documentOf = (page: Page) => page.evaluate(() => window.latentgraph!.documents.active!.document);
@@ -114,6 +114,30 @@ export async function drop(page: Page, name: string, content: string | Buffer, t
   );
   await page.getByRole("main").dispatchEvent("drop", { dataTransfer: data });
 }
+
+/** Where a thing is, once it is there and has stopped moving. */
+export async function atRest(target: Locator): Promise<{ x: number; y: number; width: number; height: number }> {
+  await target.waitFor();
+  for (let before = ""; ; ) {
+    const box = await target.boundingBox();
+    const now = JSON.stringify(box);
+    if (box && now === before) return box;
+    before = now;
+    await frames(target.page(), 2);
+  }
+}
+
+/** Long enough that what an action would bring about has come about: for checks that nothing does. */
+export async function settled(page: Page): Promise<void> {
+  await frames(page, 2);
+  await page.waitForTimeout(150);
+  await frames(page, 2);
+}
+
+const frames = (page: Page, count: number) =>
+  page.evaluate(async (left) => {
+    while (left-- > 0) await new Promise((done) => requestAnimationFrame(done));
+  }, count);
 
 /**
  * What axe finds in the page, as `rule: elements`. A colour is judged as it is seen, so what still fades in is waited for: half shown,

@@ -67,6 +67,7 @@ describe("a workflow from elsewhere", () => {
     await page.keyboard.press("e");
     await page.getByRole("button", { name: "What is missing here" }).click();
     await lacks(page).getByRole("combobox").click();
+    await page.getByRole("tree").waitFor();
     await page.keyboard.type("KSamplerAdv");
     await page.keyboard.press("Enter");
     await expect.poll(async () => (await documentOf(page)).nodes["sampler"]!.type).toBe("KSamplerAdvanced");

@@ -6,7 +6,8 @@ import { leave } from "@/widgets/leave";
 import { Reset } from "@/widgets/Reset";
 import styles from "@/widgets/widgets.module.css";
 
-const ChoiceList = lazy(() => import("@/widgets/choice/ChoiceList").then((module) => ({ default: module.ChoiceList })));
+const loadList = () => import("@/widgets/choice/ChoiceList").then((module) => ({ default: module.ChoiceList }));
+const ChoiceList = lazy(loadList);
 
 interface ChoiceControlProps extends Omit<WidgetProps<unknown, string>, "schema"> {
   names: readonly string[];
@@ -45,7 +46,12 @@ export function ChoiceControl(props: ChoiceControlProps) {
   const onKeyDown = (event: KeyboardEvent<HTMLButtonElement>) => {
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
     const arrow = event.key === "ArrowDown" || event.key === "ArrowUp";
-    if (arrow && (event.altKey || value === undefined)) setOpened({ start: "" });
+    if (opened) {
+      // The list is on its way, and has the keys as soon as it is there. Letters until then are for it.
+      if (event.key === "Escape") close();
+      else if (plain && event.key.length === 1) setOpened((now) => ({ start: (now?.start ?? "") + event.key }));
+      else if (event.key === "Tab") return;
+    } else if (arrow && (event.altKey || value === undefined)) setOpened({ start: "" });
     else if (arrow) move(event.key === "ArrowDown" ? 1 : -1);
     else if (event.key === "Escape") leave(event.currentTarget);
     else if (event.key === "Enter" && plain) setOpened({ start: "" });
@@ -72,6 +78,7 @@ export function ChoiceControl(props: ChoiceControlProps) {
         aria-invalid={says ? true : undefined}
         disabled={disabled}
         className={`${styles.open} ${styles.list}`}
+        onFocus={() => void loadList().catch(() => undefined)}
         onClick={() => setOpened({ start: "" })}
         onKeyDown={onKeyDown}
       >

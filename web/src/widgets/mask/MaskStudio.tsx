@@ -1,5 +1,5 @@
 // The mask editor once the picture is there: tools above, the picture with the mask over it below.
-import { useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 import { BoxSelect, Brush, Contrast, Eraser, Lasso, Maximize, PaintBucket, Redo2, Trash2, Undo2, X, ZoomIn, ZoomOut } from "lucide-react";
 import { coverage, feather, invert, type Rect } from "@/widgets/mask/mask";
 import type { Material } from "@/widgets/mask/MaskEditor";
@@ -49,7 +49,7 @@ export function MaskStudio({ picture, mask, history, name, onDone, onClose }: Ma
   };
   // eslint-disable-next-line react-hooks/exhaustive-deps -- the mask is painted on in place: `changes` says when
   const masked = useMemo(() => coverage(mask), [mask, changes]);
-  useEffect(() => stage.current?.focus({ preventScroll: true }), []);
+  useLayoutEffect(() => stage.current?.focus({ preventScroll: true }), []);
   const painting = usePainting({ mask, history, tool, brush, pan, stage, show, settled });
 
   const act = {

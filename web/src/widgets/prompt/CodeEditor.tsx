@@ -1,5 +1,5 @@
 // The prompt editor: CodeMirror with the grammar of prompts. Loaded apart from the rest.
-import { useEffect, useRef } from "react";
+import { useEffect, useLayoutEffect, useRef } from "react";
 import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, type Completion, type CompletionContext, type CompletionResult } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { Compartment, EditorState, Prec, type Extension, type StateCommand } from "@codemirror/state";
@@ -14,11 +14,12 @@ export function CodeEditor(props: PromptEditorProps) {
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
   const latest = useRef(props);
-  useEffect(() => {
+  useLayoutEffect(() => {
     latest.current = props;
   });
 
-  useEffect(() => {
+  // At once with the page, so that a key pressed while this takes the place of what was there finds one or the other.
+  useLayoutEffect(() => {
     const { value, start } = latest.current;
     const made = new EditorView({
       parent: host.current!,

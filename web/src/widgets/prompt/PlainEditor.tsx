@@ -1,12 +1,12 @@
 // A prompt as a text area: while the editor is on its way, and where it cannot be had.
-import { useEffect, useRef } from "react";
+import { useLayoutEffect, useRef } from "react";
 import type { PromptEditorProps } from "@/widgets/prompt/PromptField";
 import { reweigh, WEIGHT_STEP } from "@/widgets/prompt/weight";
 import styles from "@/widgets/prompt/prompt.module.css";
 
 export function PlainEditor({ value, label, start, onText, onLeave, onBlur }: PromptEditorProps) {
   const area = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     area.current?.focus({ preventScroll: true });
   }, []);
   // What takes the place of this one begins where the caret is.
