@@ -8,9 +8,9 @@ export default defineConfig({
     include: ["tests/e2e/**/*.test.ts"],
     fileParallelism: false,
     maxWorkers: 1,
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
     // What is waited for comes soon, but on a machine that has much else to do it may take its time.
-    expect: { poll: { timeout: 15_000 } },
+    testTimeout: 300_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },
   },
 });

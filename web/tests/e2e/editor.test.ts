@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { largeDocument } from "./fixtures";
-import { accessFaults, atRest, documentOf, drop, openPage, openTemplate, settled, type Service, startBrowser, startService } from "./harness";
+import { accessFaults, atRest, documentOf, drop, openContext, openPage, openTemplate, settled, type Service, startBrowser, startService } from "./harness";
 
 let service: Service;
 let browser: Browser;
@@ -308,12 +308,12 @@ describe("what goes wrong", () => {
       await page.getByTestId("run").click();
       await expect.poll(() => stateOf(page, "sampler"), { timeout: 60_000 }).toBe("running");
       await own.kill();
-      await page.getByTestId("offline").waitFor({ timeout: 20_000 });
+      await page.getByTestId("offline").waitFor();
       await writePrompt(page, "negative", "text written while the service was away");
       await own.restart();
-      await page.getByTestId("offline").waitFor({ state: "detached", timeout: 30_000 });
+      await page.getByTestId("offline").waitFor({ state: "detached" });
       await idle(page);
-      await node(page, "save").locator("img").waitFor({ timeout: 30_000 });
+      await node(page, "save").locator("img").waitFor();
       expect((await documentOf(page)).nodes["negative"]!.inputs!["text"]).toBe("text written while the service was away");
       await context.close();
     } finally {
@@ -322,7 +322,7 @@ describe("what goes wrong", () => {
   });
 
   test("two windows on one service keep their own documents, and a crash of one loses nothing", async () => {
-    const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
+    const context = await openContext(browser, { width: 1400, height: 900 });
     const one = await context.newPage();
     const other = await context.newPage();
     await one.goto(service.url);
@@ -379,7 +379,7 @@ describe("exact counts", () => {
     expect(requests.length).toBeLessThanOrEqual(15);
     await page.waitForFunction(() => window.latentgraph?.library.store.getState().state === "ready");
     for (const hub of [false, true]) {
-      const validated = page.waitForResponse(/validate/, { timeout: 60_000 });
+      const validated = page.waitForResponse(/validate/);
       await page.evaluate((document_) => window.latentgraph!.documents.open(document_), largeDocument(1000, { hub }));
       await validated; // from here on nothing comes by itself
       for (const zoom of [1, 0.56, 0.31, 0.1]) {

@@ -82,9 +82,16 @@ export interface Window {
   errors: string[];
 }
 
-export async function openPage(browser: Browser, url: string, size = { width: 1600, height: 900 }): Promise<Window> {
+/** What a user's windows share. Waits in it are long: see the configuration. */
+export async function openContext(browser: Browser, size: { width: number; height: number }): Promise<BrowserContext> {
   const context = await browser.newContext({ viewport: size });
+  context.setDefaultTimeout(60_000);
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  return context;
+}
+
+export async function openPage(browser: Browser, url: string, size = { width: 1600, height: 900 }): Promise<Window> {
+  const context = await openContext(browser, size);
   const page = await context.newPage();
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(String(error)));

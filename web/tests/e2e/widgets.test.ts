@@ -2,7 +2,7 @@
 import { type Browser, type BrowserContext, type Locator, type Page } from "playwright-core";
 import { createServer, type ViteDevServer } from "vite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { accessFaults, atRest, settled, startBrowser } from "./harness";
+import { accessFaults, atRest, openContext, settled, startBrowser } from "./harness";
 
 let server: ViteDevServer;
 let browser: Browser;
@@ -23,7 +23,7 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  context = await browser.newContext({ viewport: { width: 1200, height: 1400 } });
+  context = await openContext(browser, { width: 1200, height: 1400 });
   page = await context.newPage();
   await show();
 });
