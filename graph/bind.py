@@ -15,7 +15,7 @@ from graph.bound import BoundGraph, BoundNode
 from graph.comfyui.families import other_family
 from graph.declare import Check
 from graph.document import Link, Node
-from graph.errors import Problem, Severity, errors_only, nearest, nearest_file
+from graph.errors import Problem, Severity, Suggestions, errors_only
 from graph.files import Files
 from graph.flatten import FlatGraph, Lost
 from graph.json import Json
@@ -35,6 +35,7 @@ def bind(
     by type; `only` limits the checking to some nodes, the others being there to be linked to."""
     nodes: dict[str, BoundNode] = {}
     problems: list[Problem] = list(flat.problems)
+    suggestions = Suggestions()
     unavailable: dict[str, Lost] = {}
     quoting: list[str] = []
     faults: dict[str, list[Problem]] = {}
@@ -46,11 +47,11 @@ def bind(
             continue
         spec = catalogue.get(node.type)
         if spec is None:
-            unknown = _unknown_type(name, node, flat, catalogue)
+            unknown = _unknown_type(name, node, flat, catalogue, suggestions)
             problems.append(unknown)
             faults.setdefault(name, []).append(unknown)
             continue
-        binding = _Binding(name, node, spec, flat, catalogue, files)
+        binding = _Binding(name, node, spec, flat, catalogue, files, suggestions)
         bound = binding.bound()
         check = checks.get(node.type) if checks else None
         if check is not None and not errors_only(binding.problems):
@@ -65,20 +66,27 @@ def bind(
         nodes[name] = bound
         if spec.quoting_inputs:
             quoting.append(name)
-    problems += [_unquoted(one, flat) for one in fill_quotes(nodes, quoting)]
+    problems += [_unquoted(one, flat) for one in fill_quotes(nodes, quoting, suggestions)]
     return BoundGraph(nodes, tuple(problems), unavailable, faults, flat.gone)
 
 
 class _Binding:
     """One node being checked: collects its problems while its literals and links are sorted out."""
 
-    __slots__ = ("catalogue", "files", "flat", "missing_source", "name", "node", "problems", "spec")
+    __slots__ = ("catalogue", "files", "flat", "missing_source", "name", "node", "problems", "spec", "suggestions")
 
     def __init__(
-        self, name: str, node: Node, spec: NodeSpec, flat: FlatGraph, catalogue: Catalogue, files: Files | None
+        self,
+        name: str,
+        node: Node,
+        spec: NodeSpec,
+        flat: FlatGraph,
+        catalogue: Catalogue,
+        files: Files | None,
+        suggestions: Suggestions,
     ) -> None:
         self.name, self.node, self.spec = name, node, spec
-        self.flat, self.catalogue, self.files = flat, catalogue, files
+        self.flat, self.catalogue, self.files, self.suggestions = flat, catalogue, files, suggestions
         self.problems: list[Problem] = []
         self.missing_source: Lost | None = None
 
@@ -88,7 +96,7 @@ class _Binding:
         for given, value in self.node.inputs.items():
             port = self.spec.inputs_by_name.get(given) or self.spec.input(given)
             if port is None:
-                hint = nearest(given, self.spec.inputs_by_name)
+                hint = self.suggestions.nearest(given, self.spec.inputs_by_name)
                 self._problem("unknown_input", f"{self.spec.type} has no input {given!r}", given, hint, warn=True)
             elif isinstance(value, Link):
                 links[port.name] = value
@@ -130,7 +138,7 @@ class _Binding:
         if link.node in self.flat.instances:
             return  # reported by `flatten`
         if source is None:
-            hint = nearest(link.node, self.flat.nodes)
+            hint = self.suggestions.nearest(link.node, self.flat.nodes)
             self._problem("unknown_node", f"linked to node {link.node!r}, which does not exist", port.name, hint)
             return
         spec = self.catalogue.get(source.type)
@@ -138,7 +146,8 @@ class _Binding:
             return  # reported at the source
         output = spec.outputs_by_name.get(link.output)
         if output is None:
-            hint = nearest(link.output, spec.outputs_by_name) or f"It has {', '.join(spec.outputs_by_name) or 'none'}."
+            known = spec.outputs_by_name
+            hint = self.suggestions.nearest(link.output, known) or f"It has {', '.join(known) or 'none'}."
             message = f"{link.node!r} ({spec.type}) has no output {link.output!r}"
             self._problem("unknown_output", message, port.name, hint)
             return
@@ -151,7 +160,7 @@ class _Binding:
     def _literal(self, port: Input, value: Json) -> Json:
         if port.widget is None:
             return self._plain(port, value)
-        for code, message, hint in _faults(port.widget, value, self.files):
+        for code, message, hint in _faults(port.widget, value, self.files, self.suggestions):
             self._problem(code, message, port.name, hint)
             return value
         if isinstance(port.widget, Number):
@@ -191,7 +200,7 @@ _PLAIN: Mapping[str, type | tuple[type, ...]] = {"INT": int, "FLOAT": (int, floa
 Fault = tuple[str, str, "str | None"]
 
 
-def _faults(widget: Widget, value: Json, files: Files | None) -> Iterator[Fault]:
+def _faults(widget: Widget, value: Json, files: Files | None, suggestions: Suggestions) -> Iterator[Fault]:
     """What is wrong with `value` in this field, most telling first."""
     match widget:
         case Number():
@@ -204,10 +213,11 @@ def _faults(widget: Widget, value: Json, files: Files | None) -> Iterator[Fault]
                 yield "wrong_type", f"expects true or false, not {_short(value)}", None
         case Choice():
             if not isinstance(value, str) or value not in widget.options:
-                hint = (nearest(value, widget.options) if isinstance(value, str) else None) or _some(widget.options)
+                meant = suggestions.nearest(value, widget.options) if isinstance(value, str) else None
+                hint = meant or _some(widget.options)
                 yield "not_a_choice", f"{_short(value)} is not one of its choices", hint
         case FileChoice():
-            yield from _file_faults(widget, value, files)
+            yield from _file_faults(widget, value, files, suggestions)
 
 
 def _number_faults(widget: Number, value: Json) -> Iterator[Fault]:
@@ -228,16 +238,20 @@ def _number_faults(widget: Number, value: Json) -> Iterator[Fault]:
         yield "wrong_type", f"{_short(value)} is larger than any FLOAT", None
 
 
-def _file_faults(widget: FileChoice, value: Json, files: Files | None) -> Iterator[Fault]:
+def _file_faults(widget: FileChoice, value: Json, files: Files | None, suggestions: Suggestions) -> Iterator[Fault]:
     if not isinstance(value, str) or not value:
         yield "wrong_type", f"expects the name of a file in {widget.folder!r}, not {_short(value)}", None
     elif files is not None and value not in widget.extra_names and files.find(widget.folder, value) is None:
         folder, name = files.meant(widget.folder, value)
         annotation = value.removeprefix(name) if value.startswith(name) else ""
+        message = f"there is no file {name!r} in {folder!r}"
+        if suggestions.spent:  # to look into the folder costs, too
+            yield "file_not_found", message, None
+            return
         names = [one + annotation for one in files.names(folder)]
         names += widget.extra_names
-        hint = nearest_file(value, names) or (_some(names) if names else f"The folder {folder!r} is empty.")
-        yield "file_not_found", f"there is no file {name!r} in {folder!r}", hint
+        hint = suggestions.nearest_file(value, names) or (_some(names) if names else f"The folder {folder!r} is empty.")
+        yield "file_not_found", message, hint
 
 
 ALIKE_TYPES: Final = 0.8
@@ -246,9 +260,9 @@ ALIKE_TYPES: Final = 0.8
 FOREIGN: Final = "It is not part of latentgraph; install the plugin that provides it, or remove the node."
 
 
-def _unknown_type(name: str, node: Node, flat: FlatGraph, catalogue: Catalogue) -> Problem:
+def _unknown_type(name: str, node: Node, flat: FlatGraph, catalogue: Catalogue, suggestions: Suggestions) -> Problem:
     family = other_family(node.type)
-    hint = nearest(node.type, catalogue, ALIKE_TYPES) or FOREIGN
+    hint = suggestions.nearest(node.type, catalogue, ALIKE_TYPES) or FOREIGN
     if family is not None:
         hint = f"It is for {family} models. latentgraph runs Stable Diffusion 1.x, 2.x and XL."
     path = flat.path(name, "type")

@@ -72,6 +72,13 @@ class Subgraph:
     parameters: tuple[Parameter, ...] = ()
     outputs: tuple[SubgraphOutput, ...] = ()
     ui: JsonObject = field(default_factory=dict)
+    parameters_by_name: Mapping[str, Parameter] = field(init=False, repr=False, compare=False)
+    outputs_by_name: Mapping[str, SubgraphOutput] = field(init=False, repr=False, compare=False)
+    """Of several of one name the first."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters_by_name", {one.name: one for one in reversed(self.parameters)})
+        object.__setattr__(self, "outputs_by_name", {one.name: one for one in reversed(self.outputs)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +152,12 @@ def to_json(document: Document) -> JsonObject:
 
 def with_inputs(document: Document, changes: Mapping[tuple[str, str], Json]) -> Document:
     """The document with literal inputs (node, input) replaced. The nodes must exist."""
-    nodes = dict(document.nodes)
+    by_node: dict[str, dict[str, Json]] = {}
     for (name, input_name), value in changes.items():
-        node = nodes[name]
-        nodes[name] = replace(node, inputs={**node.inputs, input_name: value})
+        by_node.setdefault(name, {})[input_name] = value
+    nodes = dict(document.nodes)
+    for name, inputs in by_node.items():
+        nodes[name] = replace(nodes[name], inputs={**nodes[name].inputs, **inputs})
     return Document(nodes, document.name, document.description, document.parameters, document.subgraphs, document.ui)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final, Literal
@@ -85,6 +85,7 @@ def errors_only(problems: Iterable[Problem]) -> list[Problem]:
 
 _MOST_CHOICES: Final = 5000
 """More names than this are not searched for the nearest: it takes milliseconds for each hundred."""
+_MOST_SEARCHED: Final = 200_000
 
 
 def nearest(word: str, choices: Iterable[str], likeness: float = 0.6) -> str | None:
@@ -102,6 +103,29 @@ def nearest_file(name: str, names: Iterable[str]) -> str | None:
         by_stem.setdefault(_stem(one), one)
     matches = difflib.get_close_matches(_stem(name), by_stem, n=1, cutoff=0.6)
     return _did_you_mean(by_stem[matches[0]]) if matches else None
+
+
+class Suggestions:
+    """`nearest` for the problems of one document. So many names are searched in all: whoever gets hundreds of them wrong has
+    not slipped with the pen, and would wait for minutes to be told what they may have meant."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_SEARCHED
+
+    def nearest(self, word: str, choices: Collection[str], likeness: float = 0.6) -> str | None:
+        return nearest(word, choices, likeness) if self._afford(choices) else None
+
+    def nearest_file(self, name: str, names: Collection[str]) -> str | None:
+        return nearest_file(name, names) if self._afford(names) else None
+
+    @property
+    def spent(self) -> bool:
+        """Whether nothing will be suggested any more."""
+        return self._left <= 0
+
+    def _afford(self, names: Collection[str]) -> bool:
+        self._left -= len(names)
+        return self._left >= 0
 
 
 def _stem(name: str) -> str:

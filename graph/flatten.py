@@ -8,18 +8,20 @@ but each of its outputs becomes one of its inputs of the same type; an instance 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from graph.document import SUBGRAPH, Document, InputValue, Link, Node, Subgraph, json_path, links
-from graph.errors import Problem, nearest
-from graph.interface import Subgraphs, find_input, find_output, input_names, output_names
+from graph.errors import Problem, Suggestions, nearest
+from graph.interface import find_input, find_output, input_names, output_names
 from graph.ports import accepts
 from graph.spec import Catalogue
 
 REROUTE: Final = "Reroute"
 MAX_NODES: Final = 200_000
+MAX_LETTERS: Final = 2**26
 MAX_DEPTH: Final = 100
 
 
@@ -71,25 +73,40 @@ def flatten(document: Document, catalogue: Catalogue) -> FlatGraph:
     )
     if plain:
         return FlatGraph(document.nodes)
-    if _laid_out(document.nodes, document.subgraphs, {}, MAX_DEPTH) > MAX_NODES:
-        message = f"subgraphs expand to more than {MAX_NODES:,} nodes"
+    if _is_too_large(document):
+        message = f"subgraphs expand to more than {MAX_NODES:,} nodes, or to names of {MAX_LETTERS:,} letters"
         return FlatGraph({}, problems=(Problem("subgraph_too_large", message, path="$.subgraphs"),))
     expansion = _Expansion(document.subgraphs)
     expansion.expand(document.nodes)
     return _without_gone(expansion, catalogue)
 
 
-def _laid_out(nodes: Mapping[str, Node], subgraphs: Mapping[str, Subgraph], sizes: dict[str, int], depth: int) -> int:
-    """How many nodes there will be, counted before any is made: a few subgraphs inside each other make millions. One that
-    contains itself counts as empty here, and is refused where it is laid out."""
-    total = len(nodes)
-    wanted = [node.type.removeprefix(SUBGRAPH) for node in nodes.values() if node.type.startswith(SUBGRAPH)]
-    for name in wanted if depth else ():
-        if name in subgraphs and name not in sizes:
-            sizes[name] = 0
-            sizes[name] = _laid_out(subgraphs[name].nodes, subgraphs, sizes, depth - 1)
-        total += sizes.get(name, 0)
-    return total
+def _is_too_large(document: Document) -> bool:
+    """Whether there will be too much, counted before any of it is made: a few subgraphs inside each other make millions of
+    nodes, and long names of theirs as much text. What `_refusal` says no to is not counted."""
+    graphs = {name: (len(one.nodes), _instances(one.nodes)) for name, one in document.subgraphs.items()}
+    count = letters = 0
+    pending: list[tuple[tuple[str, int], tuple[str, ...]]] = [(one, ()) for one in _instances(document.nodes)]
+    while pending:
+        (wanted, prefix), chain = pending.pop()
+        if wanted not in graphs or wanted in chain or len(chain) == MAX_DEPTH:
+            continue
+        nodes, instances = graphs[wanted]
+        count += nodes
+        letters += nodes * prefix
+        if count > MAX_NODES or letters > MAX_LETTERS:
+            return True
+        pending += [((name, prefix + longer), (*chain, wanted)) for name, longer in instances]
+    return False
+
+
+def _instances(nodes: Mapping[str, Node]) -> list[tuple[str, int]]:
+    """The subgraphs wanted by nodes that will be laid out, each with the length of the prefix it gives."""
+    return [
+        (node.type.removeprefix(SUBGRAPH), len(name) + 1)
+        for name, node in nodes.items()
+        if node.mode == "on" and node.type.startswith(SUBGRAPH)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +130,7 @@ class _Expansion:
         self.outputs: dict[tuple[str, str], Link] = {}
         self.instances: dict[str, Subgraph | None] = {}
         self.problems: list[Problem] = []
+        self._suggestions = Suggestions()
 
     def expand(self, nodes: Mapping[str, Node]) -> None:
         scopes = [_Scope("", nodes, ("nodes",))]
@@ -166,27 +184,30 @@ class _Expansion:
     def _with_parameters(
         self, subgraph: Subgraph, given: Mapping[str, InputValue], instance: str, path: str
     ) -> Mapping[str, Node]:
-        nodes = dict(subgraph.nodes)
-        known = {parameter.name: parameter for parameter in subgraph.parameters}
+        known = subgraph.parameters_by_name
+        changes: dict[str, dict[str, InputValue]] = {}
         for name, value in given.items():
             parameter = known.get(name)
             if parameter is None:
                 message = f"subgraph {subgraph.name!r} has no input {name!r}"
-                hint = nearest(name, known)
+                hint = self._suggestions.nearest(name, known)
                 problem = Problem("unknown_input", message, instance, name, path, hint, severity="warning")
                 self.problems.append(problem)
                 continue
             for inner, input_name in parameter.binds:
-                if inner not in nodes:
+                if inner not in subgraph.nodes:
                     message = f"input {name!r} of subgraph {subgraph.name!r} goes to {inner!r}, which does not exist"
-                    hint = nearest(inner, nodes)
+                    hint = self._suggestions.nearest(inner, subgraph.nodes)
                     problem = Problem("unknown_node", message, instance, name, path, hint, severity="warning")
                     self.problems.append(problem)
                     continue
-                old = nodes[inner]
                 outer = _Absolute(value.node, value.output) if isinstance(value, Link) else value
-                nodes[inner] = replace(old, inputs={**old.inputs, input_name: outer})
-        return nodes
+                changes.setdefault(inner, {})[input_name] = outer
+        changed = {
+            inner: replace(subgraph.nodes[inner], inputs={**subgraph.nodes[inner].inputs, **inputs})
+            for inner, inputs in changes.items()
+        }
+        return {**subgraph.nodes, **changed}
 
     def _enter(self, subgraph: Subgraph, instance: str, node: Node, place: tuple[str, ...]) -> None:
         """Note for which inner inputs this instance answers: those it is given, and those that nobody gives. One inside a
@@ -238,12 +259,13 @@ def _without_gone(expansion: _Expansion, catalogue: Catalogue) -> FlatGraph:
             gone[name] = "rerouted" if node.type == REROUTE and node.mode != "bypass" else "bypassed"
     nodes: dict[str, Node] = {}
     lost: dict[tuple[str, str], Lost] = {}
+    sources = _Sources(expansion, gone, catalogue)
     for name, node in expansion.nodes.items():
         if name in gone:
             continue
         inputs: dict[str, InputValue] = {}
         for key, value in node.inputs.items():
-            source = _source(value, expansion, gone, catalogue) if isinstance(value, Link) else value
+            source = sources.behind(value) if isinstance(value, Link) else value
             if isinstance(source, Lost):
                 lost[name, key] = source
             else:
@@ -257,56 +279,85 @@ def _without_gone(expansion: _Expansion, catalogue: Catalogue) -> FlatGraph:
 
 def _unknown_outputs(nodes: Mapping[str, Node], expansion: _Expansion) -> Iterator[Problem]:
     """Links that still lead to a subgraph name an output that it does not have."""
+    suggestions = Suggestions()
     for name, key, link in links(nodes):
         subgraph = expansion.instances.get(link.node)
         if subgraph is not None:
             message = f"{link.node!r} ({SUBGRAPH}{subgraph.name}) has no output {link.output!r}"
-            hint = nearest(link.output, [output.name for output in subgraph.outputs])
+            hint = suggestions.nearest(link.output, subgraph.outputs_by_name)
             path = json_path(*expansion.places.get(name, ("nodes", name)), "inputs", key)
             yield Problem("unknown_output", message, node=name, input=key, path=path, hint=hint)
 
 
-def _source(link: Link, expansion: _Expansion, gone: Mapping[str, str], catalogue: Catalogue) -> InputValue | Lost:
-    seen: set[tuple[str, str]] = set()
-    current = link
-    while True:
-        if (current.node, current.output) in seen:
-            return Lost("unconnected", f"`{link.node}` passes only itself through")
-        seen.add((current.node, current.output))
-        inner = expansion.outputs.get((current.node, current.output))
+class _Sources:
+    """What links lead to once muted, bypassed and reroute nodes are gone. However many links lead through a chain of them,
+    each of its outputs is followed once."""
+
+    def __init__(self, expansion: _Expansion, gone: Mapping[str, str], catalogue: Catalogue) -> None:
+        self._expansion, self._gone, self._catalogue = expansion, gone, catalogue
+        self._found: dict[Link, InputValue | Lost] = {}
+        self._types: dict[str, dict[str, str]] = {}
+
+    def behind(self, link: Link) -> InputValue | Lost:
+        passed: dict[Link, None] = {}
+        current: InputValue | Lost = link
+        while isinstance(current, Link):
+            if current in self._found:
+                current = self._found[current]
+                break
+            if current in passed:
+                current = Lost("unconnected", f"`{current.node}` passes only itself through")
+                break
+            passed[current] = None
+            following = self._following(current)
+            if following is None:
+                break
+            current = following
+        self._found |= dict.fromkeys(passed, current)
+        return current
+
+    def _following(self, link: Link) -> InputValue | Lost | None:
+        """What stands in the place of an output; None for one that stays."""
+        inner = self._expansion.outputs.get((link.node, link.output))
         if inner is not None:
-            current = inner
-            continue
-        if current.node not in gone:
-            return current
-        if gone[current.node] == "muted":
-            return Lost("muted", f"`{current.node}` is muted")
-        node = expansion.nodes[current.node]
-        passed = _passed_through(node, current.output, expansion.subgraphs, catalogue)
-        if passed is None and gone[current.node] == "rerouted":
-            return Lost("unconnected", f"`{current.node}` leads nowhere")
-        if passed is None:
-            return Lost("bypassed", f"`{current.node}` is bypassed and has nothing to pass through")
-        if not isinstance(passed, Link):
+            return inner
+        word = self._gone.get(link.node)
+        if word is None:
+            return None
+        if word == "muted":
+            return Lost("muted", f"`{link.node}` is muted")
+        passed = self._passed_through(link.node, link.output)
+        if passed is not None:
             return passed
-        current = passed
+        if word == "rerouted":
+            return Lost("unconnected", f"`{link.node}` leads nowhere")
+        return Lost("bypassed", f"`{link.node}` is bypassed and has nothing to pass through")
 
+    def _passed_through(self, name: str, output: str) -> InputValue | None:
+        """What a bypassed node's output becomes: the input in the same position if its type is the same, else the first
+        input of that type, else the first that fits. None when nothing given fits."""
+        node, subgraphs = self._expansion.nodes[name], self._expansion.subgraphs
+        if node.type == REROUTE:
+            return next(iter(node.inputs.values()), None)
+        port = find_output(node.type, output, subgraphs, self._catalogue)
+        if port is None:
+            return None
+        names = input_names(node.type, subgraphs, self._catalogue)
+        position = output_names(node.type, subgraphs, self._catalogue).index(output)
+        types = self._types_of(name, node, names)
+        same = (one for one, kind in types.items() if kind == port.type)
+        opposite = (one for one in names[position : position + 1] if types.get(one) == port.type)
+        fitting = (one for one, kind in types.items() if accepts(port.type, kind).ok)
+        chosen = next(itertools.chain(opposite, same, fitting), None)
+        return None if chosen is None else node.inputs[chosen]
 
-def _passed_through(node: Node, output: str, subgraphs: Subgraphs, catalogue: Catalogue) -> InputValue | None:
-    """What a bypassed node's output becomes: the input in the same position if its type is the same, else the first
-    input of that type, else the first that fits. None when nothing given fits."""
-    if node.type == REROUTE:
-        return next(iter(node.inputs.values()), None)
-    port = find_output(node.type, output, subgraphs, catalogue)
-    if port is None:
-        return None
-    names = input_names(node.type, subgraphs, catalogue)
-    position = output_names(node.type, subgraphs, catalogue).index(output)
-    declared = {name: find_input(node.type, name, subgraphs, catalogue) for name in names}
-    types = {name: one.type for name, one in declared.items() if one is not None and name in node.inputs}
-    same = [name for name, kind in types.items() if kind == port.type]
-    opposite = [name for name in names[position : position + 1] if name in same]
-    fitting = [name for name, kind in types.items() if accepts(port.type, kind).ok]
-    for candidate in (*opposite, *same, *fitting):
-        return node.inputs[candidate]
-    return None
+    def _types_of(self, name: str, node: Node, names: list[str]) -> Mapping[str, str]:
+        """The types of the inputs that the node is given, in the order of its declaration."""
+        if name not in self._types:
+            declared = {
+                one: find_input(node.type, one, self._expansion.subgraphs, self._catalogue)
+                for one in names
+                if one in node.inputs
+            }
+            self._types[name] = {one: port.type for one, port in declared.items() if port is not None}
+        return self._types[name]

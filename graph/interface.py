@@ -40,10 +40,10 @@ def find_input(type_name: str, name: str, subgraphs: Subgraphs, catalogue: Catal
             spec = catalogue.get(type_name)
             return spec.input(name) if spec else None
         subgraph = subgraphs.get(type_name.removeprefix(SUBGRAPH))
-        binds = next((one.binds for one in subgraph.parameters if one.name == name), ()) if subgraph else ()
-        if subgraph is None or not binds or binds[0][0] not in subgraph.nodes:
+        parameter = subgraph.parameters_by_name.get(name) if subgraph else None
+        if subgraph is None or parameter is None or not parameter.binds or parameter.binds[0][0] not in subgraph.nodes:
             return None
-        inner, name = binds[0]
+        inner, name = parameter.binds[0]
         type_name = subgraph.nodes[inner].type
     return None
 
@@ -55,8 +55,8 @@ def find_output(type_name: str, name: str, subgraphs: Subgraphs, catalogue: Cata
             spec = catalogue.get(type_name)
             return spec.outputs_by_name.get(name) if spec else None
         subgraph = subgraphs.get(type_name.removeprefix(SUBGRAPH))
-        source = next((one.source for one in subgraph.outputs if one.name == name), None) if subgraph else None
-        if subgraph is None or source is None or source.node not in subgraph.nodes:
+        output = subgraph.outputs_by_name.get(name) if subgraph else None
+        if subgraph is None or output is None or output.source.node not in subgraph.nodes:
             return None
-        type_name, name = subgraph.nodes[source.node].type, source.output
+        type_name, name = subgraph.nodes[output.source.node].type, output.source.output
     return None

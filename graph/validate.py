@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from graph.bind import bind
 from graph.cache.entry import Empty
 from graph.document import Document, json_path
-from graph.errors import InputError, Problem, nearest
+from graph.errors import InputError, Problem, Suggestions
 from graph.files import Files
 from graph.flatten import flatten
 from graph.interface import find_input, input_names
@@ -33,6 +33,7 @@ def validate(document: Document, catalogue: Catalogue, files: Files | None = Non
 def parameter_problems(document: Document, catalogue: Catalogue) -> Iterator[Problem]:
     """Two parameters of one name (an error: which is meant cannot be known), and binds that lead nowhere (warnings)."""
     seen: set[str] = set()
+    suggestions = Suggestions()
     for index, parameter in enumerate(document.parameters):
         path = json_path("parameters") + f"[{index}]"
         if parameter.name in seen:
@@ -43,9 +44,9 @@ def parameter_problems(document: Document, catalogue: Catalogue) -> Iterator[Pro
             node = document.nodes.get(name)
             if node is None:
                 message = f"parameter {parameter.name!r} sets node {name!r}, which does not exist"
-                hint = nearest(name, document.nodes)
+                hint = suggestions.nearest(name, document.nodes)
                 yield Problem("unknown_node", message, path=f"{path}.binds", hint=hint, severity="warning")
             elif find_input(node.type, input_name, document.subgraphs, catalogue) is None:
                 message = f"parameter {parameter.name!r} sets input {input_name!r} of {name!r}, which has none"
-                hint = nearest(input_name, input_names(node.type, document.subgraphs, catalogue))
+                hint = suggestions.nearest(input_name, input_names(node.type, document.subgraphs, catalogue))
                 yield Problem("unknown_input", message, path=f"{path}.binds", hint=hint, severity="warning")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from graph.errors import Problem, errors_only, nearest, nearest_file
 from graph.flatten import flatten
 from graph.json import Json, canonical
 from graph.ports import accepts
+from tests.counting import grows_linearly
 from tests.graph.documents import VALUES
 from tests.graph.engine import Folder, document, made, muted, of
 from tests.toy_nodes import toys
@@ -377,3 +378,36 @@ def test_what_a_subgraph_itself_has_wrong_is_reported_inside_it() -> None:
     wrong = Subgraph("wrong", {"half": made("Divide", a=1, b="x")}, (Parameter("by", (("half", "b"),)),))
     problem = only_problem(Document({"w": made("subgraph:wrong")}, subgraphs={"wrong": wrong}))
     assert (problem.node, problem.path) == ("w:half", "$.subgraphs.wrong.nodes.half.inputs.b")
+
+
+# Work
+
+
+def _dangling(count: int) -> Document:
+    return Document({f"n{index}": made("Add", a=of(f"gone{index}")) for index in range(count)})
+
+
+def _foreign(count: int) -> Document:
+    return Document({f"n{index}": made(f"Foreign{index}") for index in range(count)})
+
+
+def _without_files(count: int) -> Document:
+    return Document({f"n{index}": made("ReadText", file=f"gone{index}") for index in range(count)})
+
+
+@pytest.mark.parametrize("wrong", [_dangling, _foreign, _without_files])
+def test_to_suggest_what_was_meant_is_linear(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: Callable[[int], Document]
+) -> None:
+    monkeypatch.setattr("graph.errors._MOST_SEARCHED", 1000)
+    folder = Folder(tmp_path)
+    for index in range(20):
+        folder.write("input", f"{index}.txt", "")
+    assert grows_linearly(lambda count: lambda: bind(flatten(wrong(count), CATALOGUE), CATALOGUE, folder), 100)
+
+
+def test_the_first_of_many_slips_are_told_what_was_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graph.errors._MOST_SEARCHED", 10)
+    nodes = {name: made("Copy", tile=of("pain")) for name in "abcd"}
+    graph = bound(document(paint=made("Paint"), **nodes))
+    assert [problem.hint for problem in graph.problems] == ["Did you mean 'paint'?"] * 2 + [None] * 2

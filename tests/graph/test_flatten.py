@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
 from graph.document import Document, InputValue, Link, Node, Parameter, Subgraph, SubgraphOutput
 from graph.flatten import FlatGraph, flatten
+from tests.counting import grows_linearly
 from tests.graph.engine import bypassed, document, made, muted, of
 from tests.toy_nodes import toys
 
@@ -317,15 +318,100 @@ def test_what_is_wrong_with_a_subgraph(
     assert (problem.code, problem.node, problem.hint) == (code, node, hint)
 
 
-def test_subgraphs_that_multiply_are_stopped() -> None:
+def _tenfold(levels: int) -> dict[str, Subgraph]:
+    """Subgraphs of ten instances of the next each, and an empty one."""
     subgraphs = {
-        f"s{index}": Subgraph(f"s{index}", {f"n{copy}": made(f"subgraph:s{index + 1}") for copy in range(10)})
-        for index in range(40)
+        f"s{level}": Subgraph("s", {f"n{copy}": made(f"subgraph:s{level + 1}") for copy in range(10)})
+        for level in range(levels)
     }
-    subgraphs["s40"] = Subgraph("s40", {})
-    graph = flatten(Document({"s": made("subgraph:s0")}, subgraphs=subgraphs), CATALOGUE)
+    return {**subgraphs, f"s{levels}": Subgraph("s", {})}
+
+
+def _below(levels: int) -> dict[str, Subgraph]:
+    """Subgraphs inside each other, the last one with an instance of `s0`."""
+    return {f"d{level}": Subgraph("d", {"n": made(f"subgraph:d{level + 1}")}) for level in range(levels)} | {
+        f"d{levels}": Subgraph("d", {"n": made("subgraph:s0")})
+    }
+
+
+def _everyone(count: int) -> dict[str, Subgraph]:
+    """Subgraphs each of which contains all the others."""
+    return {
+        f"s{one}": Subgraph("s", {f"n{other}": made(f"subgraph:s{other}") for other in range(count) if other != one})
+        for one in range(count)
+    }
+
+
+def _long_names(levels: int) -> dict[str, Subgraph]:
+    """Subgraphs inside each other under long names, with many nodes in the last."""
+    subgraphs = {f"s{level}": Subgraph("s", {"n" * 1000: made(f"subgraph:s{level + 1}")}) for level in range(levels)}
+    return {**subgraphs, f"s{levels}": Subgraph("s", {f"n{index}": made("Integer") for index in range(5000)})}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "subgraphs"),
+    [
+        pytest.param({"s": made("subgraph:s0")}, _tenfold(40), id="ten of ten of ten"),
+        pytest.param(
+            {"deep": made("subgraph:d0"), "s": made("subgraph:s0")},
+            _below(97) | _tenfold(40),
+            id="first met far inside",
+        ),
+        pytest.param({"s": made("subgraph:s0")}, _everyone(12), id="all in all others"),
+        pytest.param({"s": made("subgraph:s0")}, _long_names(50), id="long names"),
+    ],
+)
+def test_subgraphs_that_multiply_are_stopped(nodes: dict[str, Node], subgraphs: dict[str, Subgraph]) -> None:
+    graph = flatten(Document(nodes, subgraphs=subgraphs), CATALOGUE)
     assert [problem.code for problem in graph.problems] == ["subgraph_too_large"]
-    assert graph.nodes == {}  # refused before anything is laid out
+    assert graph.nodes == {}
+
+
+def test_a_large_graph_with_a_subgraph_is_no_reason_to_stop() -> None:
+    nodes = {f"n{index}": made("Integer") for index in range(1000)}
+    graph = flat({**nodes, "d": made("subgraph:double")}, double=DOUBLE)
+    assert (len(graph.nodes), graph.problems) == (1002, ())
+
+
+# Work
+
+
+def _consumers_along(count: int, link: Callable[[int, Link], Node]) -> Callable[[], object]:
+    """A chain of nodes that are gone, each with a consumer."""
+    nodes: dict[str, Node] = {"paint": made("Paint")}
+    before = of("paint")
+    for index in range(count):
+        nodes[f"gone{index}"] = link(index, before)
+        before = of(f"gone{index}")
+        nodes[f"end{index}"] = made("Shade", tile=before)
+    return lambda: flat(nodes)
+
+
+def _bypassed_instance(count: int) -> Callable[[], object]:
+    """A bypassed instance of as many inputs as outputs."""
+    names = [f"p{index}" for index in range(count)]
+    inside = Subgraph(
+        "wide",
+        {name: made("Copy") for name in names},
+        tuple(Parameter(name, ((name, "tile"),)) for name in names),
+        tuple(SubgraphOutput(name, of(name)) for name in names),
+    )
+    ends = {f"end{name}": made("Shade", tile=of("s", name)) for name in names}
+    return lambda: flat({"s": bypassed(made("subgraph:wide", **dict.fromkeys(names, of("x")))), **ends}, wide=inside)
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        pytest.param(lambda count: _consumers_along(count, lambda _, link: made("Reroute", value=link)), id="reroutes"),
+        pytest.param(
+            lambda count: _consumers_along(count, lambda _, link: bypassed(made("Copy", tile=link))), id="bypassed"
+        ),
+        _bypassed_instance,
+    ],
+)
+def test_resolving_is_linear(work: Callable[[int], Callable[[], object]]) -> None:
+    assert grows_linearly(work, 100)
 
 
 @pytest.mark.parametrize(("depth", "codes"), [(100, []), (101, ["subgraph_too_deep"])])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from graph.declare import Quotes, implementation, node
 from graph.document import Document, Link, Node
 from graph.flatten import flatten
 from graph.keys import Environment, recipe
+from tests.counting import grows_linearly
 from tests.graph.engine import document, made
 from tests.toy_nodes import toys
 
@@ -83,3 +85,21 @@ def test_what_is_quoted_is_part_of_the_key() -> None:
         return recipe(bound.nodes["note"], {}, {}, Environment()).key
 
     assert key(7) == key(7) != key(8)
+
+
+def test_of_a_long_text_as_much_is_quoted_as_a_files_name_holds() -> None:
+    whole = document(note=made("Note", text="%word.value%" * 2), word=made("Word", value="x" * 10_000))
+    bound = bind(flatten(whole, CATALOGUE), CATALOGUE)
+    assert bound.nodes["note"].literals["text"] == "x" * 510
+
+
+@pytest.mark.parametrize("quote", ["%w.value%", "%Title 3.value%", "%Word.value%", "%gone.value%"])
+def test_quoting_is_linear(monkeypatch: pytest.MonkeyPatch, quote: str) -> None:
+    monkeypatch.setattr("graph.errors._MOST_SEARCHED", 1000)
+
+    def work(count: int) -> Callable[[], object]:
+        nodes = {f"w{index}": replace(made("Word"), title=f"Title {index}") for index in range(count)}
+        whole = Document({**nodes, "w": made("Word", value="x"), "note": made("Note", text=quote * count)})
+        return lambda: bind(flatten(whole, CATALOGUE), CATALOGUE)
+
+    assert grows_linearly(work, 100)
