@@ -17,6 +17,8 @@ from typing import Final, Protocol
 _DRAFT: Final = ".{}.part"
 _ABANDONED: Final = 3600.0
 """Seconds after which a draft is taken to be left over from a process that was killed."""
+_GRAIN: Final = 2.0
+"""Seconds in which a file can change again and its time of change stay the same, on the coarsest file systems."""
 
 
 class Files(Protocol):
@@ -40,7 +42,8 @@ class Files(Protocol):
 
 
 class Digests:
-    """Content digests, remembered by (path, size, modification time, inode), so each file is read once."""
+    """Content digests, remembered by (path, size, modification time, inode), so each file is read once; again only while it
+    has just been written, and what it holds may be another the next moment without any of these telling."""
 
     def __init__(
         self, known: dict[str, str] | None = None, is_useless: Callable[[Path], bool] = lambda _: False
@@ -48,6 +51,7 @@ class Digests:
         """`is_useless` tells of a file by a glance whether nobody can use it."""
         self._is_useless = is_useless
         self.known = known if known is not None else {}
+        self._young: dict[str, str] = {}
 
     def digest(self, path: Path) -> str:
         """BLAKE2b of the content. Raises OSError.
@@ -60,10 +64,23 @@ class Digests:
         if found is None:
             if self._is_useless(path):
                 return "useless:" + hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()
+            age = time.time() - stat.st_mtime
             with open(path, "rb") as file:
                 found = hashlib.file_digest(file, _blake2).hexdigest()
-            self.known[identity] = found
+            if 0 <= age < _GRAIN:
+                self._young[str(path)] = found
+            else:
+                self.known[identity] = found
         return found
+
+    def seen(self, digest: str) -> Iterator[Path]:
+        """The files that have had this content."""
+        for identity, known in list(self.known.items()):
+            if known == digest:
+                yield Path(identity.rsplit("|", 3)[0])
+        for path, known in list(self._young.items()):
+            if known == digest:
+                yield Path(path)
 
 
 def _blake2() -> hashlib.blake2b:

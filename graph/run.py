@@ -23,6 +23,7 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from graph.bodies import Answer, Bodies
 from graph.bound import BoundGraph
@@ -362,6 +363,9 @@ class Execution:
         if isinstance(result, Failure):
             self._fail(task, result)
             return
+        if self._files_changed(task):
+            self._fail(task, _FILE_CHANGED)
+            return
         blockers = [one.blocked for one in result if one.blocked]
         for message in dict.fromkeys([one.message for one in blockers if one.message and not one.told]):
             self.out.append(NodeBlocked(task.name, task.display, message))
@@ -377,6 +381,19 @@ class Execution:
         entry = self._entry(task, collect(task.bound.spec, result), reports(result))
         self.cache.put(task.key, entry)
         self._finish(task, entry)
+
+    def _files_changed(self, task: Task) -> bool:
+        """Whether a file that the node names is not the one that its key was made of: what the body read is not known then,
+        and the keys of all below it are made of this one."""
+        assert task.recipe is not None
+        if not task.recipe.files:
+            return False
+        links = task.bound.links
+        linked = {port: self._items(links[port]) for port in task.recipe.files if port in links}
+        try:
+            return file_digests(task.name, task.bound, self.files, linked) != task.recipe.files
+        except InputError:
+            return True
 
     def _stop(self, task: Task, result: Sequence[Returned], message: str | None) -> None:
         """Every call met a blocker. A silent one is a way to choose branches, its result is kept like any other. One with a
@@ -443,6 +460,13 @@ class Execution:
         if self.cancel.cancelled:
             return Outcome("skipped", CANCELLED)
         return Outcome("skipped", task.skipped or "nothing that ran needed it")
+
+
+_FILE_CHANGED: Final = Failure(
+    "file_changed",
+    "a file that it reads was changed or removed while the workflow ran",
+    "Run the workflow again, with the file that is there now.",
+)
 
 
 def _as_float(item: object) -> object:

@@ -164,11 +164,8 @@ class Folders:
 
     def with_content(self, digest: str) -> Path | None:
         """A file known to have this content and unchanged since, wherever it is."""
-        for identity, known in list(self.digests.known.items()):
-            path = Path(identity.split("|")[0])
-            if known == digest and os.path.isfile(path) and self.digest(path) == digest:
-                return path
-        return None
+        still = (path for path in self.digests.seen(digest) if os.path.isfile(path) and self.digest(path) == digest)
+        return next(still, None)
 
     def root(self, folder: str) -> Path:
         """Where new files of a folder go. Raises `FolderError` for an unknown folder."""

@@ -114,12 +114,19 @@ class Workspace:
 
         return Values(VALUE_TYPES)
 
+    def keep_digests(self) -> None:
+        """Remember for the next process what files were found to hold: a checkpoint takes seconds to read."""
+        known = dict(self.folders.digests.known)
+        new = known.keys() - self._digests_saved
+        if not new:
+            return
+        with contextlib.suppress(sqlite3.Error):  # a full disk: what is not remembered is read again
+            self.index.change("INSERT OR REPLACE INTO digests VALUES (?, ?)", [(one, known[one]) for one in new])
+            self._digests_saved |= new
+
     def close(self) -> None:
         self._close_disk()
-        known = self.folders.digests.known
-        new = [(identity, digest) for identity, digest in known.items() if identity not in self._digests_saved]
-        with contextlib.suppress(sqlite3.Error):  # a full disk: what is not remembered is read again
-            self.index.change("INSERT OR REPLACE INTO digests VALUES (?, ?)", new)
+        self.keep_digests()
         self.index.close()
         if self._spare is not None:
             self._spare.cleanup()

@@ -83,8 +83,10 @@ class Engine:
 
     def _remembering(self, events: Iterator[Event], scope: str, previous: Mapping[str, Recipe]) -> Iterator[Event]:
         for event in events:
-            if isinstance(event, RunFinished) and any(previous.get(name) != one for name, one in event.recipes.items()):
-                self.workspace.history.save(scope, event.recipes)
+            if isinstance(event, RunFinished):
+                if any(previous.get(name) != one for name, one in event.recipes.items()):
+                    self.workspace.history.save(scope, event.recipes)
+                self.workspace.keep_digests()  # a worker is ended, it does not end
             yield event
 
     def _texts(self, request: JobRequest, made: Plan) -> Mapping[str, str]:

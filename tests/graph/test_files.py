@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
-from graph.files import drop_abandoned_drafts, write_durably, write_whole
+from graph.files import Digests, drop_abandoned_drafts, write_durably, write_whole
 
 Write = Callable[[Path, Iterable[bytes]], None]
 both = pytest.mark.parametrize("write", [write_whole, write_durably])
@@ -81,3 +84,31 @@ def test_only_drafts_that_are_old_are_taken_to_be_abandoned(tmp_path: Path) -> N
         os.utime(tmp_path / name, (then, then))
     drop_abandoned_drafts(tmp_path)
     assert names(tmp_path) == [".b.part", ".d", "c.part"]
+
+
+def _written(path: Path, text: str, age: float) -> None:
+    """Write a file whose time of change is so many seconds ago."""
+    path.write_text(text)
+    changed = time.time() - age
+    os.utime(path, (changed, changed))
+
+
+@pytest.mark.parametrize(("age", "times_read"), [(0.0, 3), (1.0, 3), (10.0, 1), (-3600.0, 1)])
+def test_a_file_is_read_once_unless_it_was_just_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age: float, times_read: int
+) -> None:
+    path, digests = tmp_path / "file", Digests()
+    _written(path, "content", age)
+    digest_of = Mock(side_effect=hashlib.file_digest)
+    monkeypatch.setattr("hashlib.file_digest", digest_of)
+    assert len({digests.digest(path) for _ in range(3)}) == 1
+    assert digest_of.call_count == times_read
+
+
+def test_a_file_written_twice_within_the_grain_of_its_time_is_told_apart(tmp_path: Path) -> None:
+    path, digests = tmp_path / "file", Digests()
+    path.write_text("one")
+    first, stat = digests.digest(path), path.stat()
+    path.write_text("two")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert digests.digest(path) != first

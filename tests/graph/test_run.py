@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -331,6 +332,47 @@ def test_a_changed_file_runs_its_reader_again(tmp_path: Path, linked: bool) -> N
     assert engine.run(graph, "read").calls == Counter()
     engine.files.write("input", "a.txt", "twelve")
     assert engine.run(graph, "read").value("read") == "twelve"
+
+
+@pytest.mark.parametrize("new", ["two", None], ids=["changed", "removed"])
+@pytest.mark.parametrize("linked", [False, True], ids=["the name is a literal", "the name comes through a link"])
+def test_a_file_that_changes_while_its_reader_runs_gives_no_result_under_its_old_content(
+    tmp_path: Path, new: str | None, linked: bool
+) -> None:
+    engine = Engine(tmp_path)
+    assert engine.files is not None
+    path = engine.files.write("input", "a.txt", "one")
+    read = engine.implementations["ReadText"].function
+
+    def changing(**inputs: object) -> object:
+        path.write_text("two")
+        found = read(**inputs)
+        if new is None:
+            path.unlink()
+        return found
+
+    name: Json = "a.txt"
+    graph = document(name=made("Word", value="a.txt"), read=made("ReadText", file=of("name") if linked else name))
+    changed = {**engine.implementations, "ReadText": replace(engine.implementations["ReadText"], function=changing)}
+    sound, engine.implementations = engine.implementations, changed
+    outcome = engine.run(graph, "read").outcomes["read"]
+    assert outcome.failure is not None
+    assert outcome.failure.code == "file_changed"
+    engine.implementations = sound
+    engine.files.write("input", "a.txt", "one")
+    assert engine.run(graph, "read").value("read") == "one"
+
+
+def test_a_file_that_changes_between_plan_and_run_gives_no_result_under_its_old_content(tmp_path: Path) -> None:
+    engine = Engine(tmp_path)
+    assert engine.files is not None
+    engine.files.write("input", "a.txt", "one")
+    graph = document(read=made("ReadText", file="a.txt"), more=made("Concat", a=of("read"), b="!"))
+    planned = engine.plan(graph, "more")
+    engine.files.write("input", "a.txt", "two")
+    assert engine.carry_out(planned).statuses == {"read": "failed", "more": "skipped"}
+    engine.files.write("input", "a.txt", "one")
+    assert engine.run(graph, "more").value("more") == "one!"
 
 
 def test_the_same_picture_under_another_name_is_the_same_picture(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from unittest.mock import patch
 
@@ -171,8 +172,13 @@ def test_each_folder_may_be_elsewhere(tmp_path: Path) -> None:
     assert folders.root("temp") == tmp_path / "t"
 
 
-def test_a_file_is_found_by_its_content_wherever_it_is_now(folders: Folders, tmp_path: Path) -> None:
-    one, other = write(tmp_path / "one", "same"), write(tmp_path / "other", "same")
+@pytest.mark.parametrize("name", ["other", "with | bars | in it"])
+@pytest.mark.parametrize("age", [0.0, 1e6])
+def test_a_file_is_found_by_its_content_wherever_it_is_now(
+    folders: Folders, tmp_path: Path, name: str, age: float
+) -> None:
+    one, other = write(tmp_path / "one", "same"), write(tmp_path / name, "same")
+    os.utime(other, (time.time() - age,) * 2)
     digest = folders.digest(one)
     folders.digest(other)
     one.unlink()
@@ -247,6 +253,7 @@ def test_a_file_that_was_cut_off_is_not_read_to_be_told_apart(tmp_path: Path, cu
     path = tmp_path / "models" / "checkpoints" / "a.safetensors"
     path.parent.mkdir(parents=True)
     save_file({"a": torch.ones(1000)}, path)
+    os.utime(path, (1e9, 1e9))
     folders = standard_folders(tmp_path)
     whole = folders.digest(path)
     path.write_bytes(path.read_bytes()[:cut])

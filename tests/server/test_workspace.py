@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,14 +10,40 @@ from pathlib import Path
 import pytest
 
 from graph.cache.disk import DiskStore
+from graph.context import CancelToken
+from graph.keys import Environment
 from graph.values import Values
+from server.jobs.request import JobRequest
 from server.options import Parser, add_places, places
+from server.worker.engine import Engine
 from server.workspace import DISK_CAP, GIB, Places, Workspace, folders_of
+from tests.graph.engine import document, made
+from tests.toy_nodes import toys
+from tests.toy_values import OutputFolder, toy_values
+
+
+def _settled(file: Path) -> Path:
+    """A file that was written some time ago: its content is not looked at again."""
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(b"content")
+    os.utime(file, (1e9, 1e9))
+    return file
+
+
+def test_what_a_worker_found_a_file_to_hold_is_remembered_when_it_is_killed(tmp_path: Path) -> None:
+    _settled(tmp_path / "input" / "a.txt")
+    where = Places(inputs=tmp_path / "input", output=tmp_path / "output", cache=tmp_path / "cache")
+    request = JobRequest(document(read=made("ReadText", file="a.txt")), ("read",))
+    killed = Workspace(where)  # never closed
+    services: dict[type, object] = {OutputFolder: OutputFolder(tmp_path / "output")}
+    list(Engine(killed, toys(), toy_values(), services, Environment()).run(request, CancelToken()).events)
+    with Workspace(where) as workspace:
+        assert len(workspace.folders.digests.known) == 1
+    killed.close()
 
 
 def test_digests_of_files_are_remembered(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.write_bytes(b"content")
+    file = _settled(tmp_path / "file")
     for remembered in (False, True):
         with Workspace(Places(cache=tmp_path / "cache")) as workspace:
             assert bool(workspace.folders.digests.known) is remembered
@@ -24,8 +51,7 @@ def test_digests_of_files_are_remembered(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_does_not_spoil_a_run_that_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "file"
-    file.write_bytes(b"content")
+    file = _settled(tmp_path / "file")
 
     def full(_sql: str, _rows: Iterable[Sequence[object]]) -> None:
         raise sqlite3.OperationalError("database or disk is full")
