@@ -22,7 +22,7 @@ OTHER_FAMILY: Final = "belongs to another family of models"
 
 REASONS: Final[Mapping[str, str]] = {
     "ControlNetInpaintingAliMamaApply": OTHER_FAMILY,
-    "GITSScheduler": "its table of noise levels is not published under a permissive licence",
+    "GITSScheduler": "its table of noise levels is known only from GPL code and unattributed copies of it",
     "ModelSamplingAuraFlow": OTHER_FAMILY,
     "ModelSamplingFlux": OTHER_FAMILY,
     "ModelSamplingSD3": OTHER_FAMILY,
@@ -42,7 +42,8 @@ REASONS: Final[Mapping[str, str]] = {
 DIFFERENCES: Final = (
     "`VAELoader` does not offer `pixel_space`: it stands for models without an autoencoder.",
     "`TrainLoraNode` does not offer `OFT`; adapters of that kind are read.",
-    "`unCLIPConditioning` of several pictures adds them up as they are, and noises each from the run's own seed.",
+    "`ModelSamplingContinuousEDM` refuses `edm_playground_v2.5` and `cosmos_rflow`: models of theirs are not known here.",
+    "`BasicGuider` under a CFG++ sampler takes its one prompt for the negative one, too.",
     "`SamplerLCMUpscale` refuses masks, areas and pictures that a model is shown: they belong to one size.",
     "`HypernetworkLoader` reads safetensors, whose keys are the paths in the dictionaries that training programs pickle.",
     "Hints of how an editor shows a field (`advanced`, `display`) are not given.",

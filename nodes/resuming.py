@@ -155,7 +155,9 @@ class _Prompts:
             (values.digest(Conditioning((_timeless(entry),))), tuple(_ranges(entry, schedule)))
             for entry in side.entries
         )
-        placed = any(entry.area is not None or entry.mask_bounds or entry.controls for entry in side.entries)
+        placed = any(
+            entry.area is not None or entry.mask_bounds or entry.controls or entry.grounding for entry in side.entries
+        )
         return cls(entries, placed)
 
     def told(self, least: float, most: float, *, drops_later: bool = False) -> list[Json]:

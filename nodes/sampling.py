@@ -6,7 +6,7 @@ cannot work with a message instead of a shape error.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -16,9 +16,11 @@ from torch import Tensor
 from graph.context import Context
 from graph.errors import Cancelled
 from graph.states import States
+from nodes.diffusion.cfg_patches import PerpendicularNegative
 from nodes.diffusion.conditioning import ConditioningEntry, moved
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.control_net import ControlNetConfig
+from nodes.diffusion.dual_guidance import ThirdAway, ThirdTowards
 from nodes.diffusion.gligen import GligenConfig
 from nodes.diffusion.inputs import SHOWN_CHANNELS
 from nodes.diffusion.noise import seeded_noise
@@ -31,7 +33,7 @@ from nodes.memory.shortage import NotEnoughMemory, is_out_of_memory, what_fits
 from nodes.models import Models
 from nodes.previews import Previewer
 from nodes.resuming import Request, Steps
-from nodes.sockets import Conditioning, Latent, Noise
+from nodes.sockets import Conditioning, Guider, Latent, Noise
 from nodes.sockets.tensors import expect_finite
 from nodes.taesd import find_previewer
 from nodes.weights.networks import NetworkRef
@@ -50,10 +52,11 @@ class Sampled:
 def sampled(request: Request, context: Context) -> Sampled:
     """Run all steps that no earlier run has taken. Reports progress after each, and raises `Cancelled` between two when the
     run was cancelled. Where memory runs out, the U-Net is streamed; raises `NotEnoughMemory` where that does not help."""
-    guider, latent, config = request.guider, request.latent, request.guider.model.config
+    config = request.guider.model.config
+    request = replace(request, latent=with_channels(request.latent, config))
     if len(request.sigmas.values) == 0:
-        return Sampled(latent, latent)
-    expect_fitting(config, guider.positive, guider.negative, latent.samples)
+        return Sampled(request.latent, request.latent)
+    expect_fitting(config, prompts_of(request.guider), request.latent.samples)
     models = Models.of(context)
     for _ in range(_ATTEMPTS):
         try:
@@ -61,7 +64,7 @@ def sampled(request: Request, context: Context) -> Sampled:
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-        models.residency.make_room(guider.model.weights)  # here, where what the attempt held is free
+        models.residency.make_room(request.guider.model.weights)  # here, where what the attempt held is free
     raise _too_large(request, models)
 
 
@@ -79,18 +82,18 @@ def _too_large(request: Request, models: Models) -> NotEnoughMemory:
 def _sampled(request: Request, context: Context) -> Sampled:
     guider, latent, config = request.guider, request.latent, request.guider.model.config
     if request.sampler.method.resizes:
-        _expect_no_places(guider.positive, guider.negative, latent)
+        _expect_no_places(prompts_of(guider), latent)
     models = Models.of(context)
     device = models.device(guider.model.weights)
     steps = Steps(request, models.residency.policy.placement_of(guider.model.weights), context.service(States))
     past = steps.known(device)
     previewer = _previewer(config, context)
     context.progress(past[-1].index + 1 if past else 0, max(1, len(request.sigmas.values) - 1))
-    hints = networks_of(guider.positive, guider.negative)
+    prompts = prompts_of(guider)
     with (
         models.unet(guider.model.weights, guider.model.adapters, guider.model.hypernetworks) as network,
-        models.control_nets(hints, guider.model.weights, guider.model.adapters) as controls,
-        models.groundings(groundings_of(guider.positive, guider.negative)) as groundings,
+        models.control_nets(networks_of(*prompts), guider.model.weights, guider.model.adapters) as controls,
+        models.groundings(groundings_of(*prompts)) as groundings,
         torch.inference_mode(),
     ):
         model = diffusion_model(config, network, controls, models.statistics(guider.model.weights), groundings)
@@ -121,11 +124,29 @@ def starting_noise(noise: Noise, latent: Latent) -> Tensor:
     return seeded_noise(noise.seed, latent.samples, latent.batch_index)
 
 
-def expect_fitting(config: ModelConfig, positive: Conditioning, negative: Conditioning, samples: Tensor) -> None:
+def prompts_of(guider: Guider) -> tuple[Conditioning, ...]:
+    """Both sides of the guidance, and the prompts that patches bring."""
+    brought = (
+        Conditioning(patch.entries)
+        for patch in guider.model.patches
+        if isinstance(patch, PerpendicularNegative | ThirdAway | ThirdTowards)
+    )
+    return (guider.positive, guider.negative, *brought)
+
+
+def with_channels(latent: Latent, config: ModelConfig) -> Latent:
+    """An empty latent in as many channels as the model's have: it is empty in any. Others stay as they are."""
+    channels, samples = config.unet.out_channels, latent.samples
+    if samples.shape[1] == channels or bool(samples.any()):
+        return latent
+    return replace(latent, samples=samples.new_zeros(samples.shape[0], channels, *samples.shape[2:]))
+
+
+def expect_fitting(config: ModelConfig, prompts: Iterable[Conditioning], samples: Tensor) -> None:
     """Raises `UnsuitableInput` where conditioning or latent belong to another family than the model."""
     wanted = config.unet.context_dim
-    for side in (positive, negative):
-        for entry in side.entries:
+    for prompt in prompts:
+        for entry in prompt.entries:
             if entry.embedding.shape[2] != wanted:
                 raise UnsuitableInput(
                     f"a {config.family} model is guided by embeddings of width {wanted}, not {entry.embedding.shape[2]}",
@@ -142,9 +163,9 @@ def expect_fitting(config: ModelConfig, positive: Conditioning, negative: Condit
         )
 
 
-def _expect_no_places(positive: Conditioning, negative: Conditioning, latent: Latent) -> None:
+def _expect_no_places(prompts: Iterable[Conditioning], latent: Latent) -> None:
     """Raises `UnsuitableInput` where something belongs to places of a latent that does not keep its size."""
-    entries = (*positive.entries, *negative.entries)
+    entries = [entry for prompt in prompts for entry in prompt.entries]
     if latent.noise_mask is not None or any(one.area or one.mask is not None or one.concat for one in entries):
         raise UnsuitableInput(
             "a sampler that changes the size of the latent cannot keep to masks, areas or pictures that a model is shown",
@@ -174,15 +195,23 @@ def _expect_pictures(config: ModelConfig, entry: ConditioningEntry) -> None:
             f"a {config.family} model is shown pictures of {channels} channels, not {entry.concat.latent.shape[1]}",
             hint="Use the conditioning node for that kind of model, such as InpaintModelConditioning.",
         )
-    if config.label != "picture" or config.unet.adm_in_channels is None:
+    wanted = _picture_width(config)
+    if wanted is None:
         return
-    wanted = config.unet.adm_in_channels // 2
     for hint in entry.pictures:
         if hint.embeddings.shape[1] != wanted:
             raise UnsuitableInput(
                 f"a {config.family} model is guided by pictures as {wanted} numbers, not {hint.embeddings.shape[1]}",
                 hint="Encode the picture with the CLIP_VISION of the same checkpoint.",
             )
+
+
+def _picture_width(config: ModelConfig) -> int | None:
+    """How wide a picture is as CLIP sees it, for models that take one, as SDXL does in the place of the pooled prompt."""
+    label = config.unet.adm_in_channels
+    if label is None or config.label == "noise":
+        return None
+    return label // 2 if config.label == "picture" else config.text[-1].projection_dim
 
 
 def networks_of(*sides: Conditioning) -> list[Hashable]:

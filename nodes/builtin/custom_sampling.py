@@ -38,7 +38,13 @@ def add_noise(*, model: Model, noise: Noise, sigmas: Sigmas, latent_image: Laten
     return replace(latent_image, samples=plain_latent(model.config, noisy))
 
 
-@node("SamplerCustom", category="sampling/custom_sampling", returns=("output", "denoised_output"), lane="device")
+@node(
+    "SamplerCustom",
+    category="sampling/custom_sampling",
+    returns=("output", "denoised_output"),
+    lane="device",
+    version=2,
+)
 def sampler_custom(
     *,
     model: Model,
@@ -59,7 +65,11 @@ def sampler_custom(
 
 
 @node(
-    "SamplerCustomAdvanced", category="sampling/custom_sampling", returns=("output", "denoised_output"), lane="device"
+    "SamplerCustomAdvanced",
+    category="sampling/custom_sampling",
+    returns=("output", "denoised_output"),
+    lane="device",
+    version=2,
 )
 def sampler_custom_advanced(
     *, noise: Noise, guider: Guider, sampler: Sampler, sigmas: Sigmas, latent_image: Latent, context: Context

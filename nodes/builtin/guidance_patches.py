@@ -19,6 +19,7 @@ from nodes.diffusion.cfg_patches import (
     RescaleCfg,
     TangentialDamping,
 )
+from nodes.diffusion.conditioning import with_shared_hints
 from nodes.diffusion.config import ContinuousNoise, Prediction
 from nodes.errors import UnsuitableInput
 from nodes.sockets import Conditioning, Guider, Model
@@ -194,5 +195,6 @@ def perp_neg_guider(
     neg_scale: Scale = 1.0,
 ) -> Guider:
     """Towards one prompt, and away from another only where that takes nothing from the first."""
-    patch = PerpendicularNegative(empty_conditioning.entries, neg_scale, always_both=True)
+    empty = with_shared_hints(positive.entries, empty_conditioning.entries)
+    patch = PerpendicularNegative(empty, neg_scale, always_both=True)
     return Guider(patched(model, patch), positive, negative, cfg)

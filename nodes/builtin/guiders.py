@@ -7,8 +7,8 @@ from typing import Literal
 from graph.declare import node
 from nodes.builtin.model_patches import patched
 from nodes.builtin.sampling import Cfg
+from nodes.diffusion.conditioning import with_shared_hints
 from nodes.diffusion.dual_guidance import ThirdAway, ThirdTowards
-from nodes.errors import UnsuitableInput
 from nodes.sockets import Conditioning, Guider, Model
 
 
@@ -39,11 +39,8 @@ def dual_cfg_guider(
 
     `nested` is the guidance between both prompts, guided away from the negative one.
     """
-    third = cond1 if style == "regular" else negative
-    if any(entry.controls for entry in third.entries):
-        name = "cond1" if style == "regular" else "negative"
-        raise UnsuitableInput(f"control networks cannot steer {name} of {style} guidance by three prompts")
+    second, away = (Conditioning(with_shared_hints(cond1.entries, one.entries)) for one in (cond2, negative))
     if style == "regular":
-        guided = patched(model, ThirdTowards(third.entries, cfg_conds))
-        return Guider(guided, cond2, negative, cfg_cond2_negative)
-    return Guider(patched(model, ThirdAway(third.entries, cfg_cond2_negative)), cond1, cond2, cfg_conds)
+        guided = patched(model, ThirdTowards(cond1.entries, cfg_conds))
+        return Guider(guided, second, away, cfg_cond2_negative)
+    return Guider(patched(model, ThirdAway(away.entries, cfg_cond2_negative)), cond1, second, cfg_conds)

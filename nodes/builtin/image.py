@@ -44,7 +44,7 @@ def image_scale_by(
     return Image(operations.scale_by(image.pixels, scale_by, upscale_method))
 
 
-@node("ImageScaleToTotalPixels", category="image/upscaling", returns="IMAGE")
+@node("ImageScaleToTotalPixels", category="image/upscaling", returns="IMAGE", version=2)
 def image_scale_to_total_pixels(
     *, image: Image, upscale_method: ImageMethod, megapixels: Annotated[float, Range(0.01, 16.0, 0.01)] = 1.0
 ) -> Image:

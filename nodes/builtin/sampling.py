@@ -24,7 +24,7 @@ SamplerName = Annotated[str, Choices(tuple(SAMPLERS))]
 SchedulerName = Annotated[str, Choices(tuple(SCHEDULERS))]
 
 
-@node("KSampler", category="sampling", returns="LATENT", lane="device")
+@node("KSampler", category="sampling", returns="LATENT", lane="device", version=2)
 def ksampler(
     *,
     model: Model,
@@ -49,7 +49,14 @@ def ksampler(
     return sampled(request, context).output
 
 
-@node("KSamplerAdvanced", display_name="KSampler (Advanced)", category="sampling", returns="LATENT", lane="device")
+@node(
+    "KSamplerAdvanced",
+    display_name="KSampler (Advanced)",
+    category="sampling",
+    returns="LATENT",
+    lane="device",
+    version=2,
+)
 def ksampler_advanced(
     *,
     model: Model,

@@ -22,8 +22,8 @@ from nodes.diffusion.sampling import begin, diffusion_model, guide, plain_latent
 from nodes.diffusion.schedule import noise_schedule
 from nodes.errors import UnsuitableInput
 from nodes.models import Models
-from nodes.sampling import expect_fitting, finished, groundings_of, networks_of, on_device, starting_noise
-from nodes.sockets import Conditioning, Latent, Model, Noise, ScaledLatent, Sigmas
+from nodes.sampling import expect_fitting, finished, groundings_of, networks_of, on_device, prompts_of, starting_noise
+from nodes.sockets import Conditioning, Guider, Latent, Model, Noise, ScaledLatent, Sigmas
 
 Sigma = Annotated[float, SocketOnly()]
 
@@ -49,7 +49,7 @@ def begin_sampling(*, model: Model, noise: Noise, sigma: Sigma, latent_image: La
     return ScaledLatent(initial_latent(scaled, starting_noise(noise, latent_image), torch.tensor(sigma), schedule))
 
 
-@node("UNetStep", display_name="UNet Step", category="sampling/by_hand", returns="denoised", lane="device")
+@node("UNetStep", display_name="UNet Step", category="sampling/by_hand", returns="denoised", lane="device", version=2)
 def unet_step(
     *,
     model: Model,
@@ -61,14 +61,15 @@ def unet_step(
     context: Context,
 ) -> ScaledLatent:
     """One evaluation of the model under guidance: the clean latent it sees in a noisy one at one noise level."""
-    expect_fitting(model.config, positive, negative, x.samples)
+    prompts = prompts_of(Guider(model, positive, negative, cfg))
+    expect_fitting(model.config, prompts, x.samples)
     models = Models.of(context)
     device = models.device(model.weights)
     samples = x.samples.to(device)
     with (
         models.unet(model.weights, model.adapters, model.hypernetworks) as network,
-        models.control_nets(networks_of(positive, negative), model.weights, model.adapters) as controls,
-        models.groundings(groundings_of(positive, negative)) as groundings,
+        models.control_nets(networks_of(*prompts), model.weights, model.adapters) as controls,
+        models.groundings(groundings_of(*prompts)) as groundings,
         torch.inference_mode(),
     ):
         prepared = diffusion_model(model.config, network, controls, models.statistics(model.weights), groundings)

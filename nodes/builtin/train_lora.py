@@ -144,7 +144,7 @@ def _examples(model: Model, latents: Latent, positive: Conditioning) -> Examples
     config = model.weights.config
     if config.schedule.prediction not in ("eps", "v"):
         raise UnsuitableInput(f"a model that predicts {config.schedule.prediction} cannot be trained")
-    expect_fitting(config, positive, positive, latents.samples)
+    expect_fitting(config, (positive,), latents.samples)
     entries = positive.entries
     if len(entries) == 1:
         entries = entries * latents.batch

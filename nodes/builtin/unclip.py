@@ -42,7 +42,7 @@ def unclip_conditioning(
 ) -> Conditioning:
     """Guide an unCLIP model by what CLIP saw in a picture. The less noise is added, the closer it follows.
 
-    Several may follow each other. Models of other kinds take no notice.
+    Several may follow each other. SDXL takes pictures in the place of its pooled prompt; other models take no notice.
     """
     if strength == 0:
         return conditioning

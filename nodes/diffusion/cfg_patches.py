@@ -5,16 +5,15 @@ All work on predictions of the clean latent [B, C, h, w]; a difference x - predi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nodes.diffusion.conditioning import ConditioningEntry, Region, moved, place
+from nodes.diffusion.conditioning import ConditioningEntry, Region, with_opposites
 from nodes.diffusion.freeu import scale_frequencies
-from nodes.diffusion.inputs import Side, network_inputs
 from nodes.diffusion.patching import Hooks, Predict, Predictions, Start
 
 _PICTURE = (-1, -2, -3)
@@ -151,15 +150,15 @@ class PerpendicularNegative:
     """Away from the negative side only where it is perpendicular to the positive one, both seen from an empty prompt
     (Armandpour et al., 2023, "Perp-Neg", section 4). With `always_both` at a cfg of 1 too."""
 
-    empty: tuple[ConditioningEntry, ...]
+    entries: tuple[ConditioningEntry, ...]
     scale: float
     always_both: bool = False
 
     def begin(self, start: Start) -> Hooks:
-        regions = placed(self.empty, "negative", start)
+        regions = start.place(self.entries, "negative")
 
         def combine(seen: Predictions, predict: Predict) -> Tensor:
-            empty = predict(seen.x, regions)
+            empty = predict(seen.x, beside_both(predict, regions))
             positive, negative = seen.positive - empty, seen.negative - empty
             along = (negative * positive).sum() / torch.linalg.vector_norm(positive) ** 2 * positive
             guided: Tensor = empty + seen.cfg * (positive - self.scale * (negative - along))
@@ -168,12 +167,9 @@ class PerpendicularNegative:
         return Hooks(combine=combine, always_both=self.always_both)
 
 
-def placed(entries: Sequence[ConditioningEntry], side: Side, start: Start) -> tuple[Region, ...]:
-    """The entries of one more prompt, as regions of a run. Their control networks take no part."""
-    here = [moved(entry, start.canvas.latent.device) for entry in entries]
-    inputs = [network_inputs(start.config, entry, start.canvas, side, start.statistics) for entry in here]
-    size, schedule = start.canvas.size, start.schedule
-    return tuple(place(entry, each, size, schedule) for entry, each in zip(here, inputs, strict=True))
+def beside_both(predict: Predict, regions: tuple[Region, ...]) -> tuple[Region, ...]:
+    """The regions of a third prompt, with an opposite for each area of the other two."""
+    return with_opposites(predict.negative, with_opposites(predict.positive, regions))
 
 
 def _deviation(tensor: Tensor) -> Tensor:

@@ -6,8 +6,9 @@ one latent for one model; `guidance.py` combines their predictions.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -18,6 +19,8 @@ from nodes.diffusion.denoiser import NetworkInputs
 from nodes.diffusion.gligen import TextBox
 from nodes.diffusion.resize import resize
 from nodes.diffusion.schedule import NoiseSchedule
+
+Given = TypeVar("Given")
 
 _SMALLEST_BOUNDS = 8
 _FADE = 8
@@ -215,22 +218,39 @@ def with_opposites(regions: Sequence[Region], others: Sequence[Region]) -> tuple
 def with_shared_hints(
     positive: Sequence[ConditioningEntry], negative: Sequence[ConditioningEntry]
 ) -> tuple[ConditioningEntry, ...]:
-    """The negative entries, given the hints of positive ones that steer both sides.
+    """The negative entries, given what steers both sides: hints of positive ones whose last says so, and phrases in boxes.
 
-    Only entries of the whole picture give and take them, in turn, and none does if a negative one has hints of its own. Of
-    more givers than takers, the last ones' hints stay.
+    Only entries of the whole picture give and take them, in turn, and none does if a negative one has its own. Of more
+    givers than takers, the last ones' stay.
     """
-    given = [
-        entry.controls for entry in positive if _is_whole(entry) and any(hint.also_negative for hint in entry.controls)
-    ]
-    takers = [index for index, entry in enumerate(negative) if _is_whole(entry) and not entry.controls]
-    has_own = any(_is_whole(entry) and entry.controls for entry in negative)
-    if not given or not takers or has_own:
-        return tuple(negative)
-    result = list(negative)
-    for number, controls in enumerate(given):
-        index = takers[number % len(takers)]
-        result[index] = replace(result[index], controls=controls)
+    controls = [entry.controls for entry in positive if _is_whole(entry) and _steers_both(entry)]
+    steered = _dealt(
+        negative, controls, lambda entry: bool(entry.controls), lambda entry, one: replace(entry, controls=one)
+    )
+    boxes = [entry.grounding for entry in positive if _is_whole(entry) and entry.grounding is not None]
+    return _dealt(
+        steered, boxes, lambda entry: entry.grounding is not None, lambda entry, one: replace(entry, grounding=one)
+    )
+
+
+def _steers_both(entry: ConditioningEntry) -> bool:
+    return bool(entry.controls) and entry.controls[-1].also_negative
+
+
+def _dealt(
+    entries: Sequence[ConditioningEntry],
+    given: Sequence[Given],
+    has: Callable[[ConditioningEntry], bool],
+    give: Callable[[ConditioningEntry, Given], ConditioningEntry],
+) -> tuple[ConditioningEntry, ...]:
+    """What is given, dealt out to the entries of the whole picture."""
+    whole = [index for index, entry in enumerate(entries) if _is_whole(entry)]
+    if not whole or any(has(entries[index]) for index in whole):
+        return tuple(entries)
+    result = list(entries)
+    for number, one in enumerate(given):
+        index = whole[number % len(whole)]
+        result[index] = give(result[index], one)
     return tuple(result)
 
 

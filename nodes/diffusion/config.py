@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Prediction = Literal["eps", "v", "edm", "x0", "lcm", "edit"]
-"""What a network's output is read as: noise, velocity, velocity the other way round, the clean latent, noise under the
-boundary condition of consistency models, or the clean latent from an input that is not scaled."""
+"""What a network's output is read as: noise, velocity, what EDM's preconditioning adds to the input, the clean latent, noise
+under the boundary condition of consistency models, or the clean latent from an input that is not scaled."""
 Betas = Literal["scaled_linear", "linear", "squaredcos_cap_v2"]
 Label = Literal["prompt", "picture", "noise"]
 """What a network's label says besides the timestep: the pooled prompt and picture sizes (SDXL), a picture as CLIP sees it

@@ -20,6 +20,8 @@ from nodes.diffusion.control import Control, ControlCall, control_residuals
 from nodes.diffusion.schedule import NoiseSchedule
 from nodes.diffusion.unet import ControlResiduals, UNet
 
+_EDM_DEVIATION: Final = 0.5
+
 View: TypeAlias = Callable[[UNet], UNet]
 """From a network to a view of it."""
 
@@ -74,7 +76,7 @@ class Denoiser:
 
     def __call__(self, x: Tensor, sigma: Tensor, inputs: NetworkInputs) -> Tensor:
         """The clean latent [B, 4, h, w] predicted from x [B, 4, h, w] with noise of deviation `sigma` (no dimensions)."""
-        scaled = x if self.prediction == "edit" else x / (sigma**2 + 1.0).sqrt()
+        scaled = x if self.prediction == "edit" else x / (sigma**2 + data_deviation(self.prediction) ** 2).sqrt()
         timesteps = self.schedule.timestep(sigma).to(x.device).expand(x.shape[0])
         call = ControlCall(scaled, timesteps, inputs.context, inputs.y, inputs.parts)
         control = control_residuals(inputs.controls, call, float(sigma))
@@ -101,6 +103,17 @@ def denoised_from_eps(x: Tensor, eps: Tensor, sigma: Tensor) -> Tensor:
     return x - eps * sigma
 
 
+def data_deviation(prediction: Prediction) -> float:
+    """The deviation of clean latents that a network's input and output are scaled by (Karras et al., 2022, table 1)."""
+    return _EDM_DEVIATION if prediction == "edm" else 1.0
+
+
+def denoised_from_edm(x: Tensor, output: Tensor, sigma: Tensor) -> Tensor:
+    """The clean latent by the preconditioning of EDM: c_skip x + c_out output (Karras et al., 2022, table 1)."""
+    variance = sigma**2 + _EDM_DEVIATION**2
+    return x * (_EDM_DEVIATION**2 / variance) + output * (sigma * _EDM_DEVIATION / variance.sqrt())
+
+
 def denoised_from_v(x: Tensor, v: Tensor, sigma: Tensor) -> Tensor:
     """The clean latent, given the velocity at x (Salimans and Ho, 2022, appendix D)."""
     return x / (sigma**2 + 1.0) - v * sigma / (sigma**2 + 1.0).sqrt()
@@ -124,7 +137,7 @@ def denoised_as_is(x: Tensor, output: Tensor, sigma: Tensor) -> Tensor:  # noqa:
 PREDICTIONS: Final[Mapping[Prediction, Callable[[Tensor, Tensor, Tensor], Tensor]]] = {
     "eps": denoised_from_eps,
     "v": denoised_from_v,
-    "edm": lambda x, output, sigma: denoised_from_v(x, -output, sigma),
+    "edm": denoised_from_edm,
     "x0": denoised_as_is,
     "edit": denoised_as_is,
 }

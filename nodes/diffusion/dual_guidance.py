@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from nodes.diffusion.cfg_patches import placed
+from nodes.diffusion.cfg_patches import beside_both
 from nodes.diffusion.conditioning import ConditioningEntry
 from nodes.diffusion.patching import Hooks, Predict, Predictions, Start
 
@@ -23,10 +23,10 @@ class ThirdTowards:
     scale: float
 
     def begin(self, start: Start) -> Hooks:
-        regions = placed(self.entries, "positive", start)
+        regions = start.place(self.entries, "positive")
 
         def after(seen: Predictions, guided: Tensor, predict: Predict) -> Tensor:
-            return guided + (predict(seen.x, regions) - seen.positive) * self.scale
+            return guided + (predict(seen.x, beside_both(predict, regions)) - seen.positive) * self.scale
 
         return Hooks(after=after)
 
@@ -39,10 +39,10 @@ class ThirdAway:
     scale: float
 
     def begin(self, start: Start) -> Hooks:
-        regions = placed(self.entries, "negative", start)
+        regions = start.place(self.entries, "negative")
 
         def after(seen: Predictions, guided: Tensor, predict: Predict) -> Tensor:
-            away = predict(seen.x, regions)
+            away = predict(seen.x, beside_both(predict, regions))
             return away + (guided - away) * self.scale
 
         return Hooks(after=after)

@@ -32,8 +32,8 @@ def scale_by(image: Tensor, factor: float, method: str) -> Tensor:
 
 
 def scale_to_megapixels(image: Tensor, megapixels: float, method: str) -> Tensor:
-    """The same proportions at about so many times 1024 * 1024 pixels."""
-    factor = math.sqrt(megapixels * _MEGAPIXEL / (image.shape[1] * image.shape[2]))
+    """The same proportions at about so many times 1024 * 1024 pixels, in whole ones."""
+    factor = math.sqrt(int(megapixels * _MEGAPIXEL) / (image.shape[1] * image.shape[2]))
     return scale_by(image, factor, method)
 
 

@@ -87,18 +87,27 @@ def _label(
 
 
 def _vector(config: ModelConfig, entry: ConditioningEntry, canvas: Canvas, side: Side) -> Tensor:
-    """The vector y [B, P]: the pooled prompt, then an embedding of each size."""
-    if entry.pooled is None:
+    """The vector y [B, P]: the pooled prompt, or what is seen in pictures, then an embedding of each size."""
+    pooled = _pooled(entry, canvas.seed)
+    if pooled is None:
         raise ValueError(f"a {config.family} model needs conditioning with a pooled output; use its own text encoder")
     height, width = (_PIXELS_PER_CELL * cells for cells in canvas.size)
     sizes = _sizes(entry.size, height, width)
     assert config.unet.adm_in_channels is not None
-    if config.unet.adm_in_channels - entry.pooled.shape[1] < len(sizes) * _SIZE_EMBEDDING:
+    if config.unet.adm_in_channels - pooled.shape[1] < len(sizes) * _SIZE_EMBEDDING:
         score = entry.size.aesthetic_score
         sizes = (*sizes[:4], _AESTHETIC_SCORE[side] if score is None else score)  # the refiner of SDXL
     embedded = timestep_embedding(torch.tensor(sizes), _SIZE_EMBEDDING).flatten()
-    pooled = entry.pooled
     return torch.cat([pooled, embedded.to(pooled).expand(pooled.shape[0], -1)], dim=1)
+
+
+def _pooled(entry: ConditioningEntry, seed: int) -> Tensor | None:
+    """The pooled prompt [B, P]; pictures, of the same width as CLIP sees them, take its place."""
+    if not entry.pictures:
+        return entry.pooled
+    width = entry.pictures[0].embeddings.shape[1]
+    seen = unclip_label(entry.pictures, 2 * width, seed, merged_noise=0.0)[:, :width]
+    return seen.to(entry.embedding)
 
 
 def _sizes(size: SizeConditioning, height: int, width: int) -> tuple[float, ...]:
@@ -133,10 +142,10 @@ def _low_resolution(image: ConcatImage | None, canvas: Canvas) -> Tensor:
     """The small picture, noised as its label says; without a picture, grey."""
     if image is None:
         return torch.zeros_like(canvas.latent[:, :_LOW_RESOLUTION_CHANNELS])
-    fitted = _fitted(image.latent, canvas)
-    if image.noise_augmentation <= 0.0:
-        return fitted
-    return noised_low_resolution(fitted, low_resolution_level(image.noise_augmentation), canvas.seed)
+    shown = _sized(image.latent, canvas)
+    if image.noise_augmentation > 0.0:
+        shown = noised_low_resolution(shown, low_resolution_level(image.noise_augmentation), canvas.seed)
+    return _fitted(shown, canvas)
 
 
 def _inpaint_channels(config: ModelConfig, image: ConcatImage | None, canvas: Canvas) -> Tensor:
@@ -151,7 +160,10 @@ def _inpaint_channels(config: ModelConfig, image: ConcatImage | None, canvas: Ca
 
 def _fitted(tensor: Tensor, canvas: Canvas) -> Tensor:
     """[b, c, H, W] in the batch and the size of the canvas."""
+    return spread_to_batch(_sized(tensor, canvas), canvas.latent.shape[0]).to(canvas.latent)
+
+
+def _sized(tensor: Tensor, canvas: Canvas) -> Tensor:
+    """[b, c, H, W] cut and scaled to the size of the canvas."""
     height, width = canvas.size
-    if tensor.shape[-2:] != canvas.size:
-        tensor = resize_cropped(tensor, width, height, "bilinear")
-    return spread_to_batch(tensor, canvas.latent.shape[0]).to(canvas.latent)
+    return tensor if tensor.shape[-2:] == canvas.size else resize_cropped(tensor, width, height, "bilinear")

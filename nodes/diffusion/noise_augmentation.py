@@ -18,7 +18,13 @@ from nodes.diffusion.schedule import noise_schedule
 LOW_RESOLUTION_LEVELS: Final = 350
 """The noisiest small pictures that the x4 upscaler was trained on, of 1000 levels."""
 _LOW_RESOLUTION: Final = ScheduleConfig(beta_start=0.0001, beta_end=0.02)
+_SEEDS_APART: Final = 10
 _EMBEDDINGS: Final = ScheduleConfig(betas="squaredcos_cap_v2")
+
+
+def picture_seed(seed: int) -> int:
+    """The seed of the noise on pictures, of a run's: not that of the noise which sampling starts from."""
+    return seed - _SEEDS_APART
 
 
 def low_resolution_level(share: float) -> int:
@@ -27,8 +33,8 @@ def low_resolution_level(share: float) -> int:
 
 
 def noised_low_resolution(image: Tensor, level: int, seed: int) -> Tensor:
-    """A small picture [B, 3, h, w] with the noise of a level, 0..999."""
-    return _diffused(image, level, _LOW_RESOLUTION, seeded_generator(seed))
+    """A small picture [B, 3, h, w] with the noise of a level, 0..999, from the seed of a run."""
+    return _diffused(image, level, _LOW_RESOLUTION, seeded_generator(picture_seed(seed)))
 
 
 def embedding_level(share: float) -> int:

@@ -14,21 +14,23 @@ from typing import Protocol, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from nodes.diffusion.conditioning import Region
+from nodes.diffusion.conditioning import ConditioningEntry, Region
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.denoiser import NetworkCall, View
-from nodes.diffusion.inputs import Canvas
+from nodes.diffusion.inputs import Canvas, Side
 from nodes.diffusion.schedule import NoiseSchedule
-from nodes.diffusion.unclip import EmbeddingStatistics
 from nodes.diffusion.unet import UNet
 from nodes.diffusion.views import with_layers
 
 NetworkChange: TypeAlias = View
 
+Place: TypeAlias = Callable[[Sequence[ConditioningEntry], Side], tuple[Region, ...]]
+"""One more prompt as regions of a run."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Start:
-    """What a patch is told when a run starts.
+    """What a patch is told when a run starts. `place` is for patches that bring a prompt of their own.
 
     `generator` is on the CPU, seeded with the run's seed and past the starting noise; the patches of a run share it.
     """
@@ -38,7 +40,7 @@ class Start:
     canvas: Canvas
     sigmas: Tensor
     generator: torch.Generator
-    statistics: EmbeddingStatistics | None = None
+    place: Place
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,7 +15,15 @@ import torch
 from torch import Tensor
 
 from nodes.diffusion.attention_bias import fitted_bias, with_token_bias
-from nodes.diffusion.conditioning import ConditioningEntry, Region, place, with_opposites, with_shared_hints
+from nodes.diffusion.conditioning import (
+    Area,
+    ConditioningEntry,
+    Region,
+    moved,
+    place,
+    with_opposites,
+    with_shared_hints,
+)
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.control import ControlNetwork, place_control
 from nodes.diffusion.denoiser import Denoiser, Network, View, initial_latent
@@ -116,7 +124,11 @@ def begin(
     """Start the patches of a run."""
     generator = seeded_generator(seed)
     torch.randn(canvas.latent.shape, generator=generator)  # the starting noise comes first out of this seed
-    start = Start(model.config, model.denoiser.schedule, canvas, sigmas, generator, model.statistics)
+
+    def place_here(entries: Sequence[ConditioningEntry], side: Side) -> tuple[Region, ...]:
+        return _regions(model, [moved(entry, canvas.latent.device) for entry in entries], canvas, side)
+
+    start = Start(model.config, model.denoiser.schedule, canvas, sigmas, generator, place_here)
     return tuple(patch.begin(start) for patch in patches)
 
 
@@ -165,11 +177,11 @@ def _regions(
     return tuple(_region(model, entry, canvas, side) for entry in entries)
 
 
-def _views(model: DiffusionModel, entry: ConditioningEntry, canvas: Canvas) -> Iterator[View]:
-    """How the network is seen for one entry."""
+def _views(model: DiffusionModel, entry: ConditioningEntry, size: tuple[int, int]) -> Iterator[View]:
+    """How the network is seen for one entry on a part of the latent of size (h, w)."""
     if entry.grounding is not None:
         network = model.groundings[entry.grounding.network]
-        tokens = network.tokens(entry.grounding.boxes, canvas.size)
+        tokens = network.tokens(entry.grounding.boxes, size)
         yield partial(network.seen_by, tokens=tokens)
     if entry.token_bias is not None:
         yield partial(with_token_bias, bias=fitted_bias(entry.token_bias, entry.embedding.shape[1]))
@@ -179,5 +191,6 @@ def _region(model: DiffusionModel, entry: ConditioningEntry, canvas: Canvas, sid
     schedule = model.denoiser.schedule
     controls = tuple(place_control(hint, model.controls, schedule) for hint in entry.controls)
     inputs = replace(network_inputs(model.config, entry, canvas, side, model.statistics), controls=controls)
-    inputs = replace(inputs, views=tuple(_views(model, entry, canvas)))
-    return place(entry, inputs, canvas.size, schedule)
+    region = place(entry, inputs, canvas.size, schedule)
+    seen = Area(*canvas.size, 0, 0) if region.area is None else region.area.clipped(*canvas.size)
+    return replace(region, inputs=replace(inputs, views=tuple(_views(model, entry, (seen.height, seen.width)))))

@@ -33,16 +33,22 @@ class ControlResiduals:
 
     def on_input(self, index: int, h: Tensor) -> Tensor:
         """The output of an input block with what belongs there."""
-        extra = self.inputs[index] if self.inputs else None
-        return h if extra is None else h + extra.to(h.dtype)
+        return _plus(h, self.inputs[index] if self.inputs else None)
 
     def on_middle(self, h: Tensor) -> Tensor:
-        return h if self.middle is None else h + self.middle.to(h.dtype)
+        return _plus(h, self.middle)
 
     def on_skips(self, skips: list[Tensor]) -> list[Tensor]:
         if not self.skips:
             return skips
-        return [skip + extra.to(skip.dtype) for skip, extra in zip(skips, self.skips, strict=True)]
+        return [_plus(skip, extra) for skip, extra in zip(skips, self.skips, strict=True)]
+
+
+def _plus(h: Tensor, extra: Tensor | None) -> Tensor:
+    """The sum. What was made for a map of another size is left out: a patch may have shrunk this one (deep shrink)."""
+    if extra is None or extra.shape[-2:] != h.shape[-2:]:
+        return h
+    return h + extra.to(h.dtype)
 
 
 class SkipJoin(nn.Module):

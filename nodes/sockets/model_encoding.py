@@ -179,7 +179,7 @@ def _decode_schedule(data: Json) -> ScheduleConfig:
 
 def _encode_patch(patch: Patch) -> Encoded:
     if isinstance(patch, PerpendicularNegative):
-        empty = encode_conditioning(Conditioning(patch.empty))
+        empty = encode_conditioning(Conditioning(patch.entries))
         data: JsonObject = {"scale": patch.scale, "empty": empty.data, "always_both": patch.always_both}
         return Encoded(data | {"type": "PerpendicularNegative"}, empty.tensors)
     name = type(patch).__name__

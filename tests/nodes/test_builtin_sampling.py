@@ -236,7 +236,32 @@ def test_a_prompt_of_another_family_is_refused(whole: Callable[..., Tensor], ask
 
 def test_a_latent_of_another_family_is_refused(whole: Callable[..., Tensor]) -> None:
     with pytest.raises(UnsuitableInput, match="4 channels, not 16"):
-        whole(latent_image=Latent(torch.zeros(1, 16, 4, 4)))
+        whole(latent_image=Latent(torch.ones(1, 16, 4, 4)))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 16])
+def test_an_empty_latent_of_any_channels_is_empty_in_the_models_own(
+    whole: Callable[..., Tensor], channels: int
+) -> None:
+    assert torch.equal(whole(latent_image=Latent(torch.zeros(1, channels, 4, 6))), whole())
+    untouched = whole(latent_image=Latent(torch.zeros(1, channels, 4, 6)), denoise=0.0)
+    assert torch.equal(untouched, EMPTY.samples)
+
+
+@pytest.mark.parametrize("style", ["regular", "nested"])
+def test_a_third_prompt_of_another_family_is_refused(ask: Ask, tiny: Loaded, style: Any) -> None:
+    wide = Conditioning((replace(ask["positive"].entries[0], embedding=torch.zeros(1, 77, 768)),))
+    prompts = {"cond1": ask["positive"], "cond2": ask["positive"], "negative": ask["negative"]}
+    prompts |= {"cond1" if style == "regular" else "negative": wide}
+    with pytest.raises(UnsuitableInput, match="width 24, not 768"):
+        custom.sampler_custom_advanced(
+            noise=Noise(3),
+            guider=guiders.dual_cfg_guider(model=tiny.model, style=style, **prompts),
+            sampler=samplers.ksampler_select(sampler_name="euler"),
+            sigmas=schedulers.basic_scheduler(model=tiny.model, scheduler="normal", steps=STEPS),
+            latent_image=EMPTY,
+            context=tiny.context,
+        )
 
 
 def test_a_result_that_is_not_finite_is_a_failure(whole: Callable[..., Tensor]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,11 @@ from graph.errors import GraphError
 from graph.values import Values
 from nodes.builtin.gligen import gligen_loader, gligen_text_box_apply
 from nodes.builtin.sampling import ksampler
+from nodes.diffusion.conditioning import Area, ConditioningEntry, Grounding, with_shared_hints
 from nodes.diffusion.config import SD15
 from nodes.diffusion.gligen import GatedAttention, Gligen, GligenConfig, TextBox
+from nodes.diffusion.inputs import Canvas
+from nodes.diffusion.sampling import diffusion_model, guide
 from nodes.diffusion.unet import UNet
 from nodes.folders import Folders
 from nodes.sockets import VALUE_TYPES, Conditioning, Latent
@@ -197,3 +201,34 @@ def test_other_files_say_what_they_are(tmp_path: Path, tensors: dict[str, torch.
     save_file(tensors, tmp_path / "x.safetensors")
     with pytest.raises(WeightsUnknownFamily, match=message):
         detect_gligen(read_header(tmp_path / "x.safetensors"))
+
+
+def test_both_sides_see_the_boxes_unless_the_negative_one_has_its_own(tiny: Loaded) -> None:
+    handle = gligen_loader(gligen_name=write(tiny.folders, gligen()), context=tiny.context)
+    cat = grounded(tiny, handle, tiny.prompt("a garden"), "a cat", width=32, height=32)
+    dog = grounded(tiny, handle, tiny.prompt("bad"), "a dog", width=32, height=32)
+    (shared,) = with_shared_hints(cat.entries, tiny.prompt("bad").entries)
+    assert shared.grounding == cat.entries[0].grounding
+    (own,) = with_shared_hints(cat.entries, dog.entries)
+    assert own.grounding == dog.entries[0].grounding
+    (elsewhere,) = with_shared_hints((replace(cat.entries[0], area=Area(4, 4, 0, 0)),), tiny.prompt("bad").entries)
+    assert elsewhere.grounding is None
+
+
+def test_a_box_of_an_area_has_its_place_in_the_area(tiny: Loaded) -> None:
+    """The network sees a cut-out, and is told boxes as shares of what it sees."""
+    sizes: list[tuple[int, int]] = []
+
+    class Spy(Gligen):
+        def tokens(self, boxes: Sequence[TextBox], size: tuple[int, int]) -> torch.Tensor:
+            sizes.append(size)
+            return super().tokens(boxes, size)
+
+    with torch.device("meta"):
+        spy = Spy(CONFIG)
+    spy.load_state_dict(gligen().state_dict(), assign=True)
+    entry = ConditioningEntry(torch.randn(1, 7, 24), grounding=Grounding("boxes", (box(1, 2, 2, 0, 0),)))
+    model = diffusion_model(MODEL, tiny_unet(), groundings={"boxes": spy})
+    canvas = Canvas(torch.zeros(1, 4, 8, 12))
+    guide(model, (entry, replace(entry, area=Area(6, 100, 0, 4))), (), 1.0, canvas)
+    assert sizes == [(8, 12), (6, 8)]

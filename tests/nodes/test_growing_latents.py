@@ -13,6 +13,7 @@ from nodes.builtin.conditioning import conditioning_set_area
 from nodes.builtin.custom_sampling import sampler_custom
 from nodes.builtin.samplers import sampler_lcm_upscale
 from nodes.builtin.sigmas import manual_sigmas
+from nodes.diffusion.noise import gaussian_noise
 from nodes.diffusion.resize import resize
 from nodes.diffusion.samplers.lcm import growing_noise, growing_scales, grown
 from nodes.diffusion.samplers.table import take_steps
@@ -29,10 +30,10 @@ X = torch.randn(1, 4, 4, 6, generator=torch.Generator().manual_seed(1))
     [
         (2.0, 2, [(6, 9), (8, 12), (8, 12), (8, 12), (8, 12)]),
         (2.0, -1, [(5, 8), (7, 10), (8, 12), (8, 12), (8, 12)]),
-        (2.0, 1000, [(5, 7), (6, 8), (6, 10), (7, 11), (8, 12)]),
+        (2.0, 1000, [(5, 7), (5, 8), (6, 9), (7, 10), (7, 11)]),
         (1.0, 3, [(4, 6)] * 5),
         (0.1, 1, [(1, 1)] * 5),
-        (3.0, 0, [(12, 18)] * 5),
+        (3.0, 0, [(4, 6)] * 5),
     ],
 )
 def test_the_latent_grows_step_by_step(ratio: float, steps: int, sizes: list[tuple[int, int]]) -> None:
@@ -53,14 +54,18 @@ def test_each_step_is_a_prediction_enlarged_and_noised() -> None:
     sampler = sampler_lcm_upscale(scale_ratio=2.0, scale_steps=2, upscale_method="bicubic")
     first, *_ = take_steps(sampler.method, Toy(), X, SIGMAS, 7)
     denoised = resize(X / 11.0, 9, 6, "bicubic")
-    noise = torch.randn(1, 4, 6, 9, generator=torch.Generator().manual_seed(7))
+    generator = torch.Generator().manual_seed(7)
+    torch.randn(X.shape, generator=generator)  # the starting noise
+    noise = torch.randn(1, 4, 6, 9, generator=generator)
     assert torch.equal(first.denoised, denoised)
     torch.testing.assert_close(first.x, denoised + 5.0 * noise)
 
 
-def test_at_a_ratio_of_one_it_is_lcm() -> None:
+def test_at_a_ratio_of_one_it_is_lcm_with_the_noise_behind_the_first() -> None:
     growing = sampler_lcm_upscale(scale_ratio=1.0, scale_steps=2, upscale_method="bislerp").method
-    plain = Sampler("lcm").method
+    plain = replace(
+        Sampler("lcm").method, noise=lambda seed, like, sigmas, drawn: gaussian_noise(seed, like, sigmas, drawn + 1)
+    )
     ends = [list(take_steps(one, Toy(), X, SIGMAS, 7))[-1].x for one in (growing, plain)]
     torch.testing.assert_close(*ends)
 

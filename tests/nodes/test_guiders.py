@@ -12,11 +12,12 @@ from torch import Tensor
 
 from graph.values import Values
 from nodes.builtin.guiders import dual_cfg_guider
-from nodes.diffusion.conditioning import ConditioningEntry
+from nodes.diffusion.conditioning import Area, ConditioningEntry
 from nodes.diffusion.control import ControlHint
 from nodes.diffusion.inputs import Canvas
 from nodes.diffusion.sampling import begin, guide
-from nodes.errors import UnsuitableInput
+from nodes.diffusion.unet import ControlResiduals
+from nodes.sampling import prompts_of
 from nodes.sockets import VALUE_TYPES, Conditioning, Guider, Model
 from tests.nodes.test_sockets import ref
 from tests.nodes.toy_denoise import toy_model
@@ -74,8 +75,70 @@ def test_they_survive_being_put_to_rest(model: Model, style: Style) -> None:
     assert torch.equal(guided(again), guided(guider(model, style)))
 
 
-def test_a_control_network_that_would_be_passed_over_is_refused(model: Model) -> None:
-    hint = ControlHint("network", torch.zeros(1, 8, 8, 3))
-    steered = Conditioning((replace(FIRST.entries[0], controls=(hint,)),))
-    with pytest.raises(UnsuitableInput, match="cond1"):
-        dual_cfg_guider(model=model, cond1=steered, cond2=SECOND, negative=NEGATIVE, style="regular")
+class Steering:
+    """A control network that adds the mean of its picture to the middle."""
+
+    pixel_multiple = 8
+
+    def read(self, hint: Tensor, kind: int | None) -> tuple[Tensor, ...]:  # noqa: ARG002 - one kind
+        return (hint.mean(dim=(1, 2, 3), keepdim=True),)
+
+    def steer(
+        self,
+        x: Tensor,  # noqa: ARG002
+        timesteps: Tensor,  # noqa: ARG002
+        context: Tensor,  # noqa: ARG002
+        y: Tensor | None,  # noqa: ARG002
+        seen: tuple[Tensor, ...],
+        kind: int | None,  # noqa: ARG002
+    ) -> ControlResiduals:
+        return ControlResiduals(middle=seen[0])
+
+
+def hinted(one: Conditioning, value: float, *, also_negative: bool = False) -> Conditioning:
+    hint = ControlHint("network", torch.full((1, 8, 8, 3), value), also_negative=also_negative)
+    return Conditioning((replace(one.entries[0], controls=(hint,)),))
+
+
+def steered(one: Guider) -> Tensor:
+    model, canvas = replace(toy_model(), controls={"network": Steering()}), Canvas(X)
+    hooks = begin(model, one.model.patches, canvas, SIGMA[None], seed=0)
+    return guide(model, one.positive.entries, one.negative.entries, one.cfg, canvas, hooks)(X, SIGMA)
+
+
+def steered_alone(one: Conditioning) -> Tensor:
+    model = replace(toy_model(), controls={"network": Steering()})
+    return guide(model, one.entries, one.entries, 1.0, Canvas(X))(X, SIGMA)
+
+
+@pytest.mark.parametrize("style", ["regular", "nested"])
+@pytest.mark.parametrize("also_negative", [False, True])
+def test_control_networks_steer_each_of_three_prompts(model: Model, style: Style, *, also_negative: bool) -> None:
+    """A hint for both sides steers the second and the negative prompt, too, as it does with two prompts."""
+    first = hinted(FIRST, 0.4, also_negative=also_negative)
+    shared = 0.4 if also_negative else 0.0
+    p, m, n = steered_alone(first), steered_alone(hinted(SECOND, shared)), steered_alone(hinted(NEGATIVE, shared))
+    expected = n + (m - n) * 5.0 + (p - m) * 3.0 if style == "regular" else n + (m + (p - m) * 3.0 - n) * 5.0
+    one = dual_cfg_guider(
+        model=model, cond1=first, cond2=SECOND, negative=NEGATIVE, cfg_conds=3.0, cfg_cond2_negative=5.0, style=style
+    )
+    assert [len(prompt.entries) for prompt in prompts_of(one)] == [1, 1, 1]
+    torch.testing.assert_close(steered(one), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("style", ["regular", "nested"])
+def test_an_area_of_one_prompt_is_guided_against_the_same_area_of_the_third(model: Model, style: Style) -> None:
+    left = Area(height=6, width=4, y=0, x=0)
+
+    def placed(one: Conditioning) -> Conditioning:
+        return Conditioning((replace(one.entries[0], area=left),))
+
+    side = "cond2" if style == "regular" else "cond1"
+    prompts = {"cond1": FIRST, "cond2": SECOND, "negative": NEGATIVE}
+    plain, with_area = (
+        dual_cfg_guider(model=model, cfg_conds=3.0, cfg_cond2_negative=5.0, style=style, **prompts | changed)
+        for changed in ({}, {side: Conditioning((*prompts[side].entries, *placed(prompts[side]).entries))})
+    )
+    right = (..., slice(4, None))
+    torch.testing.assert_close(guided(with_area)[right], guided(plain)[right], rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(guided(with_area)[..., :2], guided(plain)[..., :2], atol=1e-3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -116,3 +117,21 @@ def test_a_radius_of_0_changes_nothing(operation: Callable[[Tensor], Tensor]) ->
 
 def test_blend_scales_the_second_picture() -> None:
     assert image.blend(PICTURE, torch.rand(2, 12, 9, 3), 0.5, "screen").shape == PICTURE.shape
+
+
+@pytest.mark.parametrize(
+    ("size", "megapixels", "scaled"),
+    [
+        ((100, 100), 0.01, (102, 102)),
+        ((640, 480), 0.5, (836, 627)),
+        ((4, 13), 0.01, (57, 185)),
+        ((1, 1), 16.0, (4096, 4096)),
+    ],
+)
+def test_megapixels_are_whole_pixels_in_all(size: tuple[int, int], megapixels: float, scaled: tuple[int, int]) -> None:
+    """Sides are rounded from the root of a whole number of pixels: 0.01 of them are 10485, not 10485.76."""
+    height, width = size
+    wanted = math.sqrt(int(megapixels * 1024 * 1024) / (height * width))
+    assert scaled == (round(height * wanted), round(width * wanted))
+    result = image.scale_to_megapixels(torch.zeros(1, height, width, 1), megapixels, "nearest-exact")
+    assert tuple(result.shape[1:3]) == scaled

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from graph.document import Document, InputValue, Link, Node
 from graph.values import Values
@@ -116,6 +118,34 @@ def test_continuous_noise_is_told_by_its_logarithm_or_its_angle() -> None:
         assert bool((normal.diff() < 0).all())
         assert schedule.sigma_min < schedule.percent_to_sigma(0.5) < schedule.sigma_max
     assert one.percent_to_sigma(0.5) == pytest.approx((120.0 * 0.002) ** 0.5, rel=1e-6)
+
+
+@pytest.mark.parametrize("sigma", [0.03, 0.5, 14.6, 80.0])
+def test_edm_is_read_by_the_preconditioning_of_its_paper(sigma: float) -> None:
+    """Karras et al. (2022), table 1: c_in, c_skip and c_out at a data deviation of 0.5."""
+    model = Model(WeightsRef(Path(), "", Part.UNET, MODEL))
+    schedule = guidance_patches.model_sampling_continuous_edm(model=model, sampling="edm").config.schedule
+    seen: list[Tensor] = []
+
+    def network(
+        x: Tensor,
+        timesteps: Tensor,
+        context: Tensor,  # noqa: ARG001
+        y: Tensor | None,  # noqa: ARG001
+        control: ControlResiduals | None = None,  # noqa: ARG001
+    ) -> Tensor:
+        seen.extend((x, timesteps))
+        return torch.sin(x)
+
+    x, level = torch.randn(1, 4, 6, 8, generator=torch.Generator().manual_seed(2)) * sigma, torch.tensor(sigma)
+    got = Denoiser(network, noise_schedule(schedule), schedule.prediction)(
+        x, level, NetworkInputs(torch.zeros(1, 1, 1))
+    )
+    c_in = 1 / math.sqrt(sigma**2 + 0.25)
+    c_skip, c_out = 0.25 / (sigma**2 + 0.25), sigma * 0.5 / math.sqrt(sigma**2 + 0.25)
+    torch.testing.assert_close(seen[0], c_in * x)
+    torch.testing.assert_close(seen[1], torch.tensor([math.log(sigma) / 4]))
+    torch.testing.assert_close(got, c_skip * x + c_out * torch.sin(c_in * x))
 
 
 def test_bounds_of_noise_that_make_no_sense_are_refused() -> None:

@@ -15,15 +15,17 @@ from nodes.diffusion.attention_guidance import PerturbedAttention, SelfAttention
 from nodes.diffusion.conditioning import ConditioningEntry
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.deep_shrink import DeepShrink
+from nodes.diffusion.denoiser import NetworkCall
 from nodes.diffusion.differential import Differential
 from nodes.diffusion.freeu import FreeU, scale_frequencies
 from nodes.diffusion.hypertile import HyperTile
+from nodes.diffusion.inputs import Canvas
 from nodes.diffusion.noise import seeded_noise
 from nodes.diffusion.patching import Hooks, Patch, Start
 from nodes.diffusion.samplers.table import SAMPLERS
-from nodes.diffusion.sampling import Run, diffusion_model, sample
+from nodes.diffusion.sampling import Run, begin, diffusion_model, sample
 from nodes.diffusion.token_merging import TokenMerging, choose_kept, match
-from nodes.diffusion.unet import UNet
+from nodes.diffusion.unet import ControlResiduals, UNet
 from tests.nodes.tiny import MODEL, UNET_LINEAR, tiny_unet
 
 LATENT = torch.zeros(1, 4, 12, 16)
@@ -226,3 +228,34 @@ def test_attention_factors_multiply_every_projection_of_a_kind() -> None:
     bias = F.linear(torch.zeros(1, 64), layer.to_out[0].weight, layer.to_out[0].bias)  # type: ignore[index,union-attr]
     expected = layer(x, context) - bias + 0.5 * bias
     torch.testing.assert_close(view.get_submodule(name)(x, context), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("after_skip", [False, True])
+def test_what_a_control_network_adds_is_left_out_where_the_network_is_shrunk(*, after_skip: bool) -> None:
+    """A control network sees the latent in its own size, so its residuals do not fit maps that deep shrink made smaller."""
+    unet = tiny_unet(UNET_LINEAR)
+    x, times, context = torch.randn(1, 4, 12, 16), torch.tensor([500.0]), torch.randn(1, 5, 24)
+    sizes: list[torch.Size] = []
+    hooks = [
+        unet_block.register_forward_hook(lambda *seen: sizes.append(seen[2].shape)) for unet_block in unet.input_blocks
+    ]
+    unet(x, times, context)
+    middle = torch.randn(sizes[-1])
+    for hook in hooks:
+        hook.remove()
+    control = ControlResiduals(tuple(torch.randn(size) for size in sizes), middle)
+    patch = DeepShrink(1, 2.0, 0.0, 1.0, after_skip, "bilinear", "bilinear")
+    model, canvas = diffusion_model(MODEL, unet), Canvas(x)
+    (started,) = begin(model, [patch], canvas, SIGMAS, seed=0)
+    assert started.network is not None
+    assert started.observe is not None
+    started.observe(NetworkCall(2.0, (0,), 12, 16))
+    shrunk = started.network(unet)
+    fitting = tuple(
+        one if index < (2 if after_skip else 1) else torch.zeros_like(one) for index, one in enumerate(control.skips)
+    )
+    with torch.inference_mode():
+        got = shrunk(x, times, context, None, control)
+        expected = shrunk(x, times, context, None, ControlResiduals(fitting, torch.zeros(1)))
+    torch.testing.assert_close(got, expected)
+    assert not torch.allclose(got, shrunk(x, times, context), atol=1e-4)

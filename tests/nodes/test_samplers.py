@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
 
 from nodes.diffusion.noise import no_noise
+from nodes.diffusion.samplers.euler import euler_ancestral
 from nodes.diffusion.samplers.step import ancestral_sigmas
 from nodes.diffusion.samplers.table import SAMPLERS
 from nodes.diffusion.schedulers import normal
@@ -101,14 +104,45 @@ class Straight(ToyDenoise):
 ARRIVES_WITHIN = {"uni_pc": 0.005, "uni_pc_bh2": 0.005, "dpm_fast": 0.15, "dpm_adaptive": 0.15}
 
 
+NOT_IN_ONE_STEP = {*OWN_STEPS, "uni_pc", "uni_pc_bh2"}
+
+
 @pytest.mark.parametrize("name", SAMPLERS)
 @pytest.mark.parametrize("steps", [1, 2, 4, 7])
 def test_a_constant_prediction_is_reached(name: str, steps: int) -> None:
-    if name in OWN_STEPS and steps == 1:
+    if name in NOT_IN_ONE_STEP and steps == 1:
         pytest.skip("has nowhere to go in a schedule of one sigma above 0")
     last = run(SAMPLERS[name], sigmas_for(SAMPLERS[name], steps), denoise=Straight())[-1]
     within = ARRIVES_WITHIN.get(name, 2e-4)
     torch.testing.assert_close(last.x, Straight.target, atol=within, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["uni_pc", "uni_pc_bh2"])
+@pytest.mark.parametrize(("sigma", "sigma_next", "end"), [(14.6, 0.0, 1e-3), (2.5, 0.5, 0.5)])
+def test_one_step_of_unipc_is_none(name: str, sigma: float, sigma_next: float, end: float) -> None:
+    """The published loop predicts at its first sigma and moves from the second on, so that a single step leaves the latent
+    as it is in the scale of a variance-preserving process. The reference has it so."""
+    x = torch.randn(SHAPE, generator=torch.Generator().manual_seed(0)) * sigma
+    sigmas = torch.tensor([sigma, sigma_next])
+    (step,) = SAMPLERS[name].sample(Straight(), x, sigmas, no_noise(0, x, sigmas, 0))
+    expected = x / math.sqrt(1 + sigma**2) * math.sqrt(1 + end**2)
+    torch.testing.assert_close(step.x, expected)
+    assert torch.equal(step.denoised, Straight.target)
+
+
+@pytest.mark.parametrize(("eta", "noisy"), [(0.0, False), (1.0, True), (3.0, False)])
+def test_euler_ancestral_that_goes_down_to_nothing_is_left_there(eta: float, *, noisy: bool) -> None:
+    """An eta that takes all noise away gives none back, as in the reference."""
+    x, sigmas = torch.ones(SHAPE), torch.tensor([2.0, 1.0, 0.0])
+    sampler = SAMPLERS["euler_ancestral"]
+    ends = []
+    for seed in (0, 1):
+        noise = sampler.noise(seed, x, sigmas, 0)
+        first, *_ = euler_ancestral(Straight(), x, sigmas, noise, eta=eta)
+        ends.append(first.x)
+    assert torch.equal(*ends) is not noisy
+    if eta == 3.0:
+        assert torch.equal(ends[0], Straight.target)
 
 
 class Gaussian(ToyDenoise):

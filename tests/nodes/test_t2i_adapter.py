@@ -119,4 +119,4 @@ def test_another_family_is_refused(tmp_path: Path) -> None:
     prompt = Conditioning((ConditioningEntry(torch.zeros(1, 3, 768)),))
     steered = control_net_apply(conditioning=prompt, control_net=net, image=Image(torch.rand(1, 8, 8, 3)))
     with pytest.raises(GraphError, match="for sdxl models, and the model is sd15"):
-        expect_fitting(SD15, steered, prompt, torch.zeros(1, 4, 8, 8))
+        expect_fitting(SD15, (steered, prompt), torch.zeros(1, 4, 8, 8))

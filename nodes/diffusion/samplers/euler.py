@@ -45,6 +45,6 @@ def euler_ancestral(
         denoised = denoise(x, at.sigma)
         sigma_down, sigma_up = ancestral_sigmas(at.sigma, at.sigma_next, eta)
         x = euler_step(x, denoised, at.sigma, sigma_down)
-        if not at.is_last:
+        if sigma_down > 0:  # a large eta goes down to nothing, and is left there
             x = x + noise(at.sigma, at.sigma_next) * (s_noise * sigma_up)
         yield at.arrive(x, denoised)

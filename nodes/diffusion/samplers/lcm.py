@@ -40,13 +40,14 @@ def lcm_growing(
 
 
 def growing_noise(seed: int, like: Tensor, sigmas: Tensor, drawn: int, *, scales: Sequence[float]) -> Noise:  # noqa: ARG001
-    """Independent draws from one seed, each of the size that the latent has by then."""
+    """Independent draws from one seed, behind the starting noise, each of the size that the latent has by then."""
     generator = seeded_generator(seed)
+    torch.randn(like.shape, generator=generator)
     count = drawn
 
     def draw(sigma: Tensor, sigma_next: Tensor) -> Tensor:  # noqa: ARG001
         nonlocal count
-        height, width = grown(like.shape[-2:], scales[min(count, len(scales) - 1)])
+        height, width = grown(like.shape[-2:], scales[min(count, len(scales) - 1)] if scales else 1.0)
         count += 1
         shape = (*like.shape[:2], height, width)
         return torch.randn(shape, dtype=like.dtype, generator=generator).to(like.device)

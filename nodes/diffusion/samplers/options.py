@@ -166,7 +166,8 @@ class AlternativeCfgPp:
 
 @dataclass(frozen=True, slots=True)
 class Growing:
-    """The latent grows to `scale_ratio` times its size over `scale_steps` steps; -1 is the first half of them all."""
+    """The latent grows to `scale_ratio` times its size over `scale_steps` steps, one more than there are at the
+    most; -1 is the first half of them all, 0 not at all."""
 
     fits: ClassVar = ("lcm",)
     scale_ratio: float = 1.0
@@ -177,8 +178,8 @@ class Growing:
         return replace(sampler, sample=self._sample, noise=self._noise, looks_ahead=True, resizes=True)
 
     def _scales(self, sigmas: Tensor) -> tuple[float, ...]:
-        steps = len(sigmas) // 2 if self.scale_steps < 0 else min(self.scale_steps, len(sigmas) - 1)
-        return growing_scales(self.scale_ratio, max(1, steps))
+        steps = max(1, len(sigmas) // 2) if self.scale_steps < 0 else min(self.scale_steps, len(sigmas))
+        return growing_scales(self.scale_ratio, steps)
 
     def _sample(self, denoise: Denoise, x: Tensor, sigmas: Tensor, noise: Noise, past: Past = ()) -> Iterator[Step]:
         return lcm_growing(denoise, x, sigmas, noise, past, scales=self._scales(sigmas), method=self.upscale_method)

@@ -40,6 +40,9 @@ def _uni_pc(denoise: Denoise, x: Tensor, sigmas: Tensor, past: Past, b: Callable
         past = latest(past, _MOST_ORDER)
         sigma, sigma_next = float(at.sigma), float(at.sigma_next) or SIGMA_END
         denoised = denoise(x, at.sigma)
+        if at.total == 1:  # as published: the first step only predicts, and its move is made by the second
+            yield at.arrive(x * math.sqrt((1 + sigma_next**2) / (1 + sigma**2)), denoised)
+            return
         known = [(step.sigma, step.denoised) for step in reversed(past)]
         if past:
             others = [*known[1 : _order(at.index - 1, at.total)], (sigma, denoised)]
