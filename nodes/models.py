@@ -164,20 +164,29 @@ class Models:
         if not isinstance(ref, NetworkRef):
             raise TypeError(f"{ref!r} is no reference to a control network")
         is_change = isinstance(ref.config, ControlNetConfig) and ref.config.low_rank
-        with self._network(replace(ref, base=steered) if is_change else ref, adapters if is_change else ()) as module:
+        with self._network(replace(ref, base=steered, base_patches=tuple(adapters)) if is_change else ref) as module:
             if not isinstance(module, ControlNet | T2iAdapter):
                 raise TypeError(f"{ref.path.name} is no control network")
             yield module
 
     @contextmanager
-    def _network(self, ref: NetworkRef, base_patches: Sequence[WeightPatch] = ()) -> Iterator[nn.Module]:
+    def _network(self, ref: NetworkRef) -> Iterator[nn.Module]:
         path, device = self._path(ref.path, ref.digest), self.network_device
         dtype = self.residency.policy.network_dtype(ref.config)
         base = None if ref.base is None else self.located_weights(ref.base)
         with self.residency.borrow(
-            ("network", ref.digest, ref.config, dtype, None if base is None else base.digest, _identity(base_patches)),
+            (
+                "network",
+                ref.digest,
+                ref.config,
+                dtype,
+                None if base is None else base.digest,
+                _identity(ref.base_patches),
+            ),
             lambda: network_bytes(ref.config, dtype),
-            lambda: load_network(replace(ref, path=path, base=base), dtype, self.located(base_patches)).to(device),
+            lambda: load_network(
+                replace(ref, path=path, base=base, base_patches=self.located(ref.base_patches)), dtype
+            ).to(device),
         ) as module:
             yield module
 

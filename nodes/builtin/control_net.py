@@ -54,12 +54,14 @@ def control_net_loader(*, control_net_name: ControlNetName, context: Context) ->
     category="loaders",
     returns="CONTROL_NET",
     lane="io",
+    version=2,
 )
 def diff_control_net_loader(*, model: Model, control_net_name: ControlNetName, context: Context) -> ControlNet:
-    """A control network that is kept as the difference to a model. One that is not is loaded as it is."""
+    """A control network that is kept as the difference to a model, under what is laid over its weights. One that is not is
+    loaded as it is."""
     path, folders = _find(control_net_name, context)
-    base = model.weights if is_difference(path) else None
-    return ControlNet(NetworkRef(path, folders.digest(path), open_control_net(path), base))
+    ref = NetworkRef(path, folders.digest(path), open_control_net(path))
+    return ControlNet(replace(ref, base=model.weights, base_patches=model.adapters) if is_difference(path) else ref)
 
 
 @node(

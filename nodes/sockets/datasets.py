@@ -10,7 +10,8 @@ from torch import Tensor
 
 from graph.values import Encoded
 from nodes.diffusion.config import Rgb
-from nodes.sockets.encoding import decode_tensor, object_of, pack
+from nodes.sockets.encoding import decode_tensor, pack
+from nodes.sockets.reference_encoding import object_of
 from nodes.training.sources import FolderSource, PictureFile, PictureSource, SceneSource
 
 

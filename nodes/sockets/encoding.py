@@ -7,11 +7,9 @@ weights file that is no longer the one that was meant: to the cache both are a m
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from pathlib import Path
-from typing import Any, Final, TypeVar, get_args
+from typing import Final, TypeVar, get_args
 
 import torch
 from torch import Tensor
@@ -32,12 +30,12 @@ from nodes.diffusion.control import ControlHint
 from nodes.diffusion.gligen import TextBox
 from nodes.diffusion.samplers.options import SamplerOptions
 from nodes.sockets.handles import Conditioning, Noise, Sampler, Vae
+from nodes.sockets.reference_encoding import decode_network, decode_weights, encode_network, encode_weights, object_of
 from nodes.sockets.tensors import Image, Latent, Mask, ScaledLatent, Sigmas
 from nodes.weights.files import DTYPES
-from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef
 from nodes.weights.metadata import read_config, write_config
-from nodes.weights.networks import NetworkConfig, NetworkRef, TaesdRef, open_control_net, open_gligen, open_taesd
+from nodes.weights.networks import NetworkRef, TaesdRef, open_control_net, open_gligen, open_taesd
 
 T = TypeVar("T")
 
@@ -143,23 +141,6 @@ def decode_vae(encoded: Encoded) -> Vae:
         raise ValueError("no configuration")
     encoder, decoder = (decode_network(data[half], open_taesd) for half in ("encoder", "decoder"))
     return Vae(TaesdRef(encoder, decoder, replace(config, family=data["family"])))
-
-
-def encode_network(ref: NetworkRef) -> JsonObject:
-    """A network in a file of its own; what it is, its file says again."""
-    base = None if ref.base is None else encode_weights(ref.base)
-    return {"path": str(ref.path), "digest": ref.digest, "file": file_identity(ref.path), "base": base}
-
-
-def decode_network(data: Json, open_file: Callable[[Path], NetworkConfig]) -> NetworkRef:
-    """The inverse. Raises ValueError if the file is not the one it was."""
-    known = object_of(data)
-    path = Path(known["path"])
-    identity = file_identity(path)
-    if identity is None or identity != known["file"]:
-        raise ValueError(f"{path} is not the file it was")
-    base = None if known["base"] is None else decode_weights(known["base"])
-    return NetworkRef(path, str(known["digest"]), open_file(path), base)
 
 
 def encode_noise(noise: Noise) -> Encoded:
@@ -295,50 +276,6 @@ def _decode_hint(data: Json, image: Tensor) -> ControlHint:
     network = decode_network(known["network"], open_control_net)
     settings = {name: value for name, value in known.items() if name != "network"}
     return ControlHint(network, image, **settings)
-
-
-def encode_weights(ref: WeightsRef) -> JsonObject:
-    """A reference with what tells whether the path still leads to the same file."""
-    return {
-        "path": str(ref.path),
-        "digest": ref.digest,
-        "part": str(ref.part),
-        "family": ref.config.family,
-        "config": write_config(ref.config),
-        "rounded_to": ref.rounded_to,
-        "compute_dtype": ref.compute_dtype,
-        "on_cpu": ref.on_cpu,
-        "file": file_identity(ref.path),
-    }
-
-
-def decode_weights(data: Json) -> WeightsRef:
-    known = object_of(data)
-    path = Path(known["path"])
-    identity = file_identity(path)
-    if identity is None or identity != known["file"]:
-        raise ValueError(f"{path} is not the file it was")
-    config = read_config({"config": known["config"]}, path.name)
-    if config is None:
-        raise ValueError("no configuration")
-    config = replace(config, family=known["family"])
-    chosen = {name: known[name] for name in ("rounded_to", "compute_dtype", "on_cpu")}
-    return WeightsRef(path, known["digest"], Part(known["part"]), config, **chosen)
-
-
-def file_identity(path: Path) -> list[Json] | None:
-    """Size, modification time and inode of a file; None if it is gone."""
-    try:
-        stat = os.stat(path)
-    except OSError:
-        return None
-    return [stat.st_size, stat.st_mtime_ns, stat.st_ino]
-
-
-def object_of(data: Json) -> Mapping[str, Any]:
-    if not isinstance(data, dict):
-        raise TypeError(f"not an object: {data!r}")
-    return data
 
 
 def _optional(encoded: Encoded, name: str) -> Tensor | None:

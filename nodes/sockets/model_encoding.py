@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Final
 
 from graph.json import Json, JsonObject
 from graph.values import Encoded, RawTensor
-from nodes.diffusion.adapters import AttentionScale
 from nodes.diffusion.attention_guidance import PerturbedAttention, SelfAttention
 from nodes.diffusion.cfg_patches import (
     AdaptiveProjected,
@@ -34,19 +32,18 @@ from nodes.diffusion.hypertile import HyperTile
 from nodes.diffusion.operation_patches import SharpenGuidance, TonemapGuidance
 from nodes.diffusion.patching import Patch
 from nodes.diffusion.token_merging import TokenMerging
-from nodes.sockets.encoding import (
-    decode_conditioning,
-    decode_weights,
-    encode_conditioning,
-    encode_weights,
-    file_identity,
-    object_of,
-    under,
-)
+from nodes.sockets.encoding import decode_conditioning, encode_conditioning, under
 from nodes.sockets.handles import Clip, Conditioning, Guider, Model
+from nodes.sockets.reference_encoding import (
+    decode_adapter,
+    decode_file,
+    decode_weights,
+    encode_adapter,
+    encode_file,
+    encode_weights,
+    object_of,
+)
 from nodes.weights.hypernetworks import HypernetworkRef
-from nodes.weights.lora import AdapterRef
-from nodes.weights.patches import Merge, WeightPatch
 
 _PATCHES: Final[Mapping[str, type[Any]]] = {
     kind.__name__: kind
@@ -80,7 +77,7 @@ def encode_model(model: Model) -> Encoded:
         "adapters": [encode_adapter(one) for one in model.adapters],
         "patches": [patch.data for patch in patches],
         "schedule": None if model.schedule is None else asdict(model.schedule),
-        "hypernetworks": [_encode_file(one.path, one.digest, one.strength) for one in model.hypernetworks],
+        "hypernetworks": [encode_file(one.path, one.digest, one.strength) for one in model.hypernetworks],
     }
     return Encoded(data, _numbered(patches))
 
@@ -94,7 +91,7 @@ def decode_model(encoded: Encoded) -> Model:
         tuple(map(decode_adapter, data["adapters"])),
         tuple(map(_decode_patch, parts)),
         None if schedule is None else _decode_schedule(schedule),
-        tuple(HypernetworkRef(*_decode_file(one)) for one in data["hypernetworks"]),
+        tuple(HypernetworkRef(*decode_file(one)) for one in data["hypernetworks"]),
     )
 
 
@@ -129,45 +126,6 @@ def decode_guider(encoded: Encoded) -> Guider:
         decode_conditioning(Encoded(data["negative"], under(encoded, "negative."))),
         float(data["cfg"]),
     )
-
-
-def encode_adapter(one: WeightPatch) -> JsonObject:
-    if isinstance(one, AttentionScale):
-        return asdict(one)
-    if isinstance(one, Merge):
-        return {
-            "others": [encode_weights(ref) for ref in one.others],
-            "patches": [encode_adapter(patch) for patch in one.patches],
-            "kept": one.kept,
-            "added": one.added,
-            "ratios": [[prefix, ratio] for prefix, ratio in one.ratios],
-        }
-    return _encode_file(one.path, one.digest, one.strength)
-
-
-def decode_adapter(data: Json) -> WeightPatch:
-    known = object_of(data)
-    if "layers" in known:
-        return AttentionScale(**known)
-    if "others" in known:
-        others = tuple(map(decode_weights, known["others"]))
-        ratios = tuple((str(prefix), float(ratio)) for prefix, ratio in known["ratios"])
-        return Merge(others, tuple(map(decode_adapter, known["patches"])), known["kept"], known["added"], ratios)
-    return AdapterRef(*_decode_file(data))
-
-
-def _encode_file(path: Path, digest: str, strength: float) -> JsonObject:
-    return {"path": str(path), "digest": digest, "strength": strength, "file": file_identity(path)}
-
-
-def _decode_file(data: Json) -> tuple[Path, str, float]:
-    """Path, digest and strength of a file laid over a model. Raises ValueError if it is not the one it was."""
-    known = object_of(data)
-    path = Path(known["path"])
-    identity = file_identity(path)
-    if identity is None or identity != known["file"]:
-        raise ValueError(f"{path} is not the file it was")
-    return path, str(known["digest"]), float(known["strength"])
 
 
 def _decode_schedule(data: Json) -> ScheduleConfig:

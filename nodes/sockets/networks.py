@@ -11,7 +11,8 @@ from nodes.diffusion.clip_vision import VisionEncoding
 from nodes.diffusion.control_net import ControlNetConfig
 from nodes.diffusion.t2i_adapter import T2iAdapterConfig
 from nodes.diffusion.upscalers import UpscalerConfig
-from nodes.sockets.encoding import decode_network, decode_tensor, encode_network, pack
+from nodes.sockets.encoding import decode_tensor, pack
+from nodes.sockets.reference_encoding import decode_network, encode_network
 from nodes.weights.networks import NetworkRef, open_clip_vision, open_control_net, open_upscaler
 
 

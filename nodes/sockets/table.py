@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from graph.values import Encoded, ValueType, value_type
-from nodes.sockets import encoding, model_encoding
+from nodes.sockets import encoding, model_encoding, reference_encoding
 from nodes.sockets.datasets import (
     Dataset,
     LatentDataset,
@@ -228,20 +228,20 @@ VALUE_TYPES: Final[tuple[ValueType[object], ...]] = (
     ),
     _type(
         Gligen,
-        lambda network: encoding.pack(encoding.encode_network(network.network)),
-        lambda encoded: Gligen(encoding.decode_network(encoded.data, open_gligen)),
+        lambda network: encoding.pack(reference_encoding.encode_network(network.network)),
+        lambda encoded: Gligen(reference_encoding.decode_network(encoded.data, open_gligen)),
         describe=lambda network: f"GLIGEN from {network.network.path.name}",
     ),
     _type(
         PhotoMaker,
-        lambda encoder: encoding.pack(encoding.encode_network(encoder.network)),
-        lambda encoded: PhotoMaker(encoding.decode_network(encoded.data, open_photomaker)),
+        lambda encoder: encoding.pack(reference_encoding.encode_network(encoder.network)),
+        lambda encoded: PhotoMaker(reference_encoding.decode_network(encoded.data, open_photomaker)),
         describe=lambda encoder: f"PHOTOMAKER from {encoder.network.path.name}",
     ),
     _type(
         StyleModel,
-        lambda model: encoding.pack(encoding.encode_network(model.network)),
-        lambda encoded: StyleModel(encoding.decode_network(encoded.data, open_style_model)),
+        lambda model: encoding.pack(reference_encoding.encode_network(model.network)),
+        lambda encoded: StyleModel(reference_encoding.decode_network(encoded.data, open_style_model)),
         describe=lambda model: f"STYLE_MODEL from {model.network.path.name}",
     ),
     _type(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from graph.values import Encoded
 from nodes.sockets.encoding import decode_tensor, pack
-from nodes.sockets.model_encoding import decode_adapter, encode_adapter
+from nodes.sockets.reference_encoding import decode_adapter, encode_adapter
 from nodes.weights.lora import AdapterRef
 
 

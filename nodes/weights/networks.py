@@ -6,7 +6,6 @@ elsewhere (`upscalers.py`, ...); this file ties them to one way of opening and l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +30,8 @@ from nodes.weights.errors import WeightsMissing
 from nodes.weights.files import Header, read_header
 from nodes.weights.gligens import detect_gligen
 from nodes.weights.keymaps import Place, same_names
-from nodes.weights.load import CLIP_ROUNDED_TO, Held, WeightsRef, load_module, load_part
-from nodes.weights.patched import open_patched
+from nodes.weights.load import CLIP_ROUNDED_TO, Held, WeightsRef, load_module
+from nodes.weights.patched import PatchedPart, open_patched
 from nodes.weights.patches import WeightPatch
 from nodes.weights.photomakers import detect_photomaker
 from nodes.weights.style_models import detect_style_model
@@ -50,13 +49,14 @@ NetworkConfig = (
 class NetworkRef:
     """One network in one file. `digest` is that of the file's content.
 
-    `base` is the U-Net that a control network's weights are added to, if they are differences.
+    `base` is the U-Net that a control network's weights are added to, if they are differences, under `base_patches`.
     """
 
     path: Path
     digest: str
     config: NetworkConfig
     base: WeightsRef | None = None
+    base_patches: tuple[WeightPatch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +133,15 @@ def build_network(config: NetworkConfig) -> nn.Module:
                 return PhotoMaker(config)
 
 
-def load_network(ref: NetworkRef, dtype: torch.dtype, base_patches: Sequence[WeightPatch] = ()) -> nn.Module:
-    """The network with its weights, on the CPU. `base_patches` lie over the U-Net that its weights are changes of. Raises a
-    `WeightsError`."""
+def load_network(ref: NetworkRef, dtype: torch.dtype) -> nn.Module:
+    """The network with its weights, on the CPU. Raises a `WeightsError`."""
     header = read_header(ref.path)
     if isinstance(ref.config, ControlNetConfig) and ref.config.low_rank:
-        return load_control_lora(header, ref.config, open_patched(_base(ref), base_patches), dtype)
+        return load_control_lora(header, ref.config, open_patched(_base(ref), ref.base_patches), dtype)
     place, what = _place(header, ref.config)
     held = Held(rounded_to=CLIP_ROUNDED_TO) if isinstance(ref.config, ClipVisionConfig) else Held()
     module = load_module(header, place, build_network(ref.config), what, dtype, held).module
-    return module if ref.base is None else _added(module, load_part(ref.base, dtype).module)
+    return module if ref.base is None else _added(module, open_patched(ref.base, ref.base_patches))
 
 
 def _base(ref: NetworkRef) -> WeightsRef:
@@ -182,11 +181,10 @@ def _place(header: Header, config: NetworkConfig) -> tuple[Place, str]:
             return detect_photomaker(header).place, "PhotoMaker encoder"
 
 
-def _added(differences: nn.Module, base: nn.Module) -> nn.Module:
+def _added(differences: nn.Module, base: PatchedPart) -> nn.Module:
     """The module with the weights of another added wherever both have them."""
-    others = dict(base.named_parameters())
+    shapes = {name: one.shape for name, one in base.module.named_parameters()}
     for name, parameter in differences.named_parameters():
-        other = others.get(name)
-        if other is not None and other.shape == parameter.shape:
-            parameter.add_(other)
+        if shapes.get(name) == parameter.shape:
+            parameter.add_(base.parameter(name).to(parameter.dtype))
     return differences

@@ -20,6 +20,7 @@ from graph.values import Values
 from nodes.builtin import control_net as nodes
 from nodes.builtin.loaders import checkpoint_loader_simple
 from nodes.builtin.lora import lora_loader_model_only
+from nodes.builtin.model_patches import unet_self_attention_multiply
 from nodes.builtin.sampling import ksampler
 from nodes.diffusion.conditioning import ConditioningEntry
 from nodes.diffusion.config import SD15, SDXL, ModelConfig
@@ -178,6 +179,28 @@ class TestRuns:
         unet = load_network_unet(bench, model)
         for name, tensor in fill(Network(CONFIG), 9).state_dict().items():
             torch.testing.assert_close(whole[name], tensor + unet.get(name, torch.zeros(())))
+
+    def test_a_difference_is_to_the_model_under_what_is_laid_over_it(self, bench: Bench, context: Context) -> None:
+        model, _, _ = checkpoint_loader_simple(ckpt_name="tiny.safetensors", context=context)
+        assert isinstance(model, Model)
+        folder = bench.folders.root("controlnet")
+        save_file(tensors() | {"difference": torch.zeros(1)}, folder / "diff.safetensors", METADATA)
+        scaled = unet_self_attention_multiply(model=model, q=3.0)
+        net = nodes.diff_control_net_loader(model=scaled, control_net_name="diff.safetensors", context=context)
+        whole, unet = load_network(net.network, torch.float32).state_dict(), load_network_unet(bench, model)
+        factors = {name: 3.0 if name.endswith("attn1.to_q.weight") else 1.0 for name in unet}
+        assert 3.0 in factors.values()
+        for name, tensor in fill(Network(CONFIG), 9).state_dict().items():
+            expected = tensor + factors[name] * unet[name] if name in unet else tensor
+            torch.testing.assert_close(whole[name], expected)
+        values = Values(VALUE_TYPES)
+        again = values.decode(*values.encode(net))
+        assert again == net
+        steered = nodes.control_net_apply(conditioning=conditioning(1), control_net=net, image=PICTURE)
+        plain = nodes.diff_control_net_loader(model=model, control_net_name="diff.safetensors", context=context)
+        other = nodes.control_net_apply(conditioning=conditioning(1), control_net=plain, image=PICTURE)
+        negative = conditioning(2)
+        assert not torch.allclose(sampled(context, steered, negative), sampled(context, other, negative))
 
     def test_the_family_must_fit(self, bench: Bench, context: Context) -> None:
         wide = replace(MODEL, family="wide-model", unet=replace(UNET, context_dim=32))
