@@ -470,4 +470,10 @@ _FILE_CHANGED: Final = Failure(
 
 
 def _as_float(item: object) -> object:
-    return float(item) if isinstance(item, int) and not isinstance(item, bool) else item
+    """A whole number as the float that the body declares; one that no float can be stays, for the body to refuse."""
+    if not isinstance(item, int) or isinstance(item, bool):
+        return item
+    try:
+        return float(item)
+    except OverflowError:
+        return item

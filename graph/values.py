@@ -11,12 +11,15 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar, cast
+from typing import Final, Generic, TypeVar, cast
 
 from graph.json import Json, canonical
 from graph.result import Blocked
 
 T = TypeVar("T")
+
+_WRITABLE: Final = 10_000
+"""Bits of a whole number that Python writes in decimal: it refuses some more, since that takes it so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,8 @@ class Values:
 
     def digest(self, value: object) -> str:
         """A digest of the value itself, for outputs whose consumers are keyed by content."""
+        if isinstance(value, int) and value.bit_length() > _WRITABLE:
+            return hashlib.blake2b(canonical(["int", hex(value)]), digest_size=16).hexdigest()
         if isinstance(value, float) and not math.isfinite(value):
             return hashlib.blake2b(canonical(["float", repr(value)]), digest_size=16).hexdigest()
         if isinstance(value, str | int | float | bool) or value is None:
@@ -132,8 +137,15 @@ def _plain(kind: type[T], name: str) -> ValueType[object]:
         nbytes=lambda value: 32 + (len(value) if isinstance(value, str) else 0),
         encode=lambda value: Encoded(cast("Json", value)),
         decode=decode,
-        describe=lambda value: repr(value) if len(repr(value)) < 80 else f"{repr(value)[:77]}...",
+        describe=_shown,
     )
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, int) and value.bit_length() > _WRITABLE:
+        return f"a whole number of {value.bit_length():,} bits"
+    text = repr(value)
+    return text if len(text) < 80 else f"{text[:77]}..."
 
 
 def _decode_float(encoded: Encoded) -> float:

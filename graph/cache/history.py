@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from graph.cache.index import Index
 from graph.json import Json
 from graph.keys import Recipe
+
+MOST: Final = 5000
+"""Nodes that are remembered in a scope beside those of its last run: clients may give theirs another name every time."""
 
 
 class History(Protocol):
@@ -21,19 +24,6 @@ class History(Protocol):
     def load(self, scope: str) -> Mapping[str, Recipe]: ...
 
     def save(self, scope: str, recipes: Mapping[str, Recipe]) -> None: ...
-
-
-class MemoryHistory:
-    """For one process."""
-
-    def __init__(self) -> None:
-        self._scopes: dict[str, dict[str, Recipe]] = {}
-
-    def load(self, scope: str) -> Mapping[str, Recipe]:
-        return self._scopes.get(scope, {})
-
-    def save(self, scope: str, recipes: Mapping[str, Recipe]) -> None:
-        self._scopes.setdefault(scope, {}).update(recipes)
 
 
 class DiskHistory:
@@ -51,9 +41,15 @@ class DiskHistory:
             return {}
 
     def save(self, scope: str, recipes: Mapping[str, Recipe]) -> None:
-        merged = {**self.load(scope), **recipes}
+        merged = _merged(self.load(scope), recipes)
         text = json.dumps({node: one.to_json() for node, one in merged.items()}, separators=(",", ":"))
         try:
             self._index.change("INSERT OR REPLACE INTO recipes VALUES (?, ?)", [(scope, text)])
         except sqlite3.Error:
             return
+
+
+def _merged(known: Mapping[str, Recipe], latest: Mapping[str, Recipe]) -> dict[str, Recipe]:
+    """What is remembered after a run, the latest last."""
+    others = [(node, one) for node, one in known.items() if node not in latest]
+    return {**dict(others[-MOST:]), **latest}

@@ -9,9 +9,12 @@ from __future__ import annotations
 import heapq
 import threading
 from dataclasses import dataclass
+from typing import Final
 
 from graph.cache.budget import Budget
 from graph.cache.entry import Entry, Hit
+
+_SLACK: Final = 100
 
 
 @dataclass(slots=True)
@@ -54,6 +57,9 @@ class MemoryStore:
             worth = self._worth(entry)
             self._held[key] = _Held(entry, hit, worth)
             heapq.heappush(self._heap, (worth, key))
+            if len(self._heap) > 2 * len(self._held) + _SLACK:  # of what was dropped, nothing is to stay
+                self._heap = [(held.worth, one) for one, held in self._held.items()]
+                heapq.heapify(self._heap)
         self._budget.charge(entry.nbytes - (old.entry.nbytes if old else 0))
         return True
 

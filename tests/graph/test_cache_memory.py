@@ -182,3 +182,13 @@ def test_every_tier_is_offered_what_is_put_but_volatile_keys_are_not_kept() -> N
     assert [len(tier) for tier in tiers] == [1, 1]
     cache.clear()
     assert [len(tier) for tier in tiers] == [0, 0]
+
+
+def test_what_came_and_went_leaves_nothing() -> None:
+    store = MemoryStore(Budget(None))
+    store.put("stays", entry(1))
+    for index in range(10_000):
+        store.put(f"k{index}", entry(1))
+        store.drop(f"k{index}")
+    assert len(store._heap) <= 1000
+    assert store.cheapest() == 1.0
