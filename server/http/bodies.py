@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar, cast
@@ -29,6 +30,7 @@ _QUICK: Final = 2**16
 """A body of so many bytes is read at once; a longer one on a thread, while the loop goes on."""
 _BYTES: Final = web.RequestKey("bytes", int)
 """Where a request remembers how long its body was: one that comes in chunks does not announce it."""
+_MOST_FAULTS: Final = 200
 _PATIENCE: Final = 30.0
 """Seconds without a byte after which a body is given up."""
 
@@ -104,14 +106,15 @@ async def without_blocking(request: web.Request, act: Callable[P, T], *arguments
 
 
 async def object_body(request: web.Request, schema: Schema) -> JsonObject:
-    """The body as a JSON object of this schema; no body is an empty object. Raises InputError naming every fault."""
+    """The body as a JSON object of this schema; no body is an empty object. Raises InputError as `conforming` does."""
     data = await json_body(request) if request.can_read_body else {}
-    return conforming(data, schema)
+    return await without_blocking(request, conforming, data, schema)
 
 
 def conforming(data: Json, schema: Schema) -> JsonObject:
-    """The same value, if the schema allows it. Raises InputError naming every fault."""
-    faults = sorted(_validator(canonical(schema)).iter_errors(data), key=lambda one: one.json_path)
+    """The same value, if the schema allows it. Raises InputError naming the faults, of very many the first."""
+    found = itertools.islice(_validator(canonical(schema)).iter_errors(data), _MOST_FAULTS)
+    faults = sorted(found, key=lambda one: one.json_path)
     if faults:
         raise InputError([Problem(f"body_{one.validator}", one.message[:500], path=one.json_path) for one in faults])
     return cast("JsonObject", data)

@@ -17,6 +17,7 @@ from graph.version import __version__
 from nodes.folders import Folders
 from nodes.memory.host import host_bytes
 from server.http.bodies import Schema, object_body, whole_number
+from server.http.files import stat_of
 from server.http.problems import ProblemError
 from server.http.service import Service, service_of
 from server.worker.supervisor import UnansweredError
@@ -124,8 +125,8 @@ def _cached(service: Service) -> JsonObject:
 def _facts(folders: Folders, page: Sequence[tuple[str, str]]) -> Iterator[JsonObject]:
     for kind, name in page:
         path = folders.find(kind, name)
-        if path is not None:
-            stat = path.stat()
+        stat = stat_of(path) if path else None
+        if stat is not None:
             yield {"folder": kind, "name": name, "bytes": stat.st_size, "modified": stat.st_mtime}
 
 

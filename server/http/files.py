@@ -53,6 +53,14 @@ def _kind_of(path: Path) -> str | None:
     return next((kind for place, magic, kind in _MAGIC if start[place : place + len(magic)] == magic), None)
 
 
+def stat_of(path: Path) -> os.stat_result | None:
+    """What the system tells of a file; None for one that is gone by now, or a link that leads nowhere."""
+    try:
+        return path.stat()
+    except OSError:
+        return None
+
+
 def found(folders: Folders, folder: str, name: str) -> Path | None:
     """The regular file of that name in that folder, if no link leads out of the folder."""
     path = folders.find(folder, name)

@@ -84,7 +84,8 @@ async def submit(request: web.Request) -> web.Response:
         with contextlib.suppress(InputError):
             recognise(data)
             data = {"workflow": data}
-    return await kept(request, await asked_for(request, conforming(data, SUBMIT), key_of(request)))
+    body = await without_blocking(request, conforming, data, SUBMIT)
+    return await kept(request, await asked_for(request, body, key_of(request)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ async def asked_for(request: web.Request, body: JsonObject, key: str | None) -> 
         service.folders,
         service.bounds,
     )
-    return to_keep(wanted, body, key, about="workflow")
+    return await without_blocking(request, to_keep, wanted, body, key, about="workflow")
 
 
 def key_of(request: web.Request) -> str | None:

@@ -37,12 +37,25 @@ def keep(draft: Path, folders: Folders, kind: str, name: str, overwrite: bool) -
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.parent.resolve().is_relative_to(folders.root(kind).resolve()):
             raise FolderError(f"{name!r} would leave the folder {kind!r}")
-        if overwrite or not path.exists():
+        if overwrite:
             os.replace(draft, path)
             return candidate
-        if path.is_file() and _digest(path) == digest:
+        if _named(draft, path) or (path.is_file() and _digest(path) == digest):
             return candidate
     raise FolderError(f"there are too many files called {name!r}")
+
+
+def _named(draft: Path, path: Path) -> bool:
+    """Give the draft this name too, if it is free: nobody else can have taken it in between. False if it is not."""
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links
+        if path.exists():
+            return False
+        os.replace(draft, path)
+    return True
 
 
 def _candidates(name: str) -> Iterator[str]:

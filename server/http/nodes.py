@@ -69,7 +69,7 @@ async def convert(request: web.Request) -> web.Response:
         known = ", ".join(get_args(Format))
         raise ProblemError(404, "unknown_form", f"there is no form {request.match_info['form']!r}: {known}")
     source, _ = await _source(request)
-    document = write_workflow(source.document, form, service_of(request).catalogue)
+    document = await without_blocking(request, write_workflow, source.document, form, service_of(request).catalogue)
     return web.json_response({"document": document, "problems": [asdict(one) for one in source.problems]})
 
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from typing import Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
@@ -21,6 +22,9 @@ from server.http.service import Service, service_of
 from server.jobs.job import ENDS, JobEvent
 from server.worker.frames import pack
 from server.worker.hub import Dropped, Notice, Passing, Wanted
+
+BEAT: Final = 15.0
+"""Seconds between two signs of life on a stream of server-sent events."""
 
 
 async def job_events(request: web.Request) -> web.StreamResponse:
@@ -35,10 +39,29 @@ async def job_events(request: web.Request) -> web.StreamResponse:
         return web.json_response({"events": [told(one) for one in events]})
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
     await response.prepare(request)
-    with contextlib.suppress(Dropped, ConnectionResetError):
-        async for notice in followed(service, job.id, after):
-            await response.write(_as_sse(notice))
+    sending = asyncio.create_task(_stream(response, followed(service, job.id, after)))
+    beating = asyncio.create_task(_beat(response))
+    try:
+        await asyncio.wait((sending, beating), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (sending, beating):
+            task.cancel()
+        await asyncio.gather(sending, beating, return_exceptions=True)
     return response
+
+
+async def _stream(response: web.StreamResponse, notices: AsyncIterator[Notice]) -> None:
+    with contextlib.suppress(Dropped, ConnectionResetError):
+        async for notice in notices:
+            await response.write(_as_sse(notice))
+
+
+async def _beat(response: web.StreamResponse) -> None:
+    """Say something that means nothing, now and then: only who writes hears that nobody reads any more."""
+    with contextlib.suppress(ConnectionResetError):
+        while True:
+            await asyncio.sleep(BEAT)
+            await response.write(b": still here\n\n")
 
 
 async def event_socket(request: web.Request) -> web.WebSocketResponse:
@@ -58,11 +81,13 @@ async def event_socket(request: web.Request) -> web.WebSocketResponse:
     client = request.query.get("client")
     notices = followed(service, job, after) if job else passing(service, lambda _job, one: client in (None, one))
     sending = asyncio.create_task(_send_all(socket, notices))
-    async for message in socket:
-        if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-            await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"nothing is to be sent here")
-    sending.cancel()
-    await asyncio.gather(sending, return_exceptions=True)
+    try:
+        async for message in socket:
+            if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"nothing is to be sent here")
+    finally:
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
     return socket
 
 

@@ -50,7 +50,12 @@ class UserFiles:
         base = self.path(directory)
         if not base.is_dir():
             return None
-        return sorted(path.relative_to(base).as_posix() for path in _files(base, recurse=recurse))
+        files = filter(self.is_ours, _files(base, recurse=recurse))
+        return sorted(path.relative_to(base).as_posix() for path in files)
+
+    def is_ours(self, path: Path) -> bool:
+        """Whether what was found in the tree is of it: a symbolic link that leads out, or nowhere, is not."""
+        return not path.is_symlink() or (path.exists() and path.resolve().is_relative_to(self.root.resolve()))
 
 
 def _files(base: Path, *, recurse: bool) -> Iterator[Path]:

@@ -19,7 +19,7 @@ from aiohttp import web
 from graph.comfyui.read import import_workflow
 from graph.errors import InputError
 from graph.json import Json, loads
-from server.http.bodies import json_body
+from server.http.bodies import json_body, without_blocking
 from server.http.problems import ProblemError
 from server.http.service import Service, service_of
 from server.jobs.workflows import Version
@@ -36,13 +36,18 @@ async def save(request: web.Request) -> web.Response:
     service = service_of(request)
     name = _name(request)
     body = await json_body(request)
-    import_workflow(body, service.catalogue)  # refuses what is no workflow
-    text = json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+    text = await without_blocking(request, _as_text, body, service)
     async with service.saving:
         current = await asyncio.to_thread(_current, service, name)
         _refuse_mismatch(request, current)
         made = await _replaced(service, name, current, text)
     return web.json_response(_told(made), status=201 if current is None else 200, headers={"ETag": etag(made.digest)})
+
+
+def _as_text(body: Json, service: Service) -> str:
+    """The text of the file. Raises InputError for what is no workflow."""
+    import_workflow(body, service.catalogue)
+    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 
 
 async def delete(request: web.Request) -> web.Response:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from importlib import import_module
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,8 +15,11 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
-from server.http.bodies import SMALL, json_body, without_blocking
+from graph.errors import InputError
+from graph.json import JsonObject
+from server.http.bodies import SMALL, conforming, json_body, without_blocking
 from server.http.service import SERVICE, Bounds, Service
+from tests.server.service import running
 
 
 async def told_of(body: bytes, *, announced: bool) -> dict[str, Any]:
@@ -44,3 +49,51 @@ def test_a_large_body_is_worked_on_beside_the_loop(size: int, on_loop: bool, ann
     body = json.dumps("x" * size).encode()
     told = asyncio.run(told_of(body, announced=announced))
     assert told == {"on_loop": on_loop, "announced": len(body) if announced else None}
+
+
+_LONG = "x" * SMALL
+_WORKFLOW = {"format": "latentgraph/1", "description": _LONG, "nodes": {"n": {"type": "Show", "inputs": {"value": 1}}}}
+_PROMPT = {"n": {"class_type": "Show", "inputs": {"value": _LONG}}}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "functions"),
+    [
+        ("POST", "/api/v1/jobs", {"workflow": _WORKFLOW}, ["jobs.conforming", "jobs.requested", "jobs.to_keep"]),
+        ("POST", "/api/v1/batches", {"jobs": [{"workflow": _WORKFLOW}]}, ["bodies.conforming", "jobs.to_keep"]),
+        ("PUT", "/api/v1/workflows/mine", _WORKFLOW, ["versions.import_workflow"]),
+        ("POST", "/api/v1/convert/comfyui", _WORKFLOW, ["nodes.read", "nodes.write_workflow"]),
+        ("POST", "/prompt", {"prompt": _PROMPT}, ["comfyui.prompt.check", "comfyui.prompt._submission"]),
+    ],
+)
+def test_what_a_large_body_asks_for_is_not_done_on_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, path: str, body: dict[str, Any], functions: list[str]
+) -> None:
+    threads: dict[str, bool] = {}
+
+    def watched(name: str, act: Callable[..., object]) -> Callable[..., object]:
+        def called(*given: object, **named: object) -> object:
+            threads[name] = threading.current_thread() is threading.main_thread()
+            return act(*given, **named)
+
+        return called
+
+    for name in functions:
+        module, _, function = f"server.http.{name}".rpartition(".")
+        monkeypatch.setattr(f"{module}.{function}", watched(name, getattr(import_module(module), function)))
+
+    async def act() -> int:
+        async with running(tmp_path) as service:
+            url = f"http://127.0.0.1:{service.port}{path}"
+            async with service.session.request(method, url, data=json.dumps(body)) as response:
+                return response.status
+
+    assert asyncio.run(act()) < 300
+    assert threads == dict.fromkeys(functions, False)
+
+
+def test_of_very_many_faults_the_first_are_looked_for() -> None:
+    schema: JsonObject = {"type": "array", "items": {"type": "string"}}
+    with pytest.raises(InputError) as refused:
+        conforming(list(range(5000)), schema)
+    assert len(refused.value.problems) == 200

@@ -146,3 +146,49 @@ def test_bad_uploads_leave_nothing(tmp_path: Path, name: str, fields: dict[str, 
 
     do(tmp_path, act)
     assert [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix in (".png", "")] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("/userdata?dir=workflows", ["fine.json"]),
+        ("/userdata?dir=workflows&split=true", [["fine.json", "fine.json"]]),
+        ("/userdata?dir=workflows&full_info=true", ["fine.json"]),
+        ("/v2/userdata?path=workflows", ["fine.json"]),
+    ],
+)
+def test_a_link_that_leads_nowhere_or_out_is_not_listed(tmp_path: Path, path: str, names: list[Any]) -> None:
+    folder = tmp_path / "user" / "default" / "workflows"
+    folder.mkdir(parents=True)
+    (folder / "fine.json").write_text("{}")
+    (folder / "nowhere.json").symlink_to(folder / "gone.json")
+    (tmp_path / "secret.json").write_text("{}")
+    (folder / "out.json").symlink_to(tmp_path / "secret.json")
+
+    async def act(service: Service) -> None:
+        answer = await service.get(path)
+        told = [(one.get("name") or one["path"]) if isinstance(one, dict) else one for one in answer.json]
+        assert (answer.status, told) == (200, names)
+
+    do(tmp_path, act)
+
+
+def test_settings_that_are_changed_at_once_are_all_kept(tmp_path: Path) -> None:
+    async def act(service: Service) -> None:
+        await asyncio.gather(*(service.post(f"/settings/Comfy.{number}", "1") for number in range(20)))
+        kept = (await service.get("/settings")).json
+        assert kept.keys() == {f"Comfy.{number}" for number in range(20)}
+
+    do(tmp_path, act)
+
+
+def test_folders_of_diffusers_are_listed_with_their_facts(tmp_path: Path) -> None:
+    index = tmp_path / "models" / "diffusers" / "mine" / "model_index.json"
+    index.parent.mkdir(parents=True)
+    index.write_text("{}")
+
+    async def act(service: Service) -> None:
+        answer = await service.get("/experiment/models/diffusers")
+        assert [(one["name"], one["pathIndex"], one["size"]) for one in answer.json] == [("mine", 0, 2)]
+
+    do(tmp_path, act)

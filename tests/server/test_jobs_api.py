@@ -134,6 +134,36 @@ def test_events_are_followed_and_replayed_without_gap(tmp_path: Path) -> None:
     do(tmp_path, act)
 
 
+async def listeners(service: Service) -> int:
+    """How many listen to what happens to jobs."""
+    (told,) = (
+        line.rpartition(" ")[2]
+        for line in (await service.get("/metrics")).body.decode().splitlines()
+        if line.startswith("latentgraph_listeners ")
+    )
+    return int(float(told))
+
+
+def test_who_left_a_stream_is_listened_for_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.http.stream.BEAT", 0.02)
+
+    async def act(service: Service) -> None:
+        job = await submit(service)
+        before = await listeners(service)
+        url = f"http://127.0.0.1:{service.port}{job['events']}"
+        async with service.session.get(url, headers={"Accept": "text/event-stream"}) as stream:
+            read = b""
+            while b"event: queued" not in read or b": still here" not in read:
+                read += await stream.content.readany()
+            assert await listeners(service) == before + 1
+        while True:  # no worker: the job itself never says anything again
+            await asyncio.sleep(0.01)
+            if await listeners(service) == before:
+                return
+
+    do(tmp_path, act, workers=False)
+
+
 def test_a_saved_workflow_is_an_endpoint(tmp_path: Path) -> None:
     folder = tmp_path / "user" / "default" / "workflows" / "mine"
     folder.mkdir(parents=True)

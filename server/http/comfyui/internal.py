@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Final
 
 from aiohttp import web
@@ -12,6 +11,7 @@ from graph.errors import InputError
 from graph.json import JsonObject
 from nodes.folders import Folders
 from server.http.bodies import json_body
+from server.http.files import stat_of
 from server.http.service import service_of
 
 _KINDS: Final = ("output", "input", "temp")
@@ -60,7 +60,8 @@ async def files(request: web.Request) -> web.Response:
 def _latest_first(folders: Folders, kind: str) -> list[str]:
     found: list[tuple[float, str]] = []
     for name in folders.names(kind):
-        path: Path | None = folders.find(kind, name)
-        if path is not None:
-            found.append((path.stat().st_mtime, name))
+        path = folders.find(kind, name)
+        stat = stat_of(path) if path else None
+        if stat is not None:
+            found.append((stat.st_mtime, name))
     return [name for _, name in sorted(found, reverse=True)]

@@ -109,11 +109,7 @@ async def _cancelled(service: Service, names: Sequence[str]) -> web.Response:
 
 
 def _shown(job: Job, workflow: str | None) -> JsonObject:
-    files = [
-        (node, file)
-        for node, one in _outputs(job).items()
-        for file in cast("list[JsonObject]", ui(one).get("images", []))
-    ]
+    files = [(node, file) for node, one in _outputs(job).items() for file in _files(one)]
     seen = [(node, file) for node, file in files if str(file["filename"]).lower().endswith(_IMAGES)]
     told: JsonObject = {
         "id": job.id,

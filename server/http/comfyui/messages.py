@@ -17,6 +17,8 @@ Message: TypeAlias = "tuple[str, JsonObject] | bytes"
 _PREVIEW, _PREVIEW_WITH_METADATA = 1, 4
 _JPEG, _PNG = 1, 2
 _PNG_MAGIC: Final = b"\x89PNG"
+MOST_STATES: Final = 256
+"""Nodes that a `progress_state` lists. Each lists all that have begun: of very many, not those that ended first."""
 
 
 def ui(output: JsonObject) -> JsonObject:
@@ -120,7 +122,15 @@ class Translator:
         elif state == "finished":
             known = known | {"value": known["max"]}
         self._nodes[node] = known | {"state": state, "prompt_id": self.job} | _places(node, display)
+        if len(self._nodes) > MOST_STATES:
+            self._leave_out_first_ended(but=node)
         return "progress_state", {"prompt_id": self.job, "nodes": dict(self._nodes)}
+
+    def _leave_out_first_ended(self, *, but: str) -> None:
+        states = ((one, cast("JsonObject", told)["state"]) for one, told in self._nodes.items() if one != but)
+        ended = next((one for one, state in states if state != "running"), None)
+        if ended is not None:
+            del self._nodes[ended]
 
     def _end(self, event: JobEvent) -> Message:
         timed: JsonObject = {"prompt_id": self.job, "timestamp": milliseconds(event.time)}

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from graph.json import JsonObject
 from nodes.folders import Folders
-from server.http.files import picture
+from server.http.files import picture, stat_of
 from server.http.pictures import decoded
 from server.http.service import service_of
 from server.worker.supervisor import UnansweredError
@@ -99,10 +99,10 @@ def _folder(request: web.Request) -> str:
 def _facts(folders: Folders, kind: str) -> Iterator[JsonObject]:
     for name in folders.names(kind):
         path = folders.find(kind, name)
-        if path is None:
+        stat = stat_of(path) if path else None
+        if path is None or stat is None:
             continue
-        stat = path.stat()
-        index = next(number for number, root in enumerate(folders.roots[kind]) if path == root / name)
+        index = next(number for number, root in enumerate(folders.roots[kind]) if path.is_relative_to(root / name))
         times: JsonObject = {"modified": stat.st_mtime, "created": stat.st_ctime, "size": stat.st_size}
         yield {"name": name, "pathIndex": index, **times}
 

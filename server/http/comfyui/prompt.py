@@ -54,7 +54,7 @@ async def post_prompt(request: web.Request) -> web.Response:
     try:
         body = await _body(request)
         prompt = await without_blocking(request, _prompt, body, service)
-        submission = _submission(body, prompt.request)
+        submission = await without_blocking(request, _submission, body, prompt.request)
         with service.answering.held(submission.id, when="prompt_id" not in body):
             accepted = await service.desk.do(service.desk.store.accept, submission)
     except PromptError as error:

@@ -43,10 +43,12 @@ async def websocket(request: web.Request) -> web.WebSocketResponse:
             await session.greet()
             endless = (session.send_all(listener), session.send_log(lines), session.send_again())
             sending = [asyncio.create_task(one) for one in endless]
-            await session.listen()
-            for task in sending:
-                task.cancel()
-            await asyncio.gather(*sending, return_exceptions=True)
+            try:
+                await session.listen()
+            finally:
+                for task in sending:
+                    task.cancel()
+                await asyncio.gather(*sending, return_exceptions=True)
     return socket
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from pathlib import Path
 from typing import Final, cast
 
 from aiohttp import web
@@ -13,7 +12,8 @@ from graph.errors import InputError
 from graph.json import Json, JsonObject, canonical, loads
 from server.http import versions
 from server.http.bodies import body_of, json_body
-from server.http.service import service_of
+from server.http.files import stat_of
+from server.http.service import Service, service_of
 from server.http.user_files import UserFiles
 
 SETTINGS: Final = "comfy.settings.json"
@@ -32,7 +32,8 @@ async def list_files(request: web.Request) -> web.Response:
     if names is None:
         raise web.HTTPNotFound
     if _flag(request, "full_info"):
-        return web.json_response([_facts(user, directory.rstrip("/") + "/" + name, name) for name in names])
+        told = (_facts(user, directory.rstrip("/") + "/" + name, name) for name in names)
+        return web.json_response([one for one in told if one is not None])
     if _flag(request, "split"):
         return web.json_response([[name, *name.split("/")] for name in names])
     return web.json_response(names)
@@ -101,13 +102,13 @@ async def post_settings(request: web.Request) -> web.Response:
     body = await _body(request)
     if not isinstance(body, dict):
         raise web.HTTPBadRequest(text="settings are an object")
-    _change(service_of(request).user, body)
+    await _change(service_of(request), body)
     return web.Response()
 
 
 async def post_setting(request: web.Request) -> web.Response:
     """Set one."""
-    _change(service_of(request).user, {request.match_info["id"]: await _body(request)})
+    await _change(service_of(request), {request.match_info["id"]: await _body(request)})
     return web.Response()
 
 
@@ -122,15 +123,16 @@ async def add_user(request: web.Request) -> web.Response:
     name = body.get("username") if isinstance(body, dict) else None
     if not isinstance(name, str) or not name.strip():
         return web.json_response({"error": "username not provided"}, status=400)
-    user = service_of(request).user
-    known = _object_in(user, USERS)
-    if name in known.values():
-        return web.json_response({"error": "Duplicate username."}, status=400)
-    if len(known) >= _MOST_USERS:
-        return web.json_response({"error": "There are too many users."}, status=400)
-    readable = "".join(one for one in name[:80] if one.isascii() and (one.isalnum() or one in "-_"))
-    identity = f"{readable}_{uuid.uuid4()}"
-    user.write(USERS, canonical({**known, identity: name[:200]}))
+    service = service_of(request)
+    async with service.saving:
+        known = await asyncio.to_thread(_object_in, service.user, USERS)
+        if name in known.values():
+            return web.json_response({"error": "Duplicate username."}, status=400)
+        if len(known) >= _MOST_USERS:
+            return web.json_response({"error": "There are too many users."}, status=400)
+        readable = "".join(one for one in name[:80] if one.isascii() and (one.isalnum() or one in "-_"))
+        identity = f"{readable}_{uuid.uuid4()}"
+        await asyncio.to_thread(service.user.write, USERS, canonical({**known, identity: name[:200]}))
     return web.json_response(identity)
 
 
@@ -151,18 +153,23 @@ def _entries(user: UserFiles, directory: str) -> list[Json] | None:
     base = user.path(directory) if directory else user.root
     if not base.is_dir():
         return [] if base == user.root else None
-    found = [(not path.is_dir(), path.name) for path in base.iterdir() if not path.name.startswith(".")]
+    shown = (path for path in base.iterdir() if not path.name.startswith(".") and user.is_ours(path))
+    found = [(not path.is_dir(), path.name) for path in shown]
     told: list[Json] = []
     for is_file, name in sorted(found):
         whole = f"{directory}/{name}" if directory else name
-        stat = (base / name).stat()
+        stat = stat_of(base / name)
+        if stat is None:
+            continue
         facts: JsonObject = {"name": name, "path": whole, "type": "file" if is_file else "directory"}
         told.append(facts | ({"size": stat.st_size, "modified": int(stat.st_mtime * 1000)} if is_file else {}))
     return told
 
 
-def _change(user: UserFiles, changes: JsonObject) -> None:
-    user.write(SETTINGS, canonical({**_settings(user), **changes}))
+async def _change(service: Service, changes: JsonObject) -> None:
+    async with service.saving:  # what another changes meanwhile would be lost
+        changed = canonical({**await asyncio.to_thread(_settings, service.user), **changes})
+        await asyncio.to_thread(service.user.write, SETTINGS, changed)
 
 
 async def _body(request: web.Request) -> Json:
@@ -189,7 +196,9 @@ def _flag(request: web.Request, name: str) -> bool:
 
 
 def _facts(user: UserFiles, name: str, shown: str) -> Json:
-    path: Path = user.path(name)
-    stat = path.stat()
+    """What is told of a file; null of one that is gone by now."""
+    stat = stat_of(user.path(name))
+    if stat is None:
+        return None
     facts = {"path": shown, "size": stat.st_size, "modified": int(stat.st_mtime * 1000)}
     return cast("Json", facts | {"created": int(stat.st_ctime * 1000)})

@@ -1,0 +1,38 @@
+"""Events of a job as the messages of ComfyUI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+from server.http.comfyui.messages import MOST_STATES, Translator
+from server.jobs.job import JobEvent
+
+
+def _events(count: int) -> Iterator[JobEvent]:
+    """Nodes that run one after another, beside one that runs all the time."""
+    yield JobEvent("j", 1, 0.0, "node_started", {"node": "long", "display": "long", "type": "T"})
+    for number in range(count):
+        node = {"node": f"n{number}", "display": f"n{number}"}
+        yield JobEvent("j", 2, 0.0, "node_started", {**node, "type": "T"})
+        yield JobEvent("j", 3, 0.0, "node_finished", {**node, "status": "ran"})
+
+
+def _listed(count: int) -> list[dict[str, str]]:
+    """The states of nodes in each `progress_state` of such a job."""
+    translator = Translator("j", metadata=False)
+    messages = [one for event in _events(count) for one in translator.messages(event) if isinstance(one, tuple)]
+    states = [cast("dict[str, dict[str, str]]", data["nodes"]) for kind, data in messages if kind == "progress_state"]
+    return [{name: told["state"] for name, told in one.items()} for one in states]
+
+
+def test_every_node_that_has_begun_is_listed() -> None:
+    assert _listed(2)[-1] == {"long": "running", "n0": "finished", "n1": "finished"}
+
+
+def test_of_very_many_nodes_those_that_ended_first_are_left_out() -> None:
+    listed = _listed(1000)
+    assert max(map(len, listed)) == MOST_STATES
+    assert listed[-1]["long"] == "running"
+    assert listed[-1]["n999"] == "finished"
+    assert listed[-2]["n999"] == "running"
