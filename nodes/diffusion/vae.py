@@ -201,7 +201,8 @@ class _Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.norm(x)
-        q, k, v = (layer(h).flatten(2).transpose(1, 2) for layer in (self.q, self.k, self.v))  # (B, h*w, C)
+        # (B, h*w, C), each cell's channels side by side: else a number is made for every pair of cells.
+        q, k, v = (layer(h).flatten(2).transpose(1, 2).contiguous() for layer in (self.q, self.k, self.v))
         mixed = multi_head_attention(q, k, v, heads=1).transpose(1, 2).reshape(x.shape)
         out: Tensor = x + self.proj_out(mixed)
         return out

@@ -9,6 +9,7 @@ import diffusers
 import pytest
 import torch
 from diffusers.loaders import single_file_utils
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from nodes.diffusion.config import SD15, VaeConfig
 from nodes.diffusion.vae import (
@@ -61,6 +62,13 @@ def test_equals_diffusers(config: VaeConfig) -> None:
     torch.testing.assert_close(ours.mean, theirs.mean, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(ours.log_variance, theirs.logvar, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(vae.decode(latent), decoded, rtol=1e-4, atol=1e-4)
+
+
+def test_attention_never_holds_a_number_for_every_pair_of_cells() -> None:
+    vae = tiny_vae()
+    with sdpa_kernel(SDPBackend.FLASH_ATTENTION):  # refuses what only the kernel that makes them all could do
+        vae.encode(noise(1, 3, 32, 48))
+        vae.decode(noise(1, 4, 4, 6))
 
 
 @pytest.mark.parametrize("family", ["sd15", "sd15_inpaint", "sd21_v", "sdxl_base"])
