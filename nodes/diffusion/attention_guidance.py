@@ -146,7 +146,9 @@ def _rows(cells: int, aspect: float) -> int:
 
 
 def _blurred(latent: Tensor, sigma: float) -> Tensor:
-    """A Gaussian blur with reflected borders."""
+    """A Gaussian blur with reflected borders; none at a sigma of 0."""
+    if sigma == 0.0:
+        return latent
     reach = _BLUR_SIDE // 2
     offsets = torch.arange(-reach, reach + 1, dtype=torch.float32, device=latent.device)
     profile = torch.exp(-0.5 * (offsets / sigma) ** 2)

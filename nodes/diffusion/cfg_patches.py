@@ -99,6 +99,8 @@ class AdaptiveProjected:
 
     def _before(self, running: _RunningDifference) -> Callable[[Predictions], Predictions]:
         def before(seen: Predictions) -> Predictions:
+            if seen.cfg == 0.0:
+                return seen  # the positive side has no say, whatever is added to it
             difference = seen.positive - seen.negative
             step = running.add(difference, float(seen.sigma))
             if self.norm_threshold > 0.0:
@@ -160,7 +162,8 @@ class PerpendicularNegative:
         def combine(seen: Predictions, predict: Predict) -> Tensor:
             empty = predict(seen.x, beside_both(predict, regions))
             positive, negative = seen.positive - empty, seen.negative - empty
-            along = (negative * positive).sum() / torch.linalg.vector_norm(positive) ** 2 * positive
+            length = torch.linalg.vector_norm(positive).clamp(min=_TINY)  # 0 where the prompt is the empty one
+            along = (negative * positive).sum() / length**2 * positive
             guided: Tensor = empty + seen.cfg * (positive - self.scale * (negative - along))
             return guided
 

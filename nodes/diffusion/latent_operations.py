@@ -32,8 +32,7 @@ class TonemapReinhard:
         length: Tensor = samples.norm(dim=1, keepdim=True) + _SMALLEST_LENGTH
         deviation, mean = torch.std_mean(length, dim=(1, 2, 3), keepdim=True)
         top = (deviation * _DEVIATIONS_TO_TOP + mean) * self.multiplier
-        relative = length / top
-        return samples / length * (relative / (relative + 1.0) * top)
+        return samples / length * (length * top / (length + top))
 
 
 @dataclass(frozen=True, slots=True)

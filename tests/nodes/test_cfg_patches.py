@@ -137,6 +137,18 @@ def test_a_guider_with_an_empty_prompt_asks_all_three_sides_at_any_cfg() -> None
     assert sum(network.batches) == 6
 
 
+@pytest.mark.parametrize(
+    ("patch", "cfg", "expected"),
+    [
+        (PerpendicularNegative((CAT,), 0.8), CFG, POSITIVE + CFG * 0.8 * (POSITIVE - NEGATIVE)),
+        (AdaptiveProjected(0.5, 5.0, 0.0), 0.0, NEGATIVE),
+    ],
+    ids=["PerpNeg with a positive prompt that says nothing", "APG at cfg 0"],
+)
+def test_nothing_is_divided_by_nothing(patch: Patch, cfg: float, expected: Tensor) -> None:
+    torch.testing.assert_close(patched(patch, cfg=cfg), expected, rtol=1e-4, atol=1e-4)
+
+
 def test_patches_follow_each_other_and_the_last_way_to_combine_wins() -> None:
     both = patched(RescaleCfg(1.0), EpsilonScaling(1.1), RescaleCfg(0.0))
     torch.testing.assert_close(both, X - (X - PLAIN) / 1.1, rtol=1e-4, atol=1e-4)

@@ -36,6 +36,10 @@ def test_tonemapping_turns_nothing_and_shortens_the_long() -> None:
     assert bool((shrunk.flatten(1).gather(1, longest[:, None]) < shrunk.flatten(1).gather(1, shortest[:, None])).all())
 
 
+def test_tonemapping_to_no_length_leaves_nothing() -> None:
+    assert not TonemapReinhard(0.0)(noise(1, 4, 8, 8)).any()
+
+
 @pytest.mark.parametrize("radius", [1, 2, 9, 31])
 def test_sharpening_leaves_what_is_even(radius: int) -> None:
     even = torch.tensor([1.0, -2.0, 0.5, 0.0]).reshape(1, 4, 1, 1).expand(1, 4, 8, 6)
