@@ -13,6 +13,7 @@ from nodes.diffusion.samplers.euler import euler_ancestral
 from nodes.diffusion.samplers.step import ancestral_sigmas
 from nodes.diffusion.samplers.table import SAMPLERS
 from nodes.diffusion.schedulers import normal
+from nodes.diffusion.sigma_operations import flip
 from tests.nodes.golden import golden_json, needs_shared
 from tests.nodes.sampling_runs import SD, SEED, run, sigmas_for, starting_latent
 from tests.nodes.toy_denoise import SHAPE, ToyDenoise
@@ -206,8 +207,17 @@ def test_a_section_of_a_schedule_ends_with_its_noise(name: str) -> None:
     assert float(last.x.std()) == pytest.approx(float((1 + sigmas[-1] ** 2).sqrt()), rel=0.5)
 
 
-@pytest.mark.parametrize(("eta", "up"), [(0.0, 0.0), (1.0, 0.8660254)])
-def test_ancestral_sigmas_keep_the_variance(eta: float, up: float) -> None:
-    sigma_down, sigma_up = ancestral_sigmas(torch.tensor(2.0), torch.tensor(1.0), eta)
+@pytest.mark.parametrize(
+    ("sigma", "sigma_next", "eta", "up"), [(2.0, 1.0, 0.0, 0.0), (2.0, 1.0, 1.0, 0.8660254), (1.0, 2.0, 0.0, 0.0)]
+)
+def test_ancestral_sigmas_keep_the_variance(sigma: float, sigma_next: float, eta: float, up: float) -> None:
+    sigma_down, sigma_up = ancestral_sigmas(torch.tensor(sigma), torch.tensor(sigma_next), eta)
     assert float(sigma_up) == pytest.approx(up)
-    assert float(sigma_down**2 + sigma_up**2) == pytest.approx(1.0)
+    assert float(sigma_down**2 + sigma_up**2) == pytest.approx(sigma_next**2)
+
+
+@pytest.mark.parametrize("name", sorted(set(DETERMINISTIC) - OWN_STEPS))
+def test_a_deterministic_sampler_goes_backwards_from_picture_to_noise(name: str) -> None:
+    steps = run(SAMPLERS[name], flip(sigmas_for(SAMPLERS[name], 8)))
+    assert len(steps) == 8
+    assert steps[-1].x.isfinite().all()

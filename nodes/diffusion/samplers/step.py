@@ -108,8 +108,10 @@ def derivative(x: Tensor, sigma: Tensor, denoised: Tensor) -> Tensor:
 def ancestral_sigmas(sigma: Tensor, sigma_next: Tensor, eta: float = 1.0) -> tuple[Tensor, Tensor]:
     """How far to go down, and how much noise to add, to arrive at `sigma_next` ancestrally (Song et al., 2021, DDIM).
 
-    Returns (sigma_down, sigma_up) with sigma_down^2 + sigma_up^2 = sigma_next^2; eta 0 adds no noise.
+    Returns (sigma_down, sigma_up) with sigma_down^2 + sigma_up^2 = sigma_next^2; eta 0 adds no noise, and may go up as well.
     """
+    if eta == 0.0:
+        return sigma_next, sigma_next.new_zeros(())
     variance = sigma_next**2 * (sigma**2 - sigma_next**2) / sigma**2
     sigma_up = (eta * variance.sqrt()).minimum(sigma_next)
     return (sigma_next**2 - sigma_up**2).sqrt(), sigma_up
