@@ -250,7 +250,7 @@ def merged(layer: nn.Module, changes: Sequence[Applied]) -> dict[str, Tensor | N
             case Multiplied(factor):
                 weight, bias = weight * factor, None if bias is None else bias * factor
             case BiasDifference(values):
-                bias = None if bias is None else bias + one.strength * values
+                bias = None if bias is None else bias + one.strength * values.to(bias.device)
             case Rotated():
                 weight = one.change.turned(weight, one.strength)
             case _:
@@ -273,7 +273,7 @@ class BranchedLayer(nn.Module):
                 case LowRank() as low_rank:
                     out = out + _branch(self.base, low_rank, x) * (one.strength * low_rank.scale)
                 case BiasDifference(values):
-                    shift = one.strength * values
+                    shift = one.strength * values.to(out)
                     out = out + (shift[:, None, None] if isinstance(self.base, nn.Conv2d) else shift)
                 case Multiplied(factor):
                     out = out * factor
@@ -316,14 +316,14 @@ def _is_cheap(layer: nn.Module, changes: Sequence[Applied], rounded_to: torch.dt
 
 
 def _branch(layer: nn.Linear | nn.Conv2d, low_rank: LowRank, x: Tensor) -> Tensor:
-    """What a low rank adds to the output of a layer, without its scale."""
+    """What a low rank adds to the output of a layer, without its scale. It is brought to x as a streamed weight is."""
+    up, down = low_rank.up.to(x), low_rank.down.to(x)
     if isinstance(layer, nn.Linear):
-        return F.linear(F.linear(x, low_rank.down), low_rank.up)
+        return F.linear(F.linear(x, down), up)
     stride, padding = cast("list[int]", layer.stride), cast("list[int]", layer.padding)
     if low_rank.mid is None:
-        return F.conv2d(F.conv2d(x, low_rank.down, None, stride, padding), low_rank.up)
-    narrow = F.conv2d(x, low_rank.down)
-    return F.conv2d(F.conv2d(narrow, low_rank.mid, None, stride, padding), low_rank.up)
+        return F.conv2d(F.conv2d(x, down, None, stride, padding), up)
+    return F.conv2d(F.conv2d(F.conv2d(x, down), low_rank.mid.to(x), None, stride, padding), up)
 
 
 def _fitted(change: Change, layer: nn.Linear | nn.Conv2d) -> Change:

@@ -32,16 +32,26 @@ class StreamedConv2d(nn.Conv2d):
         return out
 
 
-_STREAMED: Final = {nn.Linear: StreamedLinear, nn.Conv2d: StreamedConv2d}
+class StreamedEmbedding(nn.Embedding):
+    """A table of vectors of which only those that are asked for are brought."""
+
+    computes_in: torch.dtype
+
+    def forward(self, index: Tensor) -> Tensor:
+        rows = F.embedding(index.to(self.weight.device), self.weight)
+        return rows.to(index.device, self.computes_in)
+
+
+_STREAMED: Final = {nn.Linear: StreamedLinear, nn.Conv2d: StreamedConv2d, nn.Embedding: StreamedEmbedding}
 
 
 def stream(module: nn.Module, dtype: torch.dtype) -> None:
-    """Have the linear layers and convolutions of a module, which nobody uses yet, compute in `dtype` whatever they hold."""
+    """Have the layers with large weights of a module, which nobody uses yet, compute in `dtype` whatever they hold."""
     for layer in module.modules():
         kind = _STREAMED.get(type(layer))
         if kind is not None:
             layer.__class__ = kind  # the same parameters under another forward; torch keeps no other link to the class
-            cast("StreamedLinear | StreamedConv2d", layer).computes_in = dtype
+            cast("StreamedLinear | StreamedConv2d | StreamedEmbedding", layer).computes_in = dtype
 
 
 def is_streamed(parameter: Tensor) -> bool:
@@ -51,6 +61,6 @@ def is_streamed(parameter: Tensor) -> bool:
 
 def computing_dtype(layer: nn.Module) -> torch.dtype:
     """The precision that a layer with a weight computes in."""
-    if isinstance(layer, StreamedLinear | StreamedConv2d):
+    if isinstance(layer, StreamedLinear | StreamedConv2d | StreamedEmbedding):
         return layer.computes_in
     return cast("Tensor", layer.weight).dtype
