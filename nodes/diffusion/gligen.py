@@ -8,7 +8,7 @@ of the published files.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -88,6 +88,19 @@ class Gligen(nn.Module):
             network,
             {name: _Fused(fuser, tokens) for name, fuser in self.named_modules() if isinstance(fuser, GatedAttention)},
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Grounded:
+    """A view of U-Nets that see boxes on (h, w) cells of the latent. Equal for the same boxes: prompts may share a call."""
+
+    network: Gligen
+    boxes: tuple[TextBox, ...]
+    size: tuple[int, int]
+    tokens: Tensor = field(compare=False)
+
+    def __call__(self, network: UNet) -> UNet:
+        return self.network.seen_by(network, self.tokens)
 
 
 class _PositionNet(nn.Module):

@@ -27,7 +27,7 @@ from nodes.diffusion.conditioning import (
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.control import ControlNetwork, place_control
 from nodes.diffusion.denoiser import Denoiser, Network, View, initial_latent
-from nodes.diffusion.gligen import Gligen
+from nodes.diffusion.gligen import Gligen, Grounded
 from nodes.diffusion.guidance import Guidance, changed_denoiser
 from nodes.diffusion.inpaint import MaskedDenoise, latent_noise_mask
 from nodes.diffusion.inputs import Canvas, Side, network_inputs
@@ -180,9 +180,8 @@ def _regions(
 def _views(model: DiffusionModel, entry: ConditioningEntry, size: tuple[int, int]) -> Iterator[View]:
     """How the network is seen for one entry on a part of the latent of size (h, w)."""
     if entry.grounding is not None:
-        network = model.groundings[entry.grounding.network]
-        tokens = network.tokens(entry.grounding.boxes, size)
-        yield partial(network.seen_by, tokens=tokens)
+        network, boxes = model.groundings[entry.grounding.network], entry.grounding.boxes
+        yield Grounded(network, boxes, size, network.tokens(boxes, size))
     if entry.token_bias is not None:
         yield partial(with_token_bias, bias=fitted_bias(entry.token_bias, entry.embedding.shape[1]))
 
@@ -193,4 +192,5 @@ def _region(model: DiffusionModel, entry: ConditioningEntry, canvas: Canvas, sid
     inputs = replace(network_inputs(model.config, entry, canvas, side, model.statistics), controls=controls)
     region = place(entry, inputs, canvas.size, schedule)
     seen = Area(*canvas.size, 0, 0) if region.area is None else region.area.clipped(*canvas.size)
-    return replace(region, inputs=replace(inputs, views=tuple(_views(model, entry, (seen.height, seen.width)))))
+    size = max(1, seen.height), max(1, seen.width)  # an area beside the latent takes no part
+    return replace(region, inputs=replace(inputs, views=tuple(_views(model, entry, size))))

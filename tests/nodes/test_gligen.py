@@ -21,8 +21,10 @@ from nodes.builtin.gligen import gligen_loader, gligen_text_box_apply
 from nodes.builtin.sampling import ksampler
 from nodes.diffusion.conditioning import Area, ConditioningEntry, Grounding, with_shared_hints
 from nodes.diffusion.config import SD15
+from nodes.diffusion.denoiser import NetworkCall
 from nodes.diffusion.gligen import GatedAttention, Gligen, GligenConfig, TextBox
 from nodes.diffusion.inputs import Canvas
+from nodes.diffusion.patching import Hooks
 from nodes.diffusion.sampling import diffusion_model, guide
 from nodes.diffusion.unet import UNet
 from nodes.folders import Folders
@@ -232,3 +234,19 @@ def test_a_box_of_an_area_has_its_place_in_the_area(tiny: Loaded) -> None:
     canvas = Canvas(torch.zeros(1, 4, 8, 12))
     guide(model, (entry, replace(entry, area=Area(6, 100, 0, 4))), (), 1.0, canvas)
     assert sizes == [(8, 12), (6, 8)]
+    guide(model, (replace(entry, area=Area(8, 8, 20, 0)),), (), 1.0, canvas)  # beside the latent
+    assert sizes[2:] == [(1, 8)]
+
+
+def test_both_sides_see_the_same_boxes_in_one_call() -> None:
+    x, sigma = torch.randn(1, 4, 8, 12, generator=torch.Generator().manual_seed(4)), torch.tensor(3.0)
+    model = diffusion_model(MODEL, tiny_unet(), groundings={"boxes": gligen()})
+    grounding = Grounding("boxes", (box(1, 4, 6, 2, 1),))
+    cat = ConditioningEntry(torch.randn(1, 5, 24, generator=torch.Generator().manual_seed(5)), grounding=grounding)
+    bad = ConditioningEntry(torch.randn(1, 5, 24, generator=torch.Generator().manual_seed(6)))
+    calls: list[NetworkCall] = []
+    given = guide(model, (cat,), (bad,), 3.0, Canvas(x), (Hooks(observe=calls.append),))(x, sigma)
+    assert [call.sides for call in calls] == [(0, 1)]
+    other = replace(grounding, boxes=tuple(replace(one) for one in grounding.boxes))
+    own = guide(model, (cat,), (replace(bad, grounding=other),), 3.0, Canvas(x))(x, sigma)
+    torch.testing.assert_close(given, own, rtol=1e-3, atol=1e-4)
