@@ -2,14 +2,17 @@
 
 A run is kept in a folder named by what it is made of, under `training/` in the output folder. A node that is cancelled or
 killed leaves checkpoints there; the same node with the same inputs goes on from the last of them, whatever has become of
-the cache. When it is done, its result stays and the checkpoints go.
+the cache. When it is done, its result stays and the checkpoints go. Two processes never train in one folder at a time, but
+for those that torch's launcher starts to train together: of these the first alone writes.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -19,35 +22,45 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from graph.context import Context
+from graph.declare import implementation
 from graph.json import Json
 from graph.result import Report
 from graph.states import States, state_key
 from nodes.diffusion.config import ModelConfig
 from nodes.folders import Folders
 from nodes.training.checkpoint import write_atomically
-from nodes.training.job import Schedule, Trained, tidy, train_to_end
-from nodes.training.loop import Trainable
+from nodes.training.errors import TrainingError
+from nodes.training.job import Schedule, Trained, expect_room, tidy, train_to_end
 from nodes.training.loss_curve import training_preview
+from nodes.training.ranks import all_here, own_share
+from nodes.training.step import Trainable
 from nodes.weights.load import open_checkpoint
 
 _FOLDER: Final = "training"
 _RESULT: Final = "result.safetensors"
 _LOSSES: Final = "losses.safetensors"
+_LOCK: Final = "lock"
 _TOLD_OVER: Final = 20
 _SAMPLES_SHARE: Final = 20
 """Drawing samples takes at most one part in so many of the time."""
 _SECONDS_TO_FIRST_SAMPLES: Final = 20.0
 
 DrawSamples = Callable[[], Pillow.Image]
+NodeFunction = Callable[..., object]
 
 
 class TrainingJob:
     """The run of one node: its folder, and what it came to once it is done."""
 
-    def __init__(self, context: Context, kind: str, values: tuple[object, ...], *settings: Json) -> None:
-        """`values` are those on the node's wires, `settings` everything else that decides the numbers."""
-        known = context.service(States).values
-        key = state_key("training", kind, [known.digest(value) for value in values], list(settings))
+    def __init__(
+        self, context: Context, kind: str, node: NodeFunction, values: tuple[object, ...], *settings: Json
+    ) -> None:
+        """`node` is the function whose run it is: another version of it makes another run. `values` are those on the node's
+        wires, `settings` everything else that decides the numbers."""
+        known, made_by = context.service(States).values, implementation(node)
+        assert made_by is not None, f"{node} is no node"
+        wired: list[Json] = [known.digest(value) for value in values]
+        key = state_key("training", made_by.spec.type, made_by.spec.version, wired, list(settings))
         self.folder = context.service(Folders).root("output") / _FOLDER / f"{kind}-{key[:16]}"
         self._context = context
 
@@ -59,6 +72,25 @@ class TrainingJob:
     @property
     def done(self) -> bool:
         return self.result.is_file() and (self.folder / _LOSSES).is_file()
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Inside, this run is nobody else's. Raises TrainingError: "run_in_use", "cannot_save"."""
+        if not own_share().first:
+            yield
+            return
+        expect_room(self.folder)
+        with open(self.folder / _LOCK, "ab") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise TrainingError(
+                    "run_in_use",
+                    f"another process is training this very run in {self.folder}",
+                    "Wait for it: what it comes to is found by everybody. Or stop it, and run again to go on from its "
+                    "last checkpoint.",
+                ) from None
+            yield
 
     def config(self) -> ModelConfig:
         """The configuration of what the run made, where that is a part of a model."""
@@ -87,11 +119,16 @@ class TrainingJob:
                 parameter.copy_(state.average[name])
         return torch.tensor(state.losses, dtype=torch.float64)
 
-    def finish(self, losses: Tensor, about: dict[str, Json]) -> None:
-        """The result is written: keep the losses and what the run was, and let the checkpoints go."""
-        write_atomically(self.folder / _LOSSES, {"losses": losses}, {})
-        (self.folder / "run.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-        tidy(self.folder)
+    def finish(self, losses: Tensor, about: dict[str, Json], write: Callable[[Path], None]) -> None:
+        """`write` the result to a path, keep the losses and what the run was, and let the checkpoints go.
+
+        Of processes that train together the first does it, and the others wait for it."""
+        if own_share().first:
+            write(self.result)
+            write_atomically(self.folder / _LOSSES, {"losses": losses}, {})
+            (self.folder / "run.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+            tidy(self.folder)
+        all_here()
 
 
 class _Watch:

@@ -32,8 +32,7 @@ from nodes.training.autoencoder import BLOCK, reconstructed
 from nodes.training.captioned_latents import Networks
 from nodes.training.export import colours_of_latents
 from nodes.training.job import Schedule
-from nodes.training.picture_blocks import Pictures
-from nodes.training.pixels import in_batches, to_image, to_pixels
+from nodes.training.pixels import Pictures, in_batches, to_image, to_pixels
 from nodes.training_data.contact_sheet import sheet
 from nodes.training_jobs import DrawSamples, TrainingJob
 from nodes.weights.keymaps import Part
@@ -56,7 +55,6 @@ class Crops:
     picture_size: int
     decoder_only: bool
     seed: int
-    workers: int = 1
 
 
 def decaying(steps: int, rate: float, ema: float, *, weight_decay: float = 0.0) -> Schedule:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from graph.bind import bind
@@ -13,7 +13,7 @@ from graph.flatten import flatten
 from graph.json import JsonObject
 from graph.keys import Recipe
 from graph.plan import Plan, Step, plan
-from graph.spec import Catalogue
+from graph.spec import Catalogue, NodeSpec
 from server.workspace import Computing, Workspace
 
 
@@ -35,9 +35,16 @@ class Prepared:
     problems: tuple[Problem, ...]
 
 
-def prepare(request: Request, catalogue: Catalogue, workspace: Workspace, view: View, computing: Computing) -> Prepared:
-    """Flatten, bind and plan. Raises InputError with every problem, those found while reading first: they tend to be why
-    the others are there."""
+def prepare(
+    request: Request,
+    catalogue: Catalogue,
+    workspace: Workspace,
+    view: View,
+    computing: Computing,
+    wanted: Callable[[NodeSpec], bool] | None = None,
+) -> Prepared:
+    """Flatten, bind and plan: the nodes with an effect and all that they need, or those that are `wanted`. Raises InputError
+    with every problem, those found while reading first: they tend to be why the others are there."""
     graph = bind(flatten(request.document, catalogue), catalogue, workspace.folders)
     previous = workspace.history.load(request.scope)
     try:
@@ -45,6 +52,7 @@ def prepare(request: Request, catalogue: Catalogue, workspace: Workspace, view: 
             graph,
             view=view,
             files=workspace.folders,
+            targets=None if wanted is None else [name for name, one in graph.nodes.items() if wanted(one.spec)],
             previous=previous,
             environment=workspace.environment(computing),
         )

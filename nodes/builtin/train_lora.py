@@ -79,21 +79,26 @@ def train_lora(
     job = TrainingJob(
         context,
         "lora",
+        train_lora,
         (model, latents, positive),
         *(batch_size, grad_accumulation_steps, steps, learning_rate, rank, optimizer, loss_function, seed),
         *(training_dtype, lora_dtype, algorithm, "" if changes is None else changes.digest),
     )
     if not job.done:
-        network = _network(model, training_dtype, context)
-        adapter = _adapter(network, algorithm, rank, seed, changes, model)
-        settings = AdapterSettings(
-            batch_size, grad_accumulation_steps, loss_function, training_dtype, gradient_checkpointing, seed
-        )
-        task = AdapterTask(network, known, adapter, examples, settings)
-        losses = job.run(task, Schedule(steps, LearningRate(learning_rate, warmup=0), optimizer=optimizer))
-        dtype = torch.bfloat16 if lora_dtype == "bf16" else torch.float32
-        write_lora(job.result, adapter, model.weights, dtype, steps + before)
-        job.finish(losses, {"kind": "lora", "steps": steps, "rank": rank, "algorithm": algorithm, "seed": seed})
+        with job.claimed():
+            network = _network(model, training_dtype, context)
+            adapter = _adapter(network, algorithm, rank, seed, changes, model)
+            settings = AdapterSettings(
+                batch_size, grad_accumulation_steps, loss_function, training_dtype, gradient_checkpointing, seed
+            )
+            task = AdapterTask(network, known, adapter, examples, settings)
+            losses = job.run(task, Schedule(steps, LearningRate(learning_rate, warmup=0), optimizer=optimizer))
+            dtype = torch.bfloat16 if lora_dtype == "bf16" else torch.float32
+            job.finish(
+                losses,
+                {"kind": "lora", "steps": steps, "rank": rank, "algorithm": algorithm, "seed": seed},
+                lambda path: write_lora(path, adapter, model.weights, dtype, steps + before),
+            )
     ref = AdapterRef(job.result, context.service(Folders).digest(job.result), 1.0)
     with_lora = replace(model, adapters=(*model.adapters, ref))
     return with_lora, LoraModel(ref), LossMap(job.losses()), steps + before, job.told()

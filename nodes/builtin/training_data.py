@@ -38,12 +38,15 @@ def procedural_scenes(
     size: PictureSide = 128,
     count: Annotated[int, Range(1, 10_000_000)] = 4096,
     first_seed: Annotated[int, Range(0, 2**40)] = 0,
+    part: Annotated[int, Range(0, 2**20)] = 0,
 ) -> Dataset:
     """Pictures drawn by rule, with exact captions: sprites on plain backgrounds and in landscapes, size pixels square.
 
-    Every tenth combination of object, place and colour is never drawn for training, only in the split that is held out.
+    Every tenth combination of object, place and colour is never drawn for training, only in the split that is held out. Part
+    1 are the count pictures after those of part 0, and so on: fresh ones for every sitting of a long training.
     """
-    return Dataset(SceneSource("held out" if split == "held out" else "training", size, count, first_seed))
+    first = first_seed + part * count
+    return Dataset(SceneSource("held out" if split == "held out" else "training", size, count, first))
 
 
 @node("CaptionedPictures", display_name="Captioned Pictures", category="training/data", returns="DATASET", lane="io")

@@ -82,7 +82,7 @@ def new_diffusion_model(
     nano is for trying things out, small is what ships (16 million weights), medium has a wider U-Net.
     """
     config = new_config(size, prediction, picture_size, len(tokenizer.merges) + SYMBOLS_BESIDE_MERGES)
-    job = TrainingJob(context, "new", (tokenizer,), size, prediction, picture_size, seed)
+    job = TrainingJob(context, "new", new_diffusion_model, (tokenizer,), size, prediction, picture_size, seed)
     if not job.result.is_file():
         parts = {
             Part.UNET: start_from_nothing(seeded(seed, lambda: UNet(config.unet))),
@@ -112,23 +112,26 @@ def train_vae(
 
     Afterwards its latents are whitened. With decoder_only the encoder, and so every latent, stays as it is.
     """
-    job = TrainingJob(context, "vae", (vae, dataset), steps, batch_size, learning_rate, crop, decoder_only, ema, seed)
+    job = TrainingJob(
+        context, "vae", train_vae, (vae, dataset), steps, batch_size, learning_rate, crop, decoder_only, ema, seed
+    )
     if not job.done:
-        if crop > dataset.source.size or crop % vae.config.vae.downscale:
-            raise UnsuitableInput(
-                f"crops of {crop} pixels do not fit pictures of {dataset.source.size}",
-                hint=f"Use a multiple of {vae.config.vae.downscale}, no larger than the pictures.",
-            )
-        module = vae_to_train(vae, context)
-        crops = crops_of(dataset, batch_size, crop, seed, decoder_only=decoder_only)
-        task = ReconstructionTask(module, crops, blocks_of(dataset))
-        try:
+        with job.claimed():
+            if crop > dataset.source.size or crop % vae.config.vae.downscale:
+                raise UnsuitableInput(
+                    f"crops of {crop} pixels do not fit pictures of {dataset.source.size}",
+                    hint=f"Use a multiple of {vae.config.vae.downscale}, no larger than the pictures.",
+                )
+            module = vae_to_train(vae, context)
+            crops = crops_of(dataset, batch_size, crop, seed, decoder_only=decoder_only)
+            task = ReconstructionTask(module, crops, blocks_of(dataset))
             losses = job.run(task, decaying(steps, learning_rate, ema), draw_reconstructions(module, dataset))
-        finally:
-            task.close()
-        config = finish_autoencoder(module, vae.config, dataset, whiten=not decoder_only)
-        write_parts(job.result, {Part.VAE: module}, config, {})
-        job.finish(losses, {"kind": "vae", "steps": steps, "batch_size": batch_size, "seed": seed})
+            config = finish_autoencoder(module, vae.config, dataset, whiten=not decoder_only)
+            job.finish(
+                losses,
+                {"kind": "vae", "steps": steps, "batch_size": batch_size, "seed": seed},
+                lambda path: write_parts(path, {Part.VAE: module}, config, {}),
+            )
     return Vae(ref_of(job, Part.VAE, context)), LossMap(job.losses()), job.told()
 
 
@@ -136,6 +139,7 @@ def train_vae(
     "TrainDiffusionModel",
     display_name="Train Diffusion Model",
     category=_CATEGORY,
+    version=2,
     returns=("MODEL", "CLIP", "loss"),
     lane="device",
 )
@@ -164,6 +168,7 @@ def train_diffusion_model(
     job = TrainingJob(
         context,
         "diffusion",
+        train_diffusion_model,
         (model, clip, latents),
         *(
             steps,
@@ -178,13 +183,17 @@ def train_diffusion_model(
         ),
     )
     if not job.done:
-        networks = networks_to_train(model, clip, latents, context)
-        task = NoisePredictionTask(networks, latents, settings, gamma=min_snr_gamma, with_text=train_text_encoder)
-        draw = draw_samples(networks, latents)
-        losses = job.run(task, decaying(steps, learning_rate, ema, weight_decay=0.01), draw)
-        parts = {Part.UNET: networks.unet, Part.TEXT: networks.text}
-        write_parts(job.result, parts, networks.config, tokenizer_of(clip.towers[0].path))
-        job.finish(losses, {"kind": "diffusion", "steps": steps, "batch_size": batch_size, "seed": seed})
+        with job.claimed():
+            networks = networks_to_train(model, clip, latents, context)
+            task = NoisePredictionTask(networks, latents, settings, gamma=min_snr_gamma, with_text=train_text_encoder)
+            draw = draw_samples(networks, latents)
+            losses = job.run(task, decaying(steps, learning_rate, ema, weight_decay=0.01), draw)
+            parts = {Part.UNET: networks.unet, Part.TEXT: networks.text}
+            job.finish(
+                losses,
+                {"kind": "diffusion", "steps": steps, "batch_size": batch_size, "seed": seed},
+                lambda path: write_parts(path, parts, networks.config, tokenizer_of(clip.towers[0].path)),
+            )
     unet, text = ref_of(job, Part.UNET, context), ref_of(job, Part.TEXT, context)
     return Model(unet), Clip((text,), clip.layer), LossMap(job.losses()), job.told()
 
@@ -193,6 +202,7 @@ def train_diffusion_model(
     "DistillDiffusionModel",
     display_name="Distill Diffusion Model",
     category=_CATEGORY,
+    version=2,
     returns=("MODEL", "loss"),
     lane="device",
 )
@@ -225,21 +235,26 @@ def distill_diffusion_model(
     job = TrainingJob(
         context,
         "distilled",
+        distill_diffusion_model,
         (model, clip, latents),
         *(steps, student_steps, teacher_steps, cfg, batch_size, learning_rate, ema, training_dtype, seed),
     )
     if not job.done:
-        networks = networks_to_train(model, clip, latents, context, sampled_in=student_steps)
-        task = DistillationTask(
-            networks,
-            unet_to_train(model, context).requires_grad_(requires_grad=False),
-            latents,
-            settings,
-            student_steps=student_steps,
-            teacher_steps=teacher_steps,
-            cfg=cfg,
-        )
-        losses = job.run(task, decaying(steps, learning_rate, ema), draw_samples(networks, latents))
-        write_parts(job.result, {Part.UNET: networks.unet}, networks.config, {})
-        job.finish(losses, {"kind": "distilled", "steps": steps, "student_steps": student_steps, "seed": seed})
+        with job.claimed():
+            networks = networks_to_train(model, clip, latents, context, sampled_in=student_steps)
+            task = DistillationTask(
+                networks,
+                unet_to_train(model, context).requires_grad_(requires_grad=False),
+                latents,
+                settings,
+                student_steps=student_steps,
+                teacher_steps=teacher_steps,
+                cfg=cfg,
+            )
+            losses = job.run(task, decaying(steps, learning_rate, ema), draw_samples(networks, latents))
+            job.finish(
+                losses,
+                {"kind": "distilled", "steps": steps, "student_steps": student_steps, "seed": seed},
+                lambda path: write_parts(path, {Part.UNET: networks.unet}, networks.config, {}),
+            )
     return Model(ref_of(job, Part.UNET, context)), LossMap(job.losses()), job.told()

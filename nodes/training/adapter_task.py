@@ -24,8 +24,9 @@ from nodes.diffusion.training.recomputing import recomputed
 from nodes.diffusion.training.trainable_adapters import TrainableAdapter
 from nodes.diffusion.unet import UNet
 from nodes.training.chance import step_generator
+from nodes.training.gradients import Gradients
 from nodes.training.precision import TrainingDtype, computing, computing_again
-from nodes.training.workers import Gradients
+from nodes.training.ranks import Share
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +72,7 @@ class AdapterTask:
     def parameters(self) -> Mapping[str, nn.Parameter]:
         return self._adapter.parameters
 
-    def gradients(self, step: int) -> Gradients:
+    def gradients(self, step: int, share: Share) -> Gradients:
         settings, parameters = self._settings, list(self.parameters.values())
         number = settings.batch * settings.accumulated
         picked = picks(settings.seed, step * number, number, len(self._examples.entries))
@@ -80,7 +81,8 @@ class AdapterTask:
         epsilon = torch.randn((number, *self._examples.latents.shape[1:]), generator=generator)
         total, loss = [torch.zeros_like(one) for one in parameters], 0.0
         for start in range(0, number, settings.batch):
-            part = slice(start, start + settings.batch)
+            rows = share.rows(settings.batch)
+            part = slice(start + rows.start, start + rows.stop)
             part_loss = self._loss(picked[part], t[part], epsilon[part])
             found = torch.autograd.grad(part_loss, parameters, allow_unused=True, materialize_grads=True)
             torch._foreach_add_(total, list(found))

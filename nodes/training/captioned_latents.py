@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -25,9 +25,13 @@ from nodes.diffusion.training.objective import drop_captions, min_snr_weight, we
 from nodes.diffusion.unet import UNet
 from nodes.training.adapter_task import picks
 from nodes.training.chance import step_generator, step_random
+from nodes.training.gradients import Gradients, gradients_of
 from nodes.training.precision import TrainingDtype, computing
+from nodes.training.ranks import Share
 from nodes.training.sources import PictureSource
-from nodes.training.workers import Gradients
+
+_WHOLE_CONTEXT: Final = 0.5  # share of batches padded to the full length
+_ROUNDED_TO: Final = 8  # tokens
 
 
 class Captioned(Protocol):
@@ -49,14 +53,14 @@ class Networks:
     text: TextEncoder
     tokenizer: Tokenizer
 
-    def tokens(self, captions: Sequence[str]) -> Tensor:
-        """Token ids int64 [B, T] of the whole context: start, caption, end, padding."""
+    def tokens(self, captions: Sequence[str], *, whole: bool = True) -> Tensor:
+        """Token ids int64 [B, T]: start, caption, end, padding. T is the whole context, or what the longest needs."""
         text = self.config.text[0]
-        length = text.max_position_embeddings
-        rows = [
-            [text.bos_token_id, *self.tokenizer.encode(caption)[: length - 2], text.eos_token_id]
-            for caption in captions
-        ]
+        longest = text.max_position_embeddings
+        bodies = [self.tokenizer.encode(caption)[: longest - 2] for caption in captions]
+        needed = -(-(max(len(body) for body in bodies) + 2) // _ROUNDED_TO) * _ROUNDED_TO
+        length = longest if whole else min(needed, longest)
+        rows = [[text.bos_token_id, *body, text.eos_token_id] for body in bodies]
         return torch.tensor([row + [text.pad_token_id] * (length - len(row)) for row in rows])
 
     @property
@@ -76,8 +80,8 @@ class BatchSettings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """One step's examples: latents [B, C, h, w], noise of their shape, tokens [B, T]; what else is drawn comes from the
-    generator."""
+    """Some rows of a step's examples: latents [B, C, h, w], noise of their shape, tokens [B, T]; what else is drawn for the
+    whole batch comes from the generator."""
 
     x0: Tensor
     epsilon: Tensor
@@ -85,15 +89,20 @@ class Batch:
     generator: torch.Generator
 
 
-def draw_batch(networks: Networks, data: Captioned, settings: BatchSettings, step: int) -> Batch:
-    """The batch of a step: every picture once before any comes again, with captions of this step's own."""
+def draw_batch(networks: Networks, data: Captioned, settings: BatchSettings, step: int, rows: slice) -> Batch:
+    """Rows of the batch of a step: every picture once before any comes again, with captions of this step's own.
+
+    Half of the batches are padded to the whole context, the others only as far as their longest caption needs.
+    """
     batch = settings.batch
     picked = picks(settings.seed, step * batch, batch, data.source.count)
     random, generator = step_random(settings.seed, step), step_generator(settings.seed, step)
-    tokens = networks.tokens([data.source.caption(index, random) for index in picked])
-    tokens = drop_captions(tokens, networks.tokens([""])[0], settings.caption_dropout, generator)
-    x0 = data.latents[picked].float()
-    epsilon = torch.randn(x0.shape, generator=generator)
+    captions = [data.source.caption(index, random) for index in picked]
+    tokens = networks.tokens(captions, whole=random.random() < _WHOLE_CONTEXT)
+    empty = networks.tokens([""])[0, : tokens.shape[1]]
+    tokens = drop_captions(tokens, empty, settings.caption_dropout, generator)[rows]
+    x0 = data.latents[picked[rows]].float()
+    epsilon = torch.randn((batch, *x0.shape[1:]), generator=generator)[rows]
     device = networks.device
     return Batch(x0.to(device), epsilon.to(device), tokens.to(device), generator)
 
@@ -117,9 +126,10 @@ class NoisePredictionTask:
             found |= {f"text.{name}": value for name, value in self._networks.text.named_parameters()}
         return found
 
-    def gradients(self, step: int) -> Gradients:
-        batch = draw_batch(self._networks, self._data, self._settings, step)
-        t = stratified_timesteps(self._settings.batch, self._process.timesteps, batch.generator)
+    def gradients(self, step: int, share: Share) -> Gradients:
+        rows = share.rows(self._settings.batch)
+        batch = draw_batch(self._networks, self._data, self._settings, step, rows)
+        t = stratified_timesteps(self._settings.batch, self._process.timesteps, batch.generator)[rows]
         prediction, device = self._networks.config.schedule.prediction, self._networks.device
         x = noised(self._process, batch.x0.cpu(), batch.epsilon.cpu(), t).to(device)
         target = training_target(prediction, self._process, batch.x0.cpu(), batch.epsilon.cpu(), t).to(device)
@@ -160,19 +170,25 @@ class DistillationTask:
     def parameters(self) -> Mapping[str, nn.Parameter]:
         return {f"unet.{name}": value for name, value in self._networks.unet.named_parameters()}
 
-    def gradients(self, step: int) -> Gradients:
+    def gradients(self, step: int, share: Share) -> Gradients:
         """All examples of a step are in one interval; intervals take turns."""
-        batch = draw_batch(self._networks, self._data, self._settings, step)
+        batch = draw_batch(self._networks, self._data, self._settings, step, share.rows(self._settings.batch))
         sigmas = self._intervals[step % len(self._intervals)]
         x = batch.x0 + sigmas[0] * batch.epsilon
         with computing(self._settings.dtype, self._networks.device):
             with torch.no_grad():
                 context = self._networks.text(batch.tokens)[0]
-                empty = self._networks.text(self._networks.tokens([""]).to(x.device))[0].expand_as(context)
+                empty = self._empty(batch.tokens)
                 target = teacher_target(self._taught(context, empty), x, list(sigmas))
             predicted = self._student(x, sigmas[0], NetworkInputs(context))
         weight = truncated_snr_weight(sigmas[0]).expand(len(x)).to(x.device)
         return gradients_of(weighted_loss(predicted, target, weight), self.parameters)
+
+    def _empty(self, tokens: Tensor) -> Tensor:
+        """The context of no caption, as long as that of tokens [B, T]."""
+        empty = self._networks.tokens([""])[:, : tokens.shape[1]].to(tokens.device)
+        context: Tensor = self._networks.text(empty)[0]
+        return context.expand(len(tokens), -1, -1)
 
     def _taught(self, context: Tensor, empty: Tensor) -> Denoised:
         """The teacher's prediction under guidance."""
@@ -182,9 +198,3 @@ class DistillationTask:
             return guided(positive, self._teacher(x, sigma, NetworkInputs(empty)), self._cfg)
 
         return denoise
-
-
-def gradients_of(loss: Tensor, parameters: Mapping[str, nn.Parameter]) -> Gradients:
-    """The gradient of a loss for each parameter; zeros for one that has no part in it."""
-    found = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True, materialize_grads=True)
-    return Gradients(loss.item(), tuple(found))

@@ -109,6 +109,11 @@ def checkpoints(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.glob(_PATTERN), reverse=True) if _readable(path)]
 
 
+def step_of(path: Path) -> int:
+    """How many steps are done in a checkpoint, by its name."""
+    return int(path.stem.removeprefix("checkpoint-"))
+
+
 def _readable(path: Path) -> bool:
     try:
         with safe_open(path, "pt") as file:

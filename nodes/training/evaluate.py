@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
 def _scores(subject: Subject, judge: Trained, options: argparse.Namespace, tell: Tell) -> JsonObject:
     sections = measure(subject, judge, options.prompts, options.spread_prompts, tell)
     tell("the sheet of 36 prompts")
-    write_sample_sheet(subject.model, subject.size, options.folder / "sheet.png")
+    write_sample_sheet(subject.model, subject.networks, options.folder / "sheet.png")
     return {**_about(options), "sections": {title: _listed(scores) for title, scores in sections.items()}}
 
 

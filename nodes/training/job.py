@@ -7,6 +7,7 @@ Its folder is found by what it is made of, so the same inputs find the same run.
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,11 @@ from nodes.training.checkpoint import (
     load_checkpoint,
     new_state,
     save_checkpoint,
+    step_of,
 )
 from nodes.training.errors import TrainingError
-from nodes.training.loop import Trainable, training_step
+from nodes.training.ranks import own_share, told_by_first
+from nodes.training.step import Trainable, training_step
 
 SECONDS_BETWEEN: Final = 30.0
 """Least seconds between two checkpoints: what a killed run loses."""
@@ -67,12 +70,14 @@ def train_to_end(task: Trainable, schedule: Schedule, folder: Path, watch: Watch
 
     Whatever `watch` raises (a cancel) ends the run, with a checkpoint of where it is. Raises TrainingError: "diverged" with
     the last good checkpoint named, "cannot_save" when the disk is full.
+
+    Of several processes (`ranks.py`) the first alone watches and saves; all have to see the same folder.
     """
     state = new_state(task.parameters, schedule.weight_decay, schedule.optimizer)
-    found = checkpoints(folder)
-    if found:
-        load_checkpoint(found[0], state)
     expect_room(folder)
+    _resume(folder, state)
+    if not own_share().first:
+        return _follow(task, schedule, folder, state)
     saved, due = state.step, time.monotonic() + SECONDS_BETWEEN
     try:
         watch(Trained(state, schedule.steps))
@@ -91,6 +96,28 @@ def train_to_end(task: Trainable, schedule: Schedule, folder: Path, watch: Watch
         if state.step > saved:
             save_checkpoint(folder, state)
         raise
+    return state
+
+
+def _resume(folder: Path, state: TrainingState) -> None:
+    """Go on from the newest checkpoint, in every process from the one that the first has found.
+
+    Raises TrainingError ("out_of_step") in a process that has come to another run than the first.
+    """
+    run = zlib.crc32(folder.name.encode())
+    if told_by_first(run) != run:
+        raise TrainingError("out_of_step", f"the processes do not train the same: one is at {folder.name}")
+    found = {step_of(path): path for path in checkpoints(folder)}
+    newest = told_by_first(max(found, default=-1))
+    if newest >= 0:
+        load_checkpoint(found[newest], state)
+
+
+def _follow(task: Trainable, schedule: Schedule, folder: Path, state: TrainingState) -> TrainingState:
+    """Take the steps that the first process takes."""
+    while state.step < schedule.steps:
+        loss, _ = training_step(task, state, schedule, folder)
+        state.losses.append(loss)
     return state
 
 

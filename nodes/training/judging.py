@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nodes.diffusion.judge import SIDE, Judge
-from nodes.training.captioned_latents import gradients_of
 from nodes.training.chance import step_generator
+from nodes.training.gradients import Gradients, gradients_of
 from nodes.training.pixels import in_batches, to_pixels
-from nodes.training.workers import Gradients
+from nodes.training.ranks import Share
 from nodes.training_data.captions import evaluation_prompt
 from nodes.training_data.composition import Composition, Gradient, Plain, Scenery, Split, composition
 from nodes.training_data.example_set import ExampleSprites
@@ -144,9 +144,10 @@ class JudgeTask:
     def parameters(self) -> Mapping[str, nn.Parameter]:
         return dict(self._judge.named_parameters())
 
-    def gradients(self, step: int) -> Gradients:
-        generator = step_generator(self._seed, step)
-        rows = torch.randint(len(self._seen), (self._batch,), generator=generator)
+    def gradients(self, step: int, share: Share) -> Gradients:
+        """A share draws pictures of its own."""
+        generator = step_generator(self._seed, step, share.number)
+        rows = torch.randint(len(self._seen), (self._batch // share.count,), generator=generator)
         logits = self._judge(disturbed(self._seen[rows], generator))
         loss = torch.zeros(())
         for name, answers in self._answers.items():

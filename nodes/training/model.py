@@ -1,14 +1,13 @@
-"""The networks being trained, read from a model file, and captions as their tokens."""
+"""The networks of a model file, all in float32: what is measured."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from nodes.diffusion.clip import TextEncoder
 from nodes.diffusion.config import ModelConfig
@@ -18,8 +17,6 @@ from nodes.diffusion.vae import Vae
 from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef, load_part, open_checkpoint
 from nodes.weights.vocabulary import load_tokenizer
-
-_ROUNDED_TO = 8  # tokens
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,14 +44,3 @@ def read_model(path: Path) -> LatentDiffusion:
         cast("TextEncoder", part(Part.TEXT)),
         load_tokenizer(path),
     )
-
-
-def token_rows(model: LatentDiffusion, captions: Sequence[str], *, whole: bool) -> Tensor:
-    """Token ids int64 [B, T]: start, caption, end, padding. T is the whole context, or what the longest needs."""
-    text = model.config.text[0]
-    longest = text.max_position_embeddings
-    bodies = [model.tokenizer.encode(caption)[: longest - 2] for caption in captions]
-    needed = -(-(max(len(body) for body in bodies) + 2) // _ROUNDED_TO) * _ROUNDED_TO
-    length = longest if whole else min(needed, longest)
-    rows = [[text.bos_token_id, *body, text.eos_token_id] for body in bodies]
-    return torch.tensor([row + [text.pad_token_id] * (length - len(row)) for row in rows])

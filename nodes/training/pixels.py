@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 from torch import Tensor
 
-from nodes.training.picture_blocks import Pictures
+Pictures: TypeAlias = npt.NDArray[np.uint8]
+"""uint8 [B, H, W, 3]."""
 
 
 def to_pixels(pictures: Pictures) -> Tensor:

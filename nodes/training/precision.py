@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final, Literal
 
 import torch
-
-from nodes.training.workers import AttentionInFloat32, mixed_precision
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 TrainingDtype = Literal["bf16", "fp32"]
 
@@ -30,3 +31,20 @@ def computing(dtype: TrainingDtype, device: torch.device) -> AbstractContextMana
 def computing_again(dtype: TrainingDtype, device: torch.device) -> AbstractContextManager[object]:
     """What has to surround results that are computed again for their gradients, beside what torch brings back itself."""
     return AttentionInFloat32() if dtype == "bf16" and device.type == "cpu" else nullcontext()
+
+
+@contextmanager
+def mixed_precision() -> Iterator[None]:
+    """Inside: bfloat16 autocast on the CPU, attention alone in float32 (bfloat16's backward is slower there)."""
+    with torch.autocast("cpu", dtype=torch.bfloat16), AttentionInFloat32():
+        yield
+
+
+class AttentionInFloat32(TorchFunctionMode):
+    """The part of `mixed_precision` that torch does not bring back by itself where results are computed again."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN204, ARG002
+        if func is not F.scaled_dot_product_attention:
+            return func(*args, **(kwargs or {}))
+        with torch.autocast("cpu", enabled=False):
+            return func(*(tensor.float() for tensor in args), **(kwargs or {}))

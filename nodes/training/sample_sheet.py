@@ -1,20 +1,17 @@
-"""The fixed sheet: thirty-six prompts, one seed each, nothing picked. What a run shows of itself as it goes."""
+"""The fixed sheet: thirty-six prompts, one seed each, nothing picked."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from nodes.diffusion.conditioning import ConditioningEntry
-from nodes.diffusion.noise import seeded_noise
-from nodes.diffusion.samplers.table import SAMPLERS
-from nodes.diffusion.sampling import Run, diffusion_model, plain_latent, sample
-from nodes.diffusion.schedulers import SCHEDULERS
-from nodes.training.model import LatentDiffusion, token_rows
+from nodes.diffusion.sampling import plain_latent
+from nodes.training.captioned_latents import Networks
+from nodes.training.model import LatentDiffusion
 from nodes.training.pixels import in_batches, to_image
 from nodes.training_data.contact_sheet import sheet
+from nodes.training_parts import sampled_latents
 
 PROMPTS: tuple[str, ...] = (
     "a red apple on a blue background",
@@ -59,30 +56,9 @@ _DECODED_AT_ONCE = 8
 
 
 @torch.no_grad()
-def write_sample_sheet(model: LatentDiffusion, size: int, path: Path) -> None:
-    """Sample every prompt with the model's default settings and write the sheet as PNG."""
-    latents = _latents(model, size)
+def write_sample_sheet(model: LatentDiffusion, networks: Networks, path: Path) -> None:
+    """Sample every prompt at the model's own size with its default settings and write the sheet as PNG."""
+    cells = (model.config.native_size[0] // model.vae.config.downscale,) * 2
+    latents = plain_latent(model.config, sampled_latents(networks, PROMPTS, cells, 0))
     pictures = torch.cat([model.vae.decode(part) for part in in_batches(latents, _DECODED_AT_ONCE)])
     sheet([to_image(picture) for picture in pictures], PROMPTS, _COLUMNS).save(path)
-
-
-def _latents(model: LatentDiffusion, size: int) -> Tensor:
-    defaults = model.config.defaults
-    diffusion = diffusion_model(model.config, model.unet)
-    positive = model.text(token_rows(model, PROMPTS, whole=True))[0]
-    negative = model.text(token_rows(model, [""], whole=True))[0]
-    empty = torch.zeros(len(PROMPTS), model.vae.config.z_channels, size // 8, size // 8)
-    run = Run(
-        diffusion,
-        (ConditioningEntry(positive),),
-        (ConditioningEntry(negative),),
-        defaults.cfg,
-        SAMPLERS[defaults.sampler],
-        SCHEDULERS[defaults.scheduler](diffusion.denoiser.schedule, defaults.steps),
-        empty,
-        seeded_noise(0, empty),
-    )
-    last = empty
-    for step in sample(run):
-        last = step.x
-    return plain_latent(model.config, last)

@@ -19,7 +19,7 @@ import torch
 from nodes.diffusion.image import scale_cropped
 from nodes.pictures import PictureError, read_picture
 from nodes.training.errors import TrainingError
-from nodes.training.picture_blocks import Pictures
+from nodes.training.pixels import Pictures
 from nodes.training_data.captions import caption, evaluation_prompt
 from nodes.training_data.composition import Composition, Split, composition
 from nodes.training_data.objects import ObjectKind, object_kinds

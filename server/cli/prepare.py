@@ -24,7 +24,7 @@ def request(
     parser: argparse.ArgumentParser, arguments: Sequence[str], catalogue: Catalogue
 ) -> tuple[argparse.Namespace, Request]:
     """Parse a command line whose flags depend on the file it names. Raises InputError; exits on `--help`."""
-    file = _file(parser, arguments)
+    file = named_file(parser, arguments)
     if file is None and {"-h", "--help"} & set(arguments):
         parser.print_help()
         raise SystemExit(0)
@@ -51,7 +51,7 @@ def printable(text: str) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
-def _file(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> Path | None:
+def named_file(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> Path | None:
     """The workflow's file, before its flags are known: the first word that is a file, one behind an unknown flag (whose
     value it may be) only where there is no other."""
     known = {option: action.nargs for action in parser._actions for option in action.option_strings}  # noqa: SLF001 - no public list

@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import FrameType
 
 from graph.comfyui.metadata import embedded_texts
@@ -17,11 +17,11 @@ from graph.context import CancelToken
 from graph.events import Event, NodeFailed, Outcome, RunFinished
 from graph.json import JsonObject
 from graph.run import run
-from graph.spec import Catalogue
+from graph.spec import Catalogue, NodeSpec
 from graph.values import Values
 from nodes.catalogue import load_catalogue, load_implementations
 from server.cli.prepare import WITH_FILE, print_problems, printable, request
-from server.cli.progress import Watcher, watcher
+from server.cli.progress import Silent, Watcher, watcher
 from server.options import Parser, add_computing, add_document, add_places, computing, places
 from server.planning import Prepared, Request, prepare
 from server.workspace import Computing, Workspace
@@ -40,13 +40,13 @@ def parser(prog: str = "latentgraph run", description: str | None = __doc__) -> 
 
 
 def main(arguments: Sequence[str]) -> int:
-    return perform(parser(), arguments, lambda options: watcher(sys.stderr, quiet=options.quiet))
+    return EXIT[perform(parser(), arguments, lambda options: watcher(sys.stderr, quiet=options.quiet)).status]
 
 
 def perform(
     parser: argparse.ArgumentParser, arguments: Sequence[str], watching: Callable[[argparse.Namespace], Watcher]
-) -> int:
-    """Execute the workflow that a command line names, watched by what `watching` makes. Returns the exit code."""
+) -> RunFinished:
+    """Execute the workflow that a command line names, watched by what `watching` makes, and say what it came to."""
     catalogue = load_catalogue()
     options, wanted = request(parser, arguments, catalogue)
     how = computing(options)
@@ -61,7 +61,20 @@ def perform(
     else:
         _report(finished, prepared.plan.targets, quiet=options.quiet)
         print_problems(workspace.losses)
-    return EXIT[finished.status]
+    return finished
+
+
+def assist(
+    parser: argparse.ArgumentParser, arguments: Sequence[str], wanted: Callable[[NodeSpec], bool]
+) -> RunFinished:
+    """Execute those nodes that are `wanted` beside another process that executes the whole workflow and speaks for both."""
+    catalogue = load_catalogue()
+    options, asked = request(parser, arguments, catalogue)
+    asked = replace(asked, scope=f"{asked.scope}, assisting")
+    how = computing(options)
+    with Workspace(places(options)) as workspace:
+        prepared = prepare(asked, catalogue, workspace, workspace.cache(Values()), how, wanted)
+        return _run(asked, prepared, catalogue, workspace, how, Silent())
 
 
 def summary(finished: RunFinished) -> JsonObject:

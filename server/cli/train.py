@@ -1,6 +1,9 @@
 """`latentgraph train FILE`: execute a workflow that trains, at the lowest priority, with a line of progress now and then.
 
-Ctrl-C keeps a checkpoint, and so does a kill every half minute: the same command goes on from there.
+Ctrl-C keeps a checkpoint, and so does a kill every half minute: the same command goes on from there. With `--sittings N` a
+workflow that has the parameters `checkpoint` and `sitting` runs so many times, each time from the checkpoint that it saved
+the time before. Started by torch's launcher in several processes (`torchrun --nproc-per-node 2 -m server train FILE`), each
+computes an equal part of every batch.
 """
 
 from __future__ import annotations
@@ -9,21 +12,78 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from graph.errors import InputError, Problem
+from graph.spec import NodeSpec
+from server.cli.prepare import named_file
 from server.cli.progress import Log, Silent, Watcher, watcher
-from server.cli.run import EXIT, parser, perform
+from server.cli.run import EXIT, assist, parser, perform
+from server.cli.sittings import Sittings
+from server.options import add_places, places
 
 _LOWEST = 19
+_TRAINING = ("training", "training/model")
+"""Categories of the nodes that train together in several processes, and of what they alone need."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    made = parser("latentgraph train", __doc__)
-    made.add_argument("--full-priority", action="store_true", help="compete with everything else on this machine")
-    code = perform(made, arguments, _watching)
-    if code == EXIT["cancelled"]:
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return _main(arguments, first=True, together=lambda: None)
+    from nodes.training.ranks import all_here, joined  # imports torch
+
+    with joined() as share:
+        return _main(arguments, first=share.first, together=all_here)
+
+
+def _main(arguments: Sequence[str], *, first: bool, together: Callable[[], None]) -> int:
+    """`together` waits until all processes have come to it."""
+    code, wanted = EXIT["done"], _number_of_sittings(arguments)
+    for _ in range(max(1, wanted)):
+        sittings = _sittings(arguments) if wanted else None
+        together()
+        told = [*arguments, *(sittings.flags if sittings else ())]
+        finished = perform(_parser(), told, _watching) if first else assist(_parser(), told, _trains)
+        code = EXIT[finished.status]
+        if code != EXIT["done"]:
+            break
+        if sittings is not None and first:
+            sittings.keep(finished)
+        together()
+    if first and code == EXIT["cancelled"]:
         print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
     return code
+
+
+def _number_of_sittings(arguments: Sequence[str]) -> int:
+    reader = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    reader.add_argument("--sittings", type=int, default=0)
+    return int(reader.parse_known_args(arguments)[0].sittings)
+
+
+def _sittings(arguments: Sequence[str]) -> Sittings:
+    """How far they are, in the output folder that the arguments speak of."""
+    reader = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    add_places(reader)
+    workflow = named_file(_parser(), arguments)
+    if workflow is None:
+        raise InputError([Problem("usage", "sittings are of a workflow in a file")])
+    output = places(reader.parse_known_args(arguments)[0]).output or Path("output")
+    return Sittings.read(output, workflow)
+
+
+def _parser() -> argparse.ArgumentParser:
+    made = parser("latentgraph train", __doc__)
+    made.add_argument("--full-priority", action="store_true", help="compete with everything else on this machine")
+    made.add_argument(
+        "--sittings", type=int, default=0, metavar="N", help="train so many times, each time on from the last result"
+    )
+    return made
+
+
+def _trains(spec: NodeSpec) -> bool:
+    return spec.category in _TRAINING and not spec.effect
 
 
 def _watching(options: argparse.Namespace) -> Watcher:

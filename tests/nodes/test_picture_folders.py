@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +17,7 @@ from nodes.sockets import Conditioning, Image
 from nodes.training.errors import TrainingError
 from nodes.training.picture_folders import ResizeMethod, read_set, scan
 from tests.nodes.loaded import Loaded
-from tests.nodes.training_bench import load_trainable, write_picture
+from tests.nodes.training_bench import BAD_PICTURES, load_trainable, write_picture
 
 GIGABYTE = 2**30
 
@@ -76,32 +73,9 @@ def test_pictures_and_their_conditionings_stand_in_one_order(loaded: Loaded, fol
     assert text == "3 pictures of 32x32"
 
 
-def cut_off(path: Path) -> None:
-    write_picture(path, (64, 64))
-    path.write_bytes(path.read_bytes()[:-60])
-
-
-def bomb(path: Path) -> None:
-    """A file that says it is 60,000 pixels wide and high."""
-    write_picture(path)
-    data = bytearray(path.read_bytes())
-    data[16:24] = struct.pack(">II", 60_000, 60_000)
-    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
-    path.write_bytes(data)
-
-
-BAD: dict[str, tuple[Callable[[Path], object], str]] = {
-    "corrupt": (lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n not really"), "not a picture"),
-    "cut off": (cut_off, "not a picture"),
-    "empty": (lambda path: path.write_bytes(b""), "not a picture"),
-    "no picture": (lambda path: path.write_text("hello"), "not a picture"),
-    "huge": (bomb, "million pixels"),
-}
-
-
-@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.parametrize("kind", BAD_PICTURES)
 def test_a_picture_that_cannot_be_used_is_listed_and_left_out(kind: str, loaded: Loaded, folder: Path) -> None:
-    write, reason = BAD[kind]
+    write, reason = BAD_PICTURES[kind]
     write(folder / "bad.png")
     (folder / "bad.txt").write_text("bad")
     write_picture(folder / "good.png", caption="a cat")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import signal
@@ -18,6 +19,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from graph.context import Context
+from graph.declare import ATTRIBUTE, implementation
 from graph.errors import Cancelled
 from nodes.builtin.lora import lora_loader_model_only
 from nodes.builtin.loss_graph import loss_graph
@@ -32,9 +34,10 @@ from nodes.sockets import Conditioning, Latent, LoraModel, LossMap, Model
 from nodes.training import job
 from nodes.training.adapter_task import AdapterTask, picks
 from nodes.training.errors import TrainingError
+from nodes.training.gradients import Gradients
 from nodes.training.lora_file import write_lora
 from nodes.training.loss_curve import draw_losses, training_preview
-from nodes.training.workers import Gradients
+from nodes.training.ranks import Share
 from nodes.weights.keymaps import Part
 from nodes.weights.lora import check_adapter, load_changes
 from tests.nodes.checkpoints import reference, write_tiny_checkpoint
@@ -190,6 +193,29 @@ def test_what_decides_the_numbers_makes_another_run(changed: dict[str, Any], loa
     assert train(loaded)[1] != train(loaded, **changed)[1]
 
 
+def test_another_version_of_the_node_makes_another_run(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = train(loaded)[1]
+    declared = implementation(train_lora)
+    assert declared is not None
+    newer = replace(declared, spec=replace(declared.spec, version=declared.spec.version + 1))
+    monkeypatch.setattr(train_lora, ATTRIBUTE, newer)
+    assert train(loaded)[1].adapter.path != first.adapter.path
+
+
+def test_two_processes_never_train_in_one_folder(loaded: Loaded) -> None:
+    with loaded.watched(cancel_at=3) as (context, _), pytest.raises(Cancelled):
+        train(loaded, context)
+    (folder,) = loaded.folders.root("output").glob("training/*")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with open(folder / "lock", "ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(TrainingError, match=folder.name) as error:
+            train(loaded)
+    assert error.value.code == "run_in_use"
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert len(train(loaded)[2].losses) == 6
+
+
 @pytest.mark.parametrize("options", [
     {"optimizer": "Adam"}, {"optimizer": "SGD"}, {"optimizer": "RMSprop"}, {"loss_function": "Huber"},
     {"loss_function": "SmoothL1"}, {"training_dtype": "bf16"}, {"grad_accumulation_steps": 2},
@@ -272,8 +298,8 @@ def test_loss_that_is_not_finite_stops_with_the_last_good_checkpoint_named(
     with loaded.watched(cancel_at=3) as (context, _), pytest.raises(Cancelled):
         train(loaded, context)
 
-    def broken(task: AdapterTask, step: int) -> Gradients:
-        found = sound(task, step)
+    def broken(task: AdapterTask, step: int, share: Share) -> Gradients:
+        found = sound(task, step, share)
         return found if step < 5 else replace(found, loss=float("nan"))
 
     monkeypatch.setattr(AdapterTask, "gradients", broken)
@@ -306,7 +332,7 @@ def test_a_full_disk_loses_no_earlier_checkpoint(loaded: Loaded, monkeypatch: py
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert error.value.code == "cannot_save"
-    assert max(before) in str(error.value)
+    assert max(name for name in before if name.startswith("checkpoint")) in str(error.value)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert len(train(loaded)[2].losses) == 6
 

@@ -16,7 +16,7 @@ from graph.errors import Cancelled
 from graph.values import Values
 from nodes.builtin.evaluation import evaluate_diffusion_model, evaluate_vae
 from nodes.builtin.export_checkpoint import export_checkpoint
-from nodes.builtin.training_data import captioned_pictures, dataset_pictures, encode_dataset, procedural_scenes
+from nodes.builtin.training_data import Unused, captioned_pictures, dataset_pictures, encode_dataset, procedural_scenes
 from nodes.builtin.training_models import (
     distill_diffusion_model,
     new_diffusion_model,
@@ -37,7 +37,7 @@ from nodes.training.sources import SceneSource
 from nodes.weights.load import WeightsRef, open_checkpoint
 from tests.nodes.loaded import Loaded
 from tests.nodes.running import Bench
-from tests.nodes.training_bench import load_trainable, write_picture
+from tests.nodes.training_bench import BAD_PICTURES, load_trainable, write_picture
 
 SCENES = Dataset(SceneSource("training", 32, 24))
 
@@ -131,6 +131,11 @@ def test_procedural_scenes_are_shown_with_their_captions(loaded: Loaded) -> None
         dataset_pictures(dataset=dataset, first=3, number=1, context=loaded.context)
 
 
+def test_the_parts_of_a_long_training_follow_each_other() -> None:
+    sources = [procedural_scenes(split="training", size=48, count=3, first_seed=7, part=part).source for part in (0, 2)]
+    assert [source.first_seed for source in sources if isinstance(source, SceneSource)] == [7, 13]
+
+
 def folder_of(loaded: Loaded, name: str) -> Path:
     folder = loaded.folders.root("input") / name
     write_picture(folder / "1.png", (40, 32), 1, "a cat")
@@ -171,6 +176,24 @@ def test_what_cannot_be_used_is_skipped_or_refused_by_choice(
     dataset, report = captioned_pictures(folder="mixed", size=24, context=loaded.context, **options)
     assert dataset.source.count == pictures
     assert "bad.png" in report.text[1]
+
+
+@pytest.mark.parametrize("choice", ["skip", "refuse"])
+@pytest.mark.parametrize("kind", BAD_PICTURES)
+def test_any_picture_that_cannot_be_read_is_listed_or_refused(kind: str, choice: Unused, loaded: Loaded) -> None:
+    write, reason = BAD_PICTURES[kind]
+    folder = folder_of(loaded, f"{kind} {choice}")
+    write(folder / "bad.png")
+    (folder / "bad.txt").write_text("bad")
+    if choice == "refuse":
+        with pytest.raises(TrainingError, match=reason) as error:
+            captioned_pictures(folder=folder.name, size=24, unusable=choice, context=loaded.context)
+        assert error.value.code == "dataset_unusable"
+        return
+    dataset, report = captioned_pictures(folder=folder.name, size=24, unusable=choice, context=loaded.context)
+    assert dataset.source.count == 3
+    assert "1 files are not used: bad.png (" in report.text[1]
+    assert reason in report.text[1]
 
 
 @pytest.mark.parametrize("change", ["rewritten", "deleted", "torn"])

@@ -51,8 +51,8 @@ def test_every_object_has_a_sprite_and_every_sprite_an_object() -> None:
 
 
 def test_pictures_are_drawn_without_torch() -> None:
-    """The rendering process stays small and starts fast."""
-    code = "import nodes.training.picture_blocks, sys; sys.exit('torch' in sys.modules)"
+    """A process that only draws them stays small and starts fast."""
+    code = "import nodes.training_data.rendering, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -1,0 +1,118 @@
+"""Training on several devices: processes that torch's own launcher starts, each with an equal part of every batch.
+
+    torchrun --nproc-per-node 2 -m server train workflows/training/embedded_model.json
+
+Every process draws a whole batch from the step's seed and computes its own rows; the gradients are averaged over all. So the
+numbers are those of one process, up to the order of sums. Only the first process writes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import distributed
+
+from graph.errors import GraphError
+from nodes.training.errors import TrainingError
+from nodes.training.gradients import Gradients
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One process's part of the work: the `number`-th, from 0, of `count` equal ones."""
+
+    number: int = 0
+    count: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this process speaks and writes for all."""
+        return self.number == 0
+
+    def rows(self, batch: int) -> slice:
+        """Its rows of a batch. Raises TrainingError ("batch_not_divisible")."""
+        if batch % self.count:
+            raise TrainingError(
+                "batch_not_divisible",
+                f"a batch of {batch} does not split over {self.count} processes",
+                f"Use a multiple of {self.count}.",
+            )
+        part = batch // self.count
+        return slice(self.number * part, (self.number + 1) * part)
+
+
+WHOLE = Share()
+
+
+class ProcessLost(GraphError):
+    """Another process of the run has ended. What this one holds is as after its last whole step."""
+
+
+def own_share() -> Share:
+    """This process's part: all of it where there is but one."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return WHOLE
+    return Share(distributed.get_rank(), distributed.get_world_size())
+
+
+def averaged(gradients: Gradients) -> Gradients:
+    """The mean of all processes' losses and gradients, the same bits in each. Raises ProcessLost."""
+    count = own_share().count
+    if count == 1:
+        return gradients
+    device = gradients.gradients[0].device
+    loss = torch.tensor([gradients.loss], dtype=torch.float32, device=device)
+    flat = torch.cat([loss, *(one.flatten().float() for one in gradients.gradients)])
+    with _noticing():
+        distributed.all_reduce(flat)
+    flat.div_(count)
+    parts = torch.split(flat[1:], [one.numel() for one in gradients.gradients])
+    means = tuple(part.view_as(one) for part, one in zip(parts, gradients.gradients, strict=True))
+    return Gradients(float(flat[0]), means)
+
+
+def told_by_first(number: int) -> int:
+    """What the first process says, in all of them. Raises ProcessLost."""
+    if own_share().count == 1:
+        return number
+    told = torch.tensor([number], device=_device())
+    with _noticing():
+        distributed.broadcast(told, 0)
+    return int(told)
+
+
+def all_here() -> None:
+    """Wait until every process has come to this. Raises ProcessLost."""
+    told_by_first(0)
+
+
+@contextmanager
+def joined() -> Iterator[Share]:
+    """Inside, this process is one of those that torch's launcher has started (`RANK`, `WORLD_SIZE`, ... say which)."""
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield own_share()
+    finally:
+        distributed.destroy_process_group()
+
+
+@contextmanager
+def _noticing() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:  # torch says of a closed connection no more than this
+        raise ProcessLost(
+            f"another process of this run has ended: {error}",
+            code="process_lost",
+            hint="Run the same command again: it goes on from the last checkpoint.",
+        ) from error
+
+
+def _device() -> torch.device:
+    return torch.device("cuda") if torch.cuda.is_available() else torch.device("cpu")
