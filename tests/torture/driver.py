@@ -71,6 +71,7 @@ class Driver:
         """Start it again if it has died. Returns whether it had."""
         assert self.process is not None
         if self.process.poll() is None:
+            time.sleep(0.005)
             return False
         self._bury()
         self.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import threading
 import time
 from typing import Any, Final
 
@@ -14,22 +15,25 @@ from tests.torture.outcome import Outcome, broken, patience
 
 
 def server_kills(driver: Driver, n: int, mutant: str) -> Outcome:
-    """`kill -9` of the service at random moments, with submissions before, between and after."""
+    """`kill -9` of the service at random moments, in the middle of submissions and between them."""
     choose = random.Random(1)
     driver.options = broken(mutant)
     driver.start()
-    jobs = n * 3
-    until = time.monotonic() + choose.uniform(0.05, 1.5)
-    for _ in driver.submit_all(jobs):
-        if time.monotonic() > until:
-            driver.kill_service()
-            until = time.monotonic() + choose.uniform(0.05, 1.5)
+    jobs = 0
     while driver.deaths < n:
-        time.sleep(choose.uniform(0.05, 1.5))
-        driver.kill_service()
+        doomed = driver.process
+        assert doomed is not None
+        death = threading.Timer(choose.uniform(0.05, 1.0), doomed.kill)
+        death.start()
+        jobs += choose.randint(10, 30)
+        for _ in driver.submit_all(jobs):
+            time.sleep(choose.uniform(0.0, 0.04))
+        death.join()
+        while driver.process is doomed:
+            driver.revive()
     for index in range(0, jobs, 7):  # an answer that was lost, asked for again
         driver.submit(index)
-    driver.drain(jobs, patience(mutant))
+    driver.drain(jobs, patience(mutant) + jobs / 10)
     driver.stop()
     return Outcome(driver.deaths, faults(driver.folder, driver.acknowledged), {"jobs": jobs})
 
