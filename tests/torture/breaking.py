@@ -32,6 +32,7 @@ SERVICE_POINTS: Final = {
     "in the end": ("server.jobs.store:Store.finish", "after"),
     "after the end": ("server.worker.supervisor:Supervisor._let_go", "before"),
     "in a checkpoint": ("server.jobs.database:SqliteDatabase.tidy", "before"),
+    "in the removal": ("server.jobs.store:Store.drop_blobs", "after"),
     "in the recovery": ("server.jobs.store:Store._give_back", "after"),
     "in the migration": ("server.jobs.migrations:_set_version", "before"),
 }

@@ -1,4 +1,4 @@
-"""Rows of disks and of long runs: full, spoilt, and thousands of jobs."""
+"""Rows of disks: full and spoilt."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import sqlite3
 import subprocess
 import time
 import urllib.error
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.torture.driver import Driver, faults, workflow
-from tests.torture.outcome import Outcome, broken, patience, resident
+from tests.torture.driver import Driver, faults
+from tests.torture.outcome import Outcome, broken, patience
 
 
 def disk_full(driver: Driver, n: int, mutant: str) -> Outcome:
@@ -130,37 +129,3 @@ def corrupt_cache(driver: Driver, n: int, mutant: str) -> Outcome:
                 path.unlink()
     found += run(1)
     return Outcome(len(blobs), found, {"blobs": len(blobs)})
-
-
-def soak(driver: Driver, n: int, mutant: str) -> Outcome:
-    """Many jobs: memory, files and threads stay as they were after the first of them."""
-    driver.options = broken(mutant)
-    driver.start()
-    warm, samples = min(1000, n // 2), []
-    for index in range(n):
-        # few distinct graphs: what is measured is the service, not the cache filling up
-        driver.ask("/api/v1/jobs?wait=20", {"workflow": workflow(index % 20)})
-        if index >= warm and index % max(1, n // 50) == 0:
-            samples.append((index, resident(driver) / 2**20))
-    assert driver.process is not None
-    proc = Path(f"/proc/{driver.process.pid}")
-    descriptors, threads = len(list((proc / "fd").iterdir())), len(list((proc / "task").iterdir()))
-    driver.stop()
-    slope, most = _slope(samples)
-    found = [] if most * 10_000 <= 1.0 or n < 10_000 else [f"memory grows by {slope * 10_000:.2f} MiB in 10,000 jobs"]
-    if descriptors > 60 or threads > 40:
-        found.append(f"{descriptors} open files, {threads} threads")
-    figures = {"MiB per 10,000": round(slope * 10_000, 2), "files": descriptors, "threads": threads}
-    return Outcome(n, found, figures)
-
-
-def _slope(samples: Sequence[tuple[int, float]]) -> tuple[float, float]:
-    """Least squares: the slope, and the upper end of its 95 % interval."""
-    n = len(samples)
-    if n < 3:
-        return 0.0, 0.0
-    x_mean, y_mean = (sum(one[axis] for one in samples) / n for axis in (0, 1))
-    spread = sum((x - x_mean) ** 2 for x, _ in samples)
-    slope = sum((x - x_mean) * (y - y_mean) for x, y in samples) / spread
-    left = sum((y - y_mean - slope * (x - x_mean)) ** 2 for x, y in samples) / (n - 2)
-    return slope, slope + 2.0 * (left / spread) ** 0.5

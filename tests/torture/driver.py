@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from server.jobs.job import ENDS
 from tests.server.cli import ROOT
 
 BIG = 1_000_003
@@ -120,6 +121,13 @@ class Driver:
         except (OSError, ValueError):
             return None
 
+    def health(self) -> Any:  # noqa: ANN401 - JSON
+        """What `/health/ready` says, whether or not all is well."""
+        try:
+            return self.ask("/health/ready")
+        except urllib.error.HTTPError as error:
+            return json.load(error)
+
     def submit(self, index: int) -> bool:
         """Submit a job, under its key. Whether it was acknowledged."""
         told = self.ask("/api/v1/jobs", {"workflow": workflow(index)}, key=f"job {index}")
@@ -139,15 +147,16 @@ class Driver:
     def drain(self, jobs: int, seconds: float = 240) -> None:
         """Until all jobs have ended."""
         end = time.monotonic() + seconds
-        while True:
-            told = self.ask("/api/v1/jobs?limit=1")
-            if told is None:
-                self.revive()
-            elif sum(told["counts"].get(state, 0) for state in ("done", "failed", "cancelled", "quarantined")) >= jobs:
-                return
+        while self.ended() < jobs:
+            self.revive()
             if time.monotonic() > end:
                 return  # the check says what is missing
             time.sleep(0.05)
+
+    def ended(self) -> int:
+        """How many jobs have ended; -1 if the service does not say."""
+        told = self.ask("/api/v1/jobs?limit=1")
+        return -1 if told is None else sum(told["counts"].get(state, 0) for state in ENDS)
 
 
 def workflow(index: int) -> dict[str, Any]:

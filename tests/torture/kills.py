@@ -7,6 +7,7 @@ import random
 import signal
 import threading
 import time
+from collections import Counter
 from typing import Any, Final
 
 from tests.torture.breaking import SERVICE_POINTS, WORKER_POINTS
@@ -47,36 +48,52 @@ _WHERE_IT_SHOWS: Final = {
 
 def failpoints(driver: Driver, n: int, mutant: str) -> Outcome:
     """The service, or its worker, dies at a named point, the first to the n-th time it is passed."""
-    driver.options = broken(mutant)
-    trials = [(name, count) for name in (*SERVICE_POINTS, *WORKER_POINTS) for count in range(1, n + 1)]
+    trials = [(name, count) for count in range(1, n + 1) for name in (*SERVICE_POINTS, *WORKER_POINTS)]
     if mutant:
         trials = [(_WHERE_IT_SHOWS[mutant], count) for count in range(2, n + 2)]
     jobs = 0
+    deaths: Counter[str] = Counter()
     for name, count in trials:
-        of_worker = name in WORKER_POINTS
-        driver.once = (*broken(mutant)[2:], "--break-worker" if of_worker else "--break", f"kill {name}@{count}")
-        if mutant:  # both in one process: the mutant first, then the point
-            driver.options = (
-                "--lease",
-                "300",
-                *broken(mutant),
-            )  # longer than anybody waits: no lease makes up for the rule
-            driver.once = ("--break", f"mutant {mutant}|kill {name}@{count}")
+        driver.options, driver.once = _dying(name, count, mutant)
         driver.start()
         jobs += 4
         before = driver.deaths
         for _ in driver.submit_all(jobs):
             pass
-        end = time.monotonic() + 1.0
-        while not of_worker and driver.deaths == before and time.monotonic() < end:
-            driver.revive()
-            time.sleep(0.02)
+        if _died(driver, before, jobs):
+            deaths[name] += 1
         driver.kill()
     driver.options, driver.once = ("--lease", "300", *broken(mutant)), ()
     driver.start()
-    driver.drain(jobs, patience(mutant))
+    driver.drain(jobs, patience(mutant) + jobs / 10)
     driver.stop()
-    return Outcome(len(trials), faults(driver.folder, driver.acknowledged), {"jobs": jobs, "deaths": driver.deaths})
+    found = [f"nothing has died {name}" for name in (set(SERVICE_POINTS) | set(WORKER_POINTS)) - set(deaths)]
+    found = [] if mutant else found
+    figures = {"jobs": jobs, "deaths": deaths.total(), "points": len(deaths)}
+    return Outcome(len(trials), found + faults(driver.folder, driver.acknowledged), figures)
+
+
+def _dying(name: str, count: int, mutant: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Options of every start, and of the one that ends at the point."""
+    if mutant:  # both in one process: the mutant first, then the point; and no lease makes up for the rule
+        return ("--lease", "300", *broken(mutant)), ("--break", f"mutant {mutant}|kill {name}@{count}")
+    whose = "--break-worker" if name in WORKER_POINTS else "--break"
+    return ("--sweep", "0.2"), (whose, f"kill {name}@{count}")
+
+
+def _died(driver: Driver, before: int, jobs: int) -> bool:
+    """Whether the service or a worker died: soon, or when everything is done and there is nothing left to die of."""
+    end = time.monotonic() + 5.0
+    while time.monotonic() < end:
+        if driver.deaths > before or driver.revive():
+            return True
+        told = driver.ask("/api/v1/system")
+        if told is not None and any(one["restarts"] for one in told["workers"]):
+            return True
+        if driver.ended() >= jobs:  # what happens only when nothing else does is still to come
+            end = min(end, time.monotonic() + 1.2)
+            time.sleep(0.1)
+    return False
 
 
 def worker_kills(driver: Driver, n: int, mutant: str) -> Outcome:
@@ -124,9 +141,22 @@ def zombies(driver: Driver, n: int, mutant: str) -> Outcome:
         os.kill(pid, signal.SIGCONT)
         if (job["state"], job["attempts"]) != ("done", 2):
             found.append(f"job {index}: {job['state']} after {job['attempts']} attempts")
-        time.sleep(1.5)  # the zombie ends its run, too
+        if not _let_off(driver, worker):
+            found.append(f"job {index}: its zombie was not answered")
+        if found:
+            break
     driver.stop()
     return Outcome(n, found + faults(driver.folder, driver.acknowledged, done=False))
+
+
+def _let_off(driver: Driver, worker: str) -> bool:
+    """Whether a zombie ends its run, too, and is told soon that nobody waits for it."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        if not driver.health()["workers"][worker]["busy"]:
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def slow(index: int) -> dict[str, Any]:

@@ -18,16 +18,19 @@ async def main() -> None:
     parser.add_argument("--attempts", type=int, default=1000, help="many, where it is never the job's fault")
     parser.add_argument("--lease", type=float, default=30.0)
     parser.add_argument("--spare", action="store_true", help="let workers live whose jobs were taken from them")
+    parser.add_argument("--sweep", type=float, default=600.0, help="seconds between two looks for unused blobs")
     parser.add_argument("--break", dest="broken", default="")
     parser.add_argument("--break-worker", default="")
     options = parser.parse_args()
     breaking.apply(options.broken)
+    from server.http import serving as whole
     from server.http.serving import Setup, serving
     from server.jobs.store import Limits
     from server.worker.supervisor import Supervisor
     from server.workspace import Workspace
     from tests.server.toy_worker import command, implementations, toy_places
 
+    whole.SWEEP = options.sweep
     if options.spare:
         Supervisor.kill = lambda self: None  # type: ignore[method-assign]
     folder: Path = options.folder
