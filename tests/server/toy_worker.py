@@ -20,6 +20,7 @@ from nodes import saving
 from server.worker.blobs import BLOBS, Blobs
 from server.worker.engine import Engine
 from server.worker.frames import Channel
+from server.worker import process
 from server.worker.process import Worker
 from server.workspace import Places, Workspace
 from tests.torture import breaking
@@ -92,6 +93,7 @@ def main() -> None:
     parser.add_argument("--break", dest="breaking", default="")
     options = parser.parse_args()
     breaking.apply(options.breaking)
+    process.BEAT = 0.1  # so that there is one in the shortest of jobs
     channel = Channel(socket.socket(fileno=options.socket))
     with Workspace(toy_places(options.folder)) as workspace:
         services: dict[type, object] = {Output: Output(options.folder / "output")}

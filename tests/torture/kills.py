@@ -55,9 +55,9 @@ def failpoints(driver: Driver, n: int, mutant: str) -> Outcome:
     deaths: Counter[str] = Counter()
     for name, count in trials:
         driver.options, driver.once = _dying(name, count, mutant)
+        before = driver.deaths
         driver.start()
         jobs += 4
-        before = driver.deaths
         for _ in driver.submit_all(jobs):
             pass
         if _died(driver, before, jobs):

@@ -25,12 +25,13 @@ async def main() -> None:
     breaking.apply(options.broken)
     from server.http import serving as whole
     from server.http.serving import Setup, serving
+    from server.jobs import desk
     from server.jobs.store import Limits
     from server.worker.supervisor import Supervisor
     from server.workspace import Workspace
     from tests.server.toy_worker import command, implementations, toy_places
 
-    whole.SWEEP = options.sweep
+    whole.SWEEP, desk.IDLE = options.sweep, 0.2  # so that what is done when nothing else is comes soon
     if options.spare:
         Supervisor.kill = lambda self: None  # type: ignore[method-assign]
     folder: Path = options.folder
