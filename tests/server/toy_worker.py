@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import os
+import resource
 import signal
 import socket
 import sys
@@ -17,10 +18,10 @@ from graph.keys import Environment
 from graph.result import Report, SavedFile
 from graph.values import Values
 from nodes import saving
+from server.worker import process
 from server.worker.blobs import BLOBS, Blobs
 from server.worker.engine import Engine
 from server.worker.frames import Channel
-from server.worker import process
 from server.worker.process import Worker
 from server.workspace import Places, Workspace
 from tests.torture import breaking
@@ -62,6 +63,26 @@ def dies(*, how: str = "kill") -> int:
     return 0
 
 
+class OutOfMemoryError(RuntimeError):
+    """As torch's is called."""
+
+
+@node("RunsOut", category="toy", returns="out")
+def runs_out(*, how: str = "says", number: int = 0) -> int:
+    """Asks for more memory than there is, or says that there is none."""
+    if how == "says":
+        raise OutOfMemoryError("there is none left")
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (held + 2**27, before[1]))
+    try:
+        taken = []
+        while True:
+            taken.append(bytearray(b"x") * 2**24)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
 @node("WriteText", category="toy", effect=True, lane="io")
 def write_text(*, value: int, name: str, context: Context) -> Report:
     """Writes a number into a file, whole or not at all, as nodes do that save."""
@@ -73,7 +94,7 @@ def write_text(*, value: int, name: str, context: Context) -> Report:
 
 def implementations() -> dict[str, Implementation]:
     """The toy nodes and those of this file."""
-    own = [implementation(one) for one in (steps, stuck, dies, write_text)]
+    own = [implementation(one) for one in (steps, stuck, dies, runs_out, write_text)]
     return toys() | {one.spec.type: one for one in own if one is not None}
 
 

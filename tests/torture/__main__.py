@@ -41,7 +41,7 @@ def main() -> int:
 def _measured(row: Row, path: Path, *, full: bool) -> bool:
     """Measure a row and put it into the file. Whether its promise held."""
     with tempfile.TemporaryDirectory() as folder:
-        outcome = row(Path(folder), row.full if full else row.quick)
+        outcome = row(Path(folder), row.full if full else row.quick, timed=full)
     told = f"{outcome.n} | {len(outcome.faults)} | {figures(outcome.figures)}"
     print(f"| {row.id} | {row.promise} | {told} |", flush=True)
     for fault in outcome.faults[:20]:

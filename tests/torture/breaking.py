@@ -5,13 +5,20 @@ Points and mutants are patches of named functions, applied as the process starts
 
 from __future__ import annotations
 
+import errno
 import os
+import random
 import signal
+import sqlite3
+import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
+
+from sqlalchemy.exc import DBAPIError
 
 SERVICE_POINTS: Final = {
     "before the acceptance": ("server.jobs.store:Store.accept_all", "before"),
@@ -47,14 +54,20 @@ WORKER_POINTS: Final = {
 
 
 def apply(what: str) -> None:
-    """`kill NAME@K` dies at the K-th time a point is passed; `mutant NAME` breaks a rule; several stand between bars."""
+    """`kill NAME@K` dies at the K-th time a point is passed; `mutant NAME` breaks a rule; `full FIRST STEP LAST` finds the
+    disk full at these writes; others are names of what is done to a process. Several stand between bars."""
     for one in what.split("|") if what else ():
         kind, _, name = one.partition(" ")
-        if kind == "kill":
-            point, _, count = name.rpartition("@")
-            _kill_at((SERVICE_POINTS | WORKER_POINTS)[point], int(count))
-        else:
-            MUTANTS[name]()
+        match kind:
+            case "kill":
+                point, _, count = name.rpartition("@")
+                _kill_at((SERVICE_POINTS | WORKER_POINTS)[point], int(count))
+            case "full":
+                _full_at(*(int(number) for number in name.split()))
+            case "mutant":
+                MUTANTS[name]()
+            case _:
+                TRICKS[kind]()
 
 
 def _kill_at(point: tuple[str, str], count: int) -> None:
@@ -83,6 +96,108 @@ def _found(path: str) -> tuple[Any, str]:
     for one in outer:
         owner = getattr(owner, one)
     return owner, name
+
+
+# What is done to a process that keeps all its rules
+
+
+def _full_at(first: int, step: int, last: int) -> None:
+    """The disk is full at the write of this number, counted over commits and files, and at every `step`-th after it."""
+    from graph import files
+    from nodes import saving
+    from server.jobs.database import SqliteDatabase
+
+    writes = 0
+
+    def fails() -> bool:
+        nonlocal writes
+        writes += 1
+        return first <= writes <= last and (writes - first) % step == 0
+
+    def full(original: Callable[..., Any], error: Callable[[], Exception]) -> Callable[..., Any]:
+        def write(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - stands in for any function
+            if fails():
+                raise error()
+            return original(*arguments, **named)
+
+        return write
+
+    def no_space() -> Exception:
+        return OSError(errno.ENOSPC, "No space left on device")
+
+    def no_page() -> Exception:
+        return DBAPIError("COMMIT", None, sqlite3.OperationalError("database or disk is full"))
+
+    SqliteDatabase.seal = full(SqliteDatabase.seal, no_page)  # type: ignore[method-assign]
+    files._write = full(files._write, no_space)
+    saving._publish = full(saving._publish, no_space)
+
+
+SETTLED: Final = "settled"
+
+
+def power() -> None:
+    """The size to which the log was brought to the disk is written down, so that what came after can be taken away. Nothing
+    is moved from the log into the database meanwhile."""
+    from server.jobs import database
+
+    sync, prepare = database._sync, database._prepare
+
+    def counted(descriptor: int) -> None:
+        size = os.fstat(descriptor).st_size
+        sync(descriptor)
+        path = Path(os.readlink(f"/proc/self/fd/{descriptor}")).with_name(SETTLED)
+        draft = path.with_suffix(".draft")
+        draft.write_text(str(size))
+        draft.replace(path)
+
+    def growing(connection: Any, record: object) -> None:  # noqa: ANN401 - the driver's own
+        prepare(connection, record)
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+
+    database._sync = counted  # type: ignore[misc]
+    database._prepare = growing
+    database.SqliteDatabase.tidy = lambda self: None  # type: ignore[method-assign]
+
+
+def clocks() -> None:
+    """The wall clock jumps, and the one that leases go by runs ten times too fast."""
+    from server.jobs.store import Store
+
+    initial = Store.__init__
+    choose = random.Random(18)
+    began = time.monotonic()
+
+    def wrong(self: Store, *arguments: Any, **named: Any) -> None:
+        wall = partial(_jumping, choose)
+        initial(self, *arguments, clock=lambda: began + (time.monotonic() - began) * 10, wall=wall, **named)
+
+    Store.__init__ = wrong  # type: ignore[method-assign]
+
+
+def _jumping(choose: random.Random) -> float:
+    return time.time() + choose.choice([0.0, choose.uniform(-3600, 3600)])
+
+
+HANG: Final = "hang"
+
+
+def hang() -> None:
+    """While there is a file `hang` beside the folders, no job is handed out; and a second counts as a long time."""
+    from server.http import health, metrics
+    from server.jobs.desk import Desk
+
+    lend = Desk._lend
+    stop = Path(sys.argv[sys.argv.index("--folder") + 1]) / HANG
+
+    def not_now(self: Desk) -> Any:  # noqa: ANN401 - the desk's own
+        return iter(()) if stop.exists() else lend(self)
+
+    Desk._lend = not_now  # type: ignore[method-assign]
+    health.STUCK = metrics.STUCK = 1.0  # type: ignore[attr-defined, misc]
+
+
+TRICKS: Final[dict[str, Callable[[], None]]] = {one.__name__: one for one in (power, clocks, hang)}
 
 
 # Rules broken one at a time
@@ -216,6 +331,13 @@ def gives_up_on_a_full_disk() -> None:
     Supervisor._insist = once  # type: ignore[method-assign]
 
 
+def is_always_ready() -> None:
+    """A service that gets nowhere says nothing of it."""
+    from server.http import health, metrics
+
+    health.STUCK = metrics.STUCK = 1e9  # type: ignore[attr-defined, misc]
+
+
 def trusts_the_cache() -> None:
     """What the cache's disk holds is not checked."""
     from graph.cache import disk
@@ -238,5 +360,6 @@ MUTANTS: Final[dict[str, Callable[[], None]]] = {
         drops_nobody,
         gives_up_on_a_full_disk,
         trusts_the_cache,
+        is_always_ready,
     )
 }
