@@ -290,17 +290,22 @@ def _entry(path: Path, name: str, value: object) -> TensorEntry:
 
 
 def _check_extents(path: Path, tensors: Mapping[str, TensorEntry], available: int) -> None:
-    """Tensors lie one after another, without overlap, inside the file."""
+    """Tensors lie one after another and fill the file: no byte belongs to two of them, or to none, where another file could
+    be hidden."""
     reached = 0
     for name, entry in sorted(tensors.items(), key=lambda item: (item[1].begin, item[1].end)):
         if entry.begin < reached:
             raise WeightsHeader(f"{path.name}: tensor {name!r} overlaps another")
+        if entry.begin > reached:
+            raise WeightsHeader(f"{path.name}: {entry.begin - reached:,} bytes before tensor {name!r} are no tensor's")
         reached = entry.end
     if reached > available:
         raise WeightsTruncated(
             f"{path.name} is cut off: {reached:,} bytes of tensors are announced, {max(available, 0):,} are there",
             hint=_DOWNLOAD_AGAIN,
         )
+    if reached < available:
+        raise WeightsHeader(f"{path.name}: {available - reached:,} bytes behind the tensors are no tensor's")
 
 
 def _read_tensor(file: BufferedReader, header: Header, name: str) -> Tensor:

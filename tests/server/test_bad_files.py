@@ -9,6 +9,7 @@ import io
 import json
 import os
 import pickle
+import re
 import shutil
 import socket
 import struct
@@ -230,8 +231,11 @@ class Reduced:
         return (os.mkdir, (self.canary,))
 
 
-def tensors(header: dict[str, Any] | bytes, data: bytes = b"\0" * 64, length: int | None = None) -> bytes:
+def tensors(header: dict[str, Any] | bytes, data: bytes | None = None, length: int | None = None) -> bytes:
+    """A file of this header; its data, where none is given, as long as the header says, up to a limit."""
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    said = re.findall(rb'"data_offsets": \[\d+, (\d+)\]', text)
+    data = bytes(min(64, max(map(int, said), default=64))) if data is None else data
     return struct.pack("<Q", len(text) if length is None else length) + text + data
 
 
@@ -264,6 +268,8 @@ MODELS: dict[str, bytes] = {
     "F-05 a key of 7 MB": tensors({"k" * 7_000_000: entry()}),
     "F-05 depth 10,000": tensors(b'{"a":' * 10_000 + b"1" + b"}" * 10_000),
     "F-06 overlap": tensors({"a": entry(), "b": entry(offsets=[8, 24])}),
+    "F-06 a hole": tensors({"a": entry(), "b": entry(offsets=[20, 36])}),
+    "F-06 bytes behind the last": tensors({"a": entry()}) + b"PK\3\4",
     "F-06 reversed": tensors({"a": entry(offsets=[16, 0])}),
     "F-06 past the end": tensors({"a": entry(shape=[400], offsets=[0, 1600])}),
     "F-06 negative": tensors({"a": entry(offsets=[-16, 0])}),

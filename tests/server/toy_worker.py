@@ -114,7 +114,7 @@ def main() -> None:
     parser.add_argument("--break", dest="breaking", default="")
     options = parser.parse_args()
     breaking.apply(options.breaking)
-    process.BEAT = 0.1  # so that there is one in the shortest of jobs
+    process.BEAT = 0.1  # type: ignore[misc]  # so that there is one in the shortest of jobs
     channel = Channel(socket.socket(fileno=options.socket))
     with Workspace(toy_places(options.folder)) as workspace:
         services: dict[type, object] = {Output: Output(options.folder / "output")}

@@ -102,17 +102,21 @@ def _found(path: str) -> tuple[Any, str]:
 
 
 def _full_at(first: int, step: int, last: int) -> None:
-    """The disk is full at the write of this number, counted over commits and files, and at every `step`-th after it."""
+    """The disk is full at the write of this number, counted over commits and files from when the service is open, and at
+    every `step`-th after it, and the one behind it."""
     from graph import files
     from nodes import saving
     from server.jobs.database import SqliteDatabase
+    from server.jobs.store import Store
 
     writes = 0
 
     def fails() -> bool:
         nonlocal writes
         writes += 1
-        return first <= writes <= last and (writes - first) % step == 0
+        return (
+            first <= writes <= last and (writes - first) % step < 2
+        )  # what was refused together is tried once more, alone
 
     def full(original: Callable[..., Any], error: Callable[[], Exception]) -> Callable[..., Any]:
         def write(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - stands in for any function
@@ -128,7 +132,15 @@ def _full_at(first: int, step: int, last: int) -> None:
     def no_page() -> Exception:
         return DBAPIError("COMMIT", None, sqlite3.OperationalError("database or disk is full"))
 
-    SqliteDatabase.seal = full(SqliteDatabase.seal, no_page)  # type: ignore[method-assign]
+    keep = Store._keep
+
+    def first_kept(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - stands in for the store's own
+        """A service that cannot write when it starts does not start: it is full only from the first job on."""
+        Store._keep = keep  # type: ignore[method-assign]
+        SqliteDatabase.seal = full(SqliteDatabase.seal, no_page)  # type: ignore[method-assign]
+        return keep(*arguments, **named)
+
+    Store._keep = first_kept  # type: ignore[method-assign]
     files._write = full(files._write, no_space)
     saving._publish = full(saving._publish, no_space)
 
@@ -156,7 +168,7 @@ def power() -> None:
         connection.execute("PRAGMA wal_autocheckpoint=0")
 
     database._sync = counted  # type: ignore[misc]
-    database._prepare = growing
+    database._prepare = growing  # type: ignore[assignment]
     database.SqliteDatabase.tidy = lambda self: None  # type: ignore[method-assign]
 
 

@@ -111,22 +111,18 @@ def slow_reader(driver: Driver, n: int, mutant: str) -> Outcome:
     """Of those who listen to `n` events one does not read: it is let go, and the others hear everything, soon."""
     driver.options = broken(mutant)
     driver.start()
-    return asyncio.run(_listened(driver, n))
-
-
-async def _listened(driver: Driver, n: int) -> Outcome:
     before = resident(driver)
     stalled = _listener(driver.port)
     live = [_Live(driver.port) for _ in range(_LIVE)]
     submitted = 0
     while max(one.heard for one in live) < n:
         if submitted - min(one.ended for one in live) < 3:  # no more than these can take
-            await asyncio.to_thread(driver.ask, "/api/v1/jobs", {"workflow": _chatty(submitted), "client": "me"})
+            driver.ask("/api/v1/jobs", {"workflow": _chatty(submitted), "client": "me"})
             submitted += 1
-        await asyncio.sleep(0.01)
+        time.sleep(0.01)
     end = time.monotonic() + 60
     while min(one.ended for one in live) < submitted and time.monotonic() < end:
-        await asyncio.sleep(0.05)
+        time.sleep(0.05)
     more = (resident(driver) - before) / 2**20
     with urllib.request.urlopen(f"http://127.0.0.1:{driver.port}/metrics") as answer:
         dropped = re.findall(rb"latentgraph_sockets_dropped_total (\d+)", answer.read())
@@ -137,7 +133,7 @@ async def _listened(driver: Driver, n: int) -> Outcome:
     for one in live:
         one.stop()
     stalled.close()
-    await asyncio.to_thread(driver.stop)
+    driver.stop()
     figures = {"events": max(heard), "listeners": _LIVE, "p99 ms": _p99(late), "MiB more": round(more, 1)}
     return Outcome(n, found, figures)
 

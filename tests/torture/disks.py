@@ -20,8 +20,8 @@ _STEP: Final = 5
 
 
 def disk_full(driver: Driver, n: int, mutant: str) -> Outcome:
-    """The disk is full at each of the first `n` writes of the service, and of its worker; in the full form, and to see a rule
-    broken, a small disk is filled up at random moments, too: refused or done, nothing half, no restart needed."""
+    """The disk is full at each of the first `n` writes of the service, and of its worker; in the full form, and to see
+    a rule broken, a small disk is filled up at random moments, too: refused or done, nothing half, no restart needed."""
     found: list[str] = []
     index = refused = 0
     for first in range(1, _STEP + 1) if not mutant else ():
@@ -29,7 +29,7 @@ def disk_full(driver: Driver, n: int, mutant: str) -> Outcome:
         driver.options = ("--break", full, "--break-worker", full)
         driver.start()
         pid = driver.process.pid if driver.process else 0
-        jobs = index + max(2, n // 12)
+        jobs = index + max(2, n // 2)
         while index < jobs:
             index, refused = _submitted(driver, index, refused)
         driver.drain(index)
@@ -39,7 +39,7 @@ def disk_full(driver: Driver, n: int, mutant: str) -> Outcome:
     if not mutant:
         found += faults(driver.folder, driver.acknowledged, done=False) + _unfinished(driver.folder)
         found += _torn(driver.folder)
-    figures = {"jobs": index, "refused": refused}
+    figures: dict[str, float] = {"jobs": index, "refused": refused}
     if mutant or n >= 200:
         small = _small_disk(driver.folder / "small", max(15, n // 5), mutant)
         found += small.faults

@@ -155,7 +155,10 @@ class Driver:
 
     def ended(self) -> int:
         """How many jobs have ended; -1 if the service does not say."""
-        told = self.ask("/api/v1/jobs?limit=1")
+        try:
+            told = self.ask("/api/v1/jobs?limit=1")
+        except urllib.error.HTTPError:  # its disk is full
+            return -1
         return -1 if told is None else sum(told["counts"].get(state, 0) for state in ENDS)
 
 

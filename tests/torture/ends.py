@@ -21,6 +21,7 @@ def orderly_ends(driver: Driver, n: int, mutant: str) -> Outcome:
         driver.start()
         for more in range(4):
             driver.submit(index * 4 + more)
+        told = None
         if index % 3 == 0:  # one that looks up from nothing
             stuck = {"format": "latentgraph/1", "nodes": {"stuck": {"type": "Stuck", "inputs": {"value": index}}}}
             stuck["nodes"]["show"] = {"type": "Show", "inputs": {"value": {"from": ["stuck", "out"]}}}  # type: ignore[index]
@@ -33,7 +34,7 @@ def orderly_ends(driver: Driver, n: int, mutant: str) -> Outcome:
         longest = max(longest, time.monotonic() - began)
         if code != 0:
             found.append(f"end {index}: exit code {code}")
-        if index % 3 == 0:
+        if told is not None:
             driver.start()
             driver.ask(f"/api/v1/jobs/{told['id']}/cancel", {})
             driver.ask(f"/api/v1/jobs/{told['id']}?wait=20")

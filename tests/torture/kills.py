@@ -69,7 +69,7 @@ def failpoints(driver: Driver, n: int, mutant: str) -> Outcome:
     driver.stop()
     found = [f"nothing has died {name}" for name in (set(SERVICE_POINTS) | set(WORKER_POINTS)) - set(deaths)]
     found = [] if mutant else found
-    figures = {"jobs": jobs, "deaths": deaths.total(), "points": len(deaths)}
+    figures: dict[str, float] = {"jobs": jobs, "deaths": deaths.total(), "points": len(deaths)}
     return Outcome(len(trials), found + faults(driver.folder, driver.acknowledged), figures)
 
 

@@ -28,7 +28,7 @@ def test_a_promise_holds(tmp_path: Path, row: Row) -> None:
 CAUGHT = [
     ("answers_before_the_commit", "R2", 2),
     ("never_waits_for_the_disk", "R22", 4),
-    ("drops_nobody", "R9", 25_000),
+    ("drops_nobody", "R9", 30_000),
     ("is_always_ready", "R20", 1),
     ("forgets_what_ran", "R2", 1),
     ("knows_no_keys", "R1", 6),

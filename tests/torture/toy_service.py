@@ -31,7 +31,7 @@ async def main() -> None:
     from server.workspace import Workspace
     from tests.server.toy_worker import command, implementations, toy_places
 
-    whole.SWEEP, desk.IDLE = options.sweep, 0.2  # so that what is done when nothing else is comes soon
+    whole.SWEEP, desk.IDLE = options.sweep, 0.2  # type: ignore[misc]  # so that what is done when nothing else is comes soon
     if options.spare:
         Supervisor.kill = lambda self: None  # type: ignore[method-assign]
     folder: Path = options.folder
