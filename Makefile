@@ -92,7 +92,7 @@ eval-lora: setup
 	$(BIN)/python -m nodes.training.evaluate --prompts 120 --lora "$$(ls -t $(LORA)/output/loras/creature*.safetensors | head -1)"
 
 fuzz: setup
-	LATENTGRAPH_FUZZ=100000 $(BIN)/pytest -s --timeout 7200 tests/server/test_fuzz.py
+	$(BIN)/python -m tests.torture --full R13
 
 test-golden: setup
 	$(BIN)/pytest -m "golden and slow" -rs

@@ -12,6 +12,7 @@ from tests.torture.clients import cancels, reconnects, slow_reader
 from tests.torture.disks import corrupt_cache, disk_full
 from tests.torture.driver import Driver
 from tests.torture.ends import clocks, orderly_ends, power_cuts, standstill
+from tests.torture.fuzz import hostile_requests
 from tests.torture.kills import failpoints, poison, server_kills, worker_kills, zombies
 from tests.torture.long import backlog, soak
 from tests.torture.models import corrupt_models, memory_runs_out
@@ -60,6 +61,7 @@ ROWS: Final = (
     Row("R10", "a full disk loses nothing and is got over", disk_full, 50, 200),
     Row("R11", "a spoilt cache is noticed, never answered from", corrupt_cache, 100, 1000),
     Row("R12", "a model file that lies is refused, and never cached", corrupt_models, 100, 500),
+    Row("R13", "no request by chance is answered with a fault", hostile_requests, 5000, 100_000, {"s at most": 1}),
     Row("R14", "memory, files and threads do not grow", soak, 2000, 50_000, {"p99 at last of that at first": 1.1}),
     Row(
         "R15",
