@@ -24,7 +24,7 @@ help:
 	@echo "make check   lint, format, types, import contracts"
 	@echo "make bench   timings, as a table and as JSON"
 	@echo "make bench-service   start, memory, resubmission, acceptance and restart of the service"
-	@echo "make torture   kills, full disks and the like, quick; FULL=1 takes hours"
+	@echo "make torture   kills, full disks and the like, quick; FULL=1 takes hours; ROWS=\"R1 R2\" some"
 	@echo "make serve   the service on this machine"
 	@echo "make format  put the sources in form"
 
@@ -131,7 +131,7 @@ bench-service: setup
 	$(BIN)/python -m bench service --json bench-results/service.json
 
 torture: setup
-	$(BIN)/python -m tests.torture $(if $(FULL),--full)
+	$(BIN)/python -m tests.torture $(if $(FULL),--full) $(ROWS)
 
 serve: setup
 	$(BIN)/python -m server serve

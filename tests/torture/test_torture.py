@@ -12,6 +12,7 @@ import pytest
 
 from tests.torture.breaking import MUTANTS
 from tests.torture.driver import Driver, workflow
+from tests.torture.results import KEPT, README, Result, merge, read, with_table
 from tests.torture.rows import ROWS, Row
 
 BY_ID = {row.id: row for row in ROWS}
@@ -65,6 +66,22 @@ def test_a_broken_rule_is_caught(tmp_path: Path, mutant: str, row: str, n: int) 
     if found.figures.get("fillings of 16 MiB") == 0:
         pytest.skip("no file system can be mounted here")
     assert found.faults
+
+
+def test_the_readme_shows_what_was_measured() -> None:
+    """`python -m tests.torture --readme` writes it."""
+    text = README.read_text()
+    assert with_table(text, read(KEPT)) == text
+
+
+def test_rows_measured_one_at_a_time_are_merged(tmp_path: Path) -> None:
+    def measured(row: str, n: int, date: str) -> Result:
+        return Result(row, "holds", full=True, n=n, faults=[], seconds=1.0, date=date, commit="c", figures={"ms": 2.5})
+
+    path = tmp_path / "merged.json"
+    merge(path, [measured("R10", 5, "2026-01-01")])
+    merge(path, [measured("R2", 1, "2026-01-02"), measured("R10", 6, "2026-01-03")])
+    assert [(one.row, one.n, one.date) for one in read(path)] == [("R2", 1, "2026-01-02"), ("R10", 6, "2026-01-03")]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
