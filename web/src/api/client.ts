@@ -74,6 +74,15 @@ export const retryJob = (id: string) => json<Job>("POST", `api/v1/jobs/${id}/ret
 export const moveJob = (id: string, place: { number: number } | { front: true }) => json<Job>("POST", `api/v1/jobs/${id}/move`, place);
 export const getJobs = (query: { limit?: number; before?: number; state?: string } = {}) =>
   json<{ jobs: Job[]; next: number | null; counts: Record<string, number> }>("GET", `api/v1/jobs?${parameters(query)}`);
+export interface Queue {
+  paused: boolean;
+  counts: Record<string, number>;
+  /** In the order in which they will run. */
+  waiting: Job[];
+}
+
+export const getQueue = () => json<Queue>("GET", "api/v1/queue");
+export const pauseQueue = (paused: boolean) => json<Queue>("POST", `api/v1/queue/${paused ? "pause" : "resume"}`);
 export const getEvents = async (id: string, after: number) =>
   (await json<{ events: JobEvent[] }>("GET", `api/v1/jobs/${id}/events?after=${after}`)).events;
 

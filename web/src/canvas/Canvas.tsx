@@ -30,7 +30,8 @@ import { CanvasPlaceContext, type CanvasPlace } from "@/canvas/place";
 import { middleOfPoint, nameOfHandle, Projection, samePlaces, targetOfEdge, type FlowEdge, type FlowNode } from "@/canvas/project";
 import { boundsOf, fitted, FURTHEST, levelOf, NEAREST, type Box } from "@/canvas/viewport";
 import { linkMenu, nodeMenu, paneMenu } from "@/commands/menus";
-import { graphAt, linkOf, type Point } from "@/model/document";
+import { graphAt, groupsOf, isPinned, linkOf, notesOf, positionOf, reroutesOf, type Graph, type Point } from "@/model/document";
+import { thingsIn, type SizeOf } from "@/model/frames";
 import { addPoint, insertOnLink, linksFrom, move } from "@/model/edit";
 import { DENSITIES } from "@/model/geometry";
 import { prefixOf, scopeOf, type OpenDocument } from "@/store/documents";
@@ -90,7 +91,8 @@ function GraphCanvas() {
     [projection, graph, document, scope, catalogue, density, selection, moved],
   );
   const pointsMoved = useMemo(() => ([...moved.keys()].some((id) => id.startsWith("point:")) ? moved : STILL), [moved]);
-  const links = useMemo(() => projection.links(graph, document, scope, catalogue, pointsMoved), [projection, graph, document, scope, catalogue, pointsMoved]);
+  const hidden = projection.hidden(graph, document, catalogue, DENSITIES[density]);
+  const links = useMemo(() => projection.links(graph, document, scope, catalogue, pointsMoved, hidden), [projection, graph, document, scope, catalogue, pointsMoved, hidden]);
   const seen = useFlow((state) => cellOf(state.transform, state.width, state.height));
   // Where nodes are, told apart from what is in them: a key pressed in a prompt moves no link and repaints no map.
   const [places] = useState<{ nodes: readonly FlowNode[] }>(() => ({ nodes: NOBODY }));
@@ -180,20 +182,23 @@ function GraphCanvas() {
         return;
       }
       const nudged = gesture.current === null;
-      documents.editGraph("Move", (current) => move(current, places), nudged ? "nudge" : undefined);
+      documents.editGraph(editor.t.edits.move, (current) => move(current, places), nudged ? "nudge" : undefined);
       setMoved(STILL);
     },
-    [documents],
+    [documents, editor],
   );
 
   const onDragStart = useCallback((_: unknown, node: FlowNode) => {
     const { nodes: all } = latest.current;
+    const sizeOf = projection.sizes(latest.current.graph, latest.current.document, library.catalogue, DENSITIES[settings.getState().density]);
     const base = new Map<string, Point>(all.map((other) => [other.id, [other.position.x, other.position.y]]));
     for (const other of all) if (other.id.startsWith("point:")) base.set(other.id, middleOfPoint(other.position));
     const dragged = all.filter((other) => other.id === node.id || other.selected);
-    const members = new Map(dragged.filter((other) => other.type === "group-frame").map((frame) => [frame.id, all.filter((other) => other.id !== frame.id && inside(other, frame)).map((other) => other.id)]));
+    const within = (frame: FlowNode) => (frame.data.kind === "group" ? movableIn(latest.current.graph, frame.data.index, sizeOf) : []);
+    const members = new Map(dragged.filter((other) => other.type === "group-frame").map((frame) => [frame.id, within(frame)]));
+    for (const ids of members.values()) for (const id of ids) if (!base.has(id)) base.set(id, placeOf(latest.current.graph, id));
     gesture.current = { base, members };
-  }, []);
+  }, [projection, library, settings]);
 
   const hovered = useRef<Element | null>(null);
   const linkUnder = useCallback((event: { clientX: number; clientY: number }, id: string) => {
@@ -220,9 +225,9 @@ function GraphCanvas() {
       hovered.current?.classList.remove(styles.receiving!);
       hovered.current = null;
       if (!id) return;
-      documents.editGraph("Insert on link", (current, whole) => insertOnLink(current, node.id, targetOfEdge(id), whole, library.catalogue) ?? current);
+      documents.editGraph(editor.t.edits.insert, (current, whole) => insertOnLink(current, node.id, targetOfEdge(id), whole, library.catalogue) ?? current);
     },
-    [documents, library],
+    [documents, library, editor],
   );
 
   const onEdgesChange = useCallback(
@@ -255,9 +260,9 @@ function GraphCanvas() {
       const from = { node: made.source, output: nameOfHandle(made.sourceHandle ?? "") };
       const to = { node: made.target, input: nameOfHandle(made.targetHandle ?? "") };
       const pulled = connecting.current?.pulled ?? null;
-      documents.editGraph("Link", (current) => connect(current, from, to, pulled));
+      documents.editGraph(editor.t.edits.link, (current) => connect(current, from, to, pulled));
     },
-    [documents, connecting],
+    [documents, connecting, editor],
   );
   const onConnectEnd = useCallback(
     (event: MouseEvent | TouchEvent, _state: FinalConnectionState) => {
@@ -355,7 +360,7 @@ function GraphCanvas() {
             if (node.data.kind === "card" && node.data.of.kind === "subgraph") documents.enter(node.id);
             else if (node.type === "card" && !node.id.startsWith("@") && (event.target as Element).closest(`.${styles.head}`)) view.set({ renaming: node.id });
           }}
-          onEdgeDoubleClick={(event, edge) => documents.editGraph("Add point", (current) => addPoint(current, targetOfEdge(edge.id), editor.canvas!.toCanvas({ x: event.clientX, y: event.clientY })))}
+          onEdgeDoubleClick={(event, edge) => documents.editGraph(editor.t.edits.addPoint, (current) => addPoint(current, targetOfEdge(edge.id), editor.canvas!.toCanvas({ x: event.clientX, y: event.clientY })))}
           onNodeContextMenu={(event, node) => {
             event.preventDefault();
             if (!selection.has(node.id)) documents.select([node.id]);
@@ -400,18 +405,25 @@ function boxOfCell(cell: string): Box {
 
 const boxOf = (node: FlowNode) => ({ x: node.position.x, y: node.position.y, width: node.width ?? 0, height: node.height ?? 0 });
 
-function inside(node: FlowNode, frame: FlowNode): boolean {
-  const x = node.position.x + (node.width ?? 0) / 2;
-  const y = node.position.y + (node.height ?? 0) / 2;
-  return x >= frame.position.x && y >= frame.position.y && x <= frame.position.x + (frame.width ?? 0) && y <= frame.position.y + (frame.height ?? 0);
+/** What goes along with a frame: all that is in it and is not pinned. */
+function movableIn(graph: Graph, index: number, sizeOf: SizeOf): string[] {
+  return thingsIn(graph, index, sizeOf).filter((id) => !(graph.nodes[id] && isPinned(graph.nodes[id])));
 }
 
-/** Links of selected nodes are drawn over the others; links that are selected themselves are marked. */
+/** Where a thing is that is not seen, being in a closed frame. */
+function placeOf(graph: Graph, id: string): Point {
+  if (graph.nodes[id]) return positionOf(graph.nodes[id]);
+  const [kind, name] = [id.slice(0, id.indexOf(":")), id.slice(id.indexOf(":") + 1)];
+  const found = kind === "note" ? notesOf(graph).find((one) => one.id === name) : kind === "point" ? reroutesOf(graph).get(name) : groupsOf(graph)[Number(name)];
+  return found?.pos ?? [0, 0];
+}
+
+/** Links of selected nodes are drawn over the others; links that are selected themselves are marked. One that is hidden is seen only then. */
 function lit(links: readonly FlowEdge[], selection: ReadonlySet<string>): FlowEdge[] {
-  if (selection.size === 0) return links as FlowEdge[];
-  return links.map((edge) => {
+  return links.flatMap((edge) => {
     const selected = selection.has(`link:${edge.id}`);
     const touched = selection.has(edge.source) || selection.has(edge.target);
+    if (edge.data?.hidden && !selected && !touched) return [];
     return selected || touched ? { ...edge, selected, className: touched ? styles.touched! : "", zIndex: touched ? 1 : 0 } : edge;
   });
 }

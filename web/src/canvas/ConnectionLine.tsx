@@ -1,5 +1,6 @@
 // The link that is being drawn, and beside the pointer what it carries, or why it may not go there.
 import type { ConnectionLineComponentProps } from "@xyflow/react";
+import { useMessages } from "@/i18n/messages";
 import { useCanvasPlace } from "@/canvas/place";
 import { linkPath } from "@/canvas/path";
 import { nameOfHandle, type CardData, type FlowNode } from "@/canvas/project";
@@ -7,19 +8,20 @@ import { typeColour } from "@/model/ports";
 import styles from "@/canvas/canvas.module.css";
 
 export function ConnectionLine({ fromX, fromY, toX, toY, toHandle, toNode, connectionStatus }: ConnectionLineComponentProps<FlowNode>) {
+  const t = useMessages();
   const { connecting } = useCanvasPlace();
   const drawing = connecting.current;
   if (!drawing) return null;
   const forward = drawing.end === "output";
   const path = forward ? linkPath("spline", [fromX, fromY], [toX, toY]) : linkPath("spline", [toX, toY], [fromX, fromY]);
   const refused = connectionStatus === "invalid" && toHandle && toNode ? why() : null;
-  const text = refused || drawing.type.split(",").join(" or ");
+  const text = refused || drawing.type.split(",").join(t.canvas.or);
   function why(): string {
     const data = toNode!.data as CardData;
     const name = nameOfHandle(toHandle!.id ?? "");
     const end = toHandle!.type === "target" ? "input" : "output";
     const port = end === "input" ? data.of.inputs.find((one) => one.name === name) : data.of.outputs.find((one) => one.name === name);
-    return port ? connecting.reason(toNode!.id, end, port.type) : "";
+    return port ? connecting.reason(toNode!.id, end, port.type, t) : "";
   }
   return (
     <g style={{ color: typeColour(drawing.type) }}>

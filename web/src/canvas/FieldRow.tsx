@@ -1,6 +1,7 @@
 // A field of a node: its widget, and the socket by which a link can give the value instead.
 import { memo } from "react";
 import { Link2 } from "lucide-react";
+import { useMessages } from "@/i18n/messages";
 import { Socket } from "@/canvas/Socket";
 import { linkOf, type GraphNode } from "@/model/document";
 import { setInput } from "@/model/edit";
@@ -20,6 +21,7 @@ interface FieldRowProps {
 
 export const FieldRow = memo(function FieldRow({ row, id, node, near, problem }: FieldRowProps) {
   const { documents } = useEditor();
+  const { edits } = useMessages();
   const { input } = row;
   const given = node.inputs?.[input.name];
   const source = linkOf(given);
@@ -46,7 +48,7 @@ export const FieldRow = memo(function FieldRow({ row, id, node, near, problem }:
               place="node"
               problem={problem}
               onChange={(next, kind) => {
-                documents.editGraph(`Change ${input.name}`, (graph) => setInput(graph, id, input.name, next), `${id}.${input.name}`);
+                documents.editGraph(edits.change(input.name), (graph) => setInput(graph, id, input.name, next), `${id}.${input.name}`);
                 if (kind !== "live") documents.settle();
               }}
             />

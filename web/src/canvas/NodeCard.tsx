@@ -1,17 +1,19 @@
 // A node. Every row is where the geometry says; nothing in here can change the node's size.
-import { memo, useMemo } from "react";
-import type { NodeProps } from "@xyflow/react";
+import { memo, useMemo, type CSSProperties } from "react";
+import { NodeResizeControl, type NodeProps } from "@xyflow/react";
 import { useStore } from "zustand";
-import { Boxes, ChevronRight } from "lucide-react";
+import { Boxes, ChevronRight, Pin } from "lucide-react";
+import { useMessages } from "@/i18n/messages";
 import { FieldRow } from "@/canvas/FieldRow";
 import { NodePicture } from "@/canvas/NodePicture";
 import { useCanvasPlace } from "@/canvas/place";
 import type { CardData, FlowNode } from "@/canvas/project";
 import { Socket } from "@/canvas/Socket";
 import { badgeOf, StateBadge } from "@/canvas/StateBadge";
-import { isCollapsed, linkOf, literalOf, type GraphNode } from "@/model/document";
+import { colourOf, hiddenLinksOf, isCollapsed, isPinned, linkOf, literalOf, type GraphNode } from "@/model/document";
 import { writeJson } from "@/model/json";
-import { type Row } from "@/model/geometry";
+import { setNodeUi } from "@/model/edit";
+import { NARROWEST, type Row } from "@/model/geometry";
 import type { Interface } from "@/model/interface";
 import { typeColour } from "@/model/ports";
 import { useEditor } from "@/store/editor";
@@ -26,6 +28,7 @@ export const NodeCard = memo(function NodeCard({ id, data, selected }: NodeProps
   countRender(id);
   const { node, of, geometry } = data as CardData;
   const editor = useEditor();
+  const t = useMessages();
   const place = useCanvasPlace();
   const key = place.key(id);
   const plan = useKeyed(editor.plans.nodes, key);
@@ -35,8 +38,9 @@ export const NodeCard = memo(function NodeCard({ id, data, selected }: NodeProps
   const seeds = useStore(editor.runs.store, (state) => state.seeds[place.uid]?.[place.scope === "" ? id : `subgraph:${place.scope}/${id}`]);
   const renaming = useStore(editor.view.store, (state) => state.renaming === id);
   const services = useMemo(() => servicesFor(editor, seeds, id), [editor, seeds, id]);
-  const badge = badgeOf(plan, run, problems);
+  const badge = badgeOf(plan, run, problems, t.plan);
   const collapsed = isCollapsed(node);
+  const colour = colourOf(node);
   const near = place.level === "near";
   const message = badge.state === "error" ? badge.why : run?.state === "blocked" ? run.reason : null;
   const share = run?.state === "running" && run.maximum ? Math.min(1, (run.value ?? 0) / run.maximum) : null;
@@ -51,36 +55,60 @@ export const NodeCard = memo(function NodeCard({ id, data, selected }: NodeProps
     near ? "" : styles.simple,
   ];
   return (
-    <div className={look.filter(Boolean).join(" ")} style={{ width: geometry.width, height: geometry.height }} data-node={id} data-mode={node.mode ?? "on"}>
-      <div className={styles.head} style={{ height: geometry.head }}>
-        {of.kind === "subgraph" ? (
-          <button type="button" className={styles.enter} data-tip="Enter this subgraph" aria-label="Enter this subgraph" onClick={() => editor.documents.enter(id)}>
-            <Boxes size={13} />
-          </button>
-        ) : collapsed ? (
-          <ChevronRight size={12} className={styles.chevron} aria-hidden />
-        ) : (
-          <span className={styles.stripe} style={{ background: mainColour(of) }} />
-        )}
-        {renaming ? <TitleEditor id={id} title={node.title ?? of.title} /> : <span className={styles.title}>{node.title ?? of.title}</span>}
-        {node.mode === "bypass" && <span className={styles.modeWord}>bypassed</span>}
-        {node.mode === "mute" && <span className={styles.modeWord}>muted</span>}
-        <StateBadge {...badge} seconds={run?.seconds} />
-      </div>
-      {share !== null && <div className={styles.progress} style={{ top: geometry.head - 2, transform: `scaleX(${share})` }} />}
-      <WidgetServicesContext value={services}>
-        {collapsed ? <CollapsedSockets id={id} node={node} of={of} y={geometry.head / 2} /> : geometry.rows.map((row) => <RowView key={keyOf(row)} row={row} id={id} node={node} of={of} near={near} problems={problems} run={run} services={services} />)}
-      </WidgetServicesContext>
-      {node.mode === "bypass" && !collapsed && <PassThrough of={of} node={node} geometry={geometry} />}
-      {message && (
-        <div className={styles.message} role="alert" data-tip={message}>
-          {message}
+    <>
+      {selected && near && !collapsed && !isPinned(node) && !id.startsWith("@") && <Resizing id={id} />}
+      <div className={look.filter(Boolean).join(" ")} style={{ width: geometry.width, height: geometry.height, ...(colour ? ({ "--tint": colour } as CSSProperties) : {}) }} data-tinted={colour !== null} data-node={id} data-mode={node.mode ?? "on"}>
+        <div className={styles.head} style={{ height: geometry.head }}>
+          {of.kind === "subgraph" ? (
+            <button type="button" className={styles.enter} data-tip={t.canvas.enter} aria-label={t.canvas.enter} onClick={() => editor.documents.enter(id)}>
+              <Boxes size={13} />
+            </button>
+          ) : collapsed ? (
+            <ChevronRight size={12} className={styles.chevron} aria-hidden />
+          ) : (
+            <span className={styles.stripe} style={{ background: mainColour(of) }} />
+          )}
+          {renaming ? <TitleEditor id={id} title={node.title ?? of.title} /> : <span className={styles.title}>{node.title ?? of.title}</span>}
+          {isPinned(node) && <Pin size={11} className={styles.pin} aria-label={t.canvas.pinned} />}
+          {node.mode === "bypass" && <span className={styles.modeWord}>{t.canvas.bypassed}</span>}
+          {node.mode === "mute" && <span className={styles.modeWord}>{t.canvas.muted}</span>}
+          <StateBadge {...badge} seconds={run?.seconds} />
         </div>
-      )}
-      {preview && <img className={styles.livePreview} src={preview} alt="what is being sampled" draggable={false} />}
-    </div>
+        {share !== null && <div className={styles.progress} style={{ top: geometry.head - 2, transform: `scaleX(${share})` }} />}
+        <WidgetServicesContext value={services}>
+          {collapsed ? <CollapsedSockets id={id} node={node} of={of} y={geometry.head / 2} /> : geometry.rows.map((row) => <RowView key={keyOf(row)} row={row} id={id} node={node} of={of} near={near} problems={problems} run={run} services={services} />)}
+        </WidgetServicesContext>
+        {node.mode === "bypass" && !collapsed && <PassThrough of={of} node={node} geometry={geometry} />}
+        {message && (
+          <div className={styles.message} role="alert" data-tip={message}>
+            {message}
+          </div>
+        )}
+        {preview && <img className={styles.livePreview} src={preview} alt={t.canvas.sampling} draggable={false} />}
+      </div>
+    </>
   );
 });
+
+/** The corners by which a selected node is made larger; live, and one step of undo. */
+function Resizing({ id }: { id: string }) {
+  const { documents } = useEditor();
+  const { edits } = useMessages();
+  const resize = (_: unknown, { width, height }: { width: number; height: number }) => documents.editGraph(edits.resize, (graph) => setNodeUi(graph, id, { size: [Math.round(width), Math.round(height)] }), `resize ${id}`);
+  return (
+    <NodeResizeControl
+      position="bottom-right"
+      className={styles.corner}
+      minWidth={NARROWEST}
+      minHeight={40}
+      onResize={resize}
+      onResizeEnd={(event, box) => {
+        resize(event, box);
+        documents.settle();
+      }}
+    />
+  );
+}
 
 interface RowViewProps {
   row: Row;
@@ -115,8 +143,10 @@ function RowView({ row, id, node, of, near, problems, run, services }: RowViewPr
   return <FieldRow row={row} id={id} node={node} near={near} problem={problems?.find((one) => one.input === row.input.name)?.message} />;
 }
 
-/** What stands at a socket. A node of an unknown type has no fields: its values are shown as they are kept. */
+/** What stands at a socket: with a hidden link, where it comes from. A node of an unknown type has no fields: its values are shown. */
 function portLabel(name: string, node: GraphNode, of: Interface): string {
+  const source = hiddenLinksOf(node).includes(name) ? linkOf(node.inputs?.[name]) : null;
+  if (source) return `${name} ← ${source.node}`;
   const value = of.kind === "unknown" ? literalOf(node.inputs?.[name]) : undefined;
   return value === undefined ? name : `${name}: ${writeJson(value).slice(0, 60)}`;
 }

@@ -1,6 +1,7 @@
 // The picture in a node: what it saved or showed last, or what it loads.
 import { memo } from "react";
 import { ImageIcon } from "lucide-react";
+import { useMessages } from "@/i18n/messages";
 import { fileUrl } from "@/api/client";
 import type { GraphNode } from "@/model/document";
 import type { Row } from "@/model/geometry";
@@ -26,6 +27,7 @@ const PICTURES = /\.(png|jpe?g|webp|gif|avif)$/i;
 
 export const NodePicture = memo(function NodePicture({ row, id, node, of, run, services }: NodePictureProps) {
   const { view, runs } = useEditor();
+  const t = useMessages();
   const { key } = useCanvasPlace();
   const before = useKeyed(runs.earlier, key(id));
   const files = run?.output?.files?.filter((file) => PICTURES.test(file.name)) ?? [];
@@ -37,11 +39,11 @@ export const NodePicture = memo(function NodePicture({ row, id, node, of, run, s
   return (
     <div className={styles.picture} style={{ top: row.y + 2, height: row.height - 4 }}>
       {url ? (
-        <button type="button" className="nodrag" aria-label={`Look at ${name}`} onClick={() => view.set({ picture: { url, name, among: [...files, ...(before ? [before] : [])].map((file) => ({ url: fileUrl(file.folder, file.name), name: file.name })) } })}>
+        <button type="button" className="nodrag" aria-label={t.queue.lookAt(name)} onClick={() => view.set({ picture: { url, name, among: [...files, ...(before ? [before] : [])].map((file) => ({ url: fileUrl(file.folder, file.name), name: file.name })) } })}>
           <img src={url} alt={name} loading="lazy" draggable={false} onError={(event) => (event.currentTarget.style.visibility = "hidden")} onLoad={(event) => (event.currentTarget.style.visibility = "visible")} />
         </button>
       ) : (
-        <ImageIcon size={22} strokeWidth={1.2} aria-label="no picture yet" />
+        <ImageIcon size={22} strokeWidth={1.2} aria-label={t.canvas.noPicture} />
       )}
       {files.length > 1 && <span className={styles.more}>+{files.length - 1}</span>}
     </div>

@@ -2,6 +2,7 @@
 // linked; dashed: takes anything. Lit while a link that fits is being drawn.
 import { memo } from "react";
 import { Handle, Position } from "@xyflow/react";
+import { useMessages } from "@/i18n/messages";
 import { useVerdict } from "@/canvas/connecting";
 import { useCanvasPlace } from "@/canvas/place";
 import { inputHandle, outputHandle } from "@/canvas/project";
@@ -25,6 +26,7 @@ interface SocketProps {
 export const Socket = memo(function Socket({ node, name, end, type, y, linked, optional, list, latent }: SocketProps) {
   const { connecting } = useCanvasPlace();
   const verdict = useVerdict(connecting, node, end, type);
+  const { canvas: t } = useMessages();
   const isInput = end === "input";
   const look = [
     styles.socket,
@@ -44,7 +46,7 @@ export const Socket = memo(function Socket({ node, name, end, type, y, linked, o
       data-socket={name}
       data-end={end}
       data-type={type}
-      data-tip={`${name}  ·  ${type.split(",").join(" or ")}${list ? "  ·  list" : ""}${optional ? "  ·  optional" : ""}`}
+      data-tip={`${name}  ·  ${type.split(",").join(t.or)}${list ? `  ·  ${t.list}` : ""}${optional ? `  ·  ${t.optional}` : ""}`}
     />
   );
 });

@@ -1,6 +1,7 @@
 // What a node's state is, in one place: what the plan says of it, or what a run is doing with it. An icon and a word, and why.
 import { memo } from "react";
 import { Check, Circle, CircleDashed, CircleDot, CircleSlash2, Loader2, TriangleAlert } from "lucide-react";
+import type { Messages } from "@/i18n/messages";
 import type { Problem } from "@/api/client";
 import type { PlanNode } from "@/model/plan";
 import type { NodeRun } from "@/model/runs";
@@ -15,33 +16,31 @@ export interface Badge {
 }
 
 /** What to show: faults first, then what is running, then the plan. */
-export function badgeOf(plan: PlanNode | undefined, run: NodeRun | undefined, problems: readonly Problem[] | undefined): Badge {
+export function badgeOf(plan: PlanNode | undefined, run: NodeRun | undefined, problems: readonly Problem[] | undefined, t: Messages["plan"]): Badge {
   if (run?.state === "running") {
-    const word = run.maximum ? `${run.value}/${run.maximum}` : "running";
-    return { state: "running", word, why: "running now" };
+    const word = run.maximum ? `${run.value}/${run.maximum}` : t.words.running;
+    return { state: "running", word, why: t.runningNow };
   }
   const error = problems?.find((one) => one.severity !== "warning");
-  if (error) return { state: "error", word: "problem", why: error.hint ? `${error.message}. ${error.hint}` : error.message };
+  if (error) return { state: "error", word: t.words.error, why: error.hint ? `${error.message}. ${error.hint}` : error.message };
   if (run?.state === "failed" && plan?.status !== "cached") {
-    return { state: "error", word: "failed", why: [run.failure?.message, run.failure?.hint].filter(Boolean).join(". ") };
+    return { state: "error", word: t.words.failed, why: [run.failure?.message, run.failure?.hint].filter(Boolean).join(". ") };
   }
   switch (plan?.status) {
     case "cached":
-      return { state: "cached", word: "cached", why: `cached${plan.tier ? ` (${TIERS[plan.tier] ?? plan.tier})` : ""}: will not run again` };
+      return { state: "cached", word: t.words.cached, why: t.cachedWhy(plan.tier ? (t.tiers[plan.tier] ?? plan.tier) : "") };
     case "run":
-      return { state: "run", word: "will run", why: plan.reason };
+      return { state: "run", word: t.words.run, why: plan.reason };
     case "depends":
-      return { state: "depends", word: "may run", why: plan.reason };
+      return { state: "depends", word: t.words.depends, why: plan.reason };
     case "unneeded":
-      return { state: "unneeded", word: "not needed", why: plan.reason || "what follows is cached" };
+      return { state: "unneeded", word: t.words.unneeded, why: plan.reason || t.unneededWhy };
     case "unavailable":
-      return { state: "unavailable", word: "cannot run", why: plan.reason };
+      return { state: "unavailable", word: t.words.unavailable, why: plan.reason };
     case undefined:
       return { state: "none", word: "", why: "" };
   }
 }
-
-const TIERS: Record<string, string> = { device: "on the device", host: "in memory", disk: "on disk", memory: "in memory" };
 
 const ICONS = {
   error: TriangleAlert,

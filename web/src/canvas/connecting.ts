@@ -1,6 +1,7 @@
 // The link that is being drawn: what it could go to. Worked out once when the drawing starts; sockets ask, and are woken only
 // then and at the end.
 import { useSyncExternalStore } from "react";
+import type { Messages } from "@/i18n/messages";
 import type { Catalogue } from "@/model/catalogue";
 import type { Target } from "@/model/connect";
 import { linkOf, type Document, type Graph } from "@/model/document";
@@ -48,13 +49,14 @@ export class Connecting {
     return end === "input" ? accepts(type, drawing.type).ok : accepts(drawing.type, type).ok;
   }
 
-  reason(node: string, end: Drawing["end"], type: string): string {
+  reason(node: string, end: Drawing["end"], type: string, { refusals: t, canvas }: Messages): string {
     const drawing = this.current;
     if (!drawing) return "";
-    if (drawing.end === end) return end === "input" ? "two inputs cannot be linked" : "two outputs cannot be linked";
-    if (drawing.node === node) return "a node cannot feed itself";
-    if (drawing.circle.has(node)) return "this would make a circle";
-    return (end === "input" ? accepts(type, drawing.type) : accepts(drawing.type, type)).reason;
+    if (drawing.end === end) return end === "input" ? t.twoInputs : t.twoOutputs;
+    if (drawing.node === node) return t.itself;
+    if (drawing.circle.has(node)) return t.circle;
+    const [given, wanted] = end === "input" ? [drawing.type, type] : [type, drawing.type];
+    return accepts(wanted, given).ok ? "" : t.types(given.split(",").join(canvas.or), wanted.split(",").join(canvas.or));
   }
 
   subscribe = (listener: () => void): (() => void) => {

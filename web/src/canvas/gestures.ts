@@ -29,7 +29,7 @@ export function dropLink(editor: Editor, drawing: Drawing, all: readonly Target[
   const to: Target = { node: drawing.node, input: drawing.name };
   if (all && element?.getAttribute("data-end") === "output" && node) {
     const other: Source = { node, output: element.getAttribute("data-socket") ?? "" };
-    documents.editGraph("Move links", (current) => all.reduce((next, target) => link(next, other, target), current));
+    documents.editGraph(editor.t.edits.moveLinks, (current) => all.reduce((next, target) => link(next, other, target), current));
     return;
   }
   if (node && node !== drawing.node && graph.nodes[node]) {
@@ -37,17 +37,17 @@ export function dropLink(editor: Editor, drawing: Drawing, all: readonly Target[
     if (drawing.end === "output") {
       const fits = named !== null && connectVerdict(from, { node, input: named }, graph, one.document, library.catalogue).ok;
       const input = fits ? named : bestInput(from, node, graph, one.document, library.catalogue);
-      if (input !== null) documents.editGraph("Link", (current) => connect(current, from, { node, input }, drawing.pulled));
-      else view.say(`Nothing on this node takes ${drawing.type}`);
+      if (input !== null) documents.editGraph(editor.t.edits.link, (current) => connect(current, from, { node, input }, drawing.pulled));
+      else view.say(editor.t.canvas.nothingTakes(drawing.type));
     } else {
       const output = bestOutput(node, to, graph, one.document, library.catalogue);
-      if (output !== null) documents.editGraph("Link", (current) => connect(current, { node, output }, to, null));
-      else view.say(`Nothing on this node gives ${drawing.type}`);
+      if (output !== null) documents.editGraph(editor.t.edits.link, (current) => connect(current, { node, output }, to, null));
+      else view.say(editor.t.canvas.nothingGives(drawing.type));
     }
     return;
   }
   if (drawing.pulled) {
-    documents.editGraph("Unlink", (current) => unlinkAny(current, drawing.pulled!));
+    documents.editGraph(editor.t.edits.unlink, (current) => unlinkAny(current, drawing.pulled!));
     return;
   }
   if (!element?.closest("[data-testid=canvas]") || node) return;

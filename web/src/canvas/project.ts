@@ -4,6 +4,8 @@ import { Position, type Edge, type Node, type NodeHandle } from "@xyflow/react";
 import type { Catalogue } from "@/model/catalogue";
 import {
   groupsOf,
+  hiddenLinksOf,
+  isPinned,
   linkOf,
   notesOf,
   positionOf,
@@ -18,6 +20,7 @@ import {
   type ReroutePoint,
   type Scope,
 } from "@/model/document";
+import { CLOSED_HEIGHT, groupId, hiddenIn, type SizeOf } from "@/model/frames";
 import { boundaryOf, INPUTS, OUTPUTS } from "@/model/boundary";
 import { geometryOf, type Geometry, type Metrics } from "@/model/geometry";
 import { interfaceIn, outputType, type Interface } from "@/model/interface";
@@ -25,12 +28,20 @@ import { ANY } from "@/model/ports";
 
 export type CardData = { kind: "card"; node: GraphNode; of: Interface; geometry: Geometry };
 export type NoteData = { kind: "note"; note: Note };
-export type GroupData = { kind: "group"; group: Group; index: number };
+/** `members`: the nodes that a closed frame hides. */
+export type GroupData = { kind: "group"; group: Group; index: number; members: readonly string[] };
 export type PointData = { kind: "point"; point: ReroutePoint; type: string };
 export type AnyData = CardData | NoteData | GroupData | PointData;
 export type FlowNode = Node<AnyData>;
-export type FlowEdge = Edge<{ type: string; points: readonly Point[]; wide: boolean }>;
+export type FlowEdge = Edge<{ type: string; points: readonly Point[]; hidden: boolean }>;
 
+interface FlowEnd {
+  node: string;
+  handle: string;
+}
+
+/** The socket of a closed frame: all links of what it hides end there. */
+export const FRAME = "frame";
 export const HANDLE = 10;
 const POINT = 14;
 
@@ -47,9 +58,28 @@ export const targetOfEdge = (id: string): { node: string; input: string } => {
 export class Projection {
   private nodes = new Map<string, { key: unknown[]; made: FlowNode }>();
   private edges = new Map<string, { key: unknown[]; made: FlowEdge }>();
-  private listed: { graph: Graph; catalogue: Catalogue; moved: ReadonlyMap<string, Point>; made: FlowEdge[] } | null = null;
+  private closed: { graph: Graph; catalogue: Catalogue; metrics: Metrics; made: ReadonlyMap<string, string> } | null = null;
+  private listed: { hidden: ReadonlyMap<string, string>; graph: Graph; catalogue: Catalogue; moved: ReadonlyMap<string, Point>; made: FlowEdge[] } | null = null;
+
+  /** What closed frames hide, each thing with the frame that is seen in its place. */
+  hidden(graph: Graph, document: Document, catalogue: Catalogue, metrics: Metrics): ReadonlyMap<string, string> {
+    const known = this.closed;
+    if (known && known.graph === graph && known.catalogue === catalogue && known.metrics === metrics) return known.made;
+    const next = hiddenIn(graph, this.sizes(graph, document, catalogue, metrics));
+    const unchanged = known && known.made.size === next.size && [...next].every(([id, frame]) => known.made.get(id) === frame);
+    this.closed = { graph, catalogue, metrics, made: unchanged ? known.made : next };
+    return this.closed.made;
+  }
+
+  sizes(graph: Graph, document: Document, catalogue: Catalogue, metrics: Metrics): SizeOf {
+    return (name) => {
+      const { width, height } = geometryOf(graph.nodes[name]!, interfaceIn(name, graph, document, catalogue), metrics);
+      return [width, height];
+    };
+  }
 
   cards(graph: Graph, document: Document, scope: Scope, catalogue: Catalogue, metrics: Metrics, selection: ReadonlySet<string>, moved: ReadonlyMap<string, Point>): FlowNode[] {
+    const hidden = this.hidden(graph, document, catalogue, metrics);
     const before = this.nodes;
     this.nodes = new Map();
     const keep = (id: string, key: unknown[], make: () => FlowNode): FlowNode => {
@@ -60,12 +90,15 @@ export class Projection {
     };
     const made: FlowNode[] = [];
     groupsOf(graph).forEach((group, index) => {
-      const id = `group:${index}`;
+      const id = groupId(index);
+      if (hidden.has(id)) return;
+      const members = group.collapsed ? [...hidden].flatMap(([name, frame]) => (frame === id && Object.hasOwn(graph.nodes, name) ? [name] : [])) : [];
       const at = moved.get(id) ?? group.pos;
       const selected = selection.has(id);
-      made.push(keep(id, [JSON.stringify(group), at[0], at[1], selected], () => groupNode(id, group, index, at, selected)));
+      made.push(keep(id, [JSON.stringify(group), members.join("\n"), at[0], at[1], selected], () => groupNode(id, group, index, members, at, selected)));
     });
     for (const [id, node] of Object.entries(graph.nodes)) {
+      if (hidden.has(id)) continue;
       const of = interfaceIn(id, graph, document, catalogue);
       const at = moved.get(id) ?? positionOf(node);
       const selected = selection.has(id);
@@ -81,12 +114,14 @@ export class Projection {
     }
     for (const note of notesOf(graph)) {
       const id = `note:${note.id}`;
+      if (hidden.has(id)) continue;
       const at = moved.get(id) ?? note.pos;
       const selected = selection.has(id);
       made.push(keep(id, [JSON.stringify(note), at[0], at[1], selected], () => noteNode(id, note, at, selected)));
     }
     for (const point of reroutesOf(graph).values()) {
       const id = `point:${point.id}`;
+      if (hidden.has(id)) continue;
       const at = moved.get(id) ?? point.pos;
       const selected = selection.has(id);
       made.push(keep(id, [at[0], at[1], selected], () => pointNode(id, point, at, selected)));
@@ -94,9 +129,9 @@ export class Projection {
     return made;
   }
 
-  links(graph: Graph, document: Document, scope: Scope, catalogue: Catalogue, moved: ReadonlyMap<string, Point>): FlowEdge[] {
+  links(graph: Graph, document: Document, scope: Scope, catalogue: Catalogue, moved: ReadonlyMap<string, Point>, hidden: ReadonlyMap<string, string>): FlowEdge[] {
     const known = this.listed;
-    if (known && known.catalogue === catalogue && known.moved === moved && sameLinks(known.graph, graph)) {
+    if (known && known.catalogue === catalogue && known.moved === moved && known.hidden === hidden && sameLinks(known.graph, graph)) {
       this.listed = { ...known, graph };
       return known.made;
     }
@@ -104,17 +139,20 @@ export class Projection {
     this.edges = new Map();
     const points = reroutesOf(graph);
     const made: FlowEdge[] = [];
-    const add = (source: string, output: string, target: string, input: string, type: string, via: readonly Point[]) => {
+    const add = (source: string, output: string, target: string, input: string, type: string, via: readonly Point[], unseen = false) => {
+      const [from, to] = [hidden.get(source), hidden.get(target)];
+      if (from !== undefined && from === to) return;
       const id = edgeId(target, input);
-      const key = [source, output, type, via.map((at) => at.join(",")).join(";")];
+      const key = [source, output, type, via.map((at) => at.join(",")).join(";"), unseen, from, to];
       const known = before.get(id);
-      const entry = known && same(known.key, key) ? known : { key, made: edge(id, source, output, target, input, type, via) };
+      const entry = known && same(known.key, key) ? known : { key, made: edge(id, { node: from ?? source, handle: from ? outputHandle(FRAME) : outputHandle(output) }, { node: to ?? target, handle: to ? inputHandle(FRAME) : inputHandle(input) }, type, via, unseen) };
       this.edges.set(id, entry);
       made.push(entry.made);
     };
     const types = new Map<string, string>();
     for (const [target, node] of Object.entries(graph.nodes)) {
       const entries = Object.entries(node.inputs ?? {});
+      const unseen = hiddenLinksOf(node);
       for (const [input, value] of entries) {
         const source = linkOf(value);
         if (!source) continue;
@@ -124,7 +162,7 @@ export class Projection {
         const key = `${source.node}\n${source.output}`;
         let type = types.get(key);
         if (type === undefined) types.set(key, (type = outputType(source, graph, document, catalogue)));
-        add(source.node, source.output, target, input, type, viaOf(node, input, points).map((one) => moved.get(`point:${one.id}`) ?? one.pos));
+        add(source.node, source.output, target, input, type, viaOf(node, input, points).flatMap((one) => (hidden.has(`point:${one.id}`) ? [] : [moved.get(`point:${one.id}`) ?? one.pos])), unseen.includes(input));
       }
     }
     if (scope !== "") {
@@ -141,7 +179,7 @@ export class Projection {
         }
       }
     }
-    this.listed = { graph, catalogue, moved, made };
+    this.listed = { graph, catalogue, moved, hidden, made };
     return made;
   }
 }
@@ -155,7 +193,7 @@ function sameLinks(one: Graph, other: Graph): boolean {
   return names.every((name) => {
     const [before, after] = [one.nodes[name], other.nodes[name]];
     if (before === after) return true;
-    if (!before || !after || before.type !== after.type || before.ui?.["via"] !== after.ui?.["via"]) return false;
+    if (!before || !after || before.type !== after.type || before.ui?.["via"] !== after.ui?.["via"] || before.ui?.["hidden"] !== after.ui?.["hidden"]) return false;
     const inputs = Object.keys(after.inputs ?? {});
     return (
       inputs.every((input) => {
@@ -188,18 +226,22 @@ function card(id: string, node: GraphNode, of: Interface, geometry: Geometry, at
     handles: handlesOf(of, geometry),
     selected,
     zIndex: 1,
+    draggable: !isPinned(node),
     ariaLabel: `${node.title ?? of.title}, ${of.title}`,
     data: { kind: "card", node, of, geometry },
   };
 }
 
 function handlesOf(of: Interface, geometry: Geometry): NodeHandle[] {
-  const half = HANDLE / 2;
-  const at = (x: number, y: number) => ({ x: x - half, y: y - half, width: HANDLE, height: HANDLE });
   return [
-    ...of.inputs.map((one): NodeHandle => ({ id: inputHandle(one.name), type: "target", position: Position.Left, ...at(0, geometry.inputs.get(one.name) ?? 0) })),
-    ...of.outputs.map((one): NodeHandle => ({ id: outputHandle(one.name), type: "source", position: Position.Right, ...at(geometry.width, geometry.outputs.get(one.name) ?? 0) })),
+    ...of.inputs.map((one) => socket("target", 0, geometry.inputs.get(one.name) ?? 0, inputHandle(one.name))),
+    ...of.outputs.map((one) => socket("source", geometry.width, geometry.outputs.get(one.name) ?? 0, outputHandle(one.name))),
   ];
+}
+
+function socket(type: "source" | "target", x: number, y: number, id: string): NodeHandle {
+  const half = HANDLE / 2;
+  return { id, type, position: type === "target" ? Position.Left : Position.Right, x: x - half, y: y - half, width: HANDLE, height: HANDLE };
 }
 
 function noteNode(id: string, note: Note, at: Point, selected: boolean): FlowNode {
@@ -207,8 +249,9 @@ function noteNode(id: string, note: Note, at: Point, selected: boolean): FlowNod
   return { id, type: "note", position: { x: at[0], y: at[1] }, width, height, measured: { width, height }, handles: [], selected, zIndex: 0, data: { kind: "note", note } };
 }
 
-function groupNode(id: string, group: Group, index: number, at: Point, selected: boolean): FlowNode {
-  const [width, height] = group.size;
+function groupNode(id: string, group: Group, index: number, members: readonly string[], at: Point, selected: boolean): FlowNode {
+  const width = group.size[0];
+  const height = group.collapsed ? CLOSED_HEIGHT : group.size[1];
   return {
     id,
     type: "group-frame",
@@ -216,11 +259,12 @@ function groupNode(id: string, group: Group, index: number, at: Point, selected:
     width,
     height,
     measured: { width, height },
-    handles: [],
+    handles: group.collapsed ? [socket("target", 0, height / 2, inputHandle(FRAME)), socket("source", width, height / 2, outputHandle(FRAME))] : [],
     selected,
-    zIndex: -1,
+    zIndex: group.collapsed ? 1 : -1,
     dragHandle: ".group-title",
-    data: { kind: "group", group, index },
+    draggable: group.pinned !== true,
+    data: { kind: "group", group, index, members },
   };
 }
 
@@ -242,16 +286,16 @@ function pointNode(id: string, point: ReroutePoint, at: Point, selected: boolean
 /** The middle of a point from the corner that the library knows. */
 export const middleOfPoint = (corner: { x: number; y: number }): Point => [corner.x + POINT / 2, corner.y + POINT / 2];
 
-function edge(id: string, source: string, output: string, target: string, input: string, type: string, points: readonly Point[]): FlowEdge {
+function edge(id: string, from: FlowEnd, to: FlowEnd, type: string, points: readonly Point[], hidden: boolean): FlowEdge {
   return {
     id,
     type: "link",
-    source,
-    sourceHandle: outputHandle(output),
-    target,
-    targetHandle: inputHandle(input),
+    source: from.node,
+    sourceHandle: from.handle,
+    target: to.node,
+    targetHandle: to.handle,
     focusable: false,
-    data: { type, points, wide: false },
+    data: { type, points, hidden },
   };
 }
 

@@ -1,9 +1,11 @@
 // Every action, by name: menus, keys, the command palette and tests ask here, so that nothing can be done in one way only.
+import type { Messages } from "@/i18n/messages";
 import { writeJson } from "@/model/json";
 import { aligned, distributed, laidOut, type Alignment, type Placed } from "@/model/arrange";
 import { clipFrom, copied, pasted } from "@/model/clipboard";
-import { graphAt, groupsOf, isCollapsed, linkOf, notesOf, positionOf, SUBGRAPH, withGraph, type Graph, type GraphNode, type Point } from "@/model/document";
-import { addGroup, addNote, move, removeDecoration, removeNodes, setMode, setNodeUi } from "@/model/edit";
+import { graphAt, groupsOf, isPinned, linkOf, notesOf, positionOf, SUBGRAPH, withGraph, type Graph, type GraphNode, type Point } from "@/model/document";
+import { addGroup, addNote, move, removeDecoration, removeNodes, setGroup, setMode, setNodeUi } from "@/model/edit";
+import { isFrame, nodesIn } from "@/model/frames";
 import { DENSITIES, geometryOf } from "@/model/geometry";
 import { interfaceIn } from "@/model/interface";
 import { createSubgraph, unlinkAny, unpackSubgraph } from "@/model/subgraph";
@@ -11,10 +13,12 @@ import { scopeOf } from "@/store/documents";
 import type { Editor } from "@/store/editor";
 import { closeDocument, downloadDocument, newDocument, openFromDisk, saveDocument } from "@/store/files";
 
+/** Every command has a text of the same name. */
+export type CommandId = keyof Messages["commands"];
+
 export interface Command {
-  id: string;
-  title: string;
-  group: "Run" | "Edit" | "Arrange" | "View" | "File" | "Help";
+  id: CommandId;
+  group: keyof Messages["commandGroups"];
   /** `mod` is Control, or Command on a Mac. */
   keys?: string[];
   /** Works also while one types in a field. */
@@ -27,88 +31,90 @@ const someSelected = (editor: Editor) => (editor.documents.active?.selection.siz
 const severalSelected = (editor: Editor) => selectedNodes(editor).length > 1;
 
 export const COMMANDS: readonly Command[] = [
-  { id: "run", title: "Run", group: "Run", keys: ["mod+Enter"], always: true, run: (editor) => editor.run(undefined, editor.view.store.getState().batch) },
-  { id: "run-front", title: "Run before all that wait", group: "Run", keys: ["mod+shift+Enter"], always: true, run: (editor) => editor.run(undefined, 1, true) },
-  { id: "run-selected", title: "Run to the selected nodes", group: "Run", keys: ["alt+Enter"], enabled: someSelected, run: (editor) => runTo(editor, selectedNodes(editor)) },
-  { id: "cancel", title: "Cancel the run", group: "Run", keys: ["mod+alt+Enter"], always: true, run: (editor) => editor.cancel() },
-  { id: "auto-run", title: "Run on every change", group: "Run", run: (editor) => editor.view.set({ autoRun: !editor.view.store.getState().autoRun }) },
+  { id: "run", group: "Run", keys: ["mod+Enter"], always: true, run: (editor) => editor.run(undefined, editor.view.store.getState().batch) },
+  { id: "run-front", group: "Run", keys: ["mod+shift+Enter"], always: true, run: (editor) => editor.run(undefined, 1, true) },
+  { id: "run-selected", group: "Run", keys: ["alt+Enter"], enabled: someSelected, run: (editor) => runTo(editor, selectedNodes(editor)) },
+  { id: "cancel", group: "Run", keys: ["mod+alt+Enter"], always: true, run: (editor) => editor.cancel() },
+  { id: "pause", group: "Run", run: (editor) => editor.runs.pause(!editor.runs.store.getState().paused) },
+  { id: "auto-run", group: "Run", run: (editor) => editor.view.set({ autoRun: !editor.view.store.getState().autoRun }) },
 
-  { id: "undo", title: "Undo", group: "Edit", keys: ["mod+z"], run: (editor) => said(editor, "Undone", editor.documents.undo()) },
-  { id: "redo", title: "Redo", group: "Edit", keys: ["mod+shift+z", "mod+y"], run: (editor) => said(editor, "Done again", editor.documents.redo()) },
-  { id: "add-node", title: "Add node", group: "Edit", keys: ["Tab", "/"], run: openPalette },
-  { id: "copy", title: "Copy", group: "Edit", keys: ["mod+c"], enabled: someSelected, run: copy },
-  { id: "cut", title: "Cut", group: "Edit", keys: ["mod+x"], enabled: someSelected, run: async (editor) => (await copy(editor), remove(editor)) },
-  { id: "paste", title: "Paste", group: "Edit", run: (editor) => paste(editor, false) },
-  { id: "paste-links", title: "Paste with links", group: "Edit", keys: ["mod+shift+v"], run: (editor) => paste(editor, true) },
-  { id: "duplicate", title: "Duplicate", group: "Edit", keys: ["mod+d"], enabled: someSelected, run: duplicate },
-  { id: "delete", title: "Delete", group: "Edit", keys: ["Delete", "Backspace"], enabled: someSelected, run: remove },
-  { id: "select-all", title: "Select all", group: "Edit", keys: ["mod+a"], run: (editor) => editor.documents.select(Object.keys(activeGraph(editor)?.nodes ?? {})) },
-  { id: "mute", title: "Mute", group: "Edit", keys: ["mod+m"], enabled: someSelected, run: (editor) => toggleMode(editor, "mute") },
-  { id: "bypass", title: "Bypass", group: "Edit", keys: ["mod+b"], enabled: someSelected, run: (editor) => toggleMode(editor, "bypass") },
-  { id: "collapse", title: "Collapse", group: "Edit", keys: ["alt+c"], enabled: someSelected, run: toggleCollapsed },
-  { id: "rename", title: "Rename", group: "Edit", keys: ["F2"], enabled: someSelected, run: (editor) => editor.view.set({ renaming: selectedNodes(editor)[0] ?? null }) },
-  { id: "group", title: "Group", group: "Edit", keys: ["mod+g"], run: group },
-  { id: "note", title: "Add note", group: "Edit", run: addNoteHere },
-  { id: "create-subgraph", title: "Make a subgraph", group: "Edit", keys: ["mod+shift+g"], enabled: someSelected, run: makeSubgraph },
-  { id: "unpack-subgraph", title: "Unpack subgraph", group: "Edit", enabled: someSelected, run: unpack },
-  { id: "enter-subgraph", title: "Enter subgraph", group: "Edit", enabled: someSelected, run: (editor) => editor.documents.enter(selectedNodes(editor)[0] ?? "") },
-  { id: "leave-subgraph", title: "Leave subgraph", group: "Edit", run: leave },
+  { id: "undo", group: "Edit", keys: ["mod+z"], run: (editor) => said(editor, editor.t.edits.undone, editor.documents.undo()) },
+  { id: "redo", group: "Edit", keys: ["mod+shift+z", "mod+y"], run: (editor) => said(editor, editor.t.edits.redone, editor.documents.redo()) },
+  { id: "add-node", group: "Edit", keys: ["Tab", "/"], run: openPalette },
+  { id: "copy", group: "Edit", keys: ["mod+c"], enabled: someSelected, run: copy },
+  { id: "cut", group: "Edit", keys: ["mod+x"], enabled: someSelected, run: async (editor) => (await copy(editor), remove(editor)) },
+  { id: "paste", group: "Edit", run: (editor) => paste(editor, false) },
+  { id: "paste-links", group: "Edit", keys: ["mod+shift+v"], run: (editor) => paste(editor, true) },
+  { id: "duplicate", group: "Edit", keys: ["mod+d"], enabled: someSelected, run: duplicate },
+  { id: "delete", group: "Edit", keys: ["Delete", "Backspace"], enabled: someSelected, run: remove },
+  { id: "select-all", group: "Edit", keys: ["mod+a"], run: (editor) => editor.documents.select(Object.keys(activeGraph(editor)?.nodes ?? {})) },
+  { id: "mute", group: "Edit", keys: ["mod+m"], enabled: someSelected, run: (editor) => toggleMode(editor, "mute") },
+  { id: "bypass", group: "Edit", keys: ["mod+b"], enabled: someSelected, run: (editor) => toggleMode(editor, "bypass") },
+  { id: "collapse", group: "Edit", keys: ["alt+c"], enabled: someSelected, run: toggleCollapsed },
+  { id: "pin", group: "Edit", keys: ["alt+p"], enabled: someSelected, run: togglePinned },
+  { id: "rename", group: "Edit", keys: ["F2"], enabled: someSelected, run: (editor) => editor.view.set({ renaming: selectedNodes(editor)[0] ?? null }) },
+  { id: "group", group: "Edit", keys: ["mod+g"], run: group },
+  { id: "note", group: "Edit", run: addNoteHere },
+  { id: "create-subgraph", group: "Edit", keys: ["mod+shift+g"], enabled: someSelected, run: makeSubgraph },
+  { id: "unpack-subgraph", group: "Edit", enabled: someSelected, run: unpack },
+  { id: "enter-subgraph", group: "Edit", enabled: someSelected, run: (editor) => editor.documents.enter(selectedNodes(editor)[0] ?? "") },
+  { id: "leave-subgraph", group: "Edit", run: leave },
 
-  { id: "walk-left", title: "Go to where a link comes from", group: "Edit", keys: ["alt+ArrowLeft"], enabled: someSelected, run: (editor) => walk(editor, "left") },
-  { id: "walk-right", title: "Go to where a link leads", group: "Edit", keys: ["alt+ArrowRight"], enabled: someSelected, run: (editor) => walk(editor, "right") },
-  { id: "walk-up", title: "Go to the node above", group: "Edit", keys: ["alt+ArrowUp"], enabled: someSelected, run: (editor) => walk(editor, "up") },
-  { id: "walk-down", title: "Go to the node below", group: "Edit", keys: ["alt+ArrowDown"], enabled: someSelected, run: (editor) => walk(editor, "down") },
-  { id: "edit-field", title: "Edit the first field", group: "Edit", keys: ["Enter"], enabled: someSelected, run: (editor) => editor.canvas?.editField(selectedNodes(editor)[0] ?? "") },
-  { id: "connect", title: "Link by keyboard", group: "Edit", keys: ["c"], enabled: someSelected, run: (editor) => editor.view.set({ dialog: "connect" }) },
+  { id: "walk-left", group: "Edit", keys: ["alt+ArrowLeft"], enabled: someSelected, run: (editor) => walk(editor, "left") },
+  { id: "walk-right", group: "Edit", keys: ["alt+ArrowRight"], enabled: someSelected, run: (editor) => walk(editor, "right") },
+  { id: "walk-up", group: "Edit", keys: ["alt+ArrowUp"], enabled: someSelected, run: (editor) => walk(editor, "up") },
+  { id: "walk-down", group: "Edit", keys: ["alt+ArrowDown"], enabled: someSelected, run: (editor) => walk(editor, "down") },
+  { id: "edit-field", group: "Edit", keys: ["Enter"], enabled: someSelected, run: (editor) => editor.canvas?.editField(selectedNodes(editor)[0] ?? "") },
+  { id: "connect", group: "Edit", keys: ["c"], enabled: someSelected, run: (editor) => editor.view.set({ dialog: "connect" }) },
 
-  { id: "layout", title: "Tidy up", group: "Arrange", keys: ["mod+shift+l"], run: tidy },
+  { id: "layout", group: "Arrange", keys: ["mod+shift+l"], run: tidy },
   ...(["left", "right", "top", "bottom", "centre", "middle"] as const).map(
-    (how): Command => ({ id: `align-${how}`, title: `Align ${how}`, group: "Arrange", enabled: severalSelected, run: (editor) => align(editor, how) }),
+    (how): Command => ({ id: `align-${how}`, group: "Arrange", enabled: severalSelected, run: (editor) => align(editor, how) }),
   ),
-  { id: "distribute-x", title: "Distribute across", group: "Arrange", enabled: severalSelected, run: (editor) => place(editor, "Distribute", distributed(boxes(editor), "x")) },
-  { id: "distribute-y", title: "Distribute down", group: "Arrange", enabled: severalSelected, run: (editor) => place(editor, "Distribute", distributed(boxes(editor), "y")) },
+  { id: "distribute-x", group: "Arrange", enabled: severalSelected, run: (editor) => place(editor, editor.t.edits.distribute, distributed(boxes(editor), "x")) },
+  { id: "distribute-y", group: "Arrange", enabled: severalSelected, run: (editor) => place(editor, editor.t.edits.distribute, distributed(boxes(editor), "y")) },
 
-  { id: "fit", title: "Show all", group: "View", keys: ["."], run: (editor) => editor.canvas?.fit() },
-  { id: "fit-selection", title: "Show the selection", group: "View", keys: ["f"], run: (editor) => editor.canvas?.fit(selectedNodes(editor).length > 0 ? selectedNodes(editor) : undefined) },
-  { id: "zoom-100", title: "Zoom to 100%", group: "View", keys: ["1"], run: (editor) => editor.canvas?.zoomTo(1) },
-  { id: "zoom-in", title: "Zoom in", group: "View", keys: ["=", "+"], run: (editor) => editor.canvas?.zoomBy(1.25) },
-  { id: "zoom-out", title: "Zoom out", group: "View", keys: ["-"], run: (editor) => editor.canvas?.zoomBy(0.8) },
-  { id: "commands", title: "Commands", group: "View", keys: ["mod+k"], always: true, run: (editor) => editor.view.set({ commands: true }) },
-  { id: "find", title: "Find in the graph", group: "View", keys: ["mod+f"], run: (editor) => editor.view.togglePanel("find") },
-  { id: "queue", title: "Queue and history", group: "View", keys: ["q"], run: (editor) => editor.view.togglePanel("queue") },
-  { id: "workflows", title: "Workflows", group: "View", keys: ["w"], run: (editor) => editor.view.togglePanel("workflows") },
-  { id: "models", title: "Models", group: "View", keys: ["m"], run: (editor) => editor.view.togglePanel("models") },
-  { id: "outline", title: "Outline", group: "View", keys: ["o"], run: (editor) => editor.view.togglePanel("outline") },
-  { id: "problems", title: "Problems", group: "View", keys: ["e"], run: (editor) => editor.view.togglePanel("problems") },
-  { id: "missing", title: "What is missing here", group: "View", enabled: (editor) => editor.documents.active !== null, run: (editor) => editor.view.set({ dialog: "missing" }) },
-  { id: "form", title: "Form", group: "View", keys: ["p"], run: (editor) => editor.view.toggleSide("form") },
-  { id: "help-node", title: "About this node", group: "Help", keys: ["n"], run: (editor) => editor.view.toggleSide("node") },
-  { id: "theme", title: "Light or dark", group: "View", run: (editor) => editor.settings.setState(({ theme }) => ({ theme: theme === "light" ? "dark" : "light" })) },
-  { id: "minimap", title: "Minimap", group: "View", run: (editor) => editor.settings.setState(({ minimap }) => ({ minimap: !minimap })) },
-  { id: "density", title: "Compact or comfortable", group: "View", run: (editor) => editor.settings.setState(({ density }) => ({ density: density === "compact" ? "comfortable" : "compact" })) },
-  { id: "settings", title: "Settings", group: "View", keys: ["mod+,"], run: (editor) => editor.view.set({ dialog: "settings" }) },
-  { id: "shortcuts", title: "Shortcuts", group: "Help", keys: ["?"], run: (editor) => editor.view.set({ dialog: "shortcuts" }) },
+  { id: "fit", group: "View", keys: ["."], run: (editor) => editor.canvas?.fit() },
+  { id: "fit-selection", group: "View", keys: ["f"], run: (editor) => editor.canvas?.fit(selectedNodes(editor).length > 0 ? selectedNodes(editor) : undefined) },
+  { id: "zoom-100", group: "View", keys: ["1"], run: (editor) => editor.canvas?.zoomTo(1) },
+  { id: "zoom-in", group: "View", keys: ["=", "+"], run: (editor) => editor.canvas?.zoomBy(1.25) },
+  { id: "zoom-out", group: "View", keys: ["-"], run: (editor) => editor.canvas?.zoomBy(0.8) },
+  { id: "commands", group: "View", keys: ["mod+k"], always: true, run: (editor) => editor.view.set({ commands: true }) },
+  { id: "find", group: "View", keys: ["mod+f"], run: (editor) => editor.view.togglePanel("find") },
+  { id: "queue", group: "View", keys: ["q"], run: (editor) => editor.view.togglePanel("queue") },
+  { id: "workflows", group: "View", keys: ["w"], run: (editor) => editor.view.togglePanel("workflows") },
+  { id: "models", group: "View", keys: ["m"], run: (editor) => editor.view.togglePanel("models") },
+  { id: "outline", group: "View", keys: ["o"], run: (editor) => editor.view.togglePanel("outline") },
+  { id: "problems", group: "View", keys: ["e"], run: (editor) => editor.view.togglePanel("problems") },
+  { id: "missing", group: "View", enabled: (editor) => editor.documents.active !== null, run: (editor) => editor.view.set({ dialog: "missing" }) },
+  { id: "form", group: "View", keys: ["p"], run: (editor) => editor.view.toggleSide("form") },
+  { id: "help-node", group: "Help", keys: ["n"], run: (editor) => editor.view.toggleSide("node") },
+  { id: "theme", group: "View", run: (editor) => editor.settings.setState(({ theme }) => ({ theme: theme === "light" ? "dark" : "light" })) },
+  { id: "minimap", group: "View", run: (editor) => editor.settings.setState(({ minimap }) => ({ minimap: !minimap })) },
+  { id: "density", group: "View", run: (editor) => editor.settings.setState(({ density }) => ({ density: density === "compact" ? "comfortable" : "compact" })) },
+  { id: "settings", group: "View", keys: ["mod+,"], run: (editor) => editor.view.set({ dialog: "settings" }) },
+  { id: "shortcuts", group: "Help", keys: ["?"], run: (editor) => editor.view.set({ dialog: "shortcuts" }) },
 
-  { id: "new", title: "New workflow", group: "File", keys: ["alt+n"], run: newDocument },
-  { id: "templates", title: "Templates", group: "File", keys: ["t"], run: (editor) => editor.view.set({ dialog: "templates" }) },
-  { id: "open", title: "Open a file", group: "File", keys: ["mod+o"], run: openFromDisk },
-  { id: "save", title: "Save", group: "File", keys: ["mod+s"], always: true, run: (editor) => saveDocument(editor) },
-  { id: "save-as", title: "Save as", group: "File", keys: ["mod+shift+s"], always: true, run: (editor) => editor.view.set({ dialog: "save" }) },
-  { id: "download", title: "Download as a file", group: "File", run: (editor) => downloadDocument(editor, "latentgraph") },
-  { id: "download-comfyui", title: "Download for ComfyUI", group: "File", run: (editor) => downloadDocument(editor, "comfyui") },
-  { id: "download-api", title: "Download as an API prompt", group: "File", run: (editor) => downloadDocument(editor, "comfyui-api") },
-  { id: "close", title: "Close workflow", group: "File", keys: ["alt+w"], run: (editor) => closeDocument(editor, editor.documents.active?.uid ?? "") },
+  { id: "new", group: "File", keys: ["alt+n"], run: newDocument },
+  { id: "templates", group: "File", keys: ["t"], run: (editor) => editor.view.set({ dialog: "templates" }) },
+  { id: "open", group: "File", keys: ["mod+o"], run: openFromDisk },
+  { id: "save", group: "File", keys: ["mod+s"], always: true, run: (editor) => saveDocument(editor) },
+  { id: "save-as", group: "File", keys: ["mod+shift+s"], always: true, run: (editor) => editor.view.set({ dialog: "save" }) },
+  { id: "download", group: "File", run: (editor) => downloadDocument(editor, "latentgraph") },
+  { id: "download-comfyui", group: "File", run: (editor) => downloadDocument(editor, "comfyui") },
+  { id: "download-api", group: "File", run: (editor) => downloadDocument(editor, "comfyui-api") },
+  { id: "close", group: "File", keys: ["alt+w"], run: (editor) => closeDocument(editor, editor.documents.active?.uid ?? "") },
 ];
 
 const BY_ID = new Map(COMMANDS.map((one) => [one.id, one]));
 
-export function command(id: string): Command {
+export function command(id: CommandId): Command {
   const found = BY_ID.get(id);
   if (!found) throw new Error(`there is no command ${id}`);
   return found;
 }
 
-export function perform(editor: Editor, id: string): void {
+export function perform(editor: Editor, id: CommandId): void {
   const one = command(id);
   if (one.enabled && !one.enabled(editor)) return;
   Promise.resolve(one.run(editor)).catch((error: unknown) => editor.fail(error));
@@ -127,20 +133,20 @@ export function selectedNodes(editor: Editor): string[] {
 }
 
 /** Run what these nodes need, and them. Nodes inside an entered subgraph are named by their whole way. */
-export function runTo(editor: Editor, names: readonly string[]): Promise<void> {
+export async function runTo(editor: Editor, names: readonly string[]): Promise<void> {
   const one = editor.documents.active;
   const prefix = one ? one.trail.map(({ instance }) => `${instance}:`).join("") : "";
   const graph = activeGraph(editor);
   const targets = names.filter((name) => !graph?.nodes[name]?.type.startsWith(SUBGRAPH)).map((name) => prefix + name);
   if (targets.length === 0) {
-    editor.view.say("Enter the subgraph to run to a node in it");
-    return Promise.resolve();
+    editor.view.say(editor.t.says.enterFirst);
+    return;
   }
-  return editor.run(targets);
+  await editor.run(targets);
 }
 
-function said(editor: Editor, word: string, label: string | null): void {
-  if (label) editor.view.say(`${word}: ${label.toLowerCase()}`);
+function said(editor: Editor, words: (label: string) => string, label: string | null): void {
+  if (label) editor.view.say(words(label));
 }
 
 function openPalette(editor: Editor): void {
@@ -159,11 +165,11 @@ async function copy(editor: Editor): Promise<void> {
 export async function paste(editor: Editor, links: boolean, text?: string): Promise<void> {
   const clip = clipFrom(text ?? (await navigator.clipboard.readText()));
   if (!clip) {
-    editor.view.say("The clipboard holds no nodes");
+    editor.view.say(editor.t.says.noNodes);
     return;
   }
   const [x, y] = editor.canvas?.centre() ?? [0, 0];
-  putDown(editor, clip, [x - 120, y - 80], links, "Paste");
+  putDown(editor, clip, [x - 120, y - 80], links, editor.t.edits.paste);
 }
 
 function duplicate(editor: Editor): void {
@@ -172,7 +178,7 @@ function duplicate(editor: Editor): void {
   const clip = one && graph && copied(one.document, graph, one.selection);
   if (!clip || !graph) return;
   const corners = [...Object.values(clip.nodes).map(positionOf), ...(clip.ui?.notes ?? []).map((note) => note.pos)];
-  putDown(editor, clip, [Math.min(...corners.map(([x]) => x)) + 32, Math.min(...corners.map(([, y]) => y)) + 32], true, "Duplicate");
+  putDown(editor, clip, [Math.min(...corners.map(([x]) => x)) + 32, Math.min(...corners.map(([, y]) => y)) + 32], true, editor.t.edits.duplicate);
 }
 
 function putDown(editor: Editor, clip: NonNullable<ReturnType<typeof clipFrom>>, at: Point, links: boolean, label: string): void {
@@ -192,7 +198,7 @@ function remove(editor: Editor): void {
   const one = editor.documents.active;
   if (!one) return;
   const heal = editor.settings.getState().heal ? { catalogue: editor.library.catalogue } : null;
-  editor.documents.editGraph("Delete", (graph, document) => {
+  editor.documents.editGraph(editor.t.edits.delete, (graph, document) => {
     const links = [...one.selection].filter((id) => id.startsWith("link:")).map((id) => id.slice(5).split("\n"));
     const unlinked = links.reduce((current, [node, input]) => unlinkAny(current, { node: node ?? "", input: input ?? "" }), graph);
     const names = new Set([...one.selection].filter((name) => Object.hasOwn(unlinked.nodes, name)));
@@ -202,18 +208,70 @@ function remove(editor: Editor): void {
   editor.documents.select([]);
 }
 
+/** The selected nodes, and those in selected frames. */
+function chosenNodes(editor: Editor): string[] {
+  const one = editor.documents.active;
+  const graph = activeGraph(editor);
+  if (!one || !graph) return [];
+  const inFrames = selectedFrames(editor).flatMap((index) => membersOf(editor, index));
+  return [...new Set([...selectedNodes(editor), ...inFrames])];
+}
+
+function selectedFrames(editor: Editor): number[] {
+  return [...(editor.documents.active?.selection ?? [])].filter(isFrame).map((id) => Number(id.slice("group:".length)));
+}
+
+/** The nodes in a frame. */
+export function membersOf(editor: Editor, index: number): string[] {
+  const one = editor.documents.active;
+  const graph = activeGraph(editor);
+  const frame = graph && groupsOf(graph)[index];
+  if (!one || !graph || !frame) return [];
+  const metrics = DENSITIES[editor.settings.getState().density];
+  return nodesIn(graph, frame, (name) => {
+    const { width, height } = geometryOf(graph.nodes[name]!, interfaceIn(name, graph, one.document, editor.library.catalogue), metrics);
+    return [width, height];
+  });
+}
+
 function toggleMode(editor: Editor, mode: "mute" | "bypass"): void {
-  const names = selectedNodes(editor);
+  const names = chosenNodes(editor);
   const graph = activeGraph(editor);
   const all = names.every((name) => graph?.nodes[name]?.mode === mode);
-  editor.documents.editGraph(all ? "Turn on" : mode === "mute" ? "Mute" : "Bypass", (current) => setMode(current, names, all ? "on" : mode));
+  editor.documents.editGraph(all ? editor.t.edits.turnOn : editor.t.edits[mode], (current) => setMode(current, names, all ? "on" : mode));
 }
 
 function toggleCollapsed(editor: Editor): void {
+  toggleUi(editor, "collapsed", editor.t.edits.collapse, editor.t.edits.expand);
+}
+
+function togglePinned(editor: Editor): void {
+  toggleUi(editor, "pinned", editor.t.edits.pin, editor.t.edits.unpin);
+}
+
+/** Give the selected nodes and frames a mark; take it away where all have it. */
+function toggleUi(editor: Editor, key: "collapsed" | "pinned", give: string, take: string): void {
   const names = selectedNodes(editor);
+  const frames = selectedFrames(editor);
   const graph = activeGraph(editor);
-  const all = names.every((name) => graph?.nodes[name] && isCollapsed(graph.nodes[name]));
-  editor.documents.editGraph(all ? "Expand" : "Collapse", (current) => names.reduce((next, name) => setNodeUi(next, name, { collapsed: all ? undefined : true }), current));
+  if (!graph || names.length + frames.length === 0) return;
+  const groups = groupsOf(graph);
+  const all = names.every((name) => graph.nodes[name]?.ui?.[key] === true) && frames.every((index) => groups[index]?.[key] === true);
+  const value = all ? undefined : true;
+  editor.documents.editGraph(all ? take : give, (current) => {
+    const marked = names.reduce((next, name) => setNodeUi(next, name, { [key]: value }), current);
+    return frames.reduce((next, index) => setGroup(next, index, { [key]: value }), marked);
+  });
+}
+
+/** A colour for the selected nodes and frames; none with null. */
+export function colour(editor: Editor, value: string | null): void {
+  const names = selectedNodes(editor);
+  const frames = selectedFrames(editor);
+  editor.documents.editGraph(editor.t.edits.colour, (graph) => {
+    const coloured = names.reduce((next, name) => setNodeUi(next, name, { color: value ?? undefined, bgcolor: undefined }), graph);
+    return frames.reduce((next, index) => setGroup(next, index, { color: value ?? undefined }), coloured);
+  });
 }
 
 /** The selected nodes with their sizes; all of them when fewer than two are selected. */
@@ -232,11 +290,11 @@ export function boxes(editor: Editor, all = false): Placed[] {
 }
 
 function place(editor: Editor, label: string, places: ReadonlyMap<string, Point>): void {
-  editor.documents.editGraph(label, (graph) => move(graph, places));
+  editor.documents.editGraph(label, (graph) => move(graph, new Map([...places].filter(([id]) => !(graph.nodes[id] && isPinned(graph.nodes[id]))))));
 }
 
 function align(editor: Editor, how: Alignment): void {
-  place(editor, `Align ${how}`, aligned(boxes(editor), how));
+  place(editor, editor.t.edits.align, aligned(boxes(editor), how));
 }
 
 export async function tidy(editor: Editor): Promise<void> {
@@ -249,7 +307,7 @@ export async function tidy(editor: Editor): Promise<void> {
       return source ? [{ from: source.node, to }] : [];
     }),
   );
-  place(editor, "Tidy up", await laidOut(boxes(editor, !some), links));
+  place(editor, editor.t.edits.tidy, await laidOut(boxes(editor, !some), links));
   if (!some) editor.canvas?.fit();
 }
 
@@ -265,14 +323,14 @@ function group(editor: Editor): void {
           bottom: Math.max(...chosen.map((one) => one.y + one.height)) + 20,
         }
       : { left: x - 200, top: y - 120, right: x + 200, bottom: y + 120 };
-  editor.documents.editGraph("Group", (graph) =>
-    addGroup(graph, { title: `Group ${groupsOf(graph).length + 1}`, pos: [Math.round(box.left), Math.round(box.top)], size: [Math.round(box.right - box.left), Math.round(box.bottom - box.top)] }),
+  editor.documents.editGraph(editor.t.edits.group, (graph) =>
+    addGroup(graph, { title: editor.t.canvas.groupNumber(groupsOf(graph).length + 1), pos: [Math.round(box.left), Math.round(box.top)], size: [Math.round(box.right - box.left), Math.round(box.bottom - box.top)] }),
   );
 }
 
 function addNoteHere(editor: Editor): void {
   const [x, y] = editor.canvas?.centre() ?? [0, 0];
-  editor.documents.editGraph("Add note", (graph) => addNote(graph, { text: "", markdown: true, pos: [Math.round(x), Math.round(y)], size: [240, 120] }).graph);
+  editor.documents.editGraph(editor.t.edits.addNote, (graph) => addNote(graph, { text: "", markdown: true, pos: [Math.round(x), Math.round(y)], size: [240, 120] }).graph);
   const graph = activeGraph(editor);
   const last = graph && notesOf(graph).at(-1);
   if (last) editor.documents.select([`note:${last.id}`]);
@@ -282,7 +340,7 @@ function makeSubgraph(editor: Editor): void {
   const one = editor.documents.active;
   if (!one) return;
   let name = "";
-  editor.documents.edit(one.uid, "Make a subgraph", (document) => {
+  editor.documents.edit(one.uid, editor.t.edits.makeSubgraph, (document) => {
     const made = createSubgraph(document, scopeOf(one), new Set(selectedNodes(editor)), "Subgraph");
     name = made?.name ?? "";
     return made?.document ?? document;
@@ -295,7 +353,7 @@ function unpack(editor: Editor): void {
   const instance = selectedNodes(editor)[0];
   if (!one || !instance) return;
   let names: string[] = [];
-  editor.documents.edit(one.uid, "Unpack subgraph", (document) => {
+  editor.documents.edit(one.uid, editor.t.edits.unpack, (document) => {
     const made = unpackSubgraph(document, scopeOf(one), instance);
     names = made?.names ?? [];
     return made?.document ?? document;

@@ -1,17 +1,17 @@
 // What a right click offers.
-import { command, perform, runTo } from "@/commands/commands";
+import { colour, command, membersOf, perform, runTo, type CommandId } from "@/commands/commands";
 import { shownKeys } from "@/commands/keys";
 import type { Target } from "@/model/connect";
-import { graphAt, groupsOf, positionOf, SUBGRAPH } from "@/model/document";
-import { addPoint, resetInput, setGroup } from "@/model/edit";
+import { graphAt, groupsOf, hiddenLinksOf, isPinned, linkOf, SUBGRAPH } from "@/model/document";
+import { addPoint, hideLink, resetInput } from "@/model/edit";
 import { demote, isPromoted, promote, unlinkAny } from "@/model/subgraph";
 import { scopeOf } from "@/store/documents";
 import type { Editor } from "@/store/editor";
-import type { MenuItem } from "@/store/view";
+import type { MenuAction, MenuItem } from "@/store/view";
 
-function item(editor: Editor, id: string, label?: string): MenuItem {
+function item(editor: Editor, id: CommandId, label?: string): MenuItem {
   const one = command(id);
-  return { label: label ?? one.title, keys: one.keys?.[0] && shownKeys(one.keys[0]), run: () => perform(editor, id), disabled: one.enabled ? !one.enabled(editor) : false };
+  return { label: label ?? editor.t.commands[id], keys: one.keys?.[0] && shownKeys(one.keys[0]), run: () => perform(editor, id), disabled: one.enabled ? !one.enabled(editor) : false };
 }
 
 export function nodeMenu(editor: Editor, id: string, input: string | null): MenuItem[] {
@@ -21,84 +21,89 @@ export function nodeMenu(editor: Editor, id: string, input: string | null): Menu
   const node = graph.nodes[id];
   if (id.startsWith("group:")) return groupMenu(editor, Number(id.slice(6)));
   if (!node) return [item(editor, "delete")];
+  const { menu: t, edits } = editor.t;
   const items: MenuItem[] = [];
   if (input !== null) {
     const to: Target = { node: id, input };
     const promoted = isPromoted(graph, to);
-    const where = scopeOf(one) === "" ? "the form" : "the subgraph's inputs";
+    const outside = scopeOf(one) === "";
     items.push({
-      label: promoted ? `Take ${input} out of ${where}` : `Put ${input} into ${where}`,
-      run: () => editor.documents.editGraph(promoted ? "Take out of the form" : "Put into the form", (current) => (promoted ? demote(current, to) : promote(current, to))),
+      label: promoted ? (outside ? t.outOfForm(input) : t.outOfInputs(input)) : outside ? t.intoForm(input) : t.intoInputs(input),
+      run: () => editor.documents.editGraph(promoted ? edits.outOfForm : edits.intoForm, (current) => (promoted ? demote(current, to) : promote(current, to))),
     });
-    if (node.inputs?.[input] !== undefined) items.push({ label: `Reset ${input}`, run: () => editor.documents.editGraph("Reset", (current) => resetInput(current, id, input)) });
+    if (node.inputs?.[input] !== undefined) items.push({ label: t.reset(input), run: () => editor.documents.editGraph(edits.reset, (current) => resetInput(current, id, input)) });
+    if (linkOf(node.inputs?.[input])) items.push(hiding(editor, to));
     items.push("line");
   }
-  items.push({ label: "Run to here", run: () => void runTo(editor, [id]), keys: shownKeys("alt+Enter") }, "line");
+  items.push({ label: t.runToHere, run: () => void runTo(editor, [id]), keys: shownKeys("alt+Enter") }, "line");
   if (node.type.startsWith(SUBGRAPH)) items.push(item(editor, "enter-subgraph"), item(editor, "unpack-subgraph"), "line");
   items.push(
     item(editor, "rename"),
     item(editor, "copy"),
     item(editor, "duplicate"),
     "line",
-    item(editor, "bypass", node.mode === "bypass" ? "No longer bypass" : "Bypass"),
-    item(editor, "mute", node.mode === "mute" ? "No longer mute" : "Mute"),
-    item(editor, "collapse", node.ui?.["collapsed"] === true ? "Expand" : "Collapse"),
+    item(editor, "bypass", node.mode === "bypass" ? t.noBypass : undefined),
+    item(editor, "mute", node.mode === "mute" ? t.noMute : undefined),
+    item(editor, "collapse", node.ui?.["collapsed"] === true ? t.expand : undefined),
+    item(editor, "pin", isPinned(node) ? t.unpin : undefined),
+    { colours: (value) => colour(editor, value) },
     "line",
     item(editor, "group"),
     item(editor, "create-subgraph"),
     "line",
-    { label: "About this node", run: () => editor.view.set({ side: "node" }), keys: "N" },
-    { ...(item(editor, "delete") as Exclude<MenuItem, "line">), danger: true },
+    { label: t.about, run: () => editor.view.set({ side: "node" }), keys: "N" },
+    { ...(item(editor, "delete") as MenuAction), danger: true },
   );
   return items;
 }
 
-const COLOURS: [string, string][] = [
-  ["Grey", "#8b8f98"],
-  ["Red", "#d9706a"],
-  ["Amber", "#d9a04a"],
-  ["Green", "#62b57c"],
-  ["Blue", "#6b9ae8"],
-  ["Violet", "#a98be0"],
-];
-
 function groupMenu(editor: Editor, index: number): MenuItem[] {
-  const members = () => {
-    const one = editor.documents.active;
-    const graph = one && graphAt(one.document, scopeOf(one));
-    const group = graph && groupsOf(graph)[index];
-    if (!graph || !group) return [];
-    return Object.keys(graph.nodes).filter((name) => {
-      const [x, y] = positionOf(graph.nodes[name]!);
-      return x >= group.pos[0] && y >= group.pos[1] && x <= group.pos[0] + group.size[0] && y <= group.pos[1] + group.size[1];
-    });
-  };
-  const all = (id: string) => () => {
-    editor.documents.select(members());
+  const { menu: t } = editor.t;
+  const one = editor.documents.active;
+  const graph = one && graphAt(one.document, scopeOf(one));
+  const frame = graph && groupsOf(graph)[index];
+  const members = membersOf(editor, index);
+  const all = (mode: "bypass" | "mute") => members.length > 0 && members.every((name) => graph?.nodes[name]?.mode === mode);
+  const withMembers = (id: CommandId) => () => {
+    editor.documents.select(members);
     perform(editor, id);
   };
   return [
-    { label: "Select its nodes", run: () => editor.documents.select(members()) },
-    { label: "Bypass its nodes", run: all("bypass") },
-    { label: "Mute its nodes", run: all("mute") },
-    { label: "Make a subgraph of its nodes", run: all("create-subgraph") },
+    { label: t.selectNodes, run: () => editor.documents.select(members) },
+    item(editor, "bypass", all("bypass") ? t.noBypassNodes : t.bypassNodes),
+    item(editor, "mute", all("mute") ? t.noMuteNodes : t.muteNodes),
+    { label: t.subgraphOfNodes, run: withMembers("create-subgraph") },
     "line",
-    ...COLOURS.map(([label, color]): MenuItem => ({ label, run: () => editor.documents.editGraph("Colour group", (graph) => setGroup(graph, index, { color })) })),
+    item(editor, "collapse", frame?.collapsed ? t.openFrame : t.closeFrame),
+    item(editor, "pin", frame?.pinned ? t.unpin : undefined),
+    { colours: (value) => colour(editor, value) },
     "line",
-    { ...(item(editor, "delete", "Delete the frame") as Exclude<MenuItem, "line">), danger: true },
+    { ...(item(editor, "delete", t.deleteFrame) as MenuAction), danger: true },
   ];
 }
 
 export function linkMenu(editor: Editor, to: Target, at: { x: number; y: number }): MenuItem[] {
+  const { menu: t, edits } = editor.t;
   return [
-    { label: "Add a point", run: () => editor.documents.editGraph("Add point", (graph) => addPoint(graph, to, editor.canvas!.toCanvas(at))) },
-    { label: "Delete the link", danger: true, run: () => editor.documents.editGraph("Unlink", (graph) => unlinkAny(graph, to)) },
+    { label: t.addPoint, run: () => editor.documents.editGraph(edits.addPoint, (graph) => addPoint(graph, to, editor.canvas!.toCanvas(at))) },
+    hiding(editor, to),
+    "line",
+    { label: t.deleteLink, danger: true, run: () => editor.documents.editGraph(edits.unlink, (graph) => unlinkAny(graph, to)) },
   ];
+}
+
+/** Hide a link, or show one that is hidden. */
+function hiding(editor: Editor, to: Target): MenuItem {
+  const one = editor.documents.active;
+  const node = one && graphAt(one.document, scopeOf(one)).nodes[to.node];
+  const isHidden = node ? hiddenLinksOf(node).includes(to.input) : false;
+  const { menu: t, edits } = editor.t;
+  return { label: isHidden ? t.showLink : t.hideLink, run: () => editor.documents.editGraph(isHidden ? edits.showLink : edits.hideLink, (graph) => hideLink(graph, to, !isHidden)) };
 }
 
 export function paneMenu(editor: Editor, at: { x: number; y: number }): MenuItem[] {
   return [
-    { label: "Add node", keys: "Tab", run: () => editor.view.set({ palette: { at, place: editor.canvas!.toCanvas(at) } }) },
+    { label: editor.t.commands["add-node"], keys: "Tab", run: () => editor.view.set({ palette: { at, place: editor.canvas!.toCanvas(at) } }) },
     item(editor, "note"),
     item(editor, "group"),
     "line",

@@ -30,6 +30,7 @@ export interface Group {
   size: [number, number];
   color?: string;
   collapsed?: boolean;
+  pinned?: boolean;
 }
 
 export interface Note {
@@ -76,6 +77,23 @@ export function withNode(graph: Graph, name: string, change: (node: GraphNode) =
   return after === before ? graph : { ...graph, nodes: { ...graph.nodes, [name]: after } };
 }
 
+/** Whether two documents compute the same: places, titles and the like are not looked at. Costs what differs. */
+export function sameWork(one: Document, other: Document): boolean {
+  if (one === other) return true;
+  const scopes = new Set(["", ...Object.keys(one.subgraphs ?? {}), ...Object.keys(other.subgraphs ?? {})]);
+  return [...scopes].every((scope) => sameWorkIn(graphAt(one, scope), graphAt(other, scope)));
+}
+
+function sameWorkIn(one: Graph, other: Graph): boolean {
+  if (one === other) return true;
+  const names = Object.keys(one.nodes);
+  if (one.outputs !== other.outputs || one.parameters !== other.parameters || names.length !== Object.keys(other.nodes).length) return false;
+  return names.every((name) => {
+    const [before, after] = [one.nodes[name], other.nodes[name]];
+    return before === after || (before?.type === after?.type && before?.inputs === after?.inputs && before?.mode === after?.mode);
+  });
+}
+
 export function linkOf(value: Input | undefined): Source | null {
   if (value !== null && typeof value === "object" && !Array.isArray(value) && "from" in value) {
     return { node: value.from[0], output: value.from[1] };
@@ -110,6 +128,26 @@ export function sizeOf(node: GraphNode): Point | null {
 
 export function isCollapsed(node: GraphNode): boolean {
   return node.ui?.["collapsed"] === true;
+}
+
+/** Stays where it is until it is unpinned. */
+export function isPinned(node: GraphNode): boolean {
+  return node.ui?.["pinned"] === true;
+}
+
+/** The colour a person gave a node; null for none. Colours come from files of others: nothing but a hex colour is taken. */
+export function colourOf(node: GraphNode): string | null {
+  return safeColour(node.ui?.["color"]);
+}
+
+export function safeColour(colour: unknown): string | null {
+  return typeof colour === "string" && /^#[0-9a-f]{3,8}$/i.test(colour) ? colour : null;
+}
+
+/** The inputs of a node whose links are not drawn. */
+export function hiddenLinksOf(node: GraphNode): readonly string[] {
+  const hidden = node.ui?.["hidden"];
+  return Array.isArray(hidden) ? hidden.filter((one): one is string => typeof one === "string") : [];
 }
 
 function pair(value: unknown): Point | null {

@@ -4,6 +4,7 @@ import type { Catalogue } from "@/model/catalogue";
 import {
   freshName,
   groupsOf,
+  hiddenLinksOf,
   linkOf,
   linkTo,
   literal,
@@ -80,6 +81,15 @@ export function setTitle(graph: Graph, name: string, title: string): Graph {
 
 export function setNodeUi(graph: Graph, name: string, change: Record<string, unknown>): Graph {
   return withNode(graph, name, (one) => ({ ...one, ui: kept({ ...one.ui, ...change }) }));
+}
+
+/** Draw the link into an input, or do not. */
+export function hideLink(graph: Graph, to: Target, hide: boolean): Graph {
+  const node = graph.nodes[to.node];
+  if (!node) return graph;
+  const others = hiddenLinksOf(node).filter((one) => one !== to.input);
+  const hidden = hide ? [...others, to.input] : others;
+  return setNodeUi(graph, to.node, { hidden: hidden.length > 0 ? hidden : undefined });
 }
 
 /** Places of nodes, notes (`note:ID`), groups (`group:INDEX`) and points of links (`point:ID`). */
@@ -168,7 +178,7 @@ export function addGroup(graph: Graph, group: Group): Graph {
 }
 
 export function setGroup(graph: Graph, index: number, change: Partial<Group>): Graph {
-  return withUi(graph, "groups", groupsOf(graph).map((one, at) => (at === index ? { ...one, ...change } : one)));
+  return withUi(graph, "groups", groupsOf(graph).map((one, at) => (at === index ? kept({ ...one, ...change }) : one)));
 }
 
 export function addNote(graph: Graph, note: Omit<Note, "id">): { graph: Graph; id: string } {

@@ -1,4 +1,5 @@
 // What would run, and why: the service's plan as the editor shows it.
+import type { Messages } from "@/i18n/messages";
 import type { Problem } from "@/api/client";
 
 export type PlanStatus = "cached" | "run" | "depends" | "unneeded" | "unavailable";
@@ -48,16 +49,16 @@ export function planOf(id: string, plan: PlanSummary | null): PlanNode | null {
 }
 
 /** "3 of 12 nodes will run". */
-export function runSentence({ status, plan, problems }: PlanState): string {
-  if (status === "unreachable") return "The service does not answer";
+export function runSentence({ status, plan, problems }: PlanState, t: Messages["plan"]): string {
+  if (status === "unreachable") return t.unreachable;
   const errors = problems.filter((one) => one.severity !== "warning").length;
-  if (status === "faulty" && problems[0]?.code === "nothing_to_run") return "Nothing to run yet";
-  if (status === "faulty") return errors === 1 ? "1 problem to solve" : `${errors} problems to solve`;
+  if (status === "faulty" && problems[0]?.code === "nothing_to_run") return t.nothing;
+  if (status === "faulty") return t.problems(errors);
   if (!plan) return "";
   const all = Object.keys(plan.nodes).length;
   const will = plan.run + plan.depends;
-  if (will === 0) return "Nothing will run: all is known";
-  return `${plan.depends > 0 ? "Up to " : ""}${will} of ${all} nodes will run`;
+  if (will === 0) return t.known;
+  return plan.depends > 0 ? t.mayRun(will, all) : t.willRun(will, all);
 }
 
 /** The instances of subgraphs whose inner nodes a plan has: `a` and `a:b` for `a:b:c`. */

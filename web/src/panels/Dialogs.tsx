@@ -13,7 +13,7 @@ import { DEFAULTS, type Settings } from "@/store/settings";
 import { CommandPalette } from "@/panels/CommandPalette";
 import { ConnectForm } from "@/panels/ConnectForm";
 import { MissingForm } from "@/panels/MissingForm";
-import { useMessages } from "@/i18n/messages";
+import { LOCALES, useMessages } from "@/i18n/messages";
 import { Templates } from "@/panels/Templates";
 import { Viewer } from "@/panels/Viewer";
 import styles from "@/panels/panels.module.css";
@@ -29,22 +29,22 @@ export default function Dialogs() {
     <>
       {commands && <CommandPalette />}
       {dialog === "templates" && (
-        <Window title="Templates" wide onClose={close}>
+        <Window title={t.dialogs.templates} wide onClose={close}>
           <Templates onDone={close} />
         </Window>
       )}
       {dialog === "settings" && (
-        <Window title="Settings" onClose={close}>
+        <Window title={t.dialogs.settings} onClose={close}>
           <SettingsForm />
         </Window>
       )}
       {dialog === "shortcuts" && (
-        <Window title="Shortcuts" wide onClose={close}>
+        <Window title={t.dialogs.shortcuts} wide onClose={close}>
           <Shortcuts />
         </Window>
       )}
       {dialog === "save" && (
-        <Window title="Save as" onClose={close}>
+        <Window title={t.dialogs.save} onClose={close}>
           <SaveForm onDone={close} />
         </Window>
       )}
@@ -54,7 +54,7 @@ export default function Dialogs() {
         </Window>
       )}
       {dialog === "connect" && (
-        <Window title="Link" onClose={close}>
+        <Window title={t.dialogs.connect} onClose={close}>
           <ConnectForm onDone={close} />
         </Window>
       )}
@@ -82,6 +82,7 @@ export default function Dialogs() {
 }
 
 export function Window({ title, wide, onClose, children }: { title: string; wide?: boolean; onClose: () => void; children: ReactNode }) {
+  const { closeWindow: closes } = useMessages().shell;
   return (
     <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
       <Dialog.Portal>
@@ -89,7 +90,7 @@ export function Window({ title, wide, onClose, children }: { title: string; wide
         <Dialog.Content className={`${styles.window} ${wide ? styles.wide : ""}`} aria-describedby={undefined} data-testid="dialog">
           <header className={styles.windowHead}>
             <Dialog.Title className={styles.windowTitle}>{title}</Dialog.Title>
-            <Dialog.Close className={styles.icon} aria-label="Close">
+            <Dialog.Close className={styles.icon} aria-label={closes}>
               <X size={15} />
             </Dialog.Close>
           </header>
@@ -100,75 +101,57 @@ export function Window({ title, wide, onClose, children }: { title: string; wide
   );
 }
 
-const CHOICES: { key: keyof Settings; label: string; options: [string, string][] }[] = [
-  { key: "theme", label: "Theme", options: [["dark", "Dark"], ["light", "Light"], ["system", "As the system"]] },
-  { key: "density", label: "Density", options: [["compact", "Compact"], ["comfortable", "Comfortable"]] },
-  { key: "links", label: "Links", options: [["spline", "Curves"], ["straight", "Straight"], ["step", "Steps"], ["hidden", "Hidden"]] },
-  { key: "wheel", label: "The wheel", options: [["zoom", "Zooms"], ["pan", "Pans"]] },
-];
-
-const SWITCHES: { key: keyof Settings; label: string; about: string }[] = [
-  { key: "snap", label: "Snap to the grid", about: "Nodes move in steps of 8." },
-  { key: "grid", label: "Show the grid", about: "Dots on the canvas." },
-  { key: "minimap", label: "Show the minimap", about: "The whole graph, in the corner." },
-  { key: "heal", label: "Keep links when deleting", about: "What a node passed on is linked straight to who took it." },
-  { key: "previews", label: "Previews while sampling", about: "Under the node that samples." },
-];
+const SWITCHES = ["snap", "grid", "minimap", "heal", "previews"] as const;
 
 function SettingsForm() {
   const { settings } = useEditor();
+  const { settings: t } = useMessages();
   const state = useStore(settings);
+  const choice = <Key extends "locale" | "theme" | "density" | "links" | "wheel">(key: Key, label: string, options: Readonly<Record<Settings[Key], string>>) => (
+    <fieldset className={styles.choice}>
+      <legend>{label}</legend>
+      {(Object.entries(options) as [Settings[Key], string][]).map(([value, word]) => (
+        <label key={value} data-on={state[key] === value}>
+          <input type="radio" name={key} className="sr-only" checked={state[key] === value} onChange={() => settings.setState({ [key]: value })} />
+          {word}
+        </label>
+      ))}
+    </fieldset>
+  );
   return (
     <div className={styles.settings}>
-      {CHOICES.map(({ key, label, options }) => (
-        <fieldset key={key} className={styles.choice}>
-          <legend>{label}</legend>
-          {options.map(([value, word]) => (
-            <label key={value} data-on={state[key] === value}>
-              <input type="radio" name={key} className="sr-only" checked={state[key] === value} onChange={() => settings.setState({ [key]: value })} />
-              {word}
-            </label>
-          ))}
-        </fieldset>
-      ))}
-      {SWITCHES.map(({ key, label, about }) => (
+      {choice("locale", t.language, { system: t.asTheBrowser, ...LOCALES })}
+      {choice("theme", t.theme, t.themes)}
+      {choice("density", t.density, t.densities)}
+      {choice("links", t.links, t.linkStyles)}
+      {choice("wheel", t.wheel, t.wheels)}
+      {SWITCHES.map((key) => (
         <label key={key} className={styles.switch}>
-          <input type="checkbox" checked={state[key] === true} onChange={(event) => settings.setState({ [key]: event.target.checked })} />
+          <input type="checkbox" checked={state[key]} onChange={(event) => settings.setState({ [key]: event.target.checked })} />
           <span>
-            {label}
-            <span className={styles.faint}>{about}</span>
+            {t[key].label}
+            <span className={styles.faint}>{t[key].about}</span>
           </span>
         </label>
       ))}
       <button type="button" className={styles.textButton} onClick={() => settings.setState(DEFAULTS)}>
-        Reset all
+        {t.reset}
       </button>
     </div>
   );
 }
 
-const GESTURES: [string, string][] = [
-  ["Drag the canvas", "Move around"],
-  ["Wheel", "Zoom"],
-  ["Double-click the canvas", "Add a node"],
-  ["Drop a link on nothing", "Add a node that fits"],
-  ["Drop a node on a link", "Insert it"],
-  ["Double-click a link", "Add a point"],
-  ["Shift and drag a box", "Select"],
-  ["Shift and drag an output", "Move all its links"],
-  ["Double-click a title", "Rename"],
-];
-
 function Shortcuts() {
+  const { commands, commandGroups, gestures } = useMessages();
   const groups = [...new Set(COMMANDS.map((one) => one.group))];
   return (
     <div className={styles.shortcuts}>
       {groups.map((group) => (
         <section key={group}>
-          <h3 className={styles.section}>{group}</h3>
+          <h3 className={styles.section}>{commandGroups[group]}</h3>
           {COMMANDS.filter((one) => one.group === group && one.keys).map((one) => (
             <div key={one.id} className={styles.shortcut}>
-              <span>{one.title}</span>
+              <span>{commands[one.id]}</span>
               <span>
                 {one.keys!.map((keys) => (
                   <kbd key={keys}>{shownKeys(keys)}</kbd>
@@ -179,8 +162,8 @@ function Shortcuts() {
         </section>
       ))}
       <section>
-        <h3 className={styles.section}>With the pointer</h3>
-        {GESTURES.map(([what, does]) => (
+        <h3 className={styles.section}>{gestures.title}</h3>
+        {gestures.list.map(({ what, does }) => (
           <div key={what} className={styles.shortcut}>
             <span>{does}</span>
             <span className={styles.faint}>{what}</span>
@@ -193,9 +176,10 @@ function Shortcuts() {
 
 function SaveForm({ onDone }: { onDone: () => void }) {
   const editor = useEditor();
+  const { save: t } = useMessages();
   const title = useActive((one) => (one ? (one.file?.name ?? titleOf(one)) : ""));
   const [name, setName] = useState(() => title.toLowerCase().replace(/[^a-z0-9/_-]+/g, "_").replace(/^_+|_+$/g, "") || "workflow");
-  const fault = /^[^/.][^\\:*?"<>|]*$/.test(name) && !name.split("/").some((part) => part === "" || part === ".." || part.startsWith(".")) ? null : "A name has letters, digits, - and _; a slash makes a folder.";
+  const fault = /^[^/.][^\\:*?"<>|]*$/.test(name) && !name.split("/").some((part) => part === "" || part === ".." || part.startsWith(".")) ? null : t.fault;
   const [busy, setBusy] = useState(false);
   useEffect(() => setBusy(false), [name]);
   return (
@@ -209,12 +193,12 @@ function SaveForm({ onDone }: { onDone: () => void }) {
       }}
     >
       <label>
-        Name
+        {t.name}
         <input autoFocus value={name} onChange={(event) => setName(event.target.value)} onFocus={(event) => event.target.select()} />
       </label>
-      <p className={styles.faint}>{fault ?? `Kept by the service as workflows/${name}.json`}</p>
+      <p className={styles.faint}>{fault ?? t.keptAs(`workflows/${name}.json`)}</p>
       <button type="submit" className={styles.primary} disabled={fault !== null || busy}>
-        Save
+        {t.save}
       </button>
     </form>
   );

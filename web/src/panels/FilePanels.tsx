@@ -2,6 +2,7 @@
 import { useEffect, useMemo, useState } from "react";
 import { FileJson, History, Plus, RefreshCw } from "lucide-react";
 import { useStore } from "zustand";
+import { useMessages } from "@/i18n/messages";
 import { getVersion, listVersions, type SavedVersion } from "@/api/client";
 import { ago } from "@/panels/QueuePanel";
 import { addNode } from "@/model/edit";
@@ -12,6 +13,7 @@ import styles from "@/panels/panels.module.css";
 
 export function WorkflowsPanel() {
   const editor = useEditor();
+  const { files: t, commands } = useMessages();
   const [names, setNames] = useState<readonly string[] | null>(null);
   const [text, setText] = useState("");
   const open = useStore(editor.documents.store, (state) => state.open);
@@ -23,8 +25,8 @@ export function WorkflowsPanel() {
   return (
     <>
       <div className={styles.bar2}>
-        <input className={styles.search} placeholder="Find a workflow" aria-label="Find a workflow" value={text} onChange={(event) => setText(event.target.value)} />
-        <button type="button" className={styles.icon} aria-label="New workflow" data-tip="New workflow" onClick={() => perform(editor, "new")}>
+        <input className={styles.search} placeholder={t.find} aria-label={t.find} value={text} onChange={(event) => setText(event.target.value)} />
+        <button type="button" className={styles.icon} aria-label={commands.new} data-tip={commands.new} onClick={() => perform(editor, "new")}>
           <Plus size={15} />
         </button>
       </div>
@@ -32,7 +34,7 @@ export function WorkflowsPanel() {
         {shown.map((name) => (
           <WorkflowRow key={name} name={name} />
         ))}
-        {names !== null && shown.length === 0 && <p className={styles.empty}>{names.length === 0 ? "No workflows are saved yet." : "None is called that."}</p>}
+        {names !== null && shown.length === 0 && <p className={styles.empty}>{names.length === 0 ? t.noneSaved : t.noneCalled}</p>}
       </div>
     </>
   );
@@ -40,6 +42,7 @@ export function WorkflowsPanel() {
 
 function WorkflowRow({ name }: { name: string }) {
   const editor = useEditor();
+  const t = useMessages();
   const [versions, setVersions] = useState<readonly SavedVersion[] | null>(null);
   const fail = (error: unknown) => editor.fail(error);
   const show = () => (versions ? setVersions(null) : void listVersions(name).then(setVersions, () => setVersions([])));
@@ -51,11 +54,11 @@ function WorkflowRow({ name }: { name: string }) {
             <FileJson size={13} aria-hidden /> {name}
           </span>
         </button>
-        <button type="button" className={styles.icon} aria-label={`Versions of ${name}`} data-tip="Earlier versions" aria-expanded={versions !== null} onClick={show}>
+        <button type="button" className={styles.icon} aria-label={t.files.versionsOf(name)} data-tip={t.files.versions} aria-expanded={versions !== null} onClick={show}>
           <History size={13} />
         </button>
       </div>
-      {versions?.length === 0 && <p className={styles.empty}>As it was shipped; it has no earlier versions.</p>}
+      {versions?.length === 0 && <p className={styles.empty}>{t.files.shipped}</p>}
       {versions?.map((one) => (
         <button
           key={one.version}
@@ -63,10 +66,10 @@ function WorkflowRow({ name }: { name: string }) {
           className={styles.row}
           style={{ paddingLeft: 28 }}
           disabled={!one.etag}
-          onClick={() => void getVersion(name, one.version).then((document) => openDocument(editor, { ...document, name: `${document.name || name} (version ${one.version})` }), fail)}
+          onClick={() => void getVersion(name, one.version).then((document) => openDocument(editor, { ...document, name: t.files.nameOfVersion(document.name || name, one.version) }), fail)}
         >
           <span className={styles.faint}>
-            {one.etag ? `version ${one.version}` : "deleted"}, {ago(one.created)}
+            {one.etag ? t.files.version(one.version) : t.files.deleted}, {ago(one.created, t.time)}
           </span>
         </button>
       ))}
@@ -91,6 +94,7 @@ const LOADERS: Record<string, [string, string]> = {
 
 export function ModelsPanel() {
   const editor = useEditor();
+  const { files: t } = useMessages();
   const models = useStore(editor.library.store, (state) => state.models);
   const [text, setText] = useState("");
   const folders = useMemo(() => Object.entries(models).map(([folder, names]) => [folder, names.filter((name) => name.toLowerCase().includes(text.toLowerCase()))] as const), [models, text]);
@@ -98,12 +102,12 @@ export function ModelsPanel() {
     const [type, input] = LOADERS[folder] ?? [];
     if (!type || !input || !editor.library.catalogue.has(type)) {
       void navigator.clipboard.writeText(folder === "embeddings" ? `embedding:${name.replace(/\.[^.]*$/, "")}` : name);
-      editor.view.say("Copied its name");
+      editor.view.say(t.copiedName);
       return;
     }
     if (!editor.documents.active) perform(editor, "new");
     let added = "";
-    editor.documents.editGraph("Add loader", (graph) => {
+    editor.documents.editGraph(editor.t.edits.addLoader, (graph) => {
       const made = addNode(graph, type, editor.canvas?.centre() ?? [0, 0], { inputs: { [input]: name } });
       added = made.name;
       return made.graph;
@@ -113,8 +117,8 @@ export function ModelsPanel() {
   return (
     <>
       <div className={styles.bar2}>
-        <input className={styles.search} placeholder="Find a model" aria-label="Find a model" value={text} onChange={(event) => setText(event.target.value)} />
-        <button type="button" className={styles.icon} aria-label="Look again" data-tip="Look again" onClick={() => void editor.library.refreshModels().catch((error: unknown) => editor.fail(error))}>
+        <input className={styles.search} placeholder={t.findModel} aria-label={t.findModel} value={text} onChange={(event) => setText(event.target.value)} />
+        <button type="button" className={styles.icon} aria-label={t.lookAgain} data-tip={t.lookAgain} onClick={() => void editor.library.refreshModels().catch((error: unknown) => editor.fail(error))}>
           <RefreshCw size={14} />
         </button>
       </div>
@@ -126,11 +130,11 @@ export function ModelsPanel() {
                 {folder} <span className={styles.faint}>{names.length}</span>
               </h3>
               {names.slice(0, 300).map((name) => (
-                <button key={name} type="button" className={styles.row} data-tip={LOADERS[folder] ? "Add a node that loads it" : "Copy its name"} data-tip-side="right" onClick={() => add(folder, name)}>
+                <button key={name} type="button" className={styles.row} data-tip={LOADERS[folder] ? t.addsNode : t.copyName} data-tip-side="right" onClick={() => add(folder, name)}>
                   <span className={styles.rowTitle}>{name}</span>
                 </button>
               ))}
-              {names.length > 300 && <p className={styles.empty}>and {names.length - 300} more; search to see them</p>}
+              {names.length > 300 && <p className={styles.empty}>{t.moreModels(names.length - 300)}</p>}
             </section>
           ),
         )}

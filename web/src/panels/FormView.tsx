@@ -2,6 +2,7 @@
 import { useMemo, useState } from "react";
 import { ArrowUp, Pencil, X } from "lucide-react";
 import { useStore } from "zustand";
+import { useMessages } from "@/i18n/messages";
 import { fileUrl } from "@/api/client";
 import { literalOf, SUBGRAPH, type Document, type Parameter } from "@/model/document";
 import { setInput } from "@/model/edit";
@@ -17,6 +18,7 @@ import styles from "@/panels/panels.module.css";
 
 export default function FormView() {
   const editor = useEditor();
+  const { form: t, commands, queue } = useMessages();
   const one = useActive((open) => open);
   const services = useMemo(() => servicesFor(editor, undefined), [editor]);
   const latest = useStore(editor.runs.store, (state) => state.jobs.find((job) => job.id === state.last[one?.uid ?? ""]));
@@ -31,19 +33,19 @@ export default function FormView() {
           <ParameterField key={parameter.name} parameter={parameter} document={one.document} uid={one.uid} index={index} count={parameters.length} />
         ))}
       </WidgetServicesContext>
-      {parameters.length === 0 && <p className={styles.empty}>Nothing is in the form yet. Right-click a field of a node and put it here; it becomes a flag of the command line and a field of the API as well.</p>}
+      {parameters.length === 0 && <p className={styles.empty}>{t.empty}</p>}
       {parameters.length > 0 && (
         <div className={styles.formActions}>
           <button type="button" className={styles.primary} onClick={() => perform(editor, "run")}>
-            Run
+            {commands.run}
           </button>
           <button type="button" className={styles.textButton} onClick={() => void share(editor)}>
-            Copy a link to this form
+            {t.share}
           </button>
         </div>
       )}
       {pictures.map((file) => (
-        <button key={file.url} type="button" className={styles.formPicture} aria-label={`Look at ${file.name}`} onClick={() => editor.view.set({ picture: { ...shown(file), among: pictures.map(shown) } })}>
+        <button key={file.url} type="button" className={styles.formPicture} aria-label={queue.lookAt(file.name)} onClick={() => editor.view.set({ picture: { ...shown(file), among: pictures.map(shown) } })}>
           <img src={fileUrl(file.folder, file.name)} alt={file.name} />
         </button>
       ))}
@@ -63,6 +65,7 @@ interface ParameterFieldProps {
 
 function ParameterField({ parameter, document, uid, index, count }: ParameterFieldProps) {
   const editor = useEditor();
+  const { form: t, edits } = useMessages();
   const { documents, library } = editor;
   const [renaming, setRenaming] = useState(false);
   const bind = parameter.binds.find(([node]) => document.nodes[node]);
@@ -71,7 +74,7 @@ function ParameterField({ parameter, document, uid, index, count }: ParameterFie
   const given = bind ? document.nodes[bind[0]]?.inputs?.[bind[1]] : undefined;
   const change = (label: string, edit: (before: Document) => Document, merge?: string) => documents.edit(uid, label, edit, merge);
   const moveTo = (to: number) =>
-    change("Reorder the form", (before) => {
+    change(edits.reorderForm, (before) => {
       const rest = (before.parameters ?? []).filter((one) => one.name !== parameter.name);
       return { ...before, parameters: [...rest.slice(0, to), parameter, ...rest.slice(to)] };
     });
@@ -83,13 +86,13 @@ function ParameterField({ parameter, document, uid, index, count }: ParameterFie
           <input
             autoFocus
             className={styles.formRename}
-            aria-label="Name of the parameter"
+            aria-label={t.name}
             defaultValue={parameter.name}
             onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()}
             onBlur={(event) => {
               setRenaming(false);
               const name = event.target.value.trim();
-              if (name && !(document.parameters ?? []).some((one) => one.name === name)) change("Rename parameter", (before) => setParameter(before, parameter.name, { name }) as Document);
+              if (name && !(document.parameters ?? []).some((one) => one.name === name)) change(edits.renameParameter, (before) => setParameter(before, parameter.name, { name }) as Document);
             }}
           />
         ) : Field && input?.widget ? (
@@ -100,23 +103,23 @@ function ParameterField({ parameter, document, uid, index, count }: ParameterFie
             value={valueOf(input, given)}
             initial={input.default}
             onChange={(value, kind) => {
-              change(`Change ${parameter.name}`, (before) => parameter.binds.reduce((next, [node, name]) => setInput(next, node, name, value) as Document, before), `parameter ${parameter.name}`);
+              change(edits.change(parameter.name), (before) => parameter.binds.reduce((next, [node, name]) => setInput(next, node, name, value) as Document, before), `parameter ${parameter.name}`);
               if (kind !== "live") documents.settle();
             }}
           />
         ) : (
           <p className={styles.faint}>
-            {parameter.name}: {bind ? `${document.nodes[bind[0]]?.type.replace(SUBGRAPH, "")} · ${bind[1]}` : "leads nowhere"}
+            {parameter.name}: {bind ? `${document.nodes[bind[0]]?.type.replace(SUBGRAPH, "")} · ${bind[1]}` : t.nowhere}
           </p>
         )}
         <span className={styles.formTools}>
-          <button type="button" className={styles.icon} aria-label={`Rename ${parameter.name}`} data-tip="Rename" onClick={() => setRenaming(true)}>
+          <button type="button" className={styles.icon} aria-label={t.renameOf(parameter.name)} data-tip={t.rename} onClick={() => setRenaming(true)}>
             <Pencil size={11} />
           </button>
-          <button type="button" className={styles.icon} aria-label={`Move ${parameter.name} up`} data-tip="Move up" disabled={index === 0 || count < 2} onClick={() => moveTo(index - 1)}>
+          <button type="button" className={styles.icon} aria-label={t.upOf(parameter.name)} data-tip={t.up} disabled={index === 0 || count < 2} onClick={() => moveTo(index - 1)}>
             <ArrowUp size={12} />
           </button>
-          <button type="button" className={styles.icon} aria-label={`Take ${parameter.name} out of the form`} data-tip="Take out of the form" onClick={() => change("Take out of the form", (before) => ({ ...before, parameters: (before.parameters ?? []).filter((one) => one.name !== parameter.name) }))}>
+          <button type="button" className={styles.icon} aria-label={t.outOf(parameter.name)} data-tip={t.out} onClick={() => change(edits.outOfForm, (before) => ({ ...before, parameters: (before.parameters ?? []).filter((one) => one.name !== parameter.name) }))}>
             <X size={12} />
           </button>
         </span>
@@ -131,7 +134,7 @@ async function share(editor: Editor): Promise<void> {
   const one = editor.documents.active;
   if (!one) return;
   if (!one.file) {
-    editor.view.say("Save the workflow first: a link leads to a workflow of the service");
+    editor.view.say(editor.t.form.saveFirst);
     return;
   }
   const values = Object.fromEntries(
@@ -144,5 +147,5 @@ async function share(editor: Editor): Promise<void> {
   const url = new URL(window.location.href);
   url.hash = new URLSearchParams({ form: one.file.name, values: JSON.stringify(values) }).toString();
   await navigator.clipboard.writeText(url.href);
-  editor.view.say("Copied the link", "good");
+  editor.view.say(editor.t.form.shared, "good");
 }

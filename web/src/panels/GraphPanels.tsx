@@ -34,6 +34,7 @@ export function enterTo(editor: Editor, name: string): void {
 
 export function OutlinePanel() {
   const editor = useEditor();
+  const { outline: t, plan: { words } } = useMessages();
   const one = useActive((open) => open);
   const catalogue = useStore(editor.library.store, (state) => state.catalogue);
   const active = useStore(editor.documents.store, (state) => state.active);
@@ -43,31 +44,29 @@ export function OutlinePanel() {
   const prefix = one.trail.map(({ instance }) => `${instance}:`).join("");
   const names = inOrder(graph.nodes);
   return (
-    <ol className={styles.scroll} aria-label="Nodes in the order of their links">
+    <ol className={styles.scroll} aria-label={t.label}>
       {names.map((name) => {
         const node = graph.nodes[name]!;
         const of = interfaceIn(name, graph, one.document, catalogue);
         const sources = Object.entries(node.inputs ?? {}).flatMap(([input, value]) => {
           const source = linkOf(value);
-          return source ? [`${input} from ${graph.nodes[source.node]?.title ?? source.node}`] : [];
+          return source ? [t.from(input, graph.nodes[source.node]?.title ?? source.node)] : [];
         });
         const planned = plan?.nodes[prefix + name];
         return (
           <li key={name}>
             <button type="button" className={styles.row} data-on={one.selection.has(name)} onClick={() => go(editor, prefix + name)}>
               <span className={styles.rowTitle}>{node.title ?? of.title}</span>
-              <span className={styles.faint}>{planned ? WORDS[planned.status] : ""}</span>
+              <span className={styles.faint}>{planned ? words[planned.status] : ""}</span>
               {sources.length > 0 && <span className={styles.rowMore}>{sources.join(", ")}</span>}
             </button>
           </li>
         );
       })}
-      {names.length === 0 && <p className={styles.empty}>No nodes yet.</p>}
+      {names.length === 0 && <p className={styles.empty}>{t.empty}</p>}
     </ol>
   );
 }
-
-const WORDS = { cached: "cached", run: "will run", depends: "may run", unneeded: "not needed", unavailable: "cannot run" } as const;
 
 /** Sources before what they feed. */
 function inOrder(nodes: Record<string, { inputs?: Record<string, Parameters<typeof linkOf>[0]> }>): string[] {
@@ -98,7 +97,7 @@ export function ProblemsPanel() {
     return job?.state === "failed" ? job.failure : undefined;
   });
   const report = one?.report;
-  const { missing: t } = useMessages();
+  const { missing: t, problems: words, shell } = useMessages();
   const lacks = useLacks();
   return (
     <div className={styles.scroll}>
@@ -113,7 +112,7 @@ export function ProblemsPanel() {
       )}
       {failure && (
         <>
-          <h3 className={styles.section}>The last run failed</h3>
+          <h3 className={styles.section}>{words.lastRun}</h3>
           <button type="button" className={styles.problem} data-testid="problem" onClick={() => failure.node && go(editor, failure.node)}>
             <CircleAlert size={14} aria-hidden />
             <span>
@@ -126,7 +125,7 @@ export function ProblemsPanel() {
           </button>
         </>
       )}
-      {state.problems.length > 0 && <h3 className={styles.section}>In this workflow</h3>}
+      {state.problems.length > 0 && <h3 className={styles.section}>{words.here}</h3>}
       {state.problems.map((problem, index) => (
         <div key={index}>
         <button type="button" className={styles.problem} data-severity={problem.severity} data-testid="problem" onClick={() => problem.node && go(editor, problem.node)}>
@@ -148,9 +147,9 @@ export function ProblemsPanel() {
       {report && (
         <>
           <h3 className={styles.section}>
-            Reading {report.source}
+            {words.reading(report.source)}
             <button type="button" className={styles.textButton} onClick={() => editor.documents.dismissReport(one.uid)}>
-              Dismiss
+              {shell.dismiss}
             </button>
           </h3>
           {report.problems.map((problem, index) => (
@@ -164,7 +163,7 @@ export function ProblemsPanel() {
           ))}
         </>
       )}
-      {state.problems.length === 0 && lacks.length === 0 && !failure && !report && <p className={styles.empty}>No problems.</p>}
+      {state.problems.length === 0 && lacks.length === 0 && !failure && !report && <p className={styles.empty}>{words.none}</p>}
     </div>
   );
 }
@@ -178,23 +177,24 @@ function Remedy({ problem }: { problem: Problem }) {
   const isType = problem.code === "unknown_type";
   if (!isType && !input) return null;
   const use = () =>
-    editor.documents.editGraph(`Use ${suggested}`, (graph) => (isType ? withNode(graph, node, (one) => ({ ...one, type: suggested })) : setInput(graph, node, input!, suggested)));
+    editor.documents.editGraph(editor.t.edits.use(suggested), (graph) => (isType ? withNode(graph, node, (one) => ({ ...one, type: suggested })) : setInput(graph, node, input!, suggested)));
   return (
     <button type="button" className={styles.textButton} style={{ marginLeft: 30 }} onClick={use}>
-      Use {suggested}
+      {editor.t.edits.use(suggested)}
     </button>
   );
 }
 
 export function FindPanel() {
   const editor = useEditor();
+  const { find: t } = useMessages();
   const one = useActive((open) => open);
   const catalogue = useStore(editor.library.store, (state) => state.catalogue);
   const [text, setText] = useState("");
   const found = useMemo(() => (one && text.trim() ? findIn(one.document, text.trim().toLowerCase(), catalogue) : []), [one, text, catalogue]);
   return (
     <>
-      <input className={styles.search} autoFocus placeholder="A title, a type, a value" aria-label="Find in the graph" value={text} onChange={(event) => setText(event.target.value)} onKeyDown={(event) => event.key === "Enter" && found[0] && go(editor, found[0].name)} />
+      <input className={styles.search} autoFocus placeholder={t.what} aria-label={t.label} value={text} onChange={(event) => setText(event.target.value)} onKeyDown={(event) => event.key === "Enter" && found[0] && go(editor, found[0].name)} />
       <div className={styles.scroll}>
         {found.map(({ name, title, where }) => (
           <button key={`${name}.${where}`} type="button" className={styles.row} onClick={() => go(editor, name)}>
@@ -202,7 +202,7 @@ export function FindPanel() {
             <span className={styles.rowMore}>{where}</span>
           </button>
         ))}
-        {text.trim() !== "" && found.length === 0 && <p className={styles.empty}>Nothing found.</p>}
+        {text.trim() !== "" && found.length === 0 && <p className={styles.empty}>{t.nothing}</p>}
       </div>
     </>
   );

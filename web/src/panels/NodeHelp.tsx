@@ -1,10 +1,12 @@
 // What a node is, from its own docstring.
 import { useStore } from "zustand";
+import { useMessages, type Messages } from "@/i18n/messages";
 import { Markdown } from "@/canvas/Markdown";
 import { graphAt } from "@/model/document";
 import { interfaceIn } from "@/model/interface";
 import type { InputSpec } from "@/model/catalogue";
 import { typeColour } from "@/model/ports";
+import { SharedFields } from "@/panels/SharedFields";
 import { scopeOf } from "@/store/documents";
 import { useActive, useEditor } from "@/store/editor";
 import { useKeyed } from "@/store/keyed";
@@ -13,6 +15,7 @@ import styles from "@/panels/panels.module.css";
 
 export default function NodeHelp() {
   const editor = useEditor();
+  const { help: t, plan: plans } = useMessages();
   const one = useActive((open) => open);
   const catalogue = useStore(editor.library.store, (state) => state.catalogue);
   const graph = one && graphAt(one.document, scopeOf(one));
@@ -21,11 +24,13 @@ export default function NodeHelp() {
   const key = `${one?.uid}/${prefix}${name}`;
   const plan = useKeyed(editor.plans.nodes, key);
   const run = useKeyed(editor.runs.nodes, key);
-  if (!one || !graph || !name) return <p className={styles.empty}>Select a node to read about it.</p>;
+  const several = one && graph ? [...one.selection].filter((id) => Object.hasOwn(graph.nodes, id)) : [];
+  if (several.length > 1) return <SharedFields names={several} />;
+  if (!one || !graph || !name) return <p className={styles.empty}>{t.selectFirst}</p>;
   const of = interfaceIn(name, graph, one.document, catalogue);
   const node = graph.nodes[name]!;
   const spec = of.spec;
-  const traits = [spec?.effect && "saves or shows something", spec?.deterministic === false && "runs every time", spec?.takes_lists && "takes whole lists", spec?.expands && "becomes a graph", spec?.experimental && "experimental", spec?.deprecated && "deprecated"].filter(Boolean);
+  const traits = [spec?.effect && t.traits.effect, spec?.deterministic === false && t.traits.everyTime, spec?.takes_lists && t.traits.lists, spec?.expands && t.traits.expands, spec?.experimental && t.traits.experimental, spec?.deprecated && t.traits.deprecated].filter(Boolean);
   return (
     <div className={styles.scroll} style={{ padding: "4px 14px 20px" }}>
       <h3 className={styles.helpTitle}>{of.title}</h3>
@@ -33,29 +38,30 @@ export default function NodeHelp() {
         {node.type} · {prefix + name}
       </p>
       {spec && <Markdown text={spec.description} />}
-      {of.kind === "unknown" && <p className={styles.jobError}>This service has no such node. Its values and links are kept as they are.</p>}
+      {of.kind === "unknown" && <p className={styles.jobError}>{t.unknown}</p>}
       {traits.length > 0 && <p className={styles.faint}>{traits.join(" · ")}</p>}
       {plan && (
         <p>
-          <strong>Next run:</strong> {plan.status === "run" ? "will run" : plan.status}
+          <strong>{t.nextRun}</strong> {plans.words[plan.status]}
           {plan.reason ? `: ${plan.reason}` : ""}
         </p>
       )}
       {run && (
         <p>
-          <strong>Last run:</strong> {run.state}
+          <strong>{t.lastRun}</strong> {run.state}
           {run.seconds ? `, ${shortTime(run.seconds)}` : ""}
           {run.reason ? `: ${run.reason}` : ""}
         </p>
       )}
-      <PortList title="Inputs" ports={of.inputs} />
-      <PortList title="Outputs" ports={of.outputs} />
+      <PortList title={t.inputs} ports={of.inputs} />
+      <PortList title={t.outputs} ports={of.outputs} />
       {run?.output?.text && <pre className={styles.pre}>{run.output.text.join("\n")}</pre>}
     </div>
   );
 }
 
 function PortList({ title, ports }: { title: string; ports: readonly (InputSpec | { name: string; type: string })[] }) {
+  const { help: t } = useMessages();
   if (ports.length === 0) return null;
   return (
     <>
@@ -66,7 +72,7 @@ function PortList({ title, ports }: { title: string; ports: readonly (InputSpec 
             <dt>
               {port.name} <span style={{ color: typeColour(port.type) }}>{port.type.split(",").join(" or ")}</span>
             </dt>
-            <dd>{"tooltip" in port && port.tooltip ? port.tooltip : range(port)}</dd>
+            <dd>{"tooltip" in port && port.tooltip ? port.tooltip : range(port, t)}</dd>
           </div>
         ))}
       </dl>
@@ -74,10 +80,10 @@ function PortList({ title, ports }: { title: string; ports: readonly (InputSpec 
   );
 }
 
-function range(port: InputSpec | { name: string; type: string }): string {
+function range(port: InputSpec | { name: string; type: string }, t: Messages["help"]): string {
   const widget = "widget" in port ? port.widget : undefined;
-  const start = "default" in port && port.default !== undefined ? `starts at ${JSON.stringify(port.default)}` : "";
+  const start = "default" in port && port.default !== undefined ? t.startsAt(JSON.stringify(port.default)) : "";
   if (widget?.widget !== "number") return start;
-  const limits = widget.minimum !== undefined && widget.maximum !== undefined ? `${widget.minimum} to ${widget.maximum}` : "";
+  const limits = widget.minimum !== undefined && widget.maximum !== undefined ? t.range(widget.minimum, widget.maximum) : "";
   return [limits, start].filter(Boolean).join(", ");
 }

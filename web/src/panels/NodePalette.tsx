@@ -2,6 +2,7 @@
 import { useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { useStore } from "zustand";
 import { Search } from "lucide-react";
+import { useMessages } from "@/i18n/messages";
 import { connect } from "@/canvas/gestures";
 import { activeGraph } from "@/commands/commands";
 import { bestInput, bestOutput } from "@/model/connect";
@@ -17,6 +18,7 @@ const USED = "latentgraph.used";
 
 export function NodePalette({ request }: { request: PaletteRequest }) {
   const editor = useEditor();
+  const { palette: t } = useMessages();
   const catalogue = useStore(editor.library.store, (state) => state.catalogue);
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
@@ -55,17 +57,17 @@ export function NodePalette({ request }: { request: PaletteRequest }) {
     editor.canvas?.focus();
   };
   return (
-    <div ref={box} className={styles.palette} role="dialog" aria-label="Add node" data-testid="palette">
+    <div ref={box} className={styles.palette} role="dialog" aria-label={t.addNode} data-testid="palette">
       <div className={styles.paletteSearch}>
         <Search size={14} aria-hidden />
         <input
           autoFocus
-          aria-label="Find a node"
+          aria-label={t.findNode}
           role="combobox"
           aria-expanded
           aria-controls="palette-list"
           aria-activedescendant={chosen ? `palette-${chosen.type}` : undefined}
-          placeholder={wanted.takes ? `What takes ${wanted.takes}?` : wanted.gives ? `What gives ${wanted.gives}?` : "Find a node"}
+          placeholder={wanted.takes ? t.whatTakes(wanted.takes) : wanted.gives ? t.whatGives(wanted.gives) : t.findNode}
           value={text}
           onChange={(event) => {
             setText(event.target.value);
@@ -84,7 +86,7 @@ export function NodePalette({ request }: { request: PaletteRequest }) {
         />
       </div>
       <div className={styles.paletteBody}>
-        <div id="palette-list" role="listbox" aria-label="Nodes" className={styles.paletteList}>
+        <div id="palette-list" role="listbox" aria-label={t.nodes} className={styles.paletteList}>
           {found.map(({ spec }, index) => (
             <button key={spec.type} id={`palette-${spec.type}`} type="button" role="option" tabIndex={-1} aria-selected={spec === chosen} className={styles.paletteItem} onPointerMove={() => index !== at && setAt(index)} onClick={() => choose(spec.type)}>
               <span className={styles.swatch} style={{ background: typeColour(spec.outputs[0]?.type ?? spec.inputs[0]?.type ?? "*") }} />
@@ -92,15 +94,15 @@ export function NodePalette({ request }: { request: PaletteRequest }) {
               <span className={styles.faint}>{spec.category.split("/").at(-1)}</span>
             </button>
           ))}
-          {found.length === 0 && <p className={styles.empty}>Nothing is called that{wanted.takes || wanted.gives ? " and fits the link" : ""}.</p>}
+          {found.length === 0 && <p className={styles.empty}>{wanted.takes || wanted.gives ? t.nothingFits : t.nothing}</p>}
         </div>
         {chosen && (
           <div className={styles.paletteAbout}>
             <strong>{chosen.display_name || chosen.type}</strong>
             <span className={styles.mono}>{chosen.type}</span>
             <p>{chosen.description.split("\n\n")[0]}</p>
-            <Ports label="takes" of={chosen.inputs.filter((one) => !one.widget)} />
-            <Ports label="gives" of={chosen.outputs} />
+            <Ports label={t.takes} of={chosen.inputs.filter((one) => !one.widget)} />
+            <Ports label={t.gives} of={chosen.outputs} />
           </div>
         )}
       </div>
@@ -136,7 +138,7 @@ function wantedBy(editor: Editor, { from, to }: PaletteRequest): Wanted {
 export function place(editor: Editor, { place: at, from, to }: PaletteRequest, type: string): void {
   const { catalogue } = editor.library;
   let added = "";
-  editor.documents.editGraph("Add node", (graph, document) => {
+  editor.documents.editGraph(editor.t.edits.addNode, (graph, document) => {
     const made = addNode(graph, type, at);
     added = made.name;
     if (from) {

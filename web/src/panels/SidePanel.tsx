@@ -2,6 +2,7 @@
 import { lazy, Suspense } from "react";
 import { X } from "lucide-react";
 import { useStore } from "zustand";
+import { useMessages } from "@/i18n/messages";
 import { useActive, useEditor } from "@/store/editor";
 import styles from "@/panels/panels.module.css";
 
@@ -10,14 +11,15 @@ const NodeHelp = lazy(() => import("@/panels/NodeHelp"));
 
 export function SidePanel() {
   const { view } = useEditor();
+  const { commands, shell } = useMessages();
   const side = useStore(view.store, (state) => state.side);
   const some = useActive((one) => one !== null);
   if (side === null || !some) return null;
   return (
-    <aside className={styles.side} aria-label={side === "form" ? "Form" : "About this node"} data-testid={`side-${side}`}>
+    <aside className={styles.side} aria-label={side === "form" ? commands.form : commands["help-node"]} data-testid={`side-${side}`}>
       <header className={styles.panelHead}>
-        <h2>{side === "form" ? "Form" : "About this node"}</h2>
-        <button type="button" className={styles.icon} aria-label="Close the panel" onClick={() => view.set({ side: null })}>
+        <h2>{side === "form" ? commands.form : commands["help-node"]}</h2>
+        <button type="button" className={styles.icon} aria-label={shell.closePanel} onClick={() => view.set({ side: null })}>
           <X size={14} />
         </button>
       </header>

@@ -2,11 +2,13 @@
 import { useState } from "react";
 import { KeyRound } from "lucide-react";
 import { useStore } from "zustand";
+import { useMessages } from "@/i18n/messages";
 import { useEditor } from "@/store/editor";
 import styles from "@/shell/shell.module.css";
 
 export function Locked() {
   const editor = useEditor();
+  const { shell: t } = useMessages();
   const locked = useStore(editor.library.store, (state) => state.state === "locked");
   const [given, setGiven] = useState("");
   const [tried, setTried] = useState(false);
@@ -14,7 +16,7 @@ export function Locked() {
   return (
     <form
       className={styles.locked}
-      aria-label="Token"
+      aria-label={t.token}
       onSubmit={(event) => {
         event.preventDefault();
         setTried(true);
@@ -22,10 +24,10 @@ export function Locked() {
       }}
     >
       <KeyRound size={22} aria-hidden />
-      <p>{tried ? "That token is not known here." : "This service asks for a token."}</p>
-      <input type="password" autoFocus autoComplete="current-password" aria-label="Token" value={given} onChange={(event) => setGiven(event.target.value)} />
+      <p>{tried ? t.tokenUnknown : t.tokenAsked}</p>
+      <input type="password" autoFocus autoComplete="current-password" aria-label={t.token} value={given} onChange={(event) => setGiven(event.target.value)} />
       <button type="submit" className={`${styles.button} ${styles.primary}`} disabled={given.trim() === ""}>
-        Open
+        {t.unlock}
       </button>
     </form>
   );

@@ -1,11 +1,24 @@
 // The menu of a right click.
 import { useEffect, useLayoutEffect, useRef } from "react";
 import { useStore } from "zustand";
+import { useMessages } from "@/i18n/messages";
 import { useEditor } from "@/store/editor";
 import styles from "@/shell/shell.module.css";
 
+/** What nodes and frames can be coloured in. */
+const COLOURS: [string, string | null][] = [
+  ["none", null],
+  ["grey", "#8b8f98"],
+  ["red", "#d9706a"],
+  ["amber", "#d9a04a"],
+  ["green", "#62b57c"],
+  ["blue", "#6b9ae8"],
+  ["violet", "#a98be0"],
+];
+
 export function Menu() {
   const { view } = useEditor();
+  const t = useMessages();
   const menu = useStore(view.store, (state) => state.menu);
   const element = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
@@ -41,8 +54,8 @@ export function Menu() {
       role="menu"
       onKeyDown={(event) => {
         if (event.key === "Escape") view.set({ menu: null });
-        else if (event.key === "ArrowDown") step(1);
-        else if (event.key === "ArrowUp") step(-1);
+        else if (event.key === "ArrowDown" || event.key === "ArrowRight") step(1);
+        else if (event.key === "ArrowUp" || event.key === "ArrowLeft") step(-1);
         else return;
         event.preventDefault();
         event.stopPropagation();
@@ -51,6 +64,14 @@ export function Menu() {
       {menu.items.map((item, index) =>
         item === "line" ? (
           <hr key={index} />
+        ) : "colours" in item ? (
+          <div key={index} className={styles.swatches} role="group" aria-label={t.menu.colours}>
+            {COLOURS.map(([name, value]) => (
+              <button key={name} type="button" role="menuitem" aria-label={value ? t.colours[name as keyof typeof t.colours] : t.menu.noColour} data-tip={value ? undefined : t.menu.noColour} onClick={() => (view.set({ menu: null }), item.colours(value))}>
+                <span style={value ? { background: value } : undefined} data-none={value === null} />
+              </button>
+            ))}
+          </div>
         ) : (
           <button
             key={index}

@@ -2,11 +2,13 @@
 import { useEffect, useState } from "react";
 import { CloudOff } from "lucide-react";
 import { useStore } from "zustand";
+import { useMessages } from "@/i18n/messages";
 import { useEditor } from "@/store/editor";
 import styles from "@/shell/shell.module.css";
 
 export function Offline() {
   const { runs, library } = useEditor();
+  const { shell: t } = useMessages();
   const connected = useStore(runs.store, (state) => state.connected);
   const [late, setLate] = useState(false);
   useEffect(() => {
@@ -21,9 +23,9 @@ export function Offline() {
   if (connected || !late) return null;
   return (
     <div className={styles.offline} role="status" data-testid="offline">
-      <CloudOff size={15} aria-hidden /> The service does not answer. Your work is kept here; it will go on by itself.
+      <CloudOff size={15} aria-hidden /> {t.offline}
       <button type="button" className={styles.toastAction} onClick={() => runs.retryConnection()}>
-        Try now
+        {t.tryNow}
       </button>
     </div>
   );

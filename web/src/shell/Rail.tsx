@@ -1,7 +1,8 @@
 // The panels, one button each.
 import { Blocks, FolderOpen, Image, Keyboard, ListTree, ListVideo, Search, Settings, SlidersHorizontal, TriangleAlert, CircleHelp } from "lucide-react";
 import { useStore } from "zustand";
-import { command, perform } from "@/commands/commands";
+import { useMessages } from "@/i18n/messages";
+import { command, perform, type CommandId } from "@/commands/commands";
 import { shownKeys } from "@/commands/keys";
 import { NO_PLAN } from "@/model/plan";
 import { useEditor } from "@/store/editor";
@@ -26,14 +27,16 @@ const LOWER = [
 
 export function Rail() {
   const editor = useEditor();
+  const t = useMessages();
   const { panel, side } = useStore(editor.view.store);
   const active = useStore(editor.documents.store, (state) => state.active);
   const problems = useStore(editor.plans.store, (state) => (state[active ?? ""] ?? NO_PLAN).problems.length);
   const waiting = useStore(editor.runs.store, (state) => (state.counts["queued"] ?? 0) + (state.counts["running"] ?? 0));
   const pressed = (id: string) => panel === id || (side === "form" && id === "form") || (side === "node" && id === "help-node");
   const count = (id: string) => (id === "queue" ? waiting : id === "problems" ? problems : 0);
-  const button = ({ id, icon: Icon }: { id: string; icon: typeof Search }) => {
-    const { title, keys } = command(id);
+  const button = ({ id, icon: Icon }: { id: CommandId; icon: typeof Search }) => {
+    const { keys } = command(id);
+    const title = t.commands[id];
     const number = count(id);
     return (
       <button key={id} type="button" className={styles.tool} aria-label={title} aria-pressed={pressed(id)} data-testid={`rail-${id}`} data-tip={`${title}${keys?.[0] ? `  ${shownKeys(keys[0])}` : ""}`} data-tip-side="right" onClick={() => perform(editor, id)}>
@@ -43,7 +46,7 @@ export function Rail() {
     );
   };
   return (
-    <nav className={styles.rail} aria-label="Panels">
+    <nav className={styles.rail} aria-label={t.shell.panels}>
       {UPPER.map(button)}
       <span className={styles.gap} />
       {LOWER.map(button)}

@@ -1,11 +1,13 @@
 // Messages that come and go.
 import { X } from "lucide-react";
 import { useStore } from "zustand";
+import { useMessages } from "@/i18n/messages";
 import { useEditor } from "@/store/editor";
 import styles from "@/shell/shell.module.css";
 
 export function Toasts() {
   const { view } = useEditor();
+  const { shell: t } = useMessages();
   const toasts = useStore(view.store, (state) => state.toasts);
   return (
     <div className={styles.toasts} role="status" aria-live="polite">
@@ -24,7 +26,7 @@ export function Toasts() {
               {toast.action.label}
             </button>
           )}
-          <button type="button" className={styles.shut} aria-label="Dismiss" onClick={() => view.dismiss(toast.id)}>
+          <button type="button" className={styles.shut} aria-label={t.dismiss} onClick={() => view.dismiss(toast.id)}>
             <X size={12} />
           </button>
         </div>

@@ -1,6 +1,7 @@
 // What must always be in reach: the open workflows, what will run, run, cancel, how many.
-import { Play, Square, X, Plus, Layers } from "lucide-react";
+import { Pause, Play, Square, X, Plus, Layers } from "lucide-react";
 import { useStore } from "zustand";
+import { useMessages } from "@/i18n/messages";
 import { perform } from "@/commands/commands";
 import { shownKeys } from "@/commands/keys";
 import { NO_PLAN, runSentence } from "@/model/plan";
@@ -24,27 +25,28 @@ export function TopBar() {
 
 function Tabs() {
   const editor = useEditor();
+  const { shell: t, commands } = useMessages();
   const { order, open, active } = useStore(editor.documents.store);
   return (
-    <nav className={styles.tabs} aria-label="Open workflows">
+    <nav className={styles.tabs} aria-label={t.openWorkflows}>
       {order.map((uid) => {
         const one = open[uid];
         if (!one) return null;
-        const title = titleOf(one) || "Untitled";
+        const title = titleOf(one) || t.untitled;
         return (
           <div key={uid} className={styles.tab} data-active={uid === active} data-testid="tab" onAuxClick={(event) => event.button === 1 && closeDocument(editor, uid)}>
             <button type="button" aria-current={uid === active ? "page" : undefined} title={one.file?.name ?? title} onClick={() => editor.documents.activate(uid)}>
               {title}
             </button>
             <TabProgress uid={uid} />
-            {isUnsaved(one) && <span className={styles.dot} data-tip="Not saved to a file yet. Kept in this browser." role="img" aria-label="not saved" />}
-            <button type="button" className={styles.shut} aria-label={`Close ${title}`} onClick={() => closeDocument(editor, uid)}>
+            {isUnsaved(one) && <span className={styles.dot} data-tip={t.notSavedTip} role="img" aria-label={t.notSaved} />}
+            <button type="button" className={styles.shut} aria-label={t.close(title)} onClick={() => closeDocument(editor, uid)}>
               <X size={12} />
             </button>
           </div>
         );
       })}
-      <button type="button" className={styles.tool} data-tip={`New workflow  ${shownKeys("alt+n")}`} aria-label="New workflow" onClick={() => perform(editor, "new")}>
+      <button type="button" className={styles.tool} data-tip={`${commands.new}  ${shownKeys("alt+n")}`} aria-label={commands.new} onClick={() => perform(editor, "new")}>
         <Plus size={16} />
       </button>
     </nav>
@@ -54,13 +56,14 @@ function Tabs() {
 /** How far a run of this document is, as a ring. */
 function TabProgress({ uid }: { uid: string }) {
   const { runs } = useEditor();
+  const { shell: t } = useMessages();
   const share = useStore(runs.store, (state) => {
     const job = state.running[state.last[uid] ?? ""];
     return job && !ENDED.has(job.state) ? Math.round(progressOf(job) * 40) / 40 : null;
   });
   if (share === null) return null;
   return (
-    <svg className={styles.tabRing} viewBox="0 0 12 12" role="img" aria-label={`${Math.round(share * 100)}% done`}>
+    <svg className={styles.tabRing} viewBox="0 0 12 12" role="img" aria-label={t.percentDone(Math.round(share * 100))}>
       <circle cx="6" cy="6" r="4.5" fill="none" stroke="var(--line)" strokeWidth="2" />
       <circle cx="6" cy="6" r="4.5" fill="none" stroke="var(--accent)" strokeWidth="2" strokeDasharray={`${share * 28.3} 28.3`} transform="rotate(-90 6 6)" />
     </svg>
@@ -69,9 +72,11 @@ function TabProgress({ uid }: { uid: string }) {
 
 function RunControls() {
   const editor = useEditor();
+  const t = useMessages();
   const active = useStore(editor.documents.store, (state) => state.active);
   const plan = useStore(editor.plans.store, (state) => state[active ?? ""] ?? NO_PLAN);
   const batch = useStore(editor.view.store, (state) => state.batch);
+  const paused = useStore(editor.runs.store, (state) => state.paused);
   const autoRun = useStore(editor.view.store, (state) => state.autoRun);
   const waiting = useStore(editor.runs.store, (state) => (state.counts["queued"] ?? 0) + (state.counts["running"] ?? 0));
   const busy = useStore(editor.runs.store, (state) => {
@@ -89,20 +94,28 @@ function RunControls() {
         aria-live="polite"
         onClick={() => plan.status === "faulty" && editor.view.set({ panel: "problems" })}
       >
-        {runSentence(plan)}
+        {runSentence(plan, t.plan)}
       </button>
-      <label className={styles.batch} data-tip="How many times to run">
+      <label className={styles.batch} data-tip={t.shell.howOftenTip}>
         <Layers size={13} aria-hidden />
-        <input type="number" min={1} max={100} value={batch} aria-label="How many times" onChange={(event) => editor.view.set({ batch: Math.max(1, Math.min(100, Math.round(Number(event.target.value)) || 1)) })} />
+        <input type="number" min={1} max={100} value={batch} aria-label={t.shell.howOften} onChange={(event) => editor.view.set({ batch: Math.max(1, Math.min(100, Math.round(Number(event.target.value)) || 1)) })} />
       </label>
-      {busy && (
-        <button type="button" className={styles.cancel} data-testid="cancel" data-tip={`Cancel  ${shownKeys("mod+alt+Enter")}`} onClick={() => perform(editor, "cancel")}>
-          <Square size={11} fill="currentColor" aria-hidden /> Cancel
+      <button type="button" role="switch" aria-checked={autoRun} className={styles.auto} data-testid="auto-run" data-tip={t.shell.onChangeTip} onClick={() => perform(editor, "auto-run")}>
+        <span className={styles.track} data-on={autoRun ? "" : undefined} aria-hidden /> {t.shell.onChange}
+      </button>
+      {paused && (
+        <button type="button" className={styles.paused} data-testid="paused" data-tip={t.queue.paused} onClick={() => perform(editor, "pause")}>
+          <Pause size={12} aria-hidden /> {t.queue.isPaused} · {t.queue.continue}
         </button>
       )}
-      <button type="button" className={styles.run} disabled={!can} data-testid="run" data-tip={`Run  ${shownKeys("mod+Enter")}${autoRun ? "\nRuns on every change" : ""}`} onClick={() => perform(editor, "run")}>
-        <Play size={13} fill="currentColor" aria-hidden /> {autoRun ? "Auto" : "Run"}
-        {waiting > 0 && <span className={styles.keys} style={{ color: "inherit", opacity: 0.75 }}>{waiting} in queue</span>}
+      {busy && (
+        <button type="button" className={styles.cancel} data-testid="cancel" data-tip={`${t.commands.cancel}  ${shownKeys("mod+alt+Enter")}`} onClick={() => perform(editor, "cancel")}>
+          <Square size={11} fill="currentColor" aria-hidden /> {t.queue.cancel}
+        </button>
+      )}
+      <button type="button" className={styles.run} disabled={!can} data-testid="run" data-tip={`${t.commands.run}  ${shownKeys("mod+Enter")}`} onClick={() => perform(editor, "run")}>
+        <Play size={13} fill="currentColor" aria-hidden /> {t.commands.run}
+        {waiting > 0 && <span className={styles.keys} style={{ color: "inherit", opacity: 0.75 }}>{t.queue.inQueue(waiting)}</span>}
       </button>
     </div>
   );

@@ -6,6 +6,8 @@ import { ServiceError } from "@/api/client";
 import { keepToken, takeTokenFromAddress } from "@/api/token";
 import type { Messages } from "@/i18n/messages";
 import type { JobRun } from "@/model/runs";
+import type { Document } from "@/model/document";
+import { AutoRun } from "@/store/autorun";
 import { Documents, isUnsaved, type OpenDocument } from "@/store/documents";
 import { openFromAddress } from "@/store/files";
 import { Keeping } from "@/store/keeping";
@@ -43,6 +45,12 @@ export class Editor {
   readonly plans = new Plans(this.documents, (uid) => this.scope(uid));
   readonly runs = new Runs((uid, job) => this.ended(uid, job));
   readonly keeping = new Keeping(this.documents, (uid) => this.runs.store.getState().last[uid] ?? null, (error) => this.keptNothing(error));
+  private readonly autoRun = new AutoRun({
+    isOn: () => this.view.store.getState().autoRun,
+    due: () => this.due(),
+    run: async () => (await this.run())[0] ?? null,
+    cancel: (job) => this.runs.cancel(job).catch(() => undefined),
+  });
   canvas: CanvasControl | null = null;
   private warned = false;
 
@@ -56,12 +64,13 @@ export class Editor {
     this.plans.start();
     this.runs.start();
     void this.restore();
-    const stopAuto = this.followEdits();
+    const stopAuto = [this.plans.store.subscribe(() => this.autoRun.notice()), this.view.store.subscribe((state, before) => state.autoRun !== before.autoRun && this.autoRun.notice())];
     return () => {
       stopSettings();
       stopLanguage();
       stopPage();
-      stopAuto();
+      stopAuto.forEach((stop) => stop());
+      this.autoRun.end();
       this.keeping.end();
       this.plans.end();
       this.runs.end();
@@ -87,25 +96,35 @@ export class Editor {
     return one?.file ? `editor ${one.file.name}` : `editor ${uid}`;
   }
 
-  /** Run the document that is looked at; with `targets` only what these nodes need. */
-  async run(targets?: readonly string[], count = 1, front = false): Promise<void> {
+  /** Run the document that is looked at; with `targets` only what these nodes need. Resolves to the ids of the jobs. */
+  async run(targets?: readonly string[], count = 1, front = false): Promise<readonly string[]> {
     const one = this.documents.active;
-    if (!one || Object.keys(one.document.nodes).length === 0) return;
+    const jobs: string[] = [];
+    if (!one || Object.keys(one.document.nodes).length === 0) return jobs;
     this.documents.settle();
     try {
       for (let index = 0; index < count; index++) {
-        await this.runs.submit(one.uid, {
+        const job = await this.runs.submit(one.uid, {
           workflow: one.document,
           scope: this.scope(one.uid),
           client: "editor",
           ...(targets ? { targets: [...targets] } : {}),
           ...(front ? { front } : {}),
         });
+        jobs.push(job.id);
       }
     } catch (error) {
       this.fail(error);
       this.plans.refresh();
     }
+    return jobs;
+  }
+
+  /** The document that is looked at, if something of it would run now. */
+  private due(): { uid: string; document: Document } | null {
+    const one = this.documents.active;
+    const { status, plan } = this.plans.get(one?.uid ?? "");
+    return one && status === "fresh" && plan && plan.run + plan.depends > 0 ? { uid: one.uid, document: one.document } : null;
   }
 
   /** Cancel what of this document runs, else what of it waits. */
@@ -118,8 +137,8 @@ export class Editor {
 
   fail(error: unknown): void {
     if (error instanceof ServiceError) {
-      const more = error.problems.length > 1 ? ` (${error.problems.length} problems)` : "";
-      this.view.say(error.message + more, "bad", error.problems.length > 0 ? { label: "Show", run: () => this.view.set({ panel: "problems" }) } : undefined);
+      const more = error.problems.length > 1 ? this.t.says.problems(error.problems.length) : "";
+      this.view.say(error.message + more, "bad", error.problems.length > 0 ? { label: this.t.says.show, run: () => this.view.set({ panel: "problems" }) } : undefined);
     } else this.view.say(error instanceof Error ? error.message : String(error), "bad");
   }
 
@@ -128,27 +147,14 @@ export class Editor {
     const restored = await this.keeping.start();
     for (const one of restored) if (one.job !== null) void this.runs.adopt(one.uid, one.job);
     const unsaved = restored.filter((one) => one.saved !== null).length;
-    if (unsaved > 0) this.view.say(unsaved === 1 ? "Restored a workflow that was not saved" : `Restored ${unsaved} workflows that were not saved`);
+    if (unsaved > 0) this.view.say(this.t.says.restored(unsaved));
     await openFromAddress(this);
-  }
-
-  /** With "run on every change": a run when the plan of an edited document is there, and the run before it ended early. */
-  private followEdits(): () => void {
-    let ran: unknown = null;
-    return this.plans.store.subscribe((state) => {
-      const one = this.documents.active;
-      if (!this.view.store.getState().autoRun || !one || ran === one.document) return;
-      const plan = state[one.uid];
-      if (plan?.status !== "fresh" || !plan.plan || plan.plan.run + plan.plan.depends === 0) return;
-      ran = one.document;
-      void Promise.all(this.runs.pending(one.uid).map((job) => this.runs.cancel(job.id))).then(() => this.run());
-    });
   }
 
   private keptNothing(error: unknown): void {
     if (this.warned) return;
     this.warned = true;
-    this.view.say(`This browser keeps nothing (${error instanceof Error ? error.message : String(error)}): save your work to files`, "bad");
+    this.view.say(this.t.says.keepsNothing(error instanceof Error ? error.message : String(error)), "bad");
   }
 
   private ended(uid: string | null, job: JobRun): void {
@@ -157,7 +163,7 @@ export class Editor {
     for (const pause of SETTLING) window.setTimeout(() => this.plans.refresh(), pause);
     if (uid !== null && job.state === "failed") {
       const node = job.failure?.node;
-      this.view.say(job.failure?.message ?? "The run failed", "bad", node ? { label: "Show node", run: () => this.canvas?.fit([node]) } : undefined);
+      this.view.say(job.failure?.message ?? this.t.says.runFailed, "bad", node ? { label: this.t.says.showNode, run: () => this.canvas?.fit([node]) } : undefined);
     }
   }
 }

@@ -12,7 +12,7 @@ import type { Editor } from "@/store/editor";
 export const titleOf = (one: OpenDocument): string => one.file?.name.split("/").at(-1) ?? one.document.name ?? "";
 
 export function newDocument(editor: Editor): void {
-  editor.documents.open(emptyDocument("Untitled"));
+  editor.documents.open(emptyDocument(editor.t.shell.untitled));
 }
 
 /** Open a workflow of the service in a tab of its own, or show the tab that has it. */
@@ -62,7 +62,7 @@ export async function openFiles(editor: Editor, files: readonly File[], at: read
       const { document, problems } = await readFile(file);
       const named = document.name ? document : { ...document, name: file.name.replace(/\.[^.]*$/, "") };
       openDocument(editor, named, problems.length > 0 ? { report: { source: file.name, problems } } : {});
-      if (problems.length > 0) editor.view.say(`${file.name}: opened with ${problems.length} remarks`, "info");
+      if (problems.length > 0) editor.view.say(editor.t.files.remarks(file.name, problems.length), "info");
     } catch (error) {
       if (isPicture(file) && error instanceof ServiceError && error.code !== "unreachable") await placePicture(editor, file, at);
       else editor.fail(error);
@@ -77,7 +77,7 @@ async function placePicture(editor: Editor, file: File, at: readonly [number, nu
     if (!editor.documents.active) newDocument(editor);
     const place = at ?? editor.canvas?.centre() ?? [0, 0];
     let added = "";
-    editor.documents.editGraph("Load picture", (graph) => {
+    editor.documents.editGraph(editor.t.edits.loadPicture, (graph) => {
       const made = addNode(graph, "LoadImage", place, { inputs: { image: name } });
       added = made.name;
       return made.graph;
@@ -102,12 +102,12 @@ export async function saveDocument(editor: Editor, name?: string, replace = fals
   try {
     const saved = await saveOver(target, document, replace ? undefined : known);
     editor.documents.markSaved(one.uid, document, { name: target, ...(saved.version ? { version: saved.version } : {}) });
-    editor.view.say(`Saved as ${target}`, "good");
+    editor.view.say(editor.t.files.saved(target), "good");
     return true;
   } catch (error) {
     if (error instanceof ServiceError && error.status === 412) {
-      const told = known === null ? `There is a workflow called ${target} already` : `${target} was changed elsewhere since you opened it; what is there now stays in its versions`;
-      editor.view.say(told, "bad", { label: "Replace it", run: () => void saveDocument(editor, target, true).then((saved) => saved && editor.view.set({ dialog: null })) });
+      const told = known === null ? editor.t.files.exists(target) : editor.t.files.changedElsewhere(target);
+      editor.view.say(told, "bad", { label: editor.t.files.replace, run: () => void saveDocument(editor, target, true).then((saved) => saved && editor.view.set({ dialog: null })) });
     } else editor.fail(error);
     return false;
   }
@@ -142,7 +142,7 @@ export function closeDocument(editor: Editor, uid: string): void {
   if (!one) return;
   editor.documents.close(uid);
   if (isUnsaved(one) && Object.keys(one.document.nodes).length > 0) {
-    editor.view.say(`Closed ${titleOf(one) || "a workflow"} without saving`, "info", { label: "Open again", run: () => void editor.documents.open(one.document, one) });
+    editor.view.say(editor.t.files.closed(titleOf(one) || editor.t.files.aWorkflow), "info", { label: editor.t.files.openAgain, run: () => void editor.documents.open(one.document, one) });
   }
 }
 
@@ -163,7 +163,7 @@ export async function openFromAddress(editor: Editor): Promise<void> {
     editor.view.set({ side: "form" });
     const one = editor.documents.active;
     const values = JSON.parse(asked.get("values") ?? "{}") as Record<string, unknown>;
-    if (one) editor.documents.edit(one.uid, "Fill in the form", (document) => filledIn(document, values));
+    if (one) editor.documents.edit(one.uid, editor.t.edits.fillForm, (document) => filledIn(document, values));
   } catch (error) {
     editor.fail(error);
   }

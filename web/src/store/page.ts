@@ -14,7 +14,7 @@ export function followOnPage(editor: Editor): () => void {
     const { running } = editor.runs.store.getState();
     const going = Object.values(running).filter((job) => !ENDED.has(job.state));
     const share = going.length > 0 ? Math.max(...going.map(progressOf)) : null;
-    const title = one ? titleOf(one) || "Untitled" : "";
+    const title = one ? titleOf(one) || editor.t.shell.untitled : "";
     const percent = share === null ? "" : `${Math.floor(share * 20) * 5}% `;
     const words = `${percent}${title ? `${title} · ` : ""}${NAME}`;
     if (words === shown) return;
@@ -23,7 +23,7 @@ export function followOnPage(editor: Editor): () => void {
     putIcon(share === null ? null : Math.floor(share * 20) / 20);
   };
   put();
-  const stops = [editor.runs.store.subscribe(put), editor.documents.store.subscribe(put)];
+  const stops = [editor.runs.store.subscribe(put), editor.documents.store.subscribe(put), editor.language.store.subscribe(put)];
   return () => stops.forEach((stop) => stop());
 }
 

@@ -1,7 +1,7 @@
 // Jobs, as the service tells of them. The service is the source of truth: after every lost connection the queue is read again
 // and each job of ours is asked for what was missed. Progress goes to the node that it is about, and nowhere else.
 import { createStore, type StoreApi } from "zustand/vanilla";
-import { cancelJob, eventsUrl, getEvents, getJob, getJobs, ServiceError, submitJob, type Job, type JobRequest } from "@/api/client";
+import { cancelJob, eventsUrl, getEvents, getJob, getJobs, getQueue, pauseQueue, ServiceError, submitJob, type Job, type JobRequest } from "@/api/client";
 import { EventSocket } from "@/api/socket";
 import { after, ENDED, newJob, type JobEvent, type JobRun, type NodeRun, type OutputFile } from "@/model/runs";
 import { Keyed } from "@/store/keyed";
@@ -13,6 +13,10 @@ export interface RunsState {
   /** Jobs of whoever, the latest first. */
   jobs: readonly Job[];
   counts: Readonly<Record<string, number>>;
+  /** Whether the service begins no job until told to. */
+  paused: boolean;
+  /** The jobs that wait, in the order in which they will run. */
+  waiting: readonly Job[];
   next: number | null;
   /** How far each running job of ours is, as told by its events. */
   running: Readonly<Record<string, JobRun>>;
@@ -30,6 +34,8 @@ export class Runs {
     met: false,
     jobs: [],
     counts: {},
+    paused: false,
+    waiting: [],
     next: null,
     running: {},
     last: {},
@@ -100,6 +106,12 @@ export class Runs {
     this.refreshSoon();
   }
 
+  /** Let the service begin no job until told to. What runs goes on. */
+  async pause(paused: boolean): Promise<void> {
+    const queue = await pauseQueue(paused);
+    this.store.setState({ paused: queue.paused, waiting: queue.waiting, counts: queue.counts });
+  }
+
   /** The jobs of a document that have not ended, oldest first. */
   pending(uid: string): JobRun[] {
     return [...this.folded.values()].filter((job) => this.owners.get(job.id) === uid && !ENDED.has(job.state));
@@ -111,8 +123,8 @@ export class Runs {
 
   async refresh(): Promise<void> {
     try {
-      const { jobs, counts, next } = await getJobs({ limit: MOST_JOBS });
-      this.store.setState({ jobs, counts, next });
+      const [{ jobs, counts, next }, { paused, waiting }] = await Promise.all([getJobs({ limit: MOST_JOBS }), getQueue()]);
+      this.store.setState({ jobs, counts, next, paused, waiting });
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
     }

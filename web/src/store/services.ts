@@ -38,14 +38,14 @@ async function tokens(text: string, signal: AbortSignal): Promise<TokenCount> {
 function addLora(editor: Editor, prompt: string, name: string): void {
   let added: string | null = null;
   editor.documents.settle();
-  editor.documents.editGraph("Load LoRA", (graph, document) => {
+  editor.documents.editGraph(editor.t.edits.loadLora, (graph, document) => {
     const made = insertLora(graph, prompt, name, document, editor.library.catalogue);
     added = made?.name ?? null;
     return made?.graph ?? graph;
   });
   editor.documents.settle();
-  if (added === null) editor.view.say("A LoRA needs a model beside the text encoder: link this prompt to a checkpoint first");
-  else editor.view.say(`${name} is loaded before this prompt and all that use its model`, "good");
+  if (added === null) editor.view.say(editor.t.says.loraNeedsModel);
+  else editor.view.say(editor.t.says.loraLoaded(name), "good");
 }
 
 const NONE: readonly string[] = [];

@@ -42,7 +42,16 @@ export interface ViewState {
   autoRun: boolean;
 }
 
-export type MenuItem = { label: string; run: () => void; keys?: string | undefined; disabled?: boolean; danger?: boolean } | "line";
+export interface MenuAction {
+  label: string;
+  run: () => void;
+  keys?: string | undefined;
+  disabled?: boolean;
+  danger?: boolean;
+}
+
+/** An action, a row of colours to choose from (null for none), or a line. */
+export type MenuItem = MenuAction | { colours: (value: string | null) => void } | "line";
 
 export class View {
   readonly store: StoreApi<ViewState> = createStore(() => ({

@@ -8,8 +8,9 @@ import { catalogue, template } from "./documents";
 const start = template("text_to_image");
 const NOBODY: ReadonlySet<string> = new Set();
 const STILL = new Map<string, readonly [number, number]>();
+const NOTHING_HIDDEN = new Map<string, string>();
 const cards = (of: Projection, graph: Graph) => of.cards(graph, start, "", catalogue, DENSITIES.compact, NOBODY, STILL);
-const links = (of: Projection, graph: Graph) => of.links(graph, start, "", catalogue, STILL);
+const links = (of: Projection, graph: Graph) => of.links(graph, start, "", catalogue, STILL, NOTHING_HIDDEN);
 
 test("a value that changes draws its own node anew, and no other, and no link", () => {
   const projection = new Projection();

@@ -1,0 +1,143 @@
+// Frames, pins, colours, hidden links, sizes, and one edit for many nodes: by pointer and by keyboard, each undone.
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { accessFaults, documentOf, openPage, openTemplate, type Service, startBrowser, startService } from "./harness";
+
+let service: Service;
+let browser: Browser;
+
+beforeAll(async () => {
+  [service, browser] = await Promise.all([startService(), startBrowser()]);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await service?.stop();
+});
+
+const node = (page: Page, id: string) => page.locator(`[data-node="${id}"]`);
+const select = (page: Page, ...names: string[]) => page.evaluate((all) => (window.latentgraph!.documents.select(all), window.latentgraph!.canvas!.focus()), names);
+const ui = async (page: Page, id: string) => (await documentOf(page)).nodes[id]!.ui!;
+const menuItem = (page: Page, name: string) => page.getByRole("menuitem", { name: new RegExp(`^${name}`) });
+
+async function start(): Promise<{ page: Page; errors: string[]; close: () => Promise<void> }> {
+  const { page, errors, context } = await openPage(browser, service.url);
+  await openTemplate(page, "text_to_image");
+  await page.getByTestId("sentence").getByText(/nodes will run|all is known/).waitFor();
+  return { page, errors, close: () => context.close() };
+}
+
+describe("a frame", () => {
+  test("closed hides its nodes and keeps their links; moved, it takes them along; its nodes are bypassed together; undo opens it", async () => {
+    const { page, errors, close } = await start();
+    await select(page, "positive", "negative");
+    await page.keyboard.press("Control+g");
+    const frame = page.locator('[data-node^="group:"]').last();
+    await frame.waitFor();
+    await frame.getByRole("button", { name: "Close this frame" }).click();
+    await expect.poll(() => node(page, "positive").count()).toBe(0);
+    await frame.getByText("2 nodes").waitFor();
+    await expect.poll(() => page.locator('[data-link^="sampler"]').count()).toBe(4); // model, latent, and the two that end at the frame
+
+    const before = await ui(page, "positive");
+    const box = (await frame.boundingBox())!;
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width / 2 + 40, box.y + box.height / 2 + 80, { steps: 6 });
+    await page.mouse.up();
+    await expect.poll(async () => ((await ui(page, "positive"))["pos"] as number[])[1]).toBeGreaterThan((before["pos"] as number[])[1]!);
+
+    await frame.click({ button: "right", position: { x: 60, y: 10 } });
+    await menuItem(page, "Bypass its nodes").click();
+    await expect.poll(async () => Object.entries((await documentOf(page)).nodes).flatMap(([name, one]) => (one.mode === "bypass" ? [name] : []))).toEqual(["positive", "negative"]);
+    await page.getByTestId("canvas").focus();
+    for (let step = 0; step < 3; step++) await page.keyboard.press("Control+z");
+    await node(page, "positive").waitFor();
+    expect((await documentOf(page)).nodes["positive"]).toMatchObject({ ui: before });
+    expect(errors).toEqual([]);
+    await close();
+  });
+});
+
+describe("a node", () => {
+  test("pinned stays where it is; unpinned it moves", async () => {
+    const { page, close } = await start();
+    await select(page, "sampler");
+    await page.keyboard.press("Alt+p");
+    await expect.poll(async () => (await ui(page, "sampler"))["pinned"]).toBe(true);
+    const at = (await ui(page, "sampler"))["pos"];
+    const drag = async () => {
+      const box = (await node(page, "sampler").boundingBox())!;
+      await page.mouse.move(box.x + 90, box.y + 8);
+      await page.mouse.down();
+      await page.mouse.move(box.x + 150, box.y + 88, { steps: 6 });
+      await page.mouse.up();
+    };
+    await drag();
+    await page.keyboard.press("Alt+p");
+    await expect.poll(async () => (await ui(page, "sampler"))["pinned"]).toBeUndefined();
+    expect((await ui(page, "sampler"))["pos"]).toEqual(at);
+    await drag();
+    await expect.poll(async () => (await ui(page, "sampler"))["pos"]).not.toEqual(at);
+    await close();
+  });
+
+  test("is coloured and made wider, each one step of undo", async () => {
+    const { page, close } = await start();
+    await node(page, "sampler").locator("[class*=head]").click({ button: "right" });
+    await menuItem(page, "Blue").click();
+    await expect.poll(async () => (await ui(page, "sampler"))["color"]).toBe("#6b9ae8");
+    const corner = page.locator('.react-flow__node[data-id="sampler"] .react-flow__resize-control');
+    await corner.waitFor();
+    const box = (await corner.boundingBox())!;
+    const before = (await node(page, "sampler").boundingBox())!.width;
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 90, box.y + 10, { steps: 6 });
+    await page.mouse.up();
+    await expect.poll(async () => (await node(page, "sampler").boundingBox())!.width).toBeGreaterThan(before + 30);
+    await page.getByTestId("canvas").focus();
+    await page.keyboard.press("Control+z");
+    await expect.poll(async () => (await node(page, "sampler").boundingBox())!.width).toBe(before);
+    await page.keyboard.press("Control+z");
+    await expect.poll(async () => (await ui(page, "sampler"))["color"]).toBeUndefined();
+    await close();
+  });
+
+  test("a link is hidden: its input says where it comes from; it is shown again", async () => {
+    const { page, close } = await start();
+    const input = node(page, "decode").locator('[data-input="vae"]');
+    await input.click({ button: "right" });
+    await menuItem(page, "Hide the link").click();
+    await node(page, "decode").getByText("vae ← checkpoint").waitFor();
+    await page.evaluate(() => window.latentgraph!.documents.select([]));
+    await expect.poll(() => page.locator('[data-link^="decode"]').count()).toBe(1);
+    expect((await documentOf(page)).nodes["decode"]!.inputs!["vae"]).toEqual({ from: ["checkpoint", "VAE"] });
+    await input.click({ button: "right" });
+    await menuItem(page, "Show the link").click();
+    await expect.poll(() => page.locator('[data-link^="decode"]').count()).toBe(2);
+    await close();
+  });
+});
+
+describe("several nodes", () => {
+  test("have a field changed together, in one step", async () => {
+    const { page, close } = await start();
+    await select(page, "positive", "negative");
+    await page.keyboard.press("n");
+    const panel = page.getByTestId("shared");
+    await panel.getByText("2 nodes").first().waitFor();
+    await panel.getByRole("textbox", { name: "text" }).click();
+    await panel.locator(".cm-content").waitFor();
+    await page.keyboard.type("one prompt for both");
+    await expect.poll(async () => (await documentOf(page)).nodes["negative"]!.inputs!["text"]).toBe("one prompt for both");
+    expect((await documentOf(page)).nodes["positive"]!.inputs!["text"]).toBe("one prompt for both");
+    expect(await accessFaults(page, ["wcag2a", "wcag2aa"])).toEqual([]);
+    await page.keyboard.press("Escape");
+    await page.getByTestId("canvas").focus();
+    await page.keyboard.press("Control+z");
+    await expect.poll(async () => (await documentOf(page)).nodes["negative"]!.inputs!["text"]).not.toBe("one prompt for both");
+    expect((await documentOf(page)).nodes["positive"]!.inputs!["text"]).not.toBe("one prompt for both");
+    await close();
+  });
+});

@@ -1,0 +1,76 @@
+// The queue as its user meets it: paused, continued, reordered, cancelled; and a run on every change.
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { accessFaults, documentOf, openPage, openTemplate, type Service, startBrowser, startService } from "./harness";
+
+let service: Service;
+let browser: Browser;
+
+beforeAll(async () => {
+  [service, browser] = await Promise.all([startService(), startBrowser()]);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await service?.stop();
+});
+
+const waiting = (page: Page) => page.locator('[data-testid=job][data-state=queued]');
+const order = (page: Page) => waiting(page).evaluateAll((rows) => rows.map((row) => row.getAttribute("data-job")));
+const steps = (page: Page, count: number) =>
+  page.evaluate((to) => window.latentgraph!.documents.editGraph("Steps", (graph) => ({ ...graph, nodes: { ...graph.nodes, sampler: { ...graph.nodes["sampler"]!, inputs: { ...graph.nodes["sampler"]!.inputs, steps: to } } } })), count);
+
+describe("the queue", () => {
+  test("is paused and says so; what waits is reordered and cancelled; it continues", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await page.getByTestId("sentence").getByText(/nodes will run|all is known/).waitFor();
+    await page.getByTestId("rail-queue").click();
+    await page.getByTestId("pause").click();
+    await page.getByTestId("paused").waitFor();
+    for (const count of [1, 2, 3]) {
+      await steps(page, count);
+      await page.getByTestId("run").click();
+      await expect.poll(() => waiting(page).count()).toBe(count);
+    }
+    const [first, second, third] = await order(page);
+    await waiting(page).nth(2).getByRole("button", { name: "Run first" }).click();
+    await expect.poll(() => order(page)).toEqual([third, first, second]);
+    await waiting(page).nth(0).getByRole("button", { name: "Run later" }).click();
+    await expect.poll(() => order(page)).toEqual([first, third, second]);
+    await waiting(page).nth(1).getByRole("button", { name: "Cancel" }).click();
+    await expect.poll(() => order(page)).toEqual([first, second]);
+    expect(await accessFaults(page, ["wcag2a", "wcag2aa"])).toEqual([]);
+
+    await page.reload();
+    await page.getByTestId("paused").waitFor();
+    await page.getByTestId("rail-queue").click();
+    await expect.poll(() => order(page)).toEqual([first, second]);
+    await page.getByRole("button", { name: "Cancel all" }).click();
+    await expect.poll(() => waiting(page).count()).toBe(0);
+    await page.getByTestId("paused").focus();
+    await page.keyboard.press("Enter");
+    await page.getByTestId("paused").waitFor({ state: "detached" });
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
+  test("run on change runs what an edit has changed, and nothing for a node that only moves", async () => {
+    const { page, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await steps(page, 4);
+    await page.getByTestId("auto-run").click();
+    await expect.poll(() => page.getByTestId("auto-run").getAttribute("aria-checked")).toBe("true");
+    await page.getByTestId("sentence").getByText("Nothing will run: all is known").waitFor({ timeout: 60_000 });
+    const jobs = () => page.evaluate(() => Object.keys(window.latentgraph!.runs.store.getState().running).length);
+    const before = await jobs();
+    await steps(page, 5);
+    await expect.poll(jobs, { timeout: 20_000 }).toBe(before + 1);
+    await page.getByTestId("sentence").getByText("Nothing will run: all is known").waitFor({ timeout: 60_000 });
+    await page.evaluate(() => window.latentgraph!.documents.editGraph("Move", (graph) => ({ ...graph, nodes: { ...graph.nodes, sampler: { ...graph.nodes["sampler"]!, ui: { pos: [900, 40] } } } })));
+    await page.waitForTimeout(1500);
+    expect(await jobs()).toBe(before + 1);
+    expect((await documentOf(page)).nodes["sampler"]!.inputs!["steps"]).toBe(5);
+    await context.close();
+  });
+});
