@@ -21,15 +21,19 @@ _WEIGHTS: Final[Mapping[str, str]] = {
     "text_encoder": "model",
     "text_encoder_2": "model",
 }
-_SHARDED: Final = re.compile(r"\.safetensors\.index(\.\w+)?\.json$")
+_SHARDED: Final = re.compile(r"\.(safetensors|bin)\.index(\.\w+)?\.json$")
+_PICKLED: Final = ".bin"
 _ENDINGS: Final = (
     ".safetensors",
     ".safetensors.index.json",
     *(f"{variant}{ending}" for variant in (".fp16", ".bf16") for ending in (".safetensors", ".safetensors.index.json")),
     *(f".safetensors.index{variant}.json" for variant in (".fp16", ".bf16")),
     ".bin",
+    ".bin.index.json",
+    *(f"{variant}.bin" for variant in (".fp16", ".bf16")),
+    *(f".bin.index{variant}.json" for variant in (".fp16", ".bf16")),
 )
-"""In the order in which one is chosen. The last is refused with a hint when it is opened."""
+"""In the order in which one is chosen. Pickles are refused with a hint when they are opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +57,29 @@ def is_sharded(path: Path) -> bool:
 
 
 def shards(index: Path) -> dict[str, str]:
-    """Names of tensors to the names of files beside the index. Raises OSError, and ValueError where it makes no sense."""
+    """Names of tensors to the names of files beside the index: what was made of pickles stands for them.
+
+    Raises OSError, and ValueError where it makes no sense.
+    """
     document = json.loads(index.read_bytes())
     found = document.get("weight_map") if isinstance(document, dict) else None
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found.values()):
         raise ValueError("it has no weight_map of names to names")
     if any(os.path.basename(name) != name or name in ("", ".", "..") or "\\" in name for name in found.values()):
         raise ValueError("it names files that do not lie beside it")
-    return found
+    converted = {name: _converted(index, name) for name in set(found.values())}
+    return {tensor: converted[name] for tensor, name in found.items()}
+
+
+def _converted(index: Path, name: str) -> str:
+    """The file that was made of a pickle beside it, if it is there."""
+    safe = name.removesuffix(_PICKLED) + ".safetensors"
+    return safe if name.endswith(_PICKLED) and os.path.isfile(index.with_name(safe)) else name
+
+
+def pickled(weight_map: Mapping[str, str]) -> list[str]:
+    """The pickles among the files of an index."""
+    return sorted({name for name in weight_map.values() if name.endswith(_PICKLED)})
 
 
 def files_of(path: Path) -> Iterator[Path]:

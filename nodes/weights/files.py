@@ -23,7 +23,7 @@ from torch import Tensor
 
 from graph.errors import InputError
 from graph.json import loads
-from nodes.weights.diffusers_folders import is_sharded, shards
+from nodes.weights.diffusers_folders import is_sharded, pickled, shards
 from nodes.weights.errors import (
     WeightsEmpty,
     WeightsError,
@@ -102,6 +102,14 @@ def _read_index(path: Path) -> Header:
         raise _unreadable(path, error) from error
     except (ValueError, RecursionError) as error:
         raise WeightsHeader(f"{path.name} is no index of weights: {error}", hint=_DOWNLOAD_AGAIN) from error
+    pickles = pickled(weight_map)
+    if pickles:
+        raise WeightsPickle(
+            f"pickle refused: {path.name} names pickled PyTorch files, which can run any code when they are read: "
+            f"{listed(pickles)}",
+            hint="Use the .safetensors version of this model, or convert each of them: "
+            + "; ".join(_conversion(path.with_name(name)) for name in pickles),
+        )
     found: list[Header] = []
     for name in dict.fromkeys(weight_map.values()):
         shard = _read_header(path.with_name(name))
@@ -238,12 +246,16 @@ def _header_text(path: Path, file: BufferedReader, size: int) -> tuple[bytes, in
     return file.read(length), 8 + length
 
 
+def _conversion(path: Path) -> str:
+    """The command that makes a safe file of a pickle, beside it."""
+    return f"latentgraph models convert {shlex.quote(str(path))}"
+
+
 def _other_format(path: Path, start: bytes) -> WeightsError:
     if start.startswith(_PICKLE_STARTS):
         return WeightsPickle(
             f"pickle refused: {path.name} is a pickled PyTorch file, which can run any code when it is read",
-            hint="Use the .safetensors version of this model, or convert this one: "
-            f"latentgraph models convert {shlex.quote(str(path))}",
+            hint=f"Use the .safetensors version of this model, or convert this one: {_conversion(path)}",
         )
     kind = next((kind for magic, kind in _OTHER_FORMATS if start.startswith(magic)), "not a safetensors file")
     return WeightsNotSafetensors(f"{path.name} is {kind}", hint="Models must be .safetensors files.")

@@ -162,6 +162,40 @@ def test_weights_in_several_files_are_those_of_one(tmp_path: Path, context: Cont
     assert read_tensors(header, list(header.tensors)).keys() == header.tensors.keys()
 
 
+@pytest.mark.parametrize(
+    "index", ["diffusion_pytorch_model.bin.index.json", "diffusion_pytorch_model.bin.index.fp16.json"]
+)
+def test_an_index_of_pickles_is_refused_until_each_has_been_converted(
+    tmp_path: Path, context: Context, index: str
+) -> None:
+    root = tmp_path / "models/diffusers/some/pipeline"
+    write_pipeline(root, MODEL)
+    files = shard(root, index)
+    weight_map = json.loads((root / "unet" / index).read_text())["weight_map"]
+    for name, file in weight_map.items():
+        weight_map[name] = file.replace(".safetensors", ".bin")
+    (root / "unet" / index).write_text(json.dumps({"weight_map": weight_map}))
+    converted = [(file, file.read_bytes()) for file in files]
+    for file in files:
+        file.unlink()
+        file.with_suffix(".bin").write_bytes(b"PK\x03\x04" + bytes(100))
+    for missing in ([file for file, _ in converted], [converted[1][0]]):
+        with pytest.raises(GraphError, match="pickle refused") as refused:
+            diffusers_loader(model_path="some/pipeline", context=context)
+        assert [f"models convert {file.with_suffix('.bin')}" in (refused.value.hint or "") for file in files] == [
+            file in missing for file in files
+        ]
+        file, data = converted[0]
+        file.write_bytes(data)
+    for file, data in converted:
+        file.write_bytes(data)
+    model, *_ = diffusers_loader(model_path="some/pipeline", context=context)
+    assert isinstance(model, Model)
+    with Models.of(context).unet(model.weights) as network:
+        for name, one in tiny_unet().state_dict().items():
+            assert torch.equal(network.state_dict()[name], one)
+
+
 def test_every_file_of_weights_is_part_of_the_key_and_watched_while_in_use(tmp_path: Path, context: Context) -> None:
     root = tmp_path / "models/diffusers/some/pipeline"
     write_pipeline(root, MODEL)
