@@ -15,9 +15,10 @@ from graph.states import States
 from graph.values import Values
 from nodes.builtin.clip import clip_text_encode
 from nodes.builtin.loaders import checkpoint_loader_simple
+from nodes.builtin.sampling import ksampler
 from nodes.folders import Folders, standard_folders
 from nodes.services import services
-from nodes.sockets import VALUE_TYPES, Clip, Conditioning, Model, Vae
+from nodes.sockets import VALUE_TYPES, Clip, Conditioning, Latent, Model, Vae
 from tests.nodes.checkpoints import write_tiny_checkpoint
 
 NAME = "tiny.safetensors"
@@ -52,6 +53,28 @@ class Loaded:
     def prompt(self, text: str, clip: Clip | None = None) -> Conditioning:
         """A prompt encoded."""
         return clip_text_encode(text=text, clip=clip or self.clip, context=self.context)[0]
+
+    def sampled(
+        self,
+        positive: Conditioning,
+        latent: Latent,
+        *,
+        negative: Conditioning | None = None,
+        model: Model | None = None,
+    ) -> Latent:
+        """A latent after two steps of sampling, of this model if none is given."""
+        return ksampler(
+            model=model or self.model,
+            seed=3,
+            steps=2,
+            cfg=2.0,
+            sampler_name="euler",
+            scheduler="normal",
+            positive=positive,
+            negative=negative or self.prompt("bad"),
+            latent_image=latent,
+            context=self.context,
+        )
 
     @contextmanager
     def watched(self, *, cancel_at: int | None = None) -> Iterator[tuple[Context, Progress]]:

@@ -18,7 +18,6 @@ from torch import nn
 from graph.errors import GraphError
 from graph.values import Values
 from nodes.builtin.gligen import gligen_loader, gligen_text_box_apply
-from nodes.builtin.sampling import ksampler
 from nodes.diffusion.conditioning import Area, ConditioningEntry, Grounding, with_shared_hints
 from nodes.diffusion.config import SD15
 from nodes.diffusion.denoiser import NetworkCall
@@ -118,18 +117,7 @@ def tiny(tmp_path: Path) -> Loaded:
 
 
 def sampled(tiny: Loaded, positive: Conditioning) -> torch.Tensor:
-    return ksampler(
-        model=tiny.model,
-        seed=3,
-        steps=2,
-        cfg=2.0,
-        sampler_name="euler",
-        scheduler="normal",
-        positive=positive,
-        negative=tiny.prompt("bad"),
-        latent_image=Latent(torch.zeros(2, 4, 8, 12)),
-        context=tiny.context,
-    ).samples
+    return tiny.sampled(positive, Latent(torch.zeros(2, 4, 8, 12))).samples
 
 
 def grounded(tiny: Loaded, handle: GligenHandle, to: Conditioning, text: str, **place: int) -> Conditioning:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import cast
 
 import pytest
 import torch
@@ -21,15 +23,18 @@ from nodes.diffusion.samplers.dpmpp_sde import dpmpp_2m_sde, dpmpp_3m_sde, dpmpp
 from nodes.diffusion.samplers.er_sde import er_sde
 from nodes.diffusion.samplers.euler import euler, euler_ancestral
 from nodes.diffusion.samplers.gradient_estimation import gradient_estimation
-from nodes.diffusion.samplers.multistep import deis, ipndm, ipndm_v, lms
 from nodes.diffusion.samplers.polynomial import basis_integrals, lagrange
 from nodes.diffusion.samplers.res_multistep import res_multistep
-from nodes.diffusion.samplers.sa_solver import sa_solver, sa_solver_pece
+from nodes.diffusion.samplers.sa_solver import sa_solver
 from nodes.diffusion.samplers.seeds import seeds_2, seeds_3
-from nodes.diffusion.samplers.step import Sample
+from nodes.diffusion.samplers.step import Sample, Step
 from nodes.diffusion.samplers.table import SAMPLERS, Sampler
 from tests.nodes.sampling_runs import result, run, sigmas_for
 from tests.nodes.toy_denoise import ToyDenoise
+
+lms, ipndm, ipndm_v, deis = (
+    cast("Callable[..., Iterator[Step]]", SAMPLERS[name].sample) for name in ("lms", "ipndm", "ipndm_v", "deis")
+)
 
 
 class Unguided(ToyDenoise):
@@ -81,7 +86,7 @@ ODE_FORMS: dict[str, Sample] = {
     "seeds_3": partial(seeds_3, eta=0.0),
     "er_sde": partial(er_sde, noise_scale=same),
     "sa_solver": partial(sa_solver, tau=no_tau),
-    "sa_solver_pece": partial(sa_solver_pece, tau=no_tau),
+    "sa_solver_pece": partial(sa_solver, tau=no_tau, again=True),
 }
 
 

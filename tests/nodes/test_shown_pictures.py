@@ -15,7 +15,6 @@ from graph.errors import GraphError
 from graph.result import Blocked
 from nodes.builtin.loaders import checkpoint_loader_simple
 from nodes.builtin.model_saving import model_save
-from nodes.builtin.sampling import ksampler
 from nodes.builtin.unclip import unclip_checkpoint_loader, unclip_conditioning
 from nodes.builtin.upscale_diffusion import sd_4x_upscale_conditioning
 from nodes.builtin.vae import instruct_pix_to_pix_conditioning, vae_decode
@@ -29,7 +28,7 @@ from nodes.diffusion.resize import resize_cropped
 from nodes.diffusion.schedule import noise_schedule
 from nodes.diffusion.unclip import EmbeddingStatistics, unclip_label
 from nodes.models import Models
-from nodes.sockets import ClipVision, ClipVisionOutput, Conditioning, Image, Latent, Model, Vae
+from nodes.sockets import ClipVision, ClipVisionOutput, Image, Latent, Model, Vae
 from nodes.weights.clip_visions import openclip_vision_names
 from nodes.weights.embedding_statistics import KEYS
 from nodes.weights.metadata import write_config
@@ -184,21 +183,6 @@ def tiny(tmp_path: Path) -> Loaded:
     return load_tiny(tmp_path)
 
 
-def sampled(tiny: Loaded, model: Model, positive: Conditioning, negative: Conditioning, latent: Latent) -> Latent:
-    return ksampler(
-        model=model,
-        seed=3,
-        steps=2,
-        cfg=2.0,
-        sampler_name="euler",
-        scheduler="normal",
-        positive=positive,
-        negative=negative,
-        latent_image=latent,
-        context=tiny.context,
-    )
-
-
 def test_an_unclip_checkpoint_brings_its_eyes_and_is_guided_by_them(tiny: Loaded) -> None:
     statistics = dict(zip(KEYS, (noise(1, WIDTH), noise(1, WIDTH).abs() + 0.5), strict=True))
     name = write(tiny, "unclip.safetensors", UNCLIP, {**vision_tensors("embedder.model.visual."), **statistics})
@@ -218,7 +202,7 @@ def test_an_unclip_checkpoint_brings_its_eyes_and_is_guided_by_them(tiny: Loaded
     guided = unclip_conditioning(conditioning=prompt, clip_vision_output=seen, noise_augmentation=0.2)
     assert unclip_conditioning(conditioning=prompt, clip_vision_output=seen, strength=0.0) is prompt
     latent = Latent(torch.zeros(1, 4, 8, 8))
-    results = [sampled(tiny, model, one, prompt, latent).samples for one in (guided, prompt, guided)]
+    results = [tiny.sampled(one, latent, negative=prompt, model=model).samples for one in (guided, prompt, guided)]
     assert torch.equal(results[0], results[2])
     assert not torch.allclose(results[0], results[1])
 
@@ -237,7 +221,7 @@ def test_pictures_of_another_tower_are_refused(tiny: Loaded) -> None:
     seen = ClipVisionOutput(VisionEncoding(noise(1, 12), noise(1, 5, 64), noise(1, 5, 64)))
     guided = unclip_conditioning(conditioning=tiny.prompt("a cat"), clip_vision_output=seen)
     with pytest.raises(GraphError, match="as 8 numbers, not 12"):
-        sampled(tiny, model, guided, guided, Latent(torch.zeros(1, 4, 8, 8)))
+        tiny.sampled(guided, Latent(torch.zeros(1, 4, 8, 8)), negative=guided, model=model)
 
 
 # The x4 upscaler
@@ -289,7 +273,7 @@ def test_a_small_picture_becomes_one_four_times_as_large(tiny: Loaded) -> None:
         positive, negative, latent = sd_4x_upscale_conditioning(
             images=image, positive=prompt, negative=prompt, noise_augmentation=amount
         )
-        out = sampled(tiny, model, positive, negative, latent)
+        out = tiny.sampled(positive, latent, negative=negative, model=model)
         results.append(vae_decode(samples=out, vae=vae, context=tiny.context).pixels)
     assert {one.shape for one in results} == {(1, 32, 48, 3)}
     assert not torch.allclose(results[0], results[1])
@@ -304,7 +288,7 @@ def test_a_picture_for_another_kind_of_model_is_refused(tiny: Loaded) -> None:
         positive=prompt, negative=prompt, vae=tiny.vae, pixels=Image(torch.rand(1, 32, 32, 3)), context=tiny.context
     )
     with pytest.raises(GraphError, match="pictures of 3 channels, not 4"):
-        sampled(tiny, model, wrong, wrong, latent)
+        tiny.sampled(wrong, latent, negative=wrong, model=model)
 
 
 # Editing by instruction
@@ -339,7 +323,7 @@ def test_an_editing_model_runs(tiny: Loaded) -> None:
             context=tiny.context,
         )
         assert not bool(latent.samples.any())
-        results.append(sampled(tiny, model, positive, negative, latent).samples)
+        results.append(tiny.sampled(positive, latent, negative=negative, model=model).samples)
     assert not torch.allclose(results[0], results[1])
 
 

@@ -13,7 +13,6 @@ from torch.nn import functional as F
 
 from graph.errors import GraphError
 from nodes.builtin.conditioning import conditioning_concat
-from nodes.builtin.sampling import ksampler
 from nodes.builtin.style_model import style_model_apply, style_model_loader
 from nodes.diffusion.attention_bias import with_token_bias
 from nodes.diffusion.clip_vision import VisionEncoding
@@ -112,18 +111,7 @@ def test_style_tokens_come_behind_the_prompt(tiny: Loaded) -> None:
 
 def test_prompts_with_style_are_sampled_and_both_strengths_tell(tiny: Loaded) -> None:
     def sampled(positive: Conditioning) -> Tensor:
-        return ksampler(
-            model=tiny.model,
-            seed=3,
-            steps=2,
-            cfg=2.0,
-            sampler_name="euler",
-            scheduler="normal",
-            positive=positive,
-            negative=tiny.prompt("bad"),
-            latent_image=Latent(torch.zeros(1, 4, 8, 8)),
-            context=tiny.context,
-        ).samples
+        return tiny.sampled(positive, Latent(torch.zeros(1, 4, 8, 8))).samples
 
     conditionings = [
         tiny.prompt("a cat"),

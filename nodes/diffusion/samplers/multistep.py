@@ -34,59 +34,17 @@ _VP_BETA_MIN: Final = math.log(80.0**2 + 1) - _VP_BETA_D / 2
 _DEIS_POINTS: Final = 10_000
 
 
-def lms(
+def multistep(
     denoise: Denoise,
     x: Tensor,
     sigmas: Tensor,
     noise: Noise,  # noqa: ARG001
     past: Past = (),
     *,
+    weights: Weights,
     order: int = 4,
 ) -> Iterator[Step]:
-    """Adams-Bashforth for steps of any size: the polynomial through the slopes, integrated over sigma."""
-    return _multistep(denoise, x, sigmas, past, order, _polynomial_weights)
-
-
-def ipndm(
-    denoise: Denoise,
-    x: Tensor,
-    sigmas: Tensor,
-    noise: Noise,  # noqa: ARG001
-    past: Past = (),
-    *,
-    order: int = 4,
-) -> Iterator[Step]:
-    """Adams-Bashforth as if all steps were equal (Zhang and Chen, 2022, "DEIS", iPNDM). `order` is 1..4."""
-    return _multistep(denoise, x, sigmas, past, order, _equal_step_weights)
-
-
-def ipndm_v(
-    denoise: Denoise,
-    x: Tensor,
-    sigmas: Tensor,
-    noise: Noise,  # noqa: ARG001
-    past: Past = (),
-    *,
-    order: int = 4,
-) -> Iterator[Step]:
-    """Adams-Bashforth with a share of the step sizes (Zhou et al., 2023, diff-sampler's iPNDM_v). `order` is 1..4."""
-    return _multistep(denoise, x, sigmas, past, order, _step_ratio_weights)
-
-
-def deis(
-    denoise: Denoise,
-    x: Tensor,
-    sigmas: Tensor,
-    noise: Noise,  # noqa: ARG001
-    past: Past = (),
-    *,
-    order: int = 3,
-) -> Iterator[Step]:
-    """tAB-DEIS: slopes are a polynomial in the time of a variance-preserving process (Zhang and Chen, 2022, section 3.3)."""
-    return _multistep(denoise, x, sigmas, past, order, _time_polynomial_weights)
-
-
-def _multistep(denoise: Denoise, x: Tensor, sigmas: Tensor, past: Past, order: int, weights: Weights) -> Iterator[Step]:
+    """The method that has these weights, from `order` slopes at the most."""
     for at in intervals(sigmas, past):
         past = latest(past, order - 1)
         denoised = denoise(x, at.sigma)
@@ -103,12 +61,14 @@ def _multistep(denoise: Denoise, x: Tensor, sigmas: Tensor, past: Past, order: i
         yield step
 
 
-def _polynomial_weights(known: Sequence[float], sigma_next: float) -> Sequence[float]:
+def polynomial_weights(known: Sequence[float], sigma_next: float) -> Sequence[float]:
+    """`lms`: Adams-Bashforth for steps of any size, the polynomial through the slopes integrated over sigma."""
     return basis_integrals(known, known[0], sigma_next)
 
 
-def _time_polynomial_weights(known: Sequence[float], sigma_next: float) -> Sequence[float]:
-    """Integrals of polynomials in time over sigma: as the mean of so many points, which is how they are published."""
+def time_polynomial_weights(known: Sequence[float], sigma_next: float) -> Sequence[float]:
+    """`deis`: tAB-DEIS, whose slopes are a polynomial in the time of a variance-preserving process (Zhang and Chen, 2022,
+    section 3.3). Integrals are the mean of so many points, which is how they are published."""
     if len(known) == 1:
         return [sigma_next - known[0]]
     times = [_vp_time(sigma) for sigma in known]
@@ -118,12 +78,16 @@ def _time_polynomial_weights(known: Sequence[float], sigma_next: float) -> Seque
     return [float((rate * lagrange(times, j, t)).mean()) * (end - times[0]) for j in range(len(times))]
 
 
-def _equal_step_weights(known: Sequence[float], sigma_next: float) -> Sequence[float]:
+def equal_step_weights(known: Sequence[float], sigma_next: float) -> Sequence[float]:
+    """`ipndm`: Adams-Bashforth as if all steps were equal (Zhang and Chen, 2022, "DEIS", iPNDM). At most four."""
     return [(sigma_next - known[0]) * share for share in _ADAMS_BASHFORTH[len(known) - 1]]
 
 
-def _step_ratio_weights(known: Sequence[float], sigma_next: float) -> Sequence[float]:
-    """diff-sampler's weights, as published: equal to the variable-step method's for equal steps only, from order 3 on."""
+def step_ratio_weights(known: Sequence[float], sigma_next: float) -> Sequence[float]:
+    """`ipndm_v`: Adams-Bashforth with a share of the step sizes (Zhou et al., 2023, diff-sampler's iPNDM_v), at most four.
+
+    As published they equal the variable-step method's for equal steps only, from order 3 on.
+    """
     points = (sigma_next, *known)
     h, *earlier = (a - b for a, b in zip(points, points[1:], strict=False))
     shares = [1.0, 0.0, 0.0, 0.0][: len(known)]

@@ -37,27 +37,14 @@ def sa_solver(
     predictor_order: int = 3,
     corrector_order: int = 4,
     simple_order_2: bool = False,
+    again: bool = False,
 ) -> Iterator[Step]:
-    """Predict, evaluate, correct. Orders are the numbers of predictions used: 1..6, and 0..6 for the corrector."""
-    adams = _Adams(tau or tau_within(denoise.schedule), s_noise, predictor_order, corrector_order, simple_order_2)
-    return adams.steps(denoise, x, sigmas, noise, past)
+    """Predict, evaluate, correct. Orders are the numbers of predictions used: 1..6, and 0..6 for the corrector.
 
-
-def sa_solver_pece(
-    denoise: Denoise,
-    x: Tensor,
-    sigmas: Tensor,
-    noise: Noise,
-    past: Past = (),
-    *,
-    tau: Tau | None = None,
-    s_noise: float = 1.0,
-    predictor_order: int = 3,
-    corrector_order: int = 4,
-    simple_order_2: bool = False,
-) -> Iterator[Step]:
-    """Predict, evaluate, correct, evaluate again: the corrected x has a prediction of its own."""
-    adams = _Adams(tau or tau_within(denoise.schedule), s_noise, predictor_order, corrector_order, simple_order_2, True)
+    With `again`, the corrected x is evaluated, too, and has a prediction of its own.
+    """
+    tau = tau or tau_within(denoise.schedule)
+    adams = _Adams(tau, s_noise, predictor_order, corrector_order, simple_order_2, again)
     return adams.steps(denoise, x, sigmas, noise, past)
 
 
@@ -73,14 +60,14 @@ def tau_between(start_sigma: float, end_sigma: float, eta: float = 1.0) -> Tau:
 
 @dataclass(frozen=True, slots=True)
 class _Adams:
-    """One choice of the method. With `again`, the corrected x is evaluated once more."""
+    """One choice of the method."""
 
     tau: Tau
     s_noise: float
     predictor_order: int
     corrector_order: int
     simple_order_2: bool
-    again: bool = False
+    again: bool
 
     def steps(self, denoise: Denoise, x: Tensor, sigmas: Tensor, noise: Noise, past: Past) -> Iterator[Step]:
         ends_clean = bool(sigmas[-1] == 0)

@@ -29,9 +29,15 @@ from nodes.diffusion.samplers.euler import euler, euler_ancestral
 from nodes.diffusion.samplers.gradient_estimation import gradient_estimation
 from nodes.diffusion.samplers.heun import heun, heunpp2
 from nodes.diffusion.samplers.lcm import lcm
-from nodes.diffusion.samplers.multistep import deis, ipndm, ipndm_v, lms
+from nodes.diffusion.samplers.multistep import (
+    equal_step_weights,
+    multistep,
+    polynomial_weights,
+    step_ratio_weights,
+    time_polynomial_weights,
+)
 from nodes.diffusion.samplers.res_multistep import res_multistep
-from nodes.diffusion.samplers.sa_solver import sa_solver, sa_solver_pece
+from nodes.diffusion.samplers.sa_solver import sa_solver
 from nodes.diffusion.samplers.seeds import seeds_2, seeds_3
 from nodes.diffusion.samplers.step import Denoise, Noise, Past, Sample, Step
 from nodes.diffusion.samplers.uni_pc import uni_pc, uni_pc_bh2
@@ -94,7 +100,7 @@ SAMPLERS: Final[Mapping[str, Sampler]] = {
     "heunpp2": Sampler(heunpp2, looks_ahead=True),
     "dpm_2": Sampler(dpm_2, drops_penultimate=True),
     "dpm_2_ancestral": Sampler(dpm_2_ancestral, noise=gaussian_noise, drops_penultimate=True, looks_ahead=True),
-    "lms": Sampler(lms, history=3),
+    "lms": Sampler(partial(multistep, weights=polynomial_weights), history=3),
     "dpm_fast": Sampler(dpm_fast, looks_ahead=True),
     "dpm_adaptive": Sampler(dpm_adaptive, looks_ahead=True),
     "dpmpp_2s_ancestral": Sampler(dpmpp_2s_ancestral, noise=gaussian_noise, looks_ahead=True),
@@ -113,9 +119,9 @@ SAMPLERS: Final[Mapping[str, Sampler]] = {
     "dpmpp_3m_sde_gpu": Sampler(dpmpp_3m_sde, history=2, noise=brownian_noise_on_device, looks_ahead=True),
     "ddpm": Sampler(ddpm, noise=gaussian_noise),
     "lcm": Sampler(lcm, noise=gaussian_noise),
-    "ipndm": Sampler(ipndm, history=3),
-    "ipndm_v": Sampler(ipndm_v, history=3),
-    "deis": Sampler(deis, history=2),
+    "ipndm": Sampler(partial(multistep, weights=equal_step_weights), history=3),
+    "ipndm_v": Sampler(partial(multistep, weights=step_ratio_weights), history=3),
+    "deis": Sampler(partial(multistep, weights=time_polynomial_weights, order=3), history=2),
     "res_multistep": Sampler(res_multistep),
     "res_multistep_cfg_pp": Sampler(res_multistep_cfg_pp),
     "res_multistep_ancestral": Sampler(partial(res_multistep, eta=1.0), noise=gaussian_noise),
@@ -126,7 +132,7 @@ SAMPLERS: Final[Mapping[str, Sampler]] = {
     "seeds_2": Sampler(seeds_2, noise=gaussian_noise),
     "seeds_3": Sampler(seeds_3, noise=gaussian_noise),
     "sa_solver": Sampler(sa_solver, history=3, noise=gaussian_noise, looks_ahead=True),
-    "sa_solver_pece": Sampler(sa_solver_pece, history=3, noise=gaussian_noise, looks_ahead=True),
+    "sa_solver_pece": Sampler(partial(sa_solver, again=True), history=3, noise=gaussian_noise, looks_ahead=True),
     "ddim": Sampler(euler, redraws_kept=True),
     "uni_pc": Sampler(uni_pc, history=3, drops_penultimate=True, looks_ahead=True),
     "uni_pc_bh2": Sampler(uni_pc_bh2, history=3, drops_penultimate=True, looks_ahead=True),
