@@ -1,22 +1,24 @@
-"""Figures of whole pictures from the embedded model: warm, from a cold start, how much runs again after an edit, and
-whether what must be the same is the same."""
+"""Figures of whole pictures from the embedded model: warm, from a cold start, what looking on takes, how much runs again
+after an edit, and whether what must be the same is the same."""
 
 from __future__ import annotations
 
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
-from bench.rows import Row, median_row
+from bench.rows import Row, median_row, seconds
 from graph.bind import bind
 from graph.cache.tiered import Cache
+from graph.context import Preview
 from graph.declare import Implementation
 from graph.document import Document, read, with_inputs
-from graph.events import RunFinished
+from graph.events import NodeProgress, RunFinished
 from graph.flatten import flatten
 from graph.plan import plan
 from graph.run import run
@@ -32,7 +34,13 @@ def rows() -> list[Row]:
     """Every figure of pictures."""
     with tempfile.TemporaryDirectory() as folder:
         places = Path(folder)
-        return [*cold_rows(places), *warm_rows(places), *edit_rows(places), *by_hand_rows(places)]
+        return [
+            *cold_rows(places),
+            *warm_rows(places),
+            *preview_rows(places),
+            *edit_rows(places),
+            *by_hand_rows(places),
+        ]
 
 
 def cold_rows(folder: Path, n: int = 3) -> Iterator[Row]:
@@ -62,6 +70,26 @@ def warm_rows(folder: Path, n: int = 5) -> Iterator[Row]:
             session.run(changed)
             taken.append(time.perf_counter() - started)
         yield median_row("picture, warm", taken, goal=4)
+
+
+def preview_rows(folder: Path, n: int = 5) -> Iterator[Row]:
+    """How much of a picture's time goes into its previews, when somebody looks at every one that is offered."""
+    with _Session(folder) as session:
+        document = read((WORKFLOWS / "text_to_image.json").read_bytes())
+        session.run(document)
+        shares, shown = [], 0
+        for seed in range(n):
+            looked: list[float] = []
+
+            def look(preview: Preview, looked: list[float] = looked) -> None:
+                looked.extend(seconds(preview, 1))
+
+            started = time.perf_counter()
+            session.run(with_inputs(document, {("sampler", "seed"): 1000 + seed}), look=look)
+            shares.append(100 * sum(looked) / (time.perf_counter() - started))
+            shown += len(looked)
+        assert shown > 0
+        yield Row("share of a picture's time that its previews take", statistics.median(shares), "%", n, 2)
 
 
 def edit_rows(folder: Path) -> Iterator[Row]:
@@ -97,8 +125,14 @@ class _Session:
         self.cache: Cache = self.workspace.cache(self.values)
         self.services = self.workspace.services(Computing())
 
-    def run(self, document: Document, targets: tuple[str, ...] | None = None) -> RunFinished:
-        """Run to the end, with the values of `targets` if some are asked for. Raises AssertionError if a node failed."""
+    def run(
+        self,
+        document: Document,
+        targets: tuple[str, ...] | None = None,
+        look: Callable[[Preview], None] | None = None,
+    ) -> RunFinished:
+        """Run to the end, with the values of `targets` if some are asked for; `look` is given every preview. Raises
+        AssertionError if a node failed."""
         graph = bind(flatten(document, self.catalogue), self.catalogue, self.workspace.folders)
         environment = self.workspace.environment(Computing())
         files = self.workspace.folders
@@ -114,6 +148,8 @@ class _Session:
             keep_values=targets is not None,
         ):
             last = event
+            if look is not None and isinstance(event, NodeProgress) and event.preview is not None:
+                look(event.preview)
         assert isinstance(last, RunFinished)
         assert last.status == "done"
         return last
