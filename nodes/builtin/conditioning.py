@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from graph.declare import Range, node
 from nodes.builtin.ranges import CELL, MAX_SIDE, CellPixels, Share, Strength
 from nodes.diffusion.conditioning import Area, AreaShare, ConditioningEntry
+from nodes.errors import UnsuitableInput
 from nodes.sockets import Conditioning, Mask
 
 AreaSide = Annotated[int, Range(64, MAX_SIDE, CELL)]
@@ -36,14 +37,14 @@ def conditioning_average(
     *, conditioning_to: Conditioning, conditioning_from: Conditioning, conditioning_to_strength: Share = 1.0
 ) -> Conditioning:
     """The weighted mean of two prompts' embeddings; the strength is the share of `conditioning_to`."""
-    other = conditioning_from.entries[0]
+    other = _first_for(conditioning_to, conditioning_from)
     return _each(conditioning_to, lambda entry: _average(entry, other, conditioning_to_strength))
 
 
 @node("ConditioningConcat", display_name="Conditioning (Concat)", category="conditioning", returns="CONDITIONING")
 def conditioning_concat(*, conditioning_to: Conditioning, conditioning_from: Conditioning) -> Conditioning:
     """One prompt's tokens after the other's, as in one long prompt."""
-    more = conditioning_from.entries[0].embedding
+    more = _first_for(conditioning_to, conditioning_from).embedding
     return _each(conditioning_to, lambda entry: replace(entry, embedding=torch.cat([entry.embedding, more], dim=1)))
 
 
@@ -139,6 +140,19 @@ def conditioning_set_timestep_range(
 
 def _each(conditioning: Conditioning, change: Callable[[ConditioningEntry], ConditioningEntry]) -> Conditioning:
     return Conditioning(tuple(map(change, conditioning.entries)))
+
+
+def _first_for(conditioning: Conditioning, other: Conditioning) -> ConditioningEntry:
+    """The first entry of another prompt. Raises `UnsuitableInput` where it does not fit all of this one."""
+    first = other.entries[0]
+    for entry in conditioning.entries:
+        width, given = entry.embedding.shape[2], first.embedding.shape[2]
+        if width != given:
+            raise UnsuitableInput(
+                f"one prompt's tokens are {width} numbers wide and the other's {given}",
+                hint="Encode both with the CLIP of one checkpoint.",
+            )
+    return first
 
 
 def _average(entry: ConditioningEntry, other: ConditioningEntry, strength: float) -> ConditioningEntry:

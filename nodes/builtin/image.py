@@ -12,6 +12,7 @@ from nodes.diffusion import image as operations
 from nodes.diffusion import latent as cells
 from nodes.diffusion.batch import batch_range, repeat_batch
 from nodes.diffusion.resize import proportional_size
+from nodes.errors import expect_batch
 from nodes.sockets import Image, Mask
 
 Padding = Annotated[int, Range(0, MAX_SIDE, CELL)]
@@ -143,6 +144,8 @@ def image_blend(
     blend_mode: Annotated[str, Choices(tuple(operations.BLEND_MODES))],
 ) -> Image:
     """Mix two pictures by a blend mode; the factor is the share of the blended picture."""
+    if len(image1.pixels) > 1:
+        expect_batch(len(image2.pixels), len(image1.pixels), "pictures")
     return Image(operations.blend(image1.pixels, image2.pixels, blend_factor, blend_mode))
 
 

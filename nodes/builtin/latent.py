@@ -30,7 +30,7 @@ from nodes.diffusion.batch import (
     select_index,
 )
 from nodes.diffusion.resize import proportional_size, resize, resize_cropped
-from nodes.errors import UnsuitableInput
+from nodes.errors import expect_batch
 from nodes.sockets import Latent, Mask
 
 _CHANNELS = 4
@@ -86,9 +86,7 @@ def latent_composite(
     *, samples_to: Latent, samples_from: Latent, x: CellPixels = 0, y: CellPixels = 0, feather: CellPixels = 0
 ) -> Latent:
     """Lay one latent over another at a place, its edges faded over `feather` pixels."""
-    over, under = len(samples_from.samples), len(samples_to.samples)
-    if over not in (1, under):
-        raise UnsuitableInput(f"a batch of {over} latents cannot be laid over {under}: give 1, or {under}")
+    expect_batch(samples_from.batch, samples_to.batch, "latents")
     result = operations.composite(
         samples_to.samples, samples_from.samples, x // CELL, y // CELL, feather=feather // CELL
     )

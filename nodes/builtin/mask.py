@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from graph.declare import Choices, Range, node
 from nodes.builtin.ranges import MAX_SIDE, Color, Pixels, Share, Side
 from nodes.diffusion import mask as operations
-from nodes.errors import UnsuitableInput
+from nodes.errors import UnsuitableInput, expect_batch
 from nodes.sockets import Image, Mask
 
 
@@ -39,6 +39,7 @@ def mask_composite(
     operation: Literal["multiply", "add", "subtract", "and", "or", "xor"],
 ) -> Mask:
     """Combine one mask with another at a place."""
+    expect_batch(len(source.values), len(destination.values), "masks")
     return Mask(operations.composite(destination.values, source.values, x, y, operation))
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nodes.diffusion.color import luma
+from nodes.diffusion.image import reflected
 
 _RADIUS: Final = 2
 _SIGMA: Final = 1.0
@@ -36,8 +37,7 @@ def _blurred(grey: Tensor) -> Tensor:
     offsets = torch.arange(-_RADIUS, _RADIUS + 1, dtype=grey.dtype, device=grey.device)
     kernel = (-(offsets**2) / (2.0 * _SIGMA**2)).exp()
     kernel = kernel / kernel.sum()
-    padded = F.pad(grey, (_RADIUS,) * 4, mode="reflect")
-    across = F.conv2d(padded, kernel.reshape(1, 1, 1, -1))
+    across = F.conv2d(reflected(grey, _RADIUS), kernel.reshape(1, 1, 1, -1))
     return F.conv2d(across, kernel.reshape(1, 1, -1, 1))
 
 

@@ -27,8 +27,8 @@ def scale_cropped(image: Tensor, width: int, height: int, method: str) -> Tensor
 
 
 def scale_by(image: Tensor, factor: float, method: str) -> Tensor:
-    """Both sides times `factor`, rounded to pixels."""
-    return scale(image, round(image.shape[2] * factor), round(image.shape[1] * factor), method)
+    """Both sides times `factor`, rounded to pixels, one at least."""
+    return scale(image, max(1, round(image.shape[2] * factor)), max(1, round(image.shape[1] * factor)), method)
 
 
 def scale_to_megapixels(image: Tensor, megapixels: float, method: str) -> Tensor:
@@ -134,9 +134,20 @@ def _distance_to_extended(height: int, width: int, sides: tuple[int, int, int, i
 def _convolve(image: Tensor, kernel: Tensor) -> Tensor:
     """Every channel with one kernel [k, k], the picture reflected at its borders."""
     radius, channels = kernel.shape[0] // 2, image.shape[-1]
-    padded = F.pad(image.movedim(-1, 1), (radius, radius, radius, radius), mode="reflect")
+    padded = reflected(image.movedim(-1, 1), radius)
     weight = kernel.expand(channels, 1, *kernel.shape)
     return F.conv2d(padded, weight, groups=channels).movedim(1, -1)
+
+
+def reflected(x: Tensor, radius: int) -> Tensor:
+    """[B, C, H, W] mirrored at its borders, as often as few pixels need."""
+    while radius > 0:
+        step = min(radius, x.shape[2] - 1, x.shape[3] - 1)
+        if step < 1:
+            return F.pad(x, (radius,) * 4, mode="replicate")
+        x = F.pad(x, (step,) * 4, mode="reflect")
+        radius -= step
+    return x
 
 
 def _normal(_: Tensor, b: Tensor) -> Tensor:

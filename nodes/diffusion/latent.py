@@ -15,8 +15,8 @@ _SMALLEST_CELLS = 8
 
 
 def upscale_by(samples: Tensor, method: str, factor: float) -> Tensor:
-    """Both sides times `factor`, rounded to cells."""
-    width, height = round(samples.shape[3] * factor), round(samples.shape[2] * factor)
+    """Both sides times `factor`, rounded to cells, one at least."""
+    width, height = (max(1, round(side * factor)) for side in (samples.shape[3], samples.shape[2]))
     return resize(samples, width, height, method)
 
 
@@ -26,7 +26,7 @@ def composite(destination: Tensor, source: Tensor, x: int, y: int, feather: int 
     Its edges fade in over `feather` cells, except those that lie on the border of `destination`.
     """
     height, width = source.shape[2:]
-    visible = source[:, :, : destination.shape[2] - y, : destination.shape[3] - x]
+    visible = source[:, :, : max(0, destination.shape[2] - y), : max(0, destination.shape[3] - x)]
     weights = torch.ones_like(visible[:1, :1])
     for t in range(feather):
         rate = (t + 1) / feather

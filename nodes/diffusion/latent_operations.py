@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nodes.diffusion.image import gaussian_kernel
+from nodes.diffusion.image import gaussian_kernel, reflected
 
 _SMALLEST_LENGTH = 1e-10
 _SMALLEST_LUMINANCE = 1e-6
@@ -48,7 +48,7 @@ class Sharpen:
         kernel = gaussian_kernel(self.radius, self.sigma) * -(self.alpha * _SHARPEN_SCALE)
         kernel[self.radius, self.radius] += 1.0 - kernel.sum()
         direction = samples / length
-        padded = _reflected(direction, self.radius)
+        padded = reflected(direction, self.radius)
         weight = kernel.to(samples).expand(samples.shape[1], 1, *kernel.shape)
         return length * F.conv2d(padded, weight, groups=samples.shape[1])
 
@@ -67,14 +67,3 @@ def cut(samples: Tensor, dim: int, index: int, amount: int) -> Tensor:
     start = min(index, length - 1) if index >= 0 else max(index, -length)
     available = length - start if index >= 0 else -start
     return samples.narrow(dim, start, min(available, amount))
-
-
-def _reflected(x: Tensor, radius: int) -> Tensor:
-    """Mirrored at the borders, as often as a small latent needs."""
-    while radius > 0:
-        step = min(radius, x.shape[2] - 1, x.shape[3] - 1)
-        if step < 1:
-            return F.pad(x, (radius,) * 4, mode="replicate")
-        x = F.pad(x, (step,) * 4, mode="reflect")
-        radius -= step
-    return x

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from nodes.builtin import conditioning as nodes
 from nodes.diffusion.conditioning import Area, AreaShare, ConditioningEntry
+from nodes.errors import UnsuitableInput
 from nodes.sockets import Conditioning, Mask
 
 
@@ -85,6 +87,13 @@ def test_averages(
     ).entries
     assert entry.embedding[0, :, 0].tolist() == tokens
     assert (None if entry.pooled is None else float(entry.pooled[0, 0])) == pooled
+
+
+@pytest.mark.parametrize("node", [nodes.conditioning_average, nodes.conditioning_concat])
+def test_prompts_of_other_widths_are_refused(node: Callable[..., Conditioning]) -> None:
+    wide = Conditioning((ConditioningEntry(torch.zeros(1, 2, 5)),))
+    with pytest.raises(UnsuitableInput, match="3 numbers wide and the other's 5"):
+        node(conditioning_to=ONE, conditioning_from=wide)
 
 
 def test_zeroing() -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from nodes.builtin import image as nodes
+from nodes.errors import UnsuitableInput
 from nodes.sockets import Image, Mask
 
 PICTURE = Image(torch.rand(2, 6, 9, 3, generator=torch.Generator().manual_seed(0)))
@@ -19,6 +20,7 @@ WHITE = Image(torch.ones(1, 2, 2, 3))
         (nodes.image_scale(image=PICTURE, upscale_method="area", width=18, height=0, crop="disabled"), (2, 12, 18, 3)),
         (nodes.image_scale(image=PICTURE, upscale_method="area", width=0, height=2, crop="disabled"), (2, 2, 3, 3)),
         (nodes.image_scale_by(image=PICTURE, upscale_method="bicubic", scale_by=0.5), (2, 3, 4, 3)),
+        (nodes.image_scale_by(image=PICTURE, upscale_method="area", scale_by=0.01), (2, 1, 1, 3)),
         (nodes.image_scale_to_total_pixels(image=PICTURE, upscale_method="area", megapixels=0.01), (2, 84, 125, 3)),
         (nodes.image_batch(image1=WHITE, image2=PICTURE), (3, 2, 2, 3)),
         (nodes.image_batch(image1=WHITE, image2=Image(torch.zeros(1, 2, 2, 4))), (2, 2, 2, 4)),
@@ -29,10 +31,19 @@ WHITE = Image(torch.ones(1, 2, 2, 3))
         (nodes.empty_image(width=3, height=2, batch_size=4), (4, 2, 3, 3)),
         (nodes.image_blur(image=PICTURE, blur_radius=2), (2, 6, 9, 3)),
         (nodes.image_sharpen(image=PICTURE), (2, 6, 9, 3)),
+        (nodes.image_blur(image=PICTURE, blur_radius=31), (2, 6, 9, 3)),
+        (nodes.image_sharpen(image=PICTURE, sharpen_radius=31), (2, 6, 9, 3)),
+        (nodes.image_blend(image1=PICTURE, image2=WHITE, blend_mode="normal"), (2, 6, 9, 3)),
     ],
 )
 def test_shapes(result: Image, shape: tuple[int, ...]) -> None:
     assert result.pixels.shape == shape
+
+
+def test_batches_that_do_not_match_are_refused() -> None:
+    three = Image(torch.zeros(3, 6, 9, 3))
+    with pytest.raises(UnsuitableInput, match="3 pictures cannot be laid over 2"):
+        nodes.image_blend(image1=PICTURE, image2=three, blend_mode="normal")
 
 
 def test_a_picture_scaled_to_nothing_stays_as_it_is() -> None:

@@ -38,6 +38,7 @@ NOTHING = Latent(torch.zeros(1, 4, 8, 16))
             (2, 4, 8, 16),
         ),
         (nodes.latent_upscale_by(samples=LATENT, upscale_method="nearest-exact", scale_by=1.5), (2, 4, 12, 24)),
+        (nodes.latent_upscale_by(samples=LATENT, upscale_method="area", scale_by=0.01), (2, 4, 1, 1)),
         (nodes.latent_crop(samples=LATENT, width=64, height=64, x=64, y=0), (2, 4, 8, 8)),
         (nodes.latent_rotate(samples=LATENT, rotation="90 degrees"), (2, 4, 16, 8)),
         (nodes.latent_batch(samples1=LATENT, samples2=Latent(torch.zeros(1, 4, 4, 4))), (3, 4, 8, 16)),
@@ -71,6 +72,12 @@ def test_composites_are_placed_in_pixels() -> None:
     expected[:, :, 3:5, 2:4] = 1
     assert torch.equal(plain.samples, expected)
     assert torch.equal(masked.samples, expected)
+
+
+@pytest.mark.parametrize("place", [{"x": 96}, {"y": 96}, {"x": 64, "y": 128}])
+def test_what_lies_beside_a_latent_is_not_seen(place: dict[str, int]) -> None:
+    below, above = Latent(torch.zeros(1, 4, 8, 8)), Latent(torch.ones(1, 4, 16, 16))
+    assert torch.equal(nodes.latent_composite(samples_to=below, samples_from=above, **place).samples, below.samples)
 
 
 def test_a_masked_composite_can_fit_its_source() -> None:

@@ -30,6 +30,13 @@ def combined(operation: str) -> Mask:
     )
 
 
+def test_batches_that_do_not_match_are_refused() -> None:
+    two, three = Mask(torch.zeros(2, 3, 3)), Mask(torch.zeros(3, 3, 3))
+    with pytest.raises(UnsuitableInput, match="3 masks cannot be laid over 2"):
+        nodes.mask_composite(destination=two, source=three, operation="add")
+    assert nodes.mask_composite(destination=two, source=mask(DOT), operation="add").values.sum() == 2
+
+
 @pytest.mark.parametrize(
     ("result", "rows"),
     [
