@@ -39,9 +39,9 @@ def vae_decode_tiled(
     models = Models.of(context)
     device = models.device(vae.weights)
     with models.vae(vae.weights) as module, torch.inference_mode():
-        decode = _watched(module.decode, samples.samples.shape, tiling, context)
-        decoded = tiled_thrice(samples.samples.to(device), decode, tiling, cell)
-    return Image(picture_of(decoded).cpu())
+        decode = _watched(lambda tile: module.decode(tile.to(device)), samples.samples.shape, tiling, context)
+        decoded = tiled_thrice(samples.samples, decode, tiling, cell)
+    return Image(picture_of(decoded))
 
 
 @node("VAEEncodeTiled", display_name="VAE Encode (Tiled)", category="_for_testing", returns="LATENT", lane="device")
@@ -62,9 +62,9 @@ def vae_encode_tiled(
     tiling = _tiling(tile_size, overlap)
     with models.vae(vae.weights) as module, torch.inference_mode():
         cut = crop_to_multiple(pixels_of(pixels.pixels, module.config.image_channels), module.config.downscale)
-        encode = _watched(lambda tile: module.encode(tile).mode(), cut.shape, tiling, context)
-        encoded = tiled_thrice(cut.to(device), encode, tiling, 1 / module.config.downscale)
-    return Latent(encoded.cpu())
+        encode = _watched(lambda tile: module.encode(tile.to(device)).mode(), cut.shape, tiling, context)
+        encoded = tiled_thrice(cut, encode, tiling, 1 / module.config.downscale)
+    return Latent(encoded)
 
 
 def _tiling(size: int, overlap: int) -> Tiling:

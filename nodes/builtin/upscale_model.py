@@ -10,7 +10,7 @@ from torch import Tensor
 from graph.context import Context
 from graph.declare import FileIn, node
 from nodes.diffusion.image import with_channels
-from nodes.diffusion.tiling import Tiling, tiled
+from nodes.diffusion.tiling import Compute, Tiling, tiled
 from nodes.diffusion.upscaler import Upscaler
 from nodes.folders import Folders
 from nodes.memory.shortage import is_out_of_memory
@@ -42,34 +42,33 @@ def image_upscale_with_model(*, upscale_model: UpscaleModel, image: Image, conte
     models = Models.of(context)
     pixels = with_channels(image.pixels, upscale_model.image_channels).movedim(-1, 1)
     with models.network(upscale_model.network, Upscaler) as network, torch.inference_mode():
-        enlarged = _upscaled(network, pixels.to(models.network_device), context)
-    return Image(enlarged.clamp(0.0, 1.0).movedim(1, -1).contiguous().cpu())
+        enlarged = _upscaled(lambda tile: network(tile.to(models.network_device)), network.scale, pixels, context)
+    return Image(enlarged.clamp(0.0, 1.0).movedim(1, -1).contiguous())
 
 
-def _upscaled(network: Upscaler, pixels: Tensor, context: Context) -> Tensor:
-    """In tiles, halved for as long as the device has no memory for them."""
+def _upscaled(enlarge: Compute, scale: float, pixels: Tensor, context: Context) -> Tensor:
+    """In tiles, halved for as long as the device has no memory for them with nothing else in it."""
     size = _TILE
     while True:
         try:
-            return _in_tiles(network, pixels, Tiling(size, size, _OVERLAP), context)
+            return _in_tiles(enlarge, scale, pixels, Tiling(size, size, _OVERLAP), context)
         except RuntimeError as error:
-            if not is_out_of_memory(error):
+            if not is_out_of_memory(error) or size == _SMALLEST_TILE:
                 raise
-            size //= 2
-            if size < _SMALLEST_TILE:
-                raise
+        Models.of(context).residency.make_room()  # here, where what the attempt held is free
+        size //= 2
 
 
-def _in_tiles(network: Upscaler, pixels: Tensor, tiling: Tiling, context: Context) -> Tensor:
+def _in_tiles(enlarge: Compute, scale: float, pixels: Tensor, tiling: Tiling, context: Context) -> Tensor:
     batch, _, height, width = pixels.shape
     total, done = batch * tiling.count(height, width), 0
     context.progress(0, total)
 
     def compute(tile: Tensor) -> Tensor:
         nonlocal done
-        result: Tensor = network(tile).clamp(0.0, 1.0)
+        result = enlarge(tile).clamp(0.0, 1.0)
         done += 1
         context.progress(done, total)
         return result
 
-    return tiled(pixels, compute, tiling, network.scale)
+    return tiled(pixels, compute, tiling, scale)

@@ -37,7 +37,7 @@ def vae_decode(*, samples: Latent, vae: Vae, context: Context) -> Image:
     with models.vae(vae.weights) as module, torch.inference_mode():
         for latent in samples.samples.unbind():  # one by one: a batch needs no more memory than a single picture
             context.cancel.check()
-            decoded.append(_decoded(module, latent[None].to(device), models.residency.make_room).cpu())
+            decoded.append(_decoded(module, latent[None], device, models.residency.make_room))
     return Image(torch.cat(decoded))
 
 
@@ -112,30 +112,31 @@ def _encode(pixels: Tensor, vae: Vae, context: Context) -> Tensor:
     with models.vae(vae.weights) as module, torch.inference_mode():
         for image in pixels.unbind():
             context.cancel.check()
-            encoded.append(_encoded(module, image[None].to(device), models.residency.make_room).cpu())
+            encoded.append(_encoded(module, image[None], device, models.residency.make_room))
     return torch.cat(encoded)
 
 
-def _decoded(module: Autoencoder, latent: Tensor, make_room: Callable[[], None]) -> Tensor:
-    """The picture of one latent, in tiles where the device has no memory for the whole."""
+def _decoded(module: Autoencoder, latent: Tensor, device: torch.device, make_room: Callable[[], None]) -> Tensor:
+    """The picture of one latent, both on the CPU; in tiles where the device has no memory for the whole."""
     scale = module.config.downscale
 
     def in_tiles(size: int) -> Tensor:
-        return picture_of(tiled_thrice(latent, module.decode, Tiling(size, size, size // _OVERLAPS), scale))
+        tiling = Tiling(size, size, size // _OVERLAPS)
+        return picture_of(tiled_thrice(latent, lambda tile: module.decode(tile.to(device)), tiling, scale))
 
-    return _as_memory_allows(lambda: decode_image(module, latent), in_tiles, make_room, scale)
+    return _as_memory_allows(lambda: decode_image(module, latent.to(device)).cpu(), in_tiles, make_room, scale)
 
 
-def _encoded(module: Autoencoder, image: Tensor, make_room: Callable[[], None]) -> Tensor:
-    """The latent of one picture, in tiles where the device has no memory for the whole."""
+def _encoded(module: Autoencoder, image: Tensor, device: torch.device, make_room: Callable[[], None]) -> Tensor:
+    """The latent of one picture, both on the CPU; in tiles where the device has no memory for the whole."""
     scale = module.config.downscale
 
     def in_tiles(size: int) -> Tensor:
         pixels = crop_to_multiple(pixels_of(image, module.config.image_channels), scale)
         tiling = Tiling(size * scale, size * scale, size * scale // (2 * _OVERLAPS))
-        return tiled_thrice(pixels, lambda tile: module.encode(tile).mode(), tiling, 1 / scale)
+        return tiled_thrice(pixels, lambda tile: module.encode(tile.to(device)).mode(), tiling, 1 / scale)
 
-    return _as_memory_allows(lambda: encode_image(module, image), in_tiles, make_room, scale)
+    return _as_memory_allows(lambda: encode_image(module, image.to(device)).cpu(), in_tiles, make_room, scale)
 
 
 def _as_memory_allows(

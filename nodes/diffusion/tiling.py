@@ -45,9 +45,10 @@ class Tiling:
 
 
 def tiled(x: Tensor, compute: Compute, tiling: Tiling, scale: float) -> Tensor:
-    """`compute` over the tiles of x [B, C, H, W], put together to [B, C', H scale, W scale] in float32.
+    """`compute` over the tiles of x [B, C, H, W], put together to [B, C', H scale, W scale] in float32, where x is.
 
-    `compute` is given [1, C, h, w] and enlarges (or, with a scale below 1, reduces) both sides `scale` times.
+    `compute` is given [1, C, h, w] and enlarges (or, with a scale below 1, reduces) both sides `scale` times, on whatever
+    device.
     """
     return torch.cat([_tiled_one(one, compute, tiling, scale) for one in x.chunk(x.shape[0])])
 
@@ -71,10 +72,10 @@ def _tiled_one(x: Tensor, compute: Compute, tiling: Tiling, scale: float) -> Ten
     height, width = x.shape[2:]
     places = tiling.places(height, width)
     if len(places) == 1:
-        return compute(x).float()
+        return compute(x).to(x.device, torch.float32)
     sums = weights = torch.zeros(())
     for index, (rows, columns) in enumerate(places):
-        result = compute(x[:, :, rows, columns]).float()
+        result = compute(x[:, :, rows, columns]).to(x.device, torch.float32)
         if index == 0:
             sums = result.new_zeros(1, result.shape[1], round(height * scale), round(width * scale))
             weights = result.new_zeros(1, 1, *sums.shape[2:])

@@ -71,6 +71,9 @@ class SmallMemory:
             raise torch.OutOfMemoryError("too large")
 
 
+CPU = torch.device("cpu")
+
+
 def nothing() -> None:
     """There is nothing to make room with."""
 
@@ -84,12 +87,12 @@ def test_without_memory_for_the_whole_pictures_are_coded_in_tiles() -> None:
     whole = tiny()
     latent = torch.randn(1, 4, 8, 160, generator=torch.Generator().manual_seed(1))
     small = SmallMemory(whole, most=8 * 130)
-    in_tiles = nodes._decoded(small, latent, nothing)
+    in_tiles = nodes._decoded(small, latent, CPU, nothing)
     assert in_tiles.shape == (1, 64, 1280, 3)
     assert float((in_tiles - decode_image(whole, latent)).abs().mean()) < 1e-3
     picture = torch.rand(1, 70, 1280, 3, generator=torch.Generator().manual_seed(2))
     small = SmallMemory(whole, most=64 * 1100)
-    again = nodes._encoded(small, picture, nothing)
+    again = nodes._encoded(small, picture, CPU, nothing)
     assert again.shape == (1, 4, 8, 160)
     expected = encode_image(whole, picture)
     assert float((again - expected).norm() / expected.norm()) < 0.05
@@ -97,9 +100,9 @@ def test_without_memory_for_the_whole_pictures_are_coded_in_tiles() -> None:
 
 def test_what_fits_is_coded_whole() -> None:
     whole, latent = tiny(), torch.randn(1, 4, 8, 8)
-    assert torch.equal(nodes._decoded(SmallMemory(whole, most=64), latent, nothing), decode_image(whole, latent))
+    assert torch.equal(nodes._decoded(SmallMemory(whole, most=64), latent, CPU, nothing), decode_image(whole, latent))
 
 
 def test_without_memory_for_a_tile_the_error_says_so() -> None:
     with pytest.raises(NotEnoughMemory):
-        nodes._decoded(SmallMemory(tiny(), most=8), torch.zeros(1, 4, 8, 8), nothing)
+        nodes._decoded(SmallMemory(tiny(), most=8), torch.zeros(1, 4, 8, 8), CPU, nothing)

@@ -53,6 +53,15 @@ def test_every_place_is_covered(size: tuple[int, int], overlap: int) -> None:
     assert bool((covered > 0).all())
 
 
+@pytest.mark.parametrize("size", [8, 32])
+def test_tiles_are_put_together_where_the_whole_is(size: int) -> None:
+    """Whatever computes them: a card holds one tile, not the picture."""
+    whole = torch.empty(2, 3, 20, 20, device="meta")
+    made = tiled(whole, lambda tile: torch.zeros(1, 3, 2 * tile.shape[2], 2 * tile.shape[3]), Tiling(size, size, 2), 2)
+    assert made.device == whole.device
+    assert made.shape == (2, 3, 40, 40)
+
+
 def test_the_three_tilings_have_one_area() -> None:
     assert [(one.height, one.width) for one in three_tilings(Tiling(16, 16, 4))] == [(16, 16), (8, 32), (32, 8)]
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -17,6 +19,7 @@ from nodes.builtin.upscale_model import image_upscale_with_model, upscale_model_
 from nodes.diffusion.esrgan import CompactConfig, RrdbConfig, RrdbNet
 from nodes.diffusion.swin_ir import SwinIrConfig
 from nodes.diffusion.upscalers import UpscalerConfig, build_upscaler
+from nodes.memory.residency import Residency
 from nodes.sockets import Image
 from nodes.sockets.networks import decode_upscale_model, encode_upscale_model
 from nodes.weights.files import Header, TensorEntry, read_header
@@ -142,6 +145,27 @@ class TestNodes:
         )
         assert result.pixels.shape == (2, 24, 36, 3)
         assert 0.0 <= float(result.pixels.min()) <= float(result.pixels.max()) <= 1.0
+
+    @pytest.mark.parametrize(("most", "fails"), [(256, 1), (128, 2), (64, 3)])
+    def test_where_memory_runs_out_others_make_room_and_tiles_are_halved(
+        self, context: Context, most: int, fails: int
+    ) -> None:
+        forward = RrdbNet.forward
+
+        def short(self: RrdbNet, tile: Tensor) -> Tensor:
+            if max(tile.shape[2:]) > most:
+                raise torch.OutOfMemoryError
+            return forward(self, tile)
+
+        model = upscale_model_loader(model_name="tiny.safetensors", context=context)
+        given = Image(torch.rand(1, 260, 200, 3))
+        with (
+            patch.object(RrdbNet, "forward", short),
+            patch.object(Residency, "make_room") as made,
+            nullcontext() if most >= 128 else pytest.raises(torch.OutOfMemoryError),
+        ):
+            assert image_upscale_with_model(upscale_model=model, image=given, context=context).size == (800, 1040)
+        assert made.call_count == min(fails, 2)
 
     def test_a_missing_file(self, context: Context) -> None:
         with pytest.raises(GraphError, match="no upscale model 'gone'"):
