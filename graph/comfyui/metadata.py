@@ -25,7 +25,7 @@ OWN: Final = "latentgraph"
 CANVAS: Final = "workflow"
 PROMPT: Final = "prompt"
 KEYS: Final = (OWN, CANVAS, PROMPT)
-_NOT_JSON: Final = re.compile(r'"(?:[^"\\]|\\.)*"|(?P<word>-?\bInfinity\b|\bNaN\b)')
+_NOT_JSON: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"|(?P<word>-?\bInfinity\b|\bNaN\b)')
 
 
 def embedded_texts(document: Document, catalogue: Catalogue) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
 import zlib
 from collections.abc import Mapping
 
@@ -89,6 +90,20 @@ def test_what_a_picture_of_ours_carries() -> None:
 def test_not_a_number_is_read_as_null() -> None:
     prompt = '{"1": {"class_type": "LoadImage", "inputs": {"image": "NaN.png"}, "is_changed": [NaN, -Infinity]}}'
     assert import_picture(png({"prompt": prompt}), CATALOGUE).document.nodes["1"].inputs == {"image": "NaN.png"}
+
+
+def test_a_long_text_beside_what_json_does_not_have_takes_no_more_memory_than_it_is_long() -> None:
+    long = "x" * 2**20
+    prompt = f'{{"1": {{"class_type": "LoadImage", "inputs": {{"image": "{long}"}}, "is_changed": [NaN]}}}}'
+    content = png({"prompt": prompt})
+    tracemalloc.start()
+    try:
+        found = import_picture(content, CATALOGUE)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.document.nodes["1"].inputs == {"image": long}
+    assert most < 20 * len(prompt)
 
 
 def test_a_broken_text_is_passed_over() -> None:
