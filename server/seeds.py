@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from graph.document import SUBGRAPH, Document, Node, Parameter
+from graph.document import SUBGRAPH, Document, Node, Parameter, Subgraph
 from graph.interface import Subgraphs, find_input
 from graph.spec import Catalogue, Number
 
@@ -27,14 +27,14 @@ def draw(document: Document, catalogue: Catalogue) -> tuple[Document, Seeds]:
     number. Nodes of a subgraph, which all its instances share, are named `subgraph:NAME/node`."""
     subgraphs = document.subgraphs
     seeds = _drawn(document.nodes, document.parameters, subgraphs, catalogue)
-    whole = replace(document, nodes=_with_seeds(document.nodes, seeds)) if seeds else document
+    nodes = _with_seeds(document.nodes, seeds)
+    changed: dict[str, Subgraph] = {}
     for name, one in subgraphs.items():
         inner = _drawn(one.nodes, one.parameters, subgraphs, catalogue)
         if inner:
-            changed = replace(one, nodes=_with_seeds(one.nodes, inner))
-            whole = replace(whole, subgraphs={**whole.subgraphs, name: changed})
+            changed[name] = replace(one, nodes=_with_seeds(one.nodes, inner))
             seeds |= {f"{SUBGRAPH}{name}/{node}": numbers for node, numbers in inner.items()}
-    return whole, seeds
+    return replace(document, nodes=nodes, subgraphs={**subgraphs, **changed}) if seeds else document, seeds
 
 
 def held(document: Document, seeds: Seeds) -> Seeds:

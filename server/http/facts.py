@@ -22,9 +22,6 @@ from server.http.problems import ProblemError
 from server.http.service import Service, service_of
 from server.worker.supervisor import UnansweredError
 
-_PATIENCE: Final = 10.0
-"""Seconds that a worker has to answer."""
-
 TOKENS: Final[Schema] = {
     "type": "object",
     "required": ["text"],
@@ -63,10 +60,7 @@ async def count_tokens(request: web.Request) -> web.Response:
     """How a prompt is dealt into tokens and chunks, by the tokenizer of a checkpoint or CLIP's own."""
     body = await object_body(request, TOKENS)
     try:
-        async with asyncio.timeout(_PATIENCE):
-            return web.json_response(await service_of(request).crew.ask("tokens", body))
-    except TimeoutError:
-        raise ProblemError(503, "no_worker", "the worker has not answered in time") from None
+        return web.json_response(await service_of(request).crew.ask("tokens", body))
     except UnansweredError as error:
         status = 503 if error.code == "no_worker" else 422
         raise ProblemError(status, error.code, str(error)) from None
@@ -132,10 +126,9 @@ def _facts(folders: Folders, page: Sequence[tuple[str, str]]) -> Iterator[JsonOb
 
 async def _families(service: Service, page: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Json]:
     found: dict[tuple[str, str], Json] = {}
-    with contextlib.suppress(UnansweredError, TimeoutError):
-        async with asyncio.timeout(_PATIENCE):
-            for kind in dict.fromkeys(kind for kind, _ in page):
-                names: list[Json] = [name for one, name in page if one == kind]
-                told = await service.crew.ask("families", {"folder": kind, "names": names})
-                found |= {(kind, name): family for name, family in told.items()}
+    with contextlib.suppress(UnansweredError):
+        for kind in dict.fromkeys(kind for kind, _ in page):
+            names: list[Json] = [name for one, name in page if one == kind]
+            told = await service.crew.ask("families", {"folder": kind, "names": names})
+            found |= {(kind, name): family for name, family in told.items()}
     return found

@@ -77,6 +77,7 @@ class CheckedBlobs:
     def remove(self, digests: Iterable[str]) -> None:
         """Delete blobs that nobody refers to any more."""
         for digest in digests:
+            self._sound.pop(digest, None)
             place(self._folder, digest).unlink(missing_ok=True)
 
 

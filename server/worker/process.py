@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol, TypeAlias, cast
 
-from graph.context import CancelToken
+from graph.context import CancelToken, Preview
 from graph.errors import GraphError
 from graph.events import NodeFailed
 from graph.json import JsonObject
@@ -173,5 +173,14 @@ class Telling:
         picture = b""
         if watched and told.preview is not None and (last or now - self._pictured >= PREVIEW):
             self._pictured = now
-            picture = told.preview()
+            picture = _made(told.preview)
         self._channel.send({"type": "progress", "data": told.data, **self._address}, picture)
+
+
+def _made(preview: Preview) -> bytes:
+    """The picture, or none: what only shows a job is not to end it."""
+    try:
+        return preview()
+    except Exception:  # noqa: BLE001 - the worker loop: whatever the preview does, the job goes on
+        _log.warning("a preview could not be made", exc_info=True)
+        return b""

@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 PATIENCE: Final = 2.0
 """Seconds a cancelled job has to end by itself."""
+ANSWERS_WITHIN: Final = 10.0
+"""Seconds that a worker has to answer a question, usually."""
 GATHER: Final = 0.01
 """Seconds in which what happens is gathered for one write; a job that ends in them needs no other than its end's."""
 AGAIN: Final = 0.5
@@ -69,6 +71,7 @@ class Supervisor:
         self._idle = asyncio.Event()
         self._kept = asyncio.Event()
         self._pending: list[Happening] = []
+        self._writing = asyncio.Lock()
         self._process: _Process | None = None
         self._watched = False
         self._ticket: Ticket | None = None
@@ -94,15 +97,18 @@ class Supervisor:
         """Let the worker forget what it holds in memory, when it is idle."""
         self._send({"type": "free"})
 
-    async def ask(self, question: str, data: JsonObject) -> JsonObject:
-        """What the worker says to a question; it answers while it works. Raises UnansweredError."""
+    async def ask(self, question: str, data: JsonObject, patience: float = ANSWERS_WITHIN) -> JsonObject:
+        """What the worker says to a question, within so many seconds; it answers while it works. Raises UnansweredError."""
         if not self.ready:
             raise UnansweredError("no worker is ready yet", code="no_worker", hint="Ask again in a moment.")
         self._questions = number = self._questions + 1
         self._asked[number] = asyncio.get_running_loop().create_future()
         self._send({"type": "ask", "number": number, "question": question, "data": data})
         try:
-            return await self._asked[number]
+            async with asyncio.timeout(patience):
+                return await self._asked[number]
+        except TimeoutError:
+            raise UnansweredError("the worker has not answered in time", code="no_worker") from None
         finally:
             del self._asked[number]
 
@@ -202,12 +208,11 @@ class Supervisor:
             waiting.set_result(cast("JsonObject", message["data"]))
 
     async def _end(self, claim: Claim, state: End, result: JsonObject) -> None:
-        happenings, self._pending = self._pending, []
         durable = state != "done" or _something_came_of(result)
-        finish = self._desk.store.finish
-        await self._insist(
-            finish, claim.id, claim.fence, state, result, happenings, durable=durable, blobs=_saved(result)
-        )
+        finish, blobs = self._desk.store.finish, _saved(result)
+        async with self._writing:  # an ended job takes nothing in any more, not what the store could not keep at first
+            told, self._pending = self._pending, []
+            await self._insist(finish, claim.id, claim.fence, state, result, told, durable=durable, blobs=blobs)
         self._let_go()
         self._idle.set()
 
@@ -233,9 +238,10 @@ class Supervisor:
                 await self._flush(self.claim)
 
     async def _flush(self, claim: Claim) -> None:
-        happenings, self._pending = self._pending, []
-        if happenings:
-            await self._insist(self._desk.store.record, claim.id, claim.fence, happenings)
+        async with self._writing:
+            happenings, self._pending = self._pending, []
+            if happenings:
+                await self._insist(self._desk.store.record, claim.id, claim.fence, happenings)
 
     async def _insist(self, act: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Have the store do it, again and again while it cannot (a full disk): what happened to a job is not dropped."""

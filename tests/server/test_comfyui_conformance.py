@@ -344,6 +344,17 @@ FAULTS: list[tuple[str, dict[str, Any], str, str, set[str]]] = [
 ]
 
 
+@pytest.mark.parametrize(("length", "status"), [(1000, 200), (1001, 400)])
+def test_the_id_of_a_prompt_is_no_longer_than_an_id(tmp_path: Path, length: int, status: int) -> None:
+    async def act(service: Service) -> None:
+        body = {"prompt": {"1": SOUND["1"]}, "prompt_id": "x" * length}
+        answer = await service.post("/prompt", json.dumps(body))
+        assert answer.status == status
+        assert (answer.json["error"]["type"] if status == 400 else "invalid_prompt_id") == "invalid_prompt_id"
+
+    do(tmp_path, act)
+
+
 @pytest.mark.parametrize(
     ("prompt", "where", "kind", "facts"), [one[1:] for one in FAULTS], ids=[one[0] for one in FAULTS]
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ import pytest
 from graph.document import Document, Node
 from server.jobs.database import SqliteDatabase
 from server.jobs.desk import Desk
-from server.jobs.job import ENDS, Job, JobEvent, Submission
+from server.jobs.job import ENDS, Happening, Job, JobEvent, StoreError, Submission
 from server.jobs.request import JobRequest
 from server.jobs.store import Limits
 from server.worker.crew import Crew
@@ -216,3 +216,40 @@ def test_the_next_service_takes_up_what_the_last_left(tmp_path: Path) -> None:
 
     do(tmp_path, leave)
     do(tmp_path, take_up)
+
+
+def test_a_preview_that_cannot_be_made_is_none(tmp_path: Path) -> None:
+    async def act(here: Shop) -> None:
+        with here.hub.listening(lambda _job, _client: True, lambda _job, _client: True) as listener:
+            await here.submit("job", work=made("Unseen", value=1), save=writing("x"))
+            assert (await here.until("job")).state == "done"
+            heard = [await listener.next()]
+            while not isinstance(heard[-1], Passing):
+                heard.append(await listener.next())
+            assert heard[-1].picture == b""
+
+    do(tmp_path, act)
+
+
+def test_what_the_store_could_not_keep_at_first_is_kept_before_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def act(here: Shop) -> None:
+        record = here.desk.store.record
+        refused: list[str] = []
+
+        def refusing(job: str, fence: int, happenings: Sequence[Happening]) -> bool:
+            if not refused:
+                refused.append(job)
+                raise StoreError("the disk is full", code="store_full")
+            return record(job, fence, happenings)
+
+        monkeypatch.setattr(here.desk.store, "record", refusing)
+        await here.submit("job", work=made("Steps", value=1), save=writing("x"))
+        assert (await here.until("job")).state == "done"
+        assert refused == ["job"]
+        assert [one.type for one in await here.events("job")] == [
+            "queued", "running", "started", "node_started", "node_finished", "node_started", "node_finished", "done",
+        ]  # fmt: skip
+
+    do(tmp_path, act)

@@ -45,6 +45,13 @@ def steps(*, value: int = 0, count: int = 5, milliseconds: int = 10, context: Co
     return value
 
 
+@node("Unseen", category="toy", returns="out")
+def unseen(*, value: int = 0, context: Context) -> int:
+    """Offers a preview that cannot be made."""
+    context.progress(1, 1, lambda: bytes([value, 1 // 0]))
+    return value
+
+
 @node("Stuck", category="toy", returns="out")
 def stuck(*, value: int = 0) -> int:
     """Never looks up: only a kill ends it."""
@@ -94,7 +101,7 @@ def write_text(*, value: int, name: str, context: Context) -> Report:
 
 def implementations() -> dict[str, Implementation]:
     """The toy nodes and those of this file."""
-    own = [implementation(one) for one in (steps, stuck, dies, runs_out, write_text)]
+    own = [implementation(one) for one in (steps, unseen, stuck, dies, runs_out, write_text)]
     return toys() | {one.spec.type: one for one in own if one is not None}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import platform
 import sys
@@ -44,7 +43,7 @@ async def node(request: web.Request) -> web.Response:
     service = service_of(request)
     name = request.match_info["type"]
     spec = service.catalogue.get(name)
-    return web.json_response({name: object_info(spec, service.folders)} if spec else {})
+    return web.json_response({name: await asyncio.to_thread(object_info, spec, service.folders)} if spec else {})
 
 
 async def features(request: web.Request) -> web.Response:
@@ -88,10 +87,10 @@ async def system_stats(request: web.Request) -> web.Response:
 
 
 async def _device(worker: Supervisor) -> JsonObject:
-    with contextlib.suppress(UnansweredError, TimeoutError):
-        async with asyncio.timeout(_PATIENCE):
-            return await worker.ask("device", {})
-    return worker.about
+    try:
+        return await worker.ask("device", {}, _PATIENCE)
+    except UnansweredError:
+        return worker.about
 
 
 def _with_host_memory(device: JsonObject, total: int, available: int) -> JsonObject:

@@ -10,7 +10,7 @@ import json
 import math
 import uuid
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
 from aiohttp import web
 
@@ -25,6 +25,8 @@ from server.http.problems import ProblemError
 from server.http.service import Service, service_of
 from server.jobs.job import StoreError, Submission
 from server.jobs.request import JobRequest
+
+_LONGEST_ID: Final = 1000
 
 
 class PromptError(Exception):
@@ -158,6 +160,8 @@ def _scope(extra: JsonObject) -> str:
 
 def _submission(body: JsonObject, request: JobRequest) -> Submission:
     identity = body.get("prompt_id")
+    if identity is not None and len(str(identity)) > _LONGEST_ID:
+        raise PromptError(graph_error("invalid_prompt_id", f"prompt_id has at most {_LONGEST_ID} characters"))
     client = body.get("client_id")
     unique = b"" if identity is not None else uuid.uuid4().bytes
     return Submission(

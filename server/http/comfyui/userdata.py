@@ -28,7 +28,7 @@ async def list_files(request: web.Request) -> web.Response:
     directory = query.get("dir", "")
     if not directory:
         raise web.HTTPBadRequest(text="Directory not provided")
-    names = user.names(directory.rstrip("/"), recurse=_flag(request, "recurse"))
+    names = await asyncio.to_thread(user.names, directory.rstrip("/"), recurse=_flag(request, "recurse"))
     if names is None:
         raise web.HTTPNotFound
     if _flag(request, "full_info"):
