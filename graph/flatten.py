@@ -15,14 +15,13 @@ from typing import Final, Literal
 
 from graph.document import SUBGRAPH, Document, InputValue, Link, Node, Subgraph, json_path, links
 from graph.errors import Problem, Suggestions, nearest
-from graph.interface import find_input, find_output, input_names, output_names
+from graph.interface import MAX_DEPTH, find_input, find_output, input_names, output_names
 from graph.ports import accepts
 from graph.spec import Catalogue
 
 REROUTE: Final = "Reroute"
 MAX_NODES: Final = 200_000
 MAX_LETTERS: Final = 2**26
-MAX_DEPTH: Final = 100
 
 
 @dataclass(frozen=True, slots=True)

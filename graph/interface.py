@@ -7,12 +7,15 @@ the inner outputs they come from. Both are followed through subgraphs in subgrap
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from graph.document import SUBGRAPH, Subgraph
 from graph.spec import Catalogue, Input, Output
 
 Subgraphs: TypeAlias = "Mapping[str, Subgraph]"
+
+MAX_DEPTH: Final = 100
+"""Levels of subgraphs in subgraphs that are followed, and laid out."""
 
 
 def input_names(type_name: str, subgraphs: Subgraphs, catalogue: Catalogue) -> list[str]:
@@ -35,7 +38,7 @@ def output_names(type_name: str, subgraphs: Subgraphs, catalogue: Catalogue) -> 
 
 def find_input(type_name: str, name: str, subgraphs: Subgraphs, catalogue: Catalogue) -> Input | None:
     """The declaration behind an input. None where there is no such input or its way leads nowhere."""
-    for _ in range(len(subgraphs) + 1):
+    for _ in range(MAX_DEPTH + 1):
         if not type_name.startswith(SUBGRAPH):
             spec = catalogue.get(type_name)
             return spec.input(name) if spec else None
@@ -50,7 +53,7 @@ def find_input(type_name: str, name: str, subgraphs: Subgraphs, catalogue: Catal
 
 def find_output(type_name: str, name: str, subgraphs: Subgraphs, catalogue: Catalogue) -> Output | None:
     """The declaration behind an output. None where there is no such output or its way leads nowhere."""
-    for _ in range(len(subgraphs) + 1):
+    for _ in range(MAX_DEPTH + 1):
         if not type_name.startswith(SUBGRAPH):
             spec = catalogue.get(type_name)
             return spec.outputs_by_name.get(name) if spec else None

@@ -12,7 +12,6 @@ TEXT: Final[Schema] = {"type": "string"}
 WHOLE: Final[Schema] = {"type": "integer"}
 NUMBER: Final[Schema] = {"type": "number"}
 BOOLEAN: Final[Schema] = {"type": "boolean"}
-ANYTHING: Final[Schema] = {}
 OBJECT: Final[Schema] = {"type": "object"}
 
 

@@ -400,6 +400,22 @@ def _bypassed_instance(count: int) -> Callable[[], object]:
     return lambda: flat({"s": bypassed(made("subgraph:wide", **dict.fromkeys(names, of("x")))), **ends}, wide=inside)
 
 
+def _bypassed_far_down(count: int) -> Callable[[], object]:
+    """Bypassed instances of subgraphs inside each other."""
+    subgraphs = {
+        f"s{level}": Subgraph(
+            "s",
+            {"n": made(f"subgraph:s{level + 1}")},
+            (Parameter("tile", (("n", "tile"),)),),
+            (SubgraphOutput("out", of("n")),),
+        )
+        for level in range(3 * count)
+    }
+    gone = {f"s{index}": bypassed(made("subgraph:s0", tile=of("x"))) for index in range(count)}
+    ends = {f"end{index}": made("Shade", tile=of(f"s{index}")) for index in range(count)}
+    return lambda: flat({**gone, **ends}, **subgraphs)
+
+
 @pytest.mark.parametrize(
     "work",
     [
@@ -408,6 +424,7 @@ def _bypassed_instance(count: int) -> Callable[[], object]:
             lambda count: _consumers_along(count, lambda _, link: bypassed(made("Copy", tile=link))), id="bypassed"
         ),
         _bypassed_instance,
+        _bypassed_far_down,
     ],
 )
 def test_resolving_is_linear(work: Callable[[int], Callable[[], object]]) -> None:

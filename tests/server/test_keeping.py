@@ -6,10 +6,11 @@ import errno
 import os
 import threading
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from nodes.folders import Folders
+from nodes.folders import FolderError, Folders
 from server.http.keeping import keep
 
 
@@ -60,3 +61,28 @@ def test_a_name_is_taken_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         "cat.png": b"three",
         "cat (1).png": b"two",
     }
+
+
+def test_a_link_out_of_the_folder_is_not_followed_to_make_folders(tmp_path: Path) -> None:
+    (tmp_path / "input").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "input" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "input" / ".part").write_bytes(b"cat")
+    folders = Folders({"input": (tmp_path / "input",)})
+    with pytest.raises(FolderError):
+        keep(tmp_path / "input" / ".part", folders, "input", "link/new/cat.png", False)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_file_is_kept_on_another_device_than_it_arrived_on(tmp_path: Path, overwrite: bool) -> None:
+    other = Path("/dev/shm")
+    if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is one device only")
+    with TemporaryDirectory(dir=other) as arriving:
+        uploaded = Path(arriving) / ".part"
+        uploaded.write_bytes(b"cat")
+        folders = Folders({"output": (tmp_path / "output",)})
+        assert keep(uploaded, folders, "output", "sub/cat.png", overwrite) == "sub/cat.png"
+    assert [path.name for path in (tmp_path / "output").iterdir()] == ["sub"]
+    assert (tmp_path / "output" / "sub" / "cat.png").read_bytes() == b"cat"
