@@ -101,6 +101,10 @@ class Metrics:
             case kind if kind in ENDS:
                 self._end(event)
 
+    def lose_track(self) -> None:
+        """Forget the jobs that are followed: what became of some of them was missed."""
+        self._waiting, self._running, self._types = {}, {}, {}
+
     def _node_finished(self, event: JobEvent) -> None:
         kind = self._types.pop((event.job, str(event.data["node"])), "")
         labels = {"node_type": kind, "cache": "miss" if event.data.get("status") == "ran" else "hit"}
@@ -216,6 +220,7 @@ async def _follow(service: Service, metrics: Metrics) -> None:
                 if isinstance(event, JobEvent):
                     metrics.follow(event)
                     metrics.stuck_since = None
+        metrics.lose_track()
 
 
 async def _watch(service: Service, metrics: Metrics) -> None:

@@ -18,6 +18,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from yarl import URL
 
+from graph.json import JsonObject
 from server.http.logbook import Line, LogBook
 from server.http.metrics import Metrics, _follow
 from server.jobs.job import JobEvent, StoreError
@@ -163,6 +164,24 @@ def test_whoever_falls_behind_is_counted_and_the_figures_go_on() -> None:
         metrics.drops(hub.dropped)
         assert metrics.registry.get_sample_value("latentgraph_sockets_dropped_total") == 4
         assert metrics.registry.get_sample_value("latentgraph_jobs_total", {"outcome": "done"}) == 3
+        following.cancel()
+
+    asyncio.run(act())
+
+
+def test_jobs_whose_end_was_missed_are_not_followed_for_ever() -> None:
+    async def act() -> None:
+        hub, metrics = Hub(), Metrics()
+        following = asyncio.create_task(_follow(cast("Any", SimpleNamespace(hub=hub)), metrics))
+        await asyncio.sleep(0)
+        for sequence, (kind, data) in enumerate((("running", {}), ("node_started", {"node": "n", "type": "T"}))):
+            hub.publish([JobEvent("job", sequence, 0.0, kind, cast("JsonObject", data), None)])
+        while not metrics._types:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0)
+        hub.publish([happened(1)] * (MOST_WAITING + 1))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert (metrics._waiting, metrics._running, metrics._types) == ({}, {}, {})
         following.cancel()
 
     asyncio.run(act())
