@@ -71,11 +71,19 @@ def found(folders: Folders, folder: str, name: str) -> Path | None:
     return path if real.is_file() and any(real.is_relative_to(root) for root in roots) else None
 
 
+class _FileItself(web.FileResponse):
+    """A file as it lies there. aiohttp would send `a.png.gz`, if there is one, to who takes gzip and asks for `a.png`:
+    perhaps the file of somebody else."""
+
+    def _get_file_path_stat_encoding(self, accept_encoding: str) -> tuple[Path | None, os.stat_result, str | None]:  # noqa: ARG002 - what is taken makes no difference
+        return super()._get_file_path_stat_encoding("")
+
+
 def served(path: Path, name: str) -> web.FileResponse:
     """The file, with ranges and validators; `name` is what a download is called."""
     kind = raster_kind(path)
     label = os.path.basename(name)
-    response = web.FileResponse(path, headers=_headers("inline" if kind else "attachment", label))
+    response = _FileItself(path, headers=_headers("inline" if kind else "attachment", label))
     response.content_type = kind or "application/octet-stream"
     return response
 

@@ -192,3 +192,15 @@ def test_folders_of_diffusers_are_listed_with_their_facts(tmp_path: Path) -> Non
         assert [(one["name"], one["pathIndex"], one["size"]) for one in answer.json] == [("mine", 0, 2)]
 
     do(tmp_path, act)
+
+
+@pytest.mark.parametrize("ending", ["gz", "br"])
+def test_a_packed_file_is_not_sent_for_the_one_beside_it(tmp_path: Path, ending: str) -> None:
+    async def act(service: Service) -> None:
+        mine, packed = png((1, 2, 3, 255)), b"of somebody else"
+        assert (await service.post("/api/v1/uploads?name=cat.png", mine)).status == 201
+        assert (await service.post(f"/api/v1/uploads?name=cat.png.{ending}", packed)).status == 201
+        answer = await service.get("/view?type=input&filename=cat.png", {"Accept-Encoding": "gzip, br"})
+        assert (answer.status, answer.body) == (200, mine)
+
+    do(tmp_path, act)
