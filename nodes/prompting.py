@@ -19,7 +19,7 @@ from nodes.folders import Folders
 from nodes.models import Models
 from nodes.sockets import Clip
 from nodes.sockets.tensors import expect_finite
-from nodes.weights.embeddings import PATTERN, SUFFIXES, load_embedding
+from nodes.weights.embeddings import PATTERN, SUFFIXES, is_keyed, load_embedding
 
 Prompt = Annotated[str, Multiline(dynamic_prompts=True), Mentions("embeddings", PATTERN, SUFFIXES)]
 """The text field of a prompt. The embeddings it names are part of a node's key."""
@@ -45,7 +45,7 @@ class _Embeddings:
     missing: dict[str, None] = field(default_factory=dict)
 
     def __call__(self, name: str) -> Tensor | None:
-        paths = (self.folders.find(_FOLDER, name + suffix) for suffix in ("", *SUFFIXES))
+        paths = (self.folders.find(_FOLDER, name + suffix) for suffix in ("", *SUFFIXES) if is_keyed(name))
         path = next((path for path in paths if path is not None), None)
         if path is None:
             self.missing[name.strip(",")] = None

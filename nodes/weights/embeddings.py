@@ -6,6 +6,7 @@ checkpoints that carry embeddings (`bundle_emb.NAME.…`). Only safetensors file
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -28,8 +29,15 @@ _MOST_TENSORS: Final = 2
 PATTERN: Final = r"embedding:((?:\\[()]|[^\s,:()])+)"
 """How a prompt names them: group 1 is the name, perhaps with escaped parentheses."""
 
+_PARENTHESIS: Final = re.compile(r"[()]")
+
 _TOWERS: Final[Mapping[int, str]] = {768: "clip_l", 1024: "clip_h", 1280: "clip_g"}
 """Width of a text tower, to the name that its vectors have in files for several."""
+
+
+def is_keyed(name: str) -> bool:
+    """Whether the pattern finds the whole name in a prompt. The file of any other would be in no node's key."""
+    return re.fullmatch(PATTERN, "embedding:" + _PARENTHESIS.sub(r"\\\g<0>", name)) is not None
 
 
 def load_embedding(path: Path, config: TextConfig) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,10 @@ from nodes.diffusion.clip import encode_prompt
 from nodes.diffusion.config import CLIP_L, OPENCLIP_G, OPENCLIP_H, TextConfig
 from nodes.diffusion.prompt import empty_chunk, tokenize_prompt
 from nodes.diffusion.tokenizer import END, START, Tokenizer
-from nodes.weights.embeddings import load_embedding
+from nodes.prompting import encode
+from nodes.weights.embeddings import PATTERN, load_embedding
 from nodes.weights.errors import WeightsError
+from tests.nodes.loaded import load_tiny
 from tests.nodes.tiny import TEXT, tiny_text_encoder
 
 WORDS = {"a</w>": 1, "b</w>": 2, "c</w>": 3, ",</w>": 4, START: 49406, END: 49407}
@@ -137,3 +140,20 @@ def test_a_tensor_that_is_no_list_of_vectors_is_refused(tmp_path: Path) -> None:
     save_file({"weight": torch.zeros(2, 3, 4)}, path)
     with pytest.raises(WeightsError, match="no embedding"):
         load_embedding(path, CLIP_L)
+
+
+@pytest.mark.parametrize(
+    ("name", "prompt", "is_seen"),
+    [("cat", "embedding:cat, a", True), ("a(b)", r"embedding:a\(b\)", True), ("od,d", "embedding:od,d", False)],
+)
+def test_a_file_that_the_key_of_a_node_does_not_have_is_not_used(
+    tmp_path: Path, name: str, prompt: str, *, is_seen: bool
+) -> None:
+    """Else a change of the file would go unnoticed: a node's key has the files that the pattern finds in its text."""
+    tiny = load_tiny(tmp_path)
+    root = tiny.folders.root("embeddings")
+    root.mkdir(parents=True, exist_ok=True)
+    save_file({"emb_params": vectors(1)}, root / f"{name}.safetensors")
+    found = [match[1].replace("\\", "") for match in re.finditer(PATTERN, prompt)]
+    assert (found == [name]) is is_seen
+    assert bool(encode(tiny.clip, [prompt], tiny.context).report.text) is not is_seen
