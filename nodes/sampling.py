@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
-from typing import Final
 
 import torch
 from torch import Tensor
@@ -38,8 +37,6 @@ from nodes.sockets.tensors import expect_finite
 from nodes.taesd import find_previewer
 from nodes.weights.networks import NetworkRef
 
-_ATTEMPTS: Final = 2  # as the policy says; with nothing else in memory and the U-Net streamed
-
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
@@ -51,20 +48,22 @@ class Sampled:
 
 def sampled(request: Request, context: Context) -> Sampled:
     """Run all steps that no earlier run has taken. Reports progress after each, and raises `Cancelled` between two when the
-    run was cancelled. Where memory runs out, the U-Net is streamed; raises `NotEnoughMemory` where that does not help."""
+    run was cancelled. Where memory runs out, what nobody uses is dropped and then the U-Net streamed; raises
+    `NotEnoughMemory` where that does not help."""
     config = request.guider.model.config
     request = replace(request, latent=with_channels(request.latent, config))
     if len(request.sigmas.values) == 0:
         return Sampled(request.latent, request.latent)
     expect_fitting(config, prompts_of(request.guider), request.latent.samples)
     models = Models.of(context)
-    for _ in range(_ATTEMPTS):
+    # As the policy says; with nothing else in memory; with the U-Net streamed.
+    for streamed_from_now in (None, request.guider.model.weights, None):
         try:
             return _sampled(request, context)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-        models.residency.make_room(request.guider.model.weights)  # here, where what the attempt held is free
+        models.residency.make_room(streamed_from_now)  # here, where what the attempt held is free
     raise _too_large(request, models)
 
 

@@ -1,6 +1,6 @@
 """Running out of memory: how it is recognised, and what would fit instead.
 
-First what is not in use is let go and the U-Net is streamed; a VAE goes on in smaller and smaller tiles; then the failure
+First what is not in use is let go, then the U-Net is streamed; a VAE goes on in smaller and smaller tiles; then the failure
 says which size or batch there is memory for, by how much a step needs beside the weights.
 """
 

@@ -60,6 +60,23 @@ def test_a_unet_that_does_not_fit_is_streamed_to_the_same_picture(tiny: Loaded, 
         assert torch.equal(sampled(tiny), expected)
 
 
+def test_a_unet_is_not_streamed_where_it_is_enough_that_others_go(tiny: Loaded) -> None:
+    expected = sampled(tiny)
+    residency, held = tiny.context.service(Residency), []
+
+    def forward(self: UNet, *inputs: object) -> Tensor:
+        held.append(residency.nbytes)
+        if len(held) == 1:
+            raise torch.OutOfMemoryError
+        return UNET_FORWARD(self, *inputs)  # type: ignore[arg-type]
+
+    with patch.object(UNet, "forward", forward):
+        assert torch.equal(sampled(tiny), expected)
+    assert held[1] < held[0]
+    with residency.unet(tiny.model.weights) as unet:
+        assert not is_streamed(unet)
+
+
 def test_a_unet_that_lacked_memory_once_is_whole_again_after_it_was_freed(tiny: Loaded) -> None:
     residency = tiny.context.service(Residency)
     streamed: list[bool] = []
