@@ -11,7 +11,6 @@ from nodes.builtin.ranges import Share
 from nodes.diffusion import morphology
 from nodes.diffusion.canny import canny
 from nodes.diffusion.color import rgb_to_ycbcr, ycbcr_to_rgb
-from nodes.diffusion.image import with_channels
 from nodes.errors import UnsuitableInput
 from nodes.quantize import DITHERS, quantize
 from nodes.sockets import Image
@@ -38,7 +37,7 @@ def canny_node(*, image: Image, low_threshold: Threshold = 0.4, high_threshold: 
         raise UnsuitableInput(
             f"the low threshold ({low_threshold}) is above the high one ({high_threshold})", hint="Exchange them."
         )
-    edges = canny(_rgb(image).movedim(-1, 1), low_threshold, high_threshold)
+    edges = canny(image.rgb.movedim(-1, 1), low_threshold, high_threshold)
     return Image(edges.movedim(1, -1).expand(-1, -1, -1, 3).contiguous())
 
 
@@ -47,7 +46,7 @@ def image_quantize(
     *, image: Image, colors: Annotated[int, Range(1, 256, 1)] = 256, dither: Annotated[str, Choices(DITHERS)]
 ) -> Image:
     """The picture in so few colours."""
-    return Image(torch.stack([quantize(pixels, colors, dither) for pixels in _rgb(image)]))
+    return Image(torch.stack([quantize(pixels, colors, dither) for pixels in image.rgb]))
 
 
 @node("ImageAddNoise", category="image", returns="IMAGE")
@@ -62,7 +61,7 @@ def image_add_noise(
 @node("ImageRGBToYUV", category="image/batch", returns=("Y", "U", "V"))
 def image_rgb_to_yuv(*, image: Image) -> tuple[Image, Image, Image]:
     """Brightness, blueness and redness as three grey pictures."""
-    parts = rgb_to_ycbcr(_rgb(image).movedim(-1, 1)).movedim(1, -1)  # (B, H, W, 3)
+    parts = rgb_to_ycbcr(image.rgb.movedim(-1, 1)).movedim(1, -1)  # (B, H, W, 3)
     y, u, v = (Image(parts[..., index : index + 1].expand_as(parts).contiguous()) for index in range(3))
     return y, u, v
 
@@ -74,9 +73,3 @@ def image_yuv_to_rgb(*, Y: Image, U: Image, V: Image) -> Image:  # noqa: N803 - 
         raise UnsuitableInput(f"the three pictures differ in size: {Y.size}, {U.size}, {V.size}")
     parts = torch.cat([one.pixels.mean(dim=-1, keepdim=True) for one in (Y, U, V)], dim=-1)
     return Image(ycbcr_to_rgb(parts.movedim(-1, 1)).movedim(1, -1))
-
-
-def _rgb(image: Image) -> torch.Tensor:
-    """[B, H, W, 3]: grey in three channels, without alpha."""
-    pixels = image.pixels
-    return pixels.expand(-1, -1, -1, 3) if pixels.shape[3] == 1 else with_channels(pixels, 3)

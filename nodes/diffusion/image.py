@@ -57,7 +57,9 @@ def join(image1: Tensor, image2: Tensor) -> Tensor:
 
 
 def with_channels(image: Tensor, channels: int) -> Tensor:
-    """The picture with an opaque alpha added, or channels left out, to have so many."""
+    """The picture with grey repeated, an opaque alpha added, or channels left out, to have so many."""
+    if image.shape[-1] == 1 < channels:
+        image = image.expand(-1, -1, -1, 3)
     return F.pad(image, (0, channels - image.shape[-1]), value=1.0)
 
 

@@ -65,6 +65,14 @@ def test_turning_and_mirroring() -> None:
     assert nodes.image_flip(image=corner, flip_method="y-axis: horizontally").pixels[0, 0, 2, 0] == 1
 
 
+def test_a_grey_picture_stays_grey_beside_one_in_colour() -> None:
+    grey = Image(torch.full((1, 2, 2, 1), 0.25))
+    assert bool((nodes.image_batch(image1=WHITE, image2=grey).pixels[1] == 0.25).all())
+    assert nodes.image_batch(image1=grey, image2=Image(torch.zeros(1, 2, 2, 4))).pixels[0, 0, 0].tolist() == [
+        0.25, 0.25, 0.25, 1.0,
+    ]  # fmt: skip
+
+
 def test_size_of_a_picture() -> None:
     assert nodes.get_image_size(image=PICTURE) == (9, 6, 2)
 
