@@ -171,6 +171,20 @@ def test_one_noise_level_is_noise_and_no_step(ask: Ask) -> None:
     assert distance(parts.samples, whole.samples) < 1e-5
 
 
+def test_no_noise_is_a_source_of_noise_that_adds_none(ask: Ask, tiny: Loaded) -> None:
+    sampler = samplers.ksampler_select(sampler_name="euler_ancestral")
+    sigmas = schedulers.basic_scheduler(model=tiny.model, scheduler="normal", steps=STEPS)
+    plain, _ = custom.sampler_custom(
+        add_noise=False, noise_seed=0, sampler=sampler, sigmas=sigmas, latent_image=PICTURE, **ask
+    )
+    guided = {name: ask[name] for name in ("model", "positive", "negative", "cfg")}
+    disabled, _ = custom.sampler_custom_advanced(
+        noise=custom.disable_noise(), guider=guiders.cfg_guider(**guided), sampler=sampler, sigmas=sigmas,
+        latent_image=PICTURE, context=tiny.context,
+    )  # fmt: skip
+    assert torch.equal(disabled.samples, plain.samples)
+
+
 def test_each_latent_of_a_batch_is_what_it_is_alone(whole: Callable[..., Tensor]) -> None:
     batch = whole(latent_image=Latent(torch.zeros(3, 4, 4, 6)))
     alone = whole(latent_image=Latent(torch.zeros(1, 4, 4, 6), batch_index=(2,)))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from graph.values import Values
+from nodes.builtin.guidance_patches import perp_neg_guider
 from nodes.builtin.guiders import dual_cfg_guider
 from nodes.diffusion.conditioning import Area, ConditioningEntry
 from nodes.diffusion.control import ControlHint
@@ -142,3 +143,24 @@ def test_an_area_of_one_prompt_is_guided_against_the_same_area_of_the_third(mode
     right = (..., slice(4, None))
     torch.testing.assert_close(guided(with_area)[right], guided(plain)[right], rtol=1e-4, atol=1e-5)
     assert not torch.allclose(guided(with_area)[..., :2], guided(plain)[..., :2], atol=1e-3)
+
+
+@pytest.mark.parametrize(("cfg", "neg_scale"), [(5.0, 0.8), (1.0, 1.0), (5.0, 0.0)])
+@pytest.mark.parametrize("also_negative", [False, True])
+def test_perp_neg_is_its_formula_and_hints_for_both_sides_steer_the_empty_prompt(
+    model: Model, cfg: float, neg_scale: float, *, also_negative: bool
+) -> None:
+    """Armandpour et al. (2023), equation 8, seen from the empty prompt."""
+    positive = hinted(FIRST, 0.4, also_negative=also_negative)
+    shared = 0.4 if also_negative else 0.0
+    p, n, empty = (
+        steered_alone(positive),
+        steered_alone(hinted(NEGATIVE, shared)),
+        steered_alone(hinted(SECOND, shared)),
+    )
+    along = ((n - empty) * (p - empty)).sum() / ((p - empty) ** 2).sum() * (p - empty)
+    expected = empty + cfg * ((p - empty) - neg_scale * ((n - empty) - along))
+    one = perp_neg_guider(
+        model=model, positive=positive, negative=NEGATIVE, empty_conditioning=SECOND, cfg=cfg, neg_scale=neg_scale
+    )
+    torch.testing.assert_close(steered(one), expected, rtol=1e-4, atol=1e-5)
