@@ -100,8 +100,8 @@ export function fileUrl(folder: string, name: string, channel?: "rgb" | "a"): st
   return withToken(`view?${parameters({ ...query, ...(channel ? { channel } : {}) })}`);
 }
 
-/** How a prompt is dealt into tokens by CLIP's tokenizer. Chunks begin at characters as Python counts them; of very many the later ones do not say where. */
-export const countTokens = (text: string, signal: AbortSignal) => json<{ chunks: { tokens: number; from?: number }[]; room: number }>("POST", "api/v1/tokens", { text }, signal);
+/** How a prompt is dealt into tokens by the tokenizer of a checkpoint, with null by CLIP's. Chunks begin at characters as Python counts them; of very many the later ones do not say where. */
+export const countTokens = (text: string, checkpoint: string | null, signal: AbortSignal) => json<{ chunks: { tokens: number; from?: number }[]; room: number }>("POST", "api/v1/tokens", { text, checkpoint }, signal);
 
 /** The names of the files of a folder. */
 export const getFiles = (folder: string) => json<string[]>("GET", `api/v1/files/${encodeURIComponent(folder)}`);

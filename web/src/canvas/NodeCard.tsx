@@ -33,7 +33,8 @@ export const NodeCard = memo(function NodeCard({ id, data, selected }: NodeProps
   const key = place.key(id);
   const plan = useKeyed(editor.plans.nodes, key);
   const run = useKeyed(editor.runs.nodes, key);
-  const preview = useKeyed(editor.runs.previews, key);
+  const latest = useKeyed(editor.runs.previews, key);
+  const preview = useStore(editor.settings, (state) => state.previews) ? latest : undefined;
   const problems = useKeyed(editor.plans.problems, key);
   const seeds = useStore(editor.runs.store, (state) => state.seeds[place.uid]?.[place.scope === "" ? id : `subgraph:${place.scope}/${id}`]);
   const renaming = useStore(editor.view.store, (state) => state.renaming === id);

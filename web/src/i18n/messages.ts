@@ -4,13 +4,15 @@ import { en } from "@/i18n/en";
 
 export type Messages = typeof en;
 
-export const LOCALES = { en: "English" } as const;
+export const LOCALES = { en: "English", de: "Deutsch" } as const;
 export type Locale = keyof typeof LOCALES;
 
 export async function messagesIn(locale: Locale): Promise<Messages> {
   switch (locale) {
     case "en":
       return en;
+    case "de":
+      return (await import("@/i18n/de")).de;
   }
 }
 

@@ -15,6 +15,7 @@ import { Rail } from "@/shell/Rail";
 import { Tips } from "@/shell/Tips";
 import { Toasts } from "@/shell/Toasts";
 import { TopBar } from "@/shell/TopBar";
+import { WheelQuestion } from "@/shell/WheelQuestion";
 import { Welcome } from "@/shell/Welcome";
 import { SidePanel } from "@/panels/SidePanel";
 import { NodePalette } from "@/panels/NodePalette";
@@ -70,6 +71,7 @@ function Page() {
         <Crumbs />
         <Offline />
         <Locked />
+        <WheelQuestion />
         <Toasts />
       </main>
       <SidePanel />

@@ -1,5 +1,8 @@
 // What widgets may ask of the editor.
 import { countTokens, fileUrl, upload, uploadMask } from "@/api/client";
+import { graphAt } from "@/model/document";
+import { checkpointOf } from "@/model/checkpoint";
+import { scopeOf } from "@/store/documents";
 import { insertLora } from "@/model/lora";
 import type { Editor } from "@/store/editor";
 import { filesOf } from "@/store/library";
@@ -24,15 +27,21 @@ export function servicesFor(editor: Editor, seeds: Record<string, number> | unde
     pictureUrl: (name, folder) => fileUrl(folder, name),
     lastSeed: seeds ? Object.values(seeds)[0] : undefined,
     editMask: (name) => new Promise((done) => editor.view.set({ mask: { name, done } })),
-    tokens,
+    tokens: (text, signal) => tokens(text, node === undefined ? null : checkpointFor(editor, node), signal),
     ...(node === undefined ? {} : { addLora: (name: string) => addLora(editor, node, name) }),
   };
 }
 
-async function tokens(text: string, signal: AbortSignal): Promise<TokenCount> {
-  const { chunks, room } = await countTokens(text, signal);
+async function tokens(text: string, checkpoint: string | null, signal: AbortSignal): Promise<TokenCount> {
+  const { chunks, room } = await countTokens(text, checkpoint, signal);
   const letters = [...text];
   return { room, chunks: chunks.map((chunk) => ({ tokens: chunk.tokens, from: letters.slice(0, chunk.from).join("").length })) };
+}
+
+function checkpointFor(editor: Editor, node: string): string | null {
+  const one = editor.documents.active;
+  const found = one && checkpointOf(node, graphAt(one.document, scopeOf(one)), one.document, editor.library.catalogue);
+  return found && filesOf(editor.library.store.getState())("checkpoints")?.includes(found) ? found : null;
 }
 
 function addLora(editor: Editor, prompt: string, name: string): void {

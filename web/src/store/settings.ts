@@ -9,6 +9,8 @@ export interface Settings {
   density: Density;
   links: "spline" | "straight" | "step" | "hidden";
   wheel: "zoom" | "pan";
+  /** Whether the wheel has been asked about. */
+  wheelKnown: boolean;
   snap: boolean;
   minimap: boolean;
   grid: boolean;
@@ -24,6 +26,7 @@ export const DEFAULTS: Settings = {
   density: "compact",
   links: "spline",
   wheel: "zoom",
+  wheelKnown: false,
   snap: true,
   minimap: true,
   grid: true,

@@ -1,6 +1,7 @@
 // The closed form of a choice: what is chosen, and whether it is there. Opens the list, which is loaded when first asked for.
 import { lazy, Suspense, useId, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 import { TriangleAlert } from "lucide-react";
+import { useMessages } from "@/i18n/messages";
 import type { WidgetProps } from "@/widgets/contract";
 import { leave } from "@/widgets/leave";
 import { Reset } from "@/widgets/Reset";
@@ -22,14 +23,15 @@ const NONE: readonly string[] = [];
 
 export function ChoiceControl(props: ChoiceControlProps) {
   const { names, complete, recent, pictureOf, footer, value, onChange, label, disabled, problem, place } = props;
+  const { widgets: t } = useMessages();
   const [opened, setOpened] = useState<{ start: string } | null>(null);
   const field = useRef<HTMLDivElement>(null);
   const listId = useId();
   const button = useRef<HTMLButtonElement>(null);
   const known = useMemo(() => new Set(names), [names]);
   const missing = complete && value !== undefined && !known.has(value);
-  const says = missing ? `${value} is not here` : problem;
-  const shown = value === undefined ? "choose…" : value;
+  const says = missing ? t.notHere(value) : problem;
+  const shown = value === undefined ? t.choose : value;
 
   const close = () => {
     setOpened(null);
@@ -74,7 +76,7 @@ export function ChoiceControl(props: ChoiceControlProps) {
         aria-haspopup="tree"
         aria-expanded={opened !== null}
         aria-controls={opened ? listId : undefined}
-        aria-label={`${label}: ${shown}${missing ? ", not here" : ""}`}
+        aria-label={`${label}: ${shown}${missing ? t.lacks : ""}`}
         aria-invalid={says ? true : undefined}
         disabled={disabled}
         className={`${styles.open} ${styles.list}`}

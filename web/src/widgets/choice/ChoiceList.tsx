@@ -2,6 +2,7 @@
 // in the page. The keyboard stays in the search field; `aria-activedescendant` says where it is in the list.
 import { useCallback, useMemo, useRef, useState, type KeyboardEvent, type ReactNode, type RefObject } from "react";
 import { ChevronRight, Search, TriangleAlert } from "lucide-react";
+import { useMessages } from "@/i18n/messages";
 import { nearest } from "@/model/nearest";
 import { foldersToOpen, listing, moveAlong, moveLines, nameAt, stopOf, type Line, type Stop } from "@/widgets/choice/listing";
 import { Popup } from "@/widgets/Popup";
@@ -33,6 +34,7 @@ const TALLEST = 340;
 
 export function ChoiceList(props: ChoiceListProps) {
   const { id, anchor, label, names, value, missing, recent, pictureOf, footer, onChoose, onClose } = props;
+  const { widgets: t } = useMessages();
   const [query, setQuery] = useState(props.start);
   const [open, setOpen] = useState<ReadonlySet<string>>(() => foldersToOpen(names, value));
   const columns = pictureOf ? COLUMNS : 0;
@@ -137,7 +139,7 @@ export function ChoiceList(props: ChoiceListProps) {
     if (line.kind === "heading") {
       return (
         <div key={`h${line.text}`} role="presentation" className={styles.heading} style={style}>
-          {line.text}
+          {t[line.text]}
         </div>
       );
     }
@@ -177,29 +179,30 @@ export function ChoiceList(props: ChoiceListProps) {
         <Search size={14} aria-hidden />
         <input
           role="combobox"
-          aria-label={`Search ${label}`}
+          aria-label={t.searchIn(label)}
           aria-expanded
           aria-haspopup="tree"
           aria-controls={id}
           aria-activedescendant={stop ? stopId(stop.line, stop.column) : undefined}
           autoComplete="off"
           spellCheck={false}
-          placeholder="Search"
+          placeholder={t.search}
           value={query}
           onChange={(event) => ask(event.target.value)}
           onKeyDown={onKeyDown}
         />
         <span className={styles.count} role="status">
           {found.toLocaleString("en")}
-          <span className="sr-only"> names</span>
+          <span className="sr-only">{t.names}</span>
         </span>
       </div>
       {missing && value && (
         <div className={styles.missing}>
           <TriangleAlert size={14} aria-hidden />
           <span>
-            <b>{value}</b> is not here.
-            {near && " Nearest:"}
+            <b>{value}</b>
+            {t.isNotHere}
+            {near && t.nearest}
           </span>
           {near && (
             <button type="button" onClick={() => onChoose(near)}>
@@ -213,7 +216,7 @@ export function ChoiceList(props: ChoiceListProps) {
           {lines.slice(from, to).map((line, index) => draw(line, from + index))}
         </div>
       </div>
-      {lines.length === 0 && <p className={styles.none}>{names.length === 0 ? "There is nothing here yet." : `Nothing is called “${query}”.`}</p>}
+      {lines.length === 0 && <p className={styles.none}>{names.length === 0 ? t.nothingYet : t.nothingCalled(query)}</p>}
       {footer && <div className={styles.footer}>{footer}</div>}
     </Popup>
   );

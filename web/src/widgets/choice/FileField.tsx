@@ -2,6 +2,7 @@
 // dropped, pasted, picked or taken with the camera, and painted with a mask.
 import { useMemo, useRef, useState } from "react";
 import { Brush, ImageUp } from "lucide-react";
+import { useMessages } from "@/i18n/messages";
 import type { FileSchema } from "@/model/catalogue";
 import { ChoiceControl } from "@/widgets/choice/ChoiceControl";
 import { recentIn, remember } from "@/widgets/choice/recent";
@@ -14,6 +15,7 @@ const ANNOTATED = /^(.*) \[(input|output|temp)\]$/;
 
 export function FileField(props: WidgetProps<FileSchema, string>) {
   const { schema, value, onChange, label, disabled, place } = props;
+  const { widgets: t } = useMessages();
   const services = useWidgetServices();
   const files = services.files(schema.folder);
   const names = useMemo(() => [...files, ...(schema.extra ?? []).map((one) => one.name)], [files, schema.extra]);
@@ -43,10 +45,10 @@ export function FileField(props: WidgetProps<FileSchema, string>) {
   const icon = place === "form" ? 15 : 12;
   const tools = (
     <>
-      <button type="button" className={styles.tool} disabled={disabled} title="Take a picture from this device: picked here, or dropped or pasted on the field" aria-label={`${label}: upload a picture`} onClick={pick}>
+      <button type="button" className={styles.tool} disabled={disabled} title={t.uploadTip} aria-label={t.upload(label)} onClick={pick}>
         <ImageUp size={icon} aria-hidden />
       </button>
-      <button type="button" className={styles.tool} disabled={disabled || value === undefined} title="Paint a mask on the picture" aria-label={`${label}: paint a mask`} onClick={() => void paint()}>
+      <button type="button" className={styles.tool} disabled={disabled || value === undefined} title={t.paintTip} aria-label={t.paint(label)} onClick={() => void paint()}>
         <Brush size={icon} aria-hidden />
       </button>
       <input
@@ -66,7 +68,7 @@ export function FileField(props: WidgetProps<FileSchema, string>) {
   );
   const state = (
     <>
-      {upload.share !== null && <div className={styles.progress} role="progressbar" aria-label={`${label}: upload`} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(upload.share * 100)} style={{ transform: `scaleX(${Math.max(0.02, upload.share)})` }} />}
+      {upload.share !== null && <div className={styles.progress} role="progressbar" aria-label={t.uploading(label)} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(upload.share * 100)} style={{ transform: `scaleX(${Math.max(0.02, upload.share)})` }} />}
       {upload.fault && place === "form" && (
         <p role="alert" className={styles.fault}>
           {upload.fault}
@@ -98,6 +100,7 @@ export function FileField(props: WidgetProps<FileSchema, string>) {
 }
 
 function Preview({ url, name, onPick }: { url: string | null; name: string; onPick: () => void }) {
+  const { widgets: t } = useMessages();
   const [broken, setBroken] = useState(false);
   return (
     <button type="button" className={styles.preview} tabIndex={-1} aria-hidden onClick={onPick}>
@@ -106,7 +109,7 @@ function Preview({ url, name, onPick }: { url: string | null; name: string; onPi
       ) : (
         <span>
           <ImageUp size={20} strokeWidth={1.4} aria-hidden />
-          Drop, paste or pick a picture
+          {t.dropHere}
         </span>
       )}
     </button>

@@ -3,7 +3,7 @@
 import { search, type Match } from "@/widgets/choice/search";
 
 export type Line =
-  | { kind: "heading"; text: string }
+  | { kind: "heading"; text: "recent" | "all" }
   | { kind: "folder"; path: string; name: string; depth: number; count: number; open: boolean }
   | { kind: "name"; name: string; depth: number; shown: string; folder: string; ranges: Match["ranges"] }
   | { kind: "pictures"; names: readonly string[] };
@@ -28,7 +28,7 @@ export function listing({ names, query, open, recent, columns }: ListingOptions)
   const all = columns > 0 ? pictureTree(names, open, columns) : folderLines(treeOf(names), 0, open);
   if (lately.length === 0 || names.length < 8) return all;
   const top: Line[] = columns > 0 ? pictures(lately.slice(0, columns), columns) : lately.slice(0, 4).map((name) => nameLine(name, 0, [], true));
-  return [{ kind: "heading", text: "Recent" }, ...top, { kind: "heading", text: "All" }, ...all];
+  return [{ kind: "heading", text: "recent" }, ...top, { kind: "heading", text: "all" }, ...all];
 }
 
 /** The folders to begin with open: all of a short list, else those around the value. */

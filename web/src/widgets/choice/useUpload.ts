@@ -1,5 +1,6 @@
 // Taking a file of the user's into a folder of the service: dropped, pasted or picked.
 import { useState, type ClipboardEvent, type DragEvent } from "react";
+import { useMessages } from "@/i18n/messages";
 import { useWidgetServices } from "@/widgets/contract";
 
 export interface Upload {
@@ -18,6 +19,7 @@ export interface Upload {
 }
 
 export function useUpload(folder: string, enabled: boolean, onTaken: (name: string) => void): Upload {
+  const { widgets: t } = useMessages();
   const services = useWidgetServices();
   const [share, setShare] = useState<number | null>(null);
   const [fault, setFault] = useState<string | null>(null);
@@ -25,13 +27,13 @@ export function useUpload(folder: string, enabled: boolean, onTaken: (name: stri
 
   const take = async (file: File) => {
     if (!enabled) return;
-    if (!file.type.startsWith("image/")) return setFault(`${file.name} is no picture`);
+    if (!file.type.startsWith("image/")) return setFault(t.noPicture(file.name));
     setFault(null);
     setShare(0);
     try {
       onTaken(await services.upload(file, nameOf(file), folder, setShare));
     } catch (error) {
-      setFault(`${file.name} was not kept: ${error instanceof Error ? error.message : String(error)}`);
+      setFault(t.notKept(file.name, error instanceof Error ? error.message : String(error)));
     } finally {
       setShare(null);
     }

@@ -2,6 +2,7 @@
 // has one.
 import { useRef, useState, type KeyboardEvent, type PointerEvent, type RefObject } from "react";
 import { Pipette } from "lucide-react";
+import { useMessages } from "@/i18n/messages";
 import { fromHex, fromHsv, toHex, toHsv, type Hsv } from "@/widgets/colour/colour";
 import type { ChangeKind } from "@/widgets/contract";
 import { Popup } from "@/widgets/Popup";
@@ -29,16 +30,17 @@ export function ColourPicker({ anchor, label, colour, onChange, onClose }: Colou
     setPicked(next);
     onChange(fromHsv(next), kind);
   };
+  const { widgets: t } = useMessages();
   const Dropper = (window as EyeDropperWindow).EyeDropper;
   return (
     <Popup anchor={anchor} label={label} width={220} onClose={onClose}>
       <div className={styles.picker}>
-        <Pad label={`${label}: saturation and brightness`} x={now.saturation} y={1 - now.value} background={`hsl(${now.hue} 100% 50%)`} says={`saturation ${percent(now.saturation)}, brightness ${percent(now.value)}`} className={styles.area ?? ""} onMove={(x, y, kind) => put({ ...now, saturation: x, value: 1 - y }, kind)} />
-        <Pad label={`${label}: hue`} x={now.hue / 360} y={null} says={`hue ${Math.round(now.hue)} degrees`} className={styles.hues ?? ""} onMove={(x, _y, kind) => put({ ...now, hue: Math.min(359.9, x * 360) }, kind)} />
+        <Pad label={t.saturation(label)} x={now.saturation} y={1 - now.value} background={`hsl(${now.hue} 100% 50%)`} says={t.saturationSays(percent(now.saturation), percent(now.value))} className={styles.area ?? ""} onMove={(x, y, kind) => put({ ...now, saturation: x, value: 1 - y }, kind)} />
+        <Pad label={t.hue(label)} x={now.hue / 360} y={null} says={t.hueSays(Math.round(now.hue))} className={styles.hues ?? ""} onMove={(x, _y, kind) => put({ ...now, hue: Math.min(359.9, x * 360) }, kind)} />
         <div className={styles.row}>
           <span className={styles.now} style={{ background: toHex(colour) }} />
           <input
-            aria-label={`${label}: as a number`}
+            aria-label={t.asNumber(label)}
             spellCheck={false}
             value={text ?? toHex(colour)}
             aria-invalid={text !== null && fromHex(text) === null}
@@ -56,8 +58,8 @@ export function ColourPicker({ anchor, label, colour, onChange, onClose }: Colou
           {Dropper && (
             <button
               type="button"
-              title="Take a colour from the screen"
-              aria-label="Take a colour from the screen"
+              title={t.dropper}
+              aria-label={t.dropper}
               onClick={() => {
                 void new Dropper()
                   .open()

@@ -2,6 +2,7 @@
 // or `onClose`.
 import { useEffect, useState } from "react";
 import { Dialog } from "radix-ui";
+import { useMessages } from "@/i18n/messages";
 import { MaskHistory } from "@/widgets/mask/history";
 import type { Mask } from "@/widgets/mask/mask";
 import { MaskStudio } from "@/widgets/mask/MaskStudio";
@@ -25,6 +26,7 @@ export interface Material {
 }
 
 export function MaskEditor({ picture, transparency, name, onDone, onClose }: MaskEditorProps) {
+  const { mask: t } = useMessages();
   const [material, setMaterial] = useState<Material | { fault: string } | null>(null);
   const [closing, setClosing] = useState(false);
 
@@ -36,12 +38,12 @@ export function MaskEditor({ picture, transparency, name, onDone, onClose }: Mas
         const mask = maskOf(alpha ?? shown);
         setMaterial({ picture: shown, mask, history: new MaskHistory(mask) });
       },
-      () => wanted && setMaterial({ fault: `${name} cannot be read as a picture.` }),
+      () => wanted && setMaterial({ fault: t.unreadable(name) }),
     );
     return () => {
       wanted = false;
     };
-  }, [picture, transparency, name]);
+  }, [picture, transparency, name, t]);
 
   const close = () => {
     const changed = material !== null && "history" in material && material.history.undoable !== null;
@@ -62,25 +64,25 @@ export function MaskEditor({ picture, transparency, name, onDone, onClose }: Mas
           }}
           onKeyDown={(event) => event.stopPropagation()}
         >
-          <Dialog.Title className="sr-only">Mask of {name}</Dialog.Title>
-          {material === null && <p className={styles.waiting}>Opening {name}…</p>}
+          <Dialog.Title className="sr-only">{t.of(name)}</Dialog.Title>
+          {material === null && <p className={styles.waiting}>{t.opening(name)}</p>}
           {material && "fault" in material && (
             <div className={styles.waiting} role="alert">
               <p>{material.fault}</p>
               <button type="button" className={styles.button} onClick={onClose}>
-                Close
+                {t.close}
               </button>
             </div>
           )}
           {material && "mask" in material && <MaskStudio {...material} name={name} onDone={onDone} onClose={close} />}
           {closing && (
-            <div className={styles.question} role="alertdialog" aria-label="Leave without keeping the mask?">
-              <p>Leave without keeping the mask?</p>
+            <div className={styles.question} role="alertdialog" aria-label={t.leaveAsk}>
+              <p>{t.leaveAsk}</p>
               <button type="button" className={styles.button} autoFocus onClick={() => setClosing(false)}>
-                Go on painting
+                {t.goOn}
               </button>
               <button type="button" className={`${styles.button} ${styles.danger}`} onClick={onClose}>
-                Leave
+                {t.leave}
               </button>
             </div>
           )}

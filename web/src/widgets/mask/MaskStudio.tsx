@@ -1,6 +1,7 @@
 // The mask editor once the picture is there: tools above, the picture with the mask over it below.
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 import { BoxSelect, Brush, Contrast, Eraser, Lasso, Maximize, PaintBucket, Redo2, Trash2, Undo2, X, ZoomIn, ZoomOut } from "lucide-react";
+import { useMessages } from "@/i18n/messages";
 import { coverage, feather, invert, type Rect } from "@/widgets/mask/mask";
 import type { Material } from "@/widgets/mask/MaskEditor";
 import { keepBrush, keptBrush, LARGEST_BRUSH, resized, SMALLEST_BRUSH, TINTS, type BrushSettings, type Tool } from "@/widgets/mask/settings";
@@ -9,11 +10,11 @@ import { usePainting } from "@/widgets/mask/usePainting";
 import { usePanZoom } from "@/widgets/picture/usePanZoom";
 import styles from "@/widgets/mask/mask.module.css";
 
-const TOOLS: { tool: Tool; key: string; title: string; icon: ReactNode }[] = [
-  { tool: "brush", key: "b", title: "Brush", icon: <Brush size={16} /> },
-  { tool: "eraser", key: "e", title: "Eraser", icon: <Eraser size={16} /> },
-  { tool: "rectangle", key: "r", title: "Rectangle", icon: <BoxSelect size={16} /> },
-  { tool: "lasso", key: "l", title: "Lasso", icon: <Lasso size={16} /> },
+const TOOLS: { tool: Tool; key: string; icon: ReactNode }[] = [
+  { tool: "brush", key: "b", icon: <Brush size={16} /> },
+  { tool: "eraser", key: "e", icon: <Eraser size={16} /> },
+  { tool: "rectangle", key: "r", icon: <BoxSelect size={16} /> },
+  { tool: "lasso", key: "l", icon: <Lasso size={16} /> },
 ];
 
 interface MaskStudioProps extends Material {
@@ -23,6 +24,7 @@ interface MaskStudioProps extends Material {
 }
 
 export function MaskStudio({ picture, mask, history, name, onDone, onClose }: MaskStudioProps) {
+  const { mask: t, viewer } = useMessages();
   const [tool, setTool] = useState<Tool>("brush");
   const [brush, setBrush] = useState<BrushSettings>(keptBrush);
   const [alone, setAlone] = useState(false);
@@ -55,17 +57,17 @@ export function MaskStudio({ picture, mask, history, name, onDone, onClose }: Ma
   const act = {
     undo: () => settled(history.undo()),
     redo: () => settled(history.redo()),
-    invert: () => settled(history.change("Invert", invert)),
-    fill: () => settled(history.change("Fill", (one) => one.data.fill(255))),
-    clear: () => settled(history.change("Clear", (one) => one.data.fill(0))),
-    feather: () => settled(history.change("Feather", (one) => feather(one, soft))),
+    invert: () => settled(history.change(t.invert, invert)),
+    fill: () => settled(history.change(t.fill, (one) => one.data.fill(255))),
+    clear: () => settled(history.change(t.clear, (one) => one.data.fill(0))),
+    feather: () => settled(history.change(t.feather, (one) => feather(one, soft))),
     save: async () => {
       if (state.busy) return;
       setState({ busy: true, fault: null });
       try {
         await onDone(await fileOf(mask));
       } catch (error) {
-        setState({ busy: false, fault: `The mask was not kept: ${error instanceof Error ? error.message : String(error)}` });
+        setState({ busy: false, fault: t.notKept(error instanceof Error ? error.message : String(error)) });
       }
     },
   };
@@ -98,51 +100,51 @@ export function MaskStudio({ picture, mask, history, name, onDone, onClose }: Ma
   const { view } = pan;
   return (
     <div className={styles.studio} onKeyDown={onKeyDown} onKeyUp={painting.onKeyUp}>
-      <div className={styles.bar} role="toolbar" aria-label="Mask tools">
-        <div className={styles.group} role="radiogroup" aria-label="Tool">
+      <div className={styles.bar} role="toolbar" aria-label={t.tools}>
+        <div className={styles.group} role="radiogroup" aria-label={t.tool}>
           {TOOLS.map((one) => (
-            <button key={one.tool} type="button" role="radio" aria-checked={tool === one.tool} className={styles.tool} title={`${one.title} (${one.key.toUpperCase()}). Alt or the right button takes away`} aria-label={one.title} onClick={() => setTool(one.tool)}>
+            <button key={one.tool} type="button" role="radio" aria-checked={tool === one.tool} className={styles.tool} title={t.toolTip(t.toolNames[one.tool], one.key.toUpperCase())} aria-label={t.toolNames[one.tool]} onClick={() => setTool(one.tool)}>
               {one.icon}
             </button>
           ))}
         </div>
         <div className={styles.group}>
-          <Slider label="Size" title="Size in pixels ([ and ])" value={brush.size} low={SMALLEST_BRUSH} high={LARGEST_BRUSH} curve={3} shown={String(brush.size)} onChange={(size) => change({ size: Math.round(size) })} />
-          <Slider label="Hardness" title="How sharp the edge is ({ and })" value={brush.hardness} low={0} high={1} shown={percent(brush.hardness)} onChange={(hardness) => change({ hardness })} />
-          <Slider label="Opacity" title="How much one stroke masks (1 to 9, 0 for all)" value={brush.opacity} low={0.05} high={1} shown={percent(brush.opacity)} onChange={(opacity) => change({ opacity })} />
+          <Slider label={t.size} title={t.sizeTip} value={brush.size} low={SMALLEST_BRUSH} high={LARGEST_BRUSH} curve={3} shown={String(brush.size)} onChange={(size) => change({ size: Math.round(size) })} />
+          <Slider label={t.hardness} title={t.hardnessTip} value={brush.hardness} low={0} high={1} shown={percent(brush.hardness)} onChange={(hardness) => change({ hardness })} />
+          <Slider label={t.opacity} title={t.opacityTip} value={brush.opacity} low={0.05} high={1} shown={percent(brush.opacity)} onChange={(opacity) => change({ opacity })} />
         </div>
         <div className={styles.group}>
-          <Action title="Undo (Ctrl+Z)" label={history.undoable ? `Undo ${history.undoable.toLowerCase()}` : "Undo"} disabled={history.undoable === null} onClick={act.undo} icon={<Undo2 size={16} />} />
-          <Action title="Redo (Ctrl+Shift+Z)" label={history.redoable ? `Redo ${history.redoable.toLowerCase()}` : "Redo"} disabled={history.redoable === null} onClick={act.redo} icon={<Redo2 size={16} />} />
+          <Action title={t.undoTip} label={history.undoable ? t.undoOf(history.undoable) : t.undo} disabled={history.undoable === null} onClick={act.undo} icon={<Undo2 size={16} />} />
+          <Action title={t.redoTip} label={history.redoable ? t.redoOf(history.redoable) : t.redo} disabled={history.redoable === null} onClick={act.redo} icon={<Redo2 size={16} />} />
         </div>
         <div className={styles.group}>
-          <Action title="Mask everything" label="Fill" onClick={act.fill} icon={<PaintBucket size={16} />} />
-          <Action title="Masked and not masked change places (Ctrl+I)" label="Invert" onClick={act.invert} icon={<Contrast size={16} />} />
-          <Action title="Mask nothing (Delete)" label="Clear" onClick={act.clear} icon={<Trash2 size={16} />} />
+          <Action title={t.fillTip} label={t.fill} onClick={act.fill} icon={<PaintBucket size={16} />} />
+          <Action title={t.invertTip} label={t.invert} onClick={act.invert} icon={<Contrast size={16} />} />
+          <Action title={t.clearTip} label={t.clear} onClick={act.clear} icon={<Trash2 size={16} />} />
         </div>
         <div className={styles.group}>
-          <Slider label="Feather by" bare title="Over how many pixels edges are softened" value={soft} low={1} high={128} curve={2} shown={String(soft)} onChange={(value) => setSoft(Math.round(value))} />
-          <button type="button" className={styles.button} title="Soften the edges of the mask" onClick={act.feather}>
-            Feather
+          <Slider label={t.featherBy} bare title={t.featherByTip} value={soft} low={1} high={128} curve={2} shown={String(soft)} onChange={(value) => setSoft(Math.round(value))} />
+          <button type="button" className={styles.button} title={t.featherTip} onClick={act.feather}>
+            {t.feather}
           </button>
         </div>
         <div className={styles.spring} />
         <button type="button" className={styles.button} onClick={onClose}>
-          Cancel
+          {t.cancel}
         </button>
-        <button type="button" className={`${styles.button} ${styles.primary}`} disabled={state.busy} title="Keep the mask (Ctrl+S)" onClick={() => void act.save()}>
-          {state.busy ? "Keeping…" : "Keep mask"}
+        <button type="button" className={`${styles.button} ${styles.primary}`} disabled={state.busy} title={t.keepTip} onClick={() => void act.save()}>
+          {state.busy ? t.keeping : t.keep}
         </button>
       </div>
       {state.fault && (
         <p className={styles.fault} role="alert">
           {state.fault}
-          <button type="button" aria-label="Dismiss" onClick={() => setState({ busy: false, fault: null })}>
+          <button type="button" aria-label={t.dismiss} onClick={() => setState({ busy: false, fault: null })}>
             <X size={14} aria-hidden />
           </button>
         </p>
       )}
-      <div ref={stage} className={styles.stage} data-panning={painting.panning ? "" : undefined} tabIndex={0} role="application" aria-label={`${name}: paint with the pointer; the keys are in the titles of the tools`} {...painting.stage}>
+      <div ref={stage} className={styles.stage} data-panning={painting.panning ? "" : undefined} tabIndex={0} role="application" aria-label={t.stage(name)} {...painting.stage}>
         <div className={styles.picture} style={{ width: mask.width, height: mask.height, transform: `translate(${view.x}px, ${view.y}px) scale(${view.scale})`, imageRendering: view.scale >= 4 ? "pixelated" : "auto" }}>
           <img src={picture.src} alt={name} draggable={false} />
           <canvas ref={canvas} width={mask.width} height={mask.height} />
@@ -154,16 +156,16 @@ export function MaskStudio({ picture, mask, history, name, onDone, onClose }: Ma
       </div>
       <div className={styles.foot}>
         <span className={styles.facts}>
-          {name} · {mask.width} × {mask.height} · {percent(masked)} masked
+          {name} · {mask.width} × {mask.height} · {t.masked(percent(masked))}
         </span>
         <div className={styles.spring} />
         <label className={styles.check}>
-          <input type="checkbox" checked={brush.pressure} onChange={(event) => change({ pressure: event.target.checked })} /> Pen pressure
+          <input type="checkbox" checked={brush.pressure} onChange={(event) => change({ pressure: event.target.checked })} /> {t.pressure}
         </label>
-        <label className={styles.check} title="White on black, as it is (M)">
-          <input type="checkbox" checked={alone} onChange={(event) => setAlone(event.target.checked)} /> Mask alone
+        <label className={styles.check} title={t.aloneTip}>
+          <input type="checkbox" checked={alone} onChange={(event) => setAlone(event.target.checked)} /> {t.alone}
         </label>
-        <div className={styles.group} role="radiogroup" aria-label="Colour of the mask">
+        <div className={styles.group} role="radiogroup" aria-label={t.tint}>
           {TINTS.map((tint) => (
             <button key={tint} type="button" role="radio" aria-checked={brush.tint === tint} aria-label={tint} className={styles.tint} onClick={() => change({ tint })}>
               <span style={{ background: tint }} />
@@ -171,12 +173,12 @@ export function MaskStudio({ picture, mask, history, name, onDone, onClose }: Ma
           ))}
         </div>
         <div className={styles.group}>
-          <Action title="Smaller (-)" label="Zoom out" onClick={() => pan.zoomBy(0.8)} icon={<ZoomOut size={16} />} />
-          <button type="button" className={styles.zoom} title="Actual size (Ctrl+1)" aria-label={`Zoom ${percent(view.scale)}: to actual size`} onClick={pan.actual}>
+          <Action title={t.smaller} label={viewer.zoomOut} onClick={() => pan.zoomBy(0.8)} icon={<ZoomOut size={16} />} />
+          <button type="button" className={styles.zoom} title={t.actualTip} aria-label={viewer.zoomOf(percent(view.scale))} onClick={pan.actual}>
             {percent(view.scale)}
           </button>
-          <Action title="Larger (+)" label="Zoom in" onClick={() => pan.zoomBy(1.25)} icon={<ZoomIn size={16} />} />
-          <Action title="The whole picture (.)" label="Fit" onClick={pan.fit} icon={<Maximize size={16} />} />
+          <Action title={t.larger} label={viewer.zoomIn} onClick={() => pan.zoomBy(1.25)} icon={<ZoomIn size={16} />} />
+          <Action title={t.fitTip} label={viewer.fit} onClick={pan.fit} icon={<Maximize size={16} />} />
         </div>
       </div>
     </div>

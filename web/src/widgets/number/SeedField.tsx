@@ -1,6 +1,7 @@
 // A seed: fixed, or drawn by the service at every run. The field never changes by itself: it says what it will do, and which seed
 // was used last.
 import { Pin } from "lucide-react";
+import { useMessages } from "@/i18n/messages";
 import type { NumberSchema } from "@/model/catalogue";
 import { useWidgetServices, type WidgetProps } from "@/widgets/contract";
 import { Crossing, Dice } from "@/widgets/number/icons";
@@ -10,6 +11,7 @@ import styles from "@/widgets/widgets.module.css";
 
 export function SeedField(props: WidgetProps<NumberSchema, Seed>) {
   const { schema, value, onChange, label, initial, disabled, place } = props;
+  const { widgets: t } = useMessages();
   const { lastSeed } = useWidgetServices();
   const random = value === "random";
   const kept = keepable(lastSeed);
@@ -18,14 +20,14 @@ export function SeedField(props: WidgetProps<NumberSchema, Seed>) {
   return (
     <div className={`${styles.composed} nodrag`} role="group" aria-label={label}>
       {random ? (
-        <div className={`${styles.field} ${place === "form" ? styles.form : ""}`} title={lastSeed === undefined ? "The service draws a seed at every run" : `The last run used ${lastSeed}`}>
+        <div className={`${styles.field} ${place === "form" ? styles.form : ""}`} title={lastSeed === undefined ? t.seedDrawn : t.lastSeed(String(lastSeed))}>
           <span className={styles.label}>{label}</span>
           <span className={`${styles.input} ${styles.seed}`} aria-live="polite">
             {lastSeed === undefined ? (
-              "random"
+              t.random
             ) : (
               <>
-                <span className={place === "form" ? styles.dim : "sr-only"}>last</span> <span className={styles.mono}>{String(lastSeed)}</span>
+                <span className={place === "form" ? styles.dim : "sr-only"}>{t.last}</span> <span className={styles.mono}>{String(lastSeed)}</span>
               </>
             )}
           </span>
@@ -34,11 +36,11 @@ export function SeedField(props: WidgetProps<NumberSchema, Seed>) {
         <NumberField {...props} value={value} initial={initial === "random" ? undefined : initial} onChange={onChange} />
       )}
       {random ? (
-        <button type="button" className={styles.tool} disabled={disabled || kept === null} title={kept === null ? "After a run: keep the seed that it used" : `Keep ${kept}: use it in every run from now on`} aria-label={`${label}: keep the last seed`} onClick={() => onChange(kept ?? 0, "done")}>
+        <button type="button" className={styles.tool} disabled={disabled || kept === null} title={kept === null ? t.keepAfterRun : t.keepSeed(String(kept))} aria-label={t.keepLast(label)} onClick={() => onChange(kept ?? 0, "done")}>
           <Pin size={icon} aria-hidden />
         </button>
       ) : (
-        <button type="button" className={styles.tool} disabled={disabled} title="Another seed, now" aria-label={`${label}: another seed`} onClick={() => onChange(drawSeed(schema), "done")}>
+        <button type="button" className={styles.tool} disabled={disabled} title={t.otherSeed} aria-label={t.otherSeedOf(label)} onClick={() => onChange(drawSeed(schema), "done")}>
           <Dice size={icon} />
         </button>
       )}
@@ -47,8 +49,8 @@ export function SeedField(props: WidgetProps<NumberSchema, Seed>) {
         className={`${styles.tool} ${random ? styles.on : ""}`}
         aria-pressed={random}
         disabled={disabled}
-        title={random ? "A new seed at every run. Press to use a fixed one" : "Use a new seed at every run"}
-        aria-label={`${label}: a new one at every run`}
+        title={random ? t.isNewEachRun : t.makeNewEachRun}
+        aria-label={t.newEachRun(label)}
         onClick={() => (random ? makeFixed() : onChange("random", "done"))}
       >
         <Crossing size={icon} />

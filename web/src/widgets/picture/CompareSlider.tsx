@@ -1,6 +1,7 @@
 // Two pictures in one place, divided by a line that can be moved: by dragging anywhere, or by keys.
 import { useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
 import { ChevronsLeftRight } from "lucide-react";
+import { useMessages } from "@/i18n/messages";
 import styles from "@/widgets/picture/compare.module.css";
 
 export interface CompareSliderProps {
@@ -11,7 +12,9 @@ export interface CompareSliderProps {
   names?: readonly [string, string];
 }
 
-export function CompareSlider({ before, after, label, names = ["before", "after"] }: CompareSliderProps) {
+export function CompareSlider({ before, after, label, names: given }: CompareSliderProps) {
+  const { viewer: t } = useMessages();
+  const names = given ?? [t.before, t.after];
   const [share, setShare] = useState(0.5);
   const held = useRef(false);
   const put = (next: number) => setShare(Math.min(1, Math.max(0, next)));

@@ -3,6 +3,7 @@
 import { useEffect, useRef, useState, type KeyboardEvent, type PointerEvent, type ReactNode } from "react";
 import { Dialog } from "radix-ui";
 import { ChevronLeft, ChevronRight, Columns2, Download, Info, Maximize, Workflow, X, ZoomIn, ZoomOut } from "lucide-react";
+import { useMessages } from "@/i18n/messages";
 import { CompareSlider } from "@/widgets/picture/CompareSlider";
 import { usePanZoom } from "@/widgets/picture/usePanZoom";
 import type { Point, Size } from "@/widgets/picture/view";
@@ -31,6 +32,7 @@ export interface PictureViewerProps {
 }
 
 export function PictureViewer({ pictures, index, onIndex, onClose, facts, onOpenWorkflow }: PictureViewerProps) {
+  const { viewer: t } = useMessages();
   const [told, setTold] = useState(false);
   const [comparing, setComparing] = useState(false);
   const shown = pictures[Math.min(index, pictures.length - 1)];
@@ -66,34 +68,34 @@ export function PictureViewer({ pictures, index, onIndex, onClose, facts, onOpen
             <Dialog.Title className={styles.title}>{shown.name}</Dialog.Title>
             {pictures.length > 1 && (
               <span className={styles.count} role="status">
-                {index + 1} of {pictures.length}
+                {t.of(index + 1, pictures.length)}
               </span>
             )}
             <div className={styles.spring} />
             {shown.before !== undefined && (
-              <Tool label="Compare" title="Compare with what it was made from (C)" pressed={compared} onClick={() => setComparing(!comparing)}>
+              <Tool label={t.compare} title={t.compareTip} pressed={compared} onClick={() => setComparing(!comparing)}>
                 <Columns2 size={16} />
               </Tool>
             )}
             {onOpenWorkflow && (
-              <Tool label="Open its workflow" title="Open the workflow that made it, in a tab of its own" onClick={() => onOpenWorkflow(shown)}>
+              <Tool label={t.workflow} title={t.workflowTip} onClick={() => onOpenWorkflow(shown)}>
                 <Workflow size={16} />
               </Tool>
             )}
             {facts && (
-              <Tool label="How it was made" title="How it was made (I)" pressed={told} onClick={() => setTold(!told)}>
+              <Tool label={t.made} title={t.madeTip} pressed={told} onClick={() => setTold(!told)}>
                 <Info size={16} />
               </Tool>
             )}
-            <a className={styles.tool} href={shown.url} download={shown.name.split("/").at(-1)} aria-label="Download" title="Download">
+            <a className={styles.tool} href={shown.url} download={shown.name.split("/").at(-1)} aria-label={t.download} title={t.download}>
               <Download size={16} aria-hidden />
             </a>
-            <Dialog.Close className={styles.tool} aria-label="Close" title="Close (Escape)">
+            <Dialog.Close className={styles.tool} aria-label={t.close} title={t.closeTip}>
               <X size={16} />
             </Dialog.Close>
           </header>
           <div className={styles.middle}>
-            {compared ? <CompareSlider key={`compare ${shown.url}`} before={shown.before!} after={shown.url} label={`Compare ${shown.name}`} /> : <Stage key={`stage ${shown.url}`} picture={shown} onTurn={turn} first={index === 0} last={index === pictures.length - 1} />}
+            {compared ? <CompareSlider key={`compare ${shown.url}`} before={shown.before!} after={shown.url} label={t.compareOf(shown.name)} /> : <Stage key={`stage ${shown.url}`} picture={shown} onTurn={turn} first={index === 0} last={index === pictures.length - 1} />}
             {told && facts && <Facts key={`facts ${shown.url}`} picture={shown} facts={facts} />}
           </div>
           {pictures.length > 1 && <Strip pictures={pictures} index={index} onIndex={onIndex} />}
@@ -116,6 +118,7 @@ const SWIPE = 60;
 const LARGEST_FIT = 3;
 
 function Stage({ picture, first, last, onTurn }: { picture: ShownPicture; first: boolean; last: boolean; onTurn: (by: number) => void }) {
+  const { viewer: t } = useMessages();
   const stage = useRef<HTMLDivElement>(null);
   const [size, setSize] = useState<Size | null>(null);
   const [broken, setBroken] = useState(false);
@@ -150,7 +153,7 @@ function Stage({ picture, first, last, onTurn }: { picture: ShownPicture; first:
     <div ref={stage} className={styles.stage} onPointerDown={onPointerDown} onPointerMove={onPointerMove} onPointerUp={onPointerUp} onPointerCancel={() => (drag.current = null)} onDoubleClick={() => (view.scale === 1 ? pan.fit() : pan.actual())}>
       {broken ? (
         <p className={styles.broken} role="alert">
-          {picture.name} cannot be shown.
+          {t.broken(picture.name)}
         </p>
       ) : (
         <img
@@ -164,27 +167,27 @@ function Stage({ picture, first, last, onTurn }: { picture: ShownPicture; first:
         />
       )}
       {!first && (
-        <button type="button" className={styles.turn} style={{ left: 12 }} aria-label="Previous picture" title="Previous (←)" onClick={() => onTurn(-1)}>
+        <button type="button" className={styles.turn} style={{ left: 12 }} aria-label={t.previous} title={t.previousTip} onClick={() => onTurn(-1)}>
           <ChevronLeft size={22} aria-hidden />
         </button>
       )}
       {!last && (
-        <button type="button" className={styles.turn} style={{ right: 12 }} aria-label="Next picture" title="Next (→)" onClick={() => onTurn(1)}>
+        <button type="button" className={styles.turn} style={{ right: 12 }} aria-label={t.next} title={t.nextTip} onClick={() => onTurn(1)}>
           <ChevronRight size={22} aria-hidden />
         </button>
       )}
       {size && (
         <div className={styles.zoom}>
-          <Tool label="Zoom out" title="Smaller" onClick={() => pan.zoomBy(0.8)}>
+          <Tool label={t.zoomOut} title={t.smaller} onClick={() => pan.zoomBy(0.8)}>
             <ZoomOut size={15} />
           </Tool>
-          <button type="button" className={styles.tool} title="Actual size" aria-label={`Zoom ${Math.round(view.scale * 100)}%: to actual size`} onClick={pan.actual}>
+          <button type="button" className={styles.tool} title={t.actual} aria-label={t.zoomOf(`${Math.round(view.scale * 100)}%`)} onClick={pan.actual}>
             {Math.round(view.scale * 100)}%
           </button>
-          <Tool label="Zoom in" title="Larger" onClick={() => pan.zoomBy(1.25)}>
+          <Tool label={t.zoomIn} title={t.larger} onClick={() => pan.zoomBy(1.25)}>
             <ZoomIn size={15} />
           </Tool>
-          <Tool label="Fit" title="The whole picture" onClick={pan.fit}>
+          <Tool label={t.fit} title={t.fitTip} onClick={pan.fit}>
             <Maximize size={15} />
           </Tool>
           <span className={styles.count}>
@@ -197,6 +200,7 @@ function Stage({ picture, first, last, onTurn }: { picture: ShownPicture; first:
 }
 
 function Facts({ picture, facts }: { picture: ShownPicture; facts: NonNullable<PictureViewerProps["facts"]> }) {
+  const { viewer: t } = useMessages();
   const [known, setKnown] = useState<PictureFacts | "asking" | null>("asking");
   const asked = useRef(facts);
   useEffect(() => {
@@ -210,9 +214,9 @@ function Facts({ picture, facts }: { picture: ShownPicture; facts: NonNullable<P
     };
   }, [picture]);
   return (
-    <aside className={styles.facts} aria-label="How it was made" aria-busy={known === "asking"} tabIndex={0}>
-      {known === "asking" && <p>Reading…</p>}
-      {known === null && <p>The picture does not say how it was made.</p>}
+    <aside className={styles.facts} aria-label={t.made} aria-busy={known === "asking"} tabIndex={0}>
+      {known === "asking" && <p>{t.reading}</p>}
+      {known === null && <p>{t.unknown}</p>}
       {known !== null &&
         known !== "asking" &&
         known.sections.map((section, index) => (

@@ -1,6 +1,7 @@
 // A prompt. At rest it is the text with its weights and embeddings marked; with the focus it is an editor, which is loaded when first
 // needed and until then, or where it cannot be loaded, a plain text area. Nothing but the value outlives the focus.
 import { lazy, Suspense, useMemo, useRef, useState, type ComponentType, type PointerEvent, type ReactNode } from "react";
+import { useMessages, type Messages } from "@/i18n/messages";
 import type { TextSchema } from "@/model/catalogue";
 import { useWidgetServices, type TokenCount, type WidgetProps } from "@/widgets/contract";
 import { leave } from "@/widgets/leave";
@@ -38,6 +39,7 @@ const NONE: readonly string[] = [];
 
 export function PromptField(props: WidgetProps<TextSchema, string>) {
   const { schema, value, onChange, label, disabled, problem, place } = props;
+  const { widgets: t } = useMessages();
   const services = useWidgetServices();
   const text = value === undefined ? "" : String(value);
   const [editing, setEditing] = useState<Caret | null>(null);
@@ -105,7 +107,7 @@ export function PromptField(props: WidgetProps<TextSchema, string>) {
       <div className={styles.corner}>
         <Reset {...props} />
         {tokens && (
-          <span className={styles.tokens} data-long={tokens.chunks.length > 1 ? "" : undefined} title={says(tokens)}>
+          <span className={styles.tokens} data-long={tokens.chunks.length > 1 ? "" : undefined} title={says(tokens, t)}>
             {countWords(tokens)}
           </span>
         )}
@@ -145,7 +147,7 @@ function bordersOf(tokens: TokenCount | null, length: number): number[] {
   return (tokens?.chunks ?? []).slice(1).map((chunk) => Math.min(chunk.from, length));
 }
 
-function says({ room, chunks }: TokenCount): string {
-  const each = chunks.map((chunk) => `${chunk.tokens} of ${room}`).join(", ");
-  return chunks.length > 1 ? `Tokens: ${chunks.length} chunks, ${each}. A text is encoded chunk by chunk: a line in it marks where one ends` : `Tokens: ${each} in one chunk`;
+function says({ room, chunks }: TokenCount, t: Messages["widgets"]): string {
+  const each = chunks.map((chunk) => t.tokensOf(chunk.tokens, room)).join(", ");
+  return chunks.length > 1 ? t.tokenChunks(chunks.length, each) : t.tokens(each);
 }

@@ -70,7 +70,7 @@ describe("the list", () => {
   it("has no folders while something is searched for", () => expect(show(list({ query: "photo" }))).toEqual(["photo.safetensors (sdxl)", "photo_real-v2.safetensors (sd15)"]));
   it("begins with what was used lately, of a long list", () => {
     const names = Array.from({ length: 9 }, (_, index) => `m${index}`);
-    expect(show(list({ names, recent: ["m7", "gone"] })).slice(0, 4)).toEqual(["# Recent", "m7", "# All", "m0"]);
+    expect(show(list({ names, recent: ["m7", "gone"] })).slice(0, 4)).toEqual(["# recent", "m7", "# all", "m0"]);
   });
   it("shows pictures side by side", () => expect(show(list({ names: ["a", "b", "c", "d/e"], columns: 2 }))).toEqual(["> d 1", "a | b", "c"]));
   it("opens a short list whole, a long one around the value", () => {
@@ -82,7 +82,7 @@ describe("the list", () => {
 
 describe("the keyboard in the list", () => {
   const lines = list({ names: ["a", "b", "c", "d", "e", "x/y", "m1", "m2"], columns: 3, recent: ["d"], open: new Set(["x"]) });
-  it("is made of", () => expect(show(lines)).toEqual(["# Recent", "d", "# All", "v x 1", "y".replace("y", "x/y"), "a | b | c", "d | e | m1", "m2"]));
+  it("is made of", () => expect(show(lines)).toEqual(["# recent", "d", "# all", "v x 1", "y".replace("y", "x/y"), "a | b | c", "d | e | m1", "m2"]));
   it("skips headings", () => expect(moveLines(lines, { line: 1, column: 0 }, 1)).toEqual({ line: 3, column: 0 }));
   it("keeps to its column where it can", () => expect(moveLines(lines, { line: 5, column: 2 }, 2)).toEqual({ line: 7, column: 0 }));
   it("goes on at the end of a line", () => expect(nameAt(lines, moveAlong(lines, { line: 5, column: 2 }, 1))).toBe("d"));

@@ -1,0 +1,76 @@
+// What a person sets once: the language, what the wheel does, whether previews are shown.
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { accessFaults, openPage, openTemplate, type Service, startBrowser, startService } from "./harness";
+
+let service: Service;
+let browser: Browser;
+
+beforeAll(async () => {
+  [service, browser] = await Promise.all([startService(), startBrowser()]);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await service?.stop();
+});
+
+const zoom = (page: Page) => page.locator(".react-flow__viewport").evaluate((one) => new DOMMatrix(getComputedStyle(one).transform).a);
+
+describe("settings", () => {
+  test("the language changes everything at once, and stays; node names are the service's", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await page.keyboard.press("Control+,");
+    await page.getByText("Deutsch").click();
+    await page.getByRole("heading", { name: "Einstellungen" }).waitFor();
+    await expect.poll(() => page.evaluate(() => document.documentElement.lang)).toBe("de");
+    await page.keyboard.press("Escape");
+    await page.getByTestId("run").getByText("Ausführen").waitFor();
+    await page.getByTestId("sentence").getByText(/Knoten werden laufen|alles ist bekannt/).waitFor();
+    await page.locator('[data-node="sampler"]').getByText("KSampler").first().waitFor();
+    expect(await accessFaults(page, ["wcag2a", "wcag2aa"])).toEqual([]);
+    await page.reload();
+    await page.getByTestId("run").getByText("Ausführen").waitFor();
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
+  test("the wheel is asked about once, when it is first turned; what is answered holds", async () => {
+    const { page, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await page.getByTestId("canvas").hover({ position: { x: 40, y: 40 } });
+    await page.mouse.wheel(0, 120);
+    await page.getByTestId("wheel-question").getByRole("button", { name: "Move around" }).click();
+    await page.getByTestId("wheel-question").waitFor({ state: "detached" });
+    await page.getByTestId("canvas").hover({ position: { x: 40, y: 40 } });
+    const before = await zoom(page);
+    const top = () => page.locator('[data-node="sampler"]').boundingBox().then((box) => box!.y);
+    const at = await top();
+    await page.mouse.wheel(0, 80);
+    await expect.poll(top).toBeLessThan(at);
+    expect(await zoom(page)).toBe(before);
+    await page.reload();
+    await page.locator('[data-node="sampler"]').waitFor();
+    await page.getByTestId("canvas").hover({ position: { x: 40, y: 40 } });
+    await page.mouse.wheel(0, 80);
+    await page.waitForTimeout(300);
+    expect(await page.getByTestId("wheel-question").count()).toBe(0);
+    await context.close();
+  });
+
+  test("previews are shown, or not", async () => {
+    const { page, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await page.evaluate(() => {
+      const editor = window.latentgraph!;
+      editor.runs.previews.set(`${editor.documents.active!.uid}/sampler`, "./favicon.svg");
+    });
+    const preview = page.getByAltText("what is being sampled");
+    await preview.waitFor();
+    await page.keyboard.press("Control+,");
+    await page.getByLabel("Previews while sampling").click();
+    await expect.poll(() => preview.count()).toBe(0);
+    await context.close();
+  });
+});
