@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import json
 import re
+from pathlib import Path
 from typing import Final, cast
 
 from aiohttp import web
@@ -25,6 +26,8 @@ from server.http.service import Service, service_of
 from server.jobs.workflows import Version
 
 _NAME: Final = re.compile(r"(?:[^./\\\x00-\x1f][^/\\\x00-\x1f]*)(?:/[^./\\\x00-\x1f][^/\\\x00-\x1f]*)*")
+_LONGEST_PART: Final = 250
+"""Bytes of one part of a name: with the ending, as many as file systems take."""
 _RESERVED: Final = ("jobs", "versions", "restore")
 _FOLDER: Final = "workflows/"
 _SUFFIX: Final = ".json"
@@ -100,13 +103,23 @@ def etag(digest: str) -> str:
 
 
 async def _replaced(service: Service, name: str, current: bytes | None, text: str | None) -> Version:
-    """Keep the new version, then make it current. A crash in between leaves the old one current and loses neither."""
+    """Keep the new version, then make it current. A crash in between leaves the old one current and loses neither. Raises
+    ProblemError (422) for a name at which no file can lie: no version is kept of it."""
+    if text is not None and not await asyncio.to_thread(_may_lie, service.user.path(_file(name))):
+        raise ProblemError(
+            422, "workflow_name", f"{name[:80]!r} cannot be a workflow's name: a folder has it, or a file"
+        )
     made = await _kept(service, name, current, text.encode() if text is not None else None)
     if text is None:
         await asyncio.to_thread(service.user.path(_file(name)).unlink, missing_ok=True)
     else:
         await asyncio.to_thread(service.user.write, _file(name), text.encode())
     return made
+
+
+def _may_lie(path: Path) -> bool:
+    """Whether a file can lie here: not in the place of a folder, nor below a file."""
+    return not path.is_dir() and all(one.is_dir() or not one.exists() for one in path.parents)
 
 
 async def _kept(service: Service, name: str, current: bytes | None, content: bytes | None) -> Version:
@@ -215,7 +228,9 @@ def _name(request: web.Request) -> str:
 
 
 def _is_name(name: str) -> bool:
-    return len(name) <= 200 and bool(_NAME.fullmatch(name)) and not any(part in _RESERVED for part in name.split("/"))
+    if len(name) > 200 or not _NAME.fullmatch(name):
+        return False
+    return all(part not in _RESERVED and len(part.encode()) <= _LONGEST_PART for part in name.split("/"))
 
 
 def _unknown(name: str) -> ProblemError:

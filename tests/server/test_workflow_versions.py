@@ -169,6 +169,7 @@ def test_a_deleted_workflow_can_be_had_back(tmp_path: Path) -> None:
         ("/api/v1/workflows/.hidden", work(), 422, "workflow_name"),
         ("/api/v1/workflows/a%00b", work(), 422, "workflow_name"),
         ("/api/v1/workflows/" + "x" * 300, work(), 422, "workflow_name"),
+        ("/api/v1/workflows/" + "%C3%BC" * 150, work(), 422, "workflow_name"),
         ("/api/v1/workflows/a/jobs", work(), 422, "workflow_name"),
     ],
 )
@@ -180,5 +181,17 @@ def test_what_is_no_workflow_or_no_name_is_refused(
         assert (refused.status, refused.json["code"]) == (status, code)
         for missing in (f"{URL}/versions", f"{URL}/versions/1", f"{URL}/versions/x"):
             assert (await ask(service, "GET", missing)).status == 404
+
+    do(tmp_path, act, workers=False)
+
+
+@pytest.mark.parametrize(("first", "second"), [("x.json/y", "x"), ("x", "x.json/y")])
+def test_a_name_at_which_no_file_can_lie_gets_no_version(tmp_path: Path, first: str, second: str) -> None:
+    async def act(service: Service) -> None:
+        assert (await ask(service, "PUT", f"/api/v1/workflows/{first}", work(1))).status == 201
+        refused = await ask(service, "PUT", f"/api/v1/workflows/{second}", work(2))
+        assert (refused.status, refused.json["code"]) == (422, "workflow_name")
+        assert (await ask(service, "GET", f"/api/v1/workflows/{second}/versions")).status == 404
+        assert value_of(await ask(service, "GET", f"/api/v1/workflows/{first}")) == 1
 
     do(tmp_path, act, workers=False)
