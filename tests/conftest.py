@@ -17,6 +17,13 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`-k B-16` chooses tests by the row that they are of, too."""
+    for item in items:
+        for mark in item.iter_markers("row"):
+            item.extra_keyword_matches.update(mark.args)
+
+
 @pytest.fixture
 def latentgraph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> CommandLine:
     """The command line with folders of its own."""

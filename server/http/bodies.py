@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar, cast
@@ -33,6 +34,8 @@ _BYTES: Final = web.RequestKey("bytes", int)
 _MOST_FAULTS: Final = 200
 _PATIENCE: Final = 30.0
 """Seconds without a byte after which a body is given up."""
+_SLOWEST: Final = 4096
+"""Bytes a second that have to come of a body, once it has come for so long."""
 
 
 async def body_of(request: web.Request, most: int) -> bytes:
@@ -42,9 +45,10 @@ async def body_of(request: web.Request, most: int) -> bytes:
     if announced is not None and announced > most:
         raise _too_large(announced, most)
     parts: list[bytes] = []
-    size = 0
+    size, began = 0, time.monotonic()
     while part := await coming(request.content.readany()):
         size += len(part)
+        refuse_crawling(size, began)
         if size > most:
             raise _too_large(size, most)
         parts.append(part)
@@ -58,6 +62,13 @@ async def coming(part: Awaitable[T]) -> T:
             return await part
     except TimeoutError:
         raise ProblemError(408, "body_stopped", f"nothing came for {_PATIENCE:.0f} seconds") from None
+
+
+def refuse_crawling(size: int, began: float) -> None:
+    """Raises ProblemError (408) for a body that comes without end, and byte by byte."""
+    late = time.monotonic() - began - _PATIENCE
+    if late > 0 and size < late * _SLOWEST:
+        raise ProblemError(408, "body_stopped", f"{size:,} bytes came in {late + _PATIENCE:.0f} seconds")
 
 
 async def json_body(request: web.Request) -> Json:

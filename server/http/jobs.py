@@ -59,6 +59,8 @@ RUN: Final[Schema] = {
     "properties": {"parameters": PARAMETERS, **_ORDER},
 }
 _PLACES: Final = ("number", "front", "before", "after")
+_BESIDE: Final = ("before", "after")
+"""Places beside another job, whose priority is taken over."""
 MOVE: Final[Schema] = {
     "type": "object",
     "additionalProperties": False,
@@ -71,7 +73,12 @@ MOVE: Final[Schema] = {
     },
     "minProperties": 1,
     "dependentSchemas": {
-        name: {"properties": {other: False for other in _PLACES if other != name}} for name in _PLACES
+        name: {
+            "properties": {
+                other: False for other in (*_PLACES, *(("priority",) if name in _BESIDE else ())) if other != name
+            }
+        }
+        for name in _PLACES
     },
 }
 LONGEST_WAIT: Final = 600

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 from graph.files import draft, flush, write_flushed
 from nodes.folders import FolderError, Folders
-from server.http.bodies import coming
+from server.http.bodies import coming, refuse_crawling
 from server.http.problems import ProblemError
 
 _COPIED_AT_ONCE: Final = 2**20
@@ -21,10 +22,11 @@ _COPIED_AT_ONCE: Final = 2**20
 async def receive(arriving: Path, read: Callable[[], Awaitable[bytes]], most: int) -> tuple[int, str]:
     """Write what `read` gives, until it gives nothing, to a new file and to the disk. Returns the size and the SHA-256.
     Raises ProblemError: 413 for more than `most` bytes, 408 for a file that stops coming."""
-    digest, size = hashlib.sha256(), 0
+    digest, size, began = hashlib.sha256(), 0, time.monotonic()
     with await asyncio.to_thread(arriving.open, "xb") as file:
         while part := await coming(read()):
             size += len(part)
+            refuse_crawling(size, began)
             if size > most:
                 raise ProblemError(413, "body_too_large", f"an upload has at most {most:,} bytes")
             digest.update(part)

@@ -64,7 +64,8 @@ async def submit_many(request: web.Request) -> web.Response:
 
 async def _asked(request: web.Request, body: JsonObject, index: int, key: str | None) -> Asked:
     try:
-        return await asked_for(request, body, None if key is None else f"{key}#{index}")
+        # No client can have chosen such a key: a header has no line break.
+        return await asked_for(request, body, None if key is None else f"{key}\n{index}")
     except InputError as error:
         told = f"job {index} of the batch is refused, so none is kept: {error}"
         raise ProblemError(422, "input_wrong", told, error.problems) from None

@@ -16,6 +16,7 @@ from aiohttp import web
 from graph.spec import NodeSpec
 from graph.values import Values
 from server.http.app import create_app
+from server.http.connections import Arrivals
 from server.http.logbook import LogBook, logged
 from server.http.metrics import Metrics, measured
 from server.http.security import Doorkeeper, Gate
@@ -94,12 +95,14 @@ async def serving(setup: Setup, listening: socket.socket) -> AsyncIterator[Servi
         )
         door = setup.door
         doorkeeper = Doorkeeper(listening.getsockname()[1], named=door.named, origins=door.origins, gate=door.gate)
-        metrics = Metrics()
-        runner = web.AppRunner(create_app(service, doorkeeper, metrics), access_log=None, shutdown_timeout=2.0)
+        metrics, arrivals = Metrics(), Arrivals()
+        app = create_app(service, doorkeeper, metrics)
+        app.middlewares.insert(0, arrivals.noting())
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
         await runner.setup()
         try:
             await web.SockSite(runner, listening).start()
-            async with measured(service, metrics), crew.at_work(), _sweeping(service):
+            async with measured(service, metrics), arrivals.watched(runner), crew.at_work(), _sweeping(service):
                 yield service
         finally:
             await runner.cleanup()

@@ -85,7 +85,7 @@ async def restore(request: web.Request) -> web.Response:
     """Make a version the current one again, as a new version."""
     service = service_of(request)
     name = _name(request)
-    text = await _text(request)
+    text = _as_it_was(await _text(request))
     async with service.saving:
         current = await asyncio.to_thread(_current, service, name)
         _refuse_mismatch(request, current)
@@ -187,6 +187,12 @@ def _readable(content: bytes) -> str:
     except InputError:
         return json.dumps(text)
     return text
+
+
+def _as_it_was(text: str) -> str:
+    """The file that a version was made of."""
+    kept = json.loads(text)
+    return kept if isinstance(kept, str) else text
 
 
 def _current(service: Service, name: str) -> bytes | None:

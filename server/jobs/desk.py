@@ -204,18 +204,23 @@ class Desk:
         what is no refusal."""
         until = time.monotonic() + LONGEST
         outcomes: list[_Outcome] = []
-        with self.store.transactions.together() as change:
-            while asked:
-                one = asked.pop(0)
-                if isinstance(one, Ticket):
-                    self._tickets.append(one)
-                else:
-                    calls.append(one)
-                    outcomes.append(_done(one))
-                if more and not asked and time.monotonic() < until:
-                    asked += self._next()
-            self._lendable |= change.ready
-            lent = list(self._lend())
+        try:
+            with self.store.transactions.together() as change:
+                while asked:
+                    one = asked.pop(0)
+                    if isinstance(one, Ticket):
+                        self._tickets.append(one)
+                    else:
+                        calls.append(one)
+                        outcomes.append(_done(one))
+                    if more and not asked and time.monotonic() < until:
+                        asked += self._next()
+                self._lendable |= change.ready
+                lent = list(self._lend())
+        except BaseException:
+            for ticket in self._tickets:  # what they were granted was not kept
+                ticket.take_back()
+            raise
         for ticket, claim in lent:
             self._tickets.remove(ticket)
             self._on_loop(partial(ticket.claim.set_result, claim))

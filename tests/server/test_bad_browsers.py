@@ -61,6 +61,7 @@ def origins(port: int) -> list[tuple[dict[str, str], int]]:
     ]
 
 
+@pytest.mark.row("G-01", "G-02", "G-05", "G-06", "G-08")
 def test_pages_of_other_sites_are_refused(tmp_path: Path) -> None:
     async def act(service: Service) -> None:
         for headers, status in origins(service.port):
@@ -75,7 +76,8 @@ def test_pages_of_other_sites_are_refused(tmp_path: Path) -> None:
     do(tmp_path, act)
 
 
-def test_only_our_own_names_are_answered(tmp_path: Path) -> None:  # G-03, G-04
+@pytest.mark.row("G-03", "G-04")
+def test_only_our_own_names_are_answered(tmp_path: Path) -> None:
     async def act(service: Service) -> None:
         port = service.port
         for host, status in (
@@ -99,7 +101,8 @@ def test_only_our_own_names_are_answered(tmp_path: Path) -> None:  # G-03, G-04
     do(tmp_path, act)
 
 
-def test_a_preflight_is_told_nothing(tmp_path: Path) -> None:  # G-07
+@pytest.mark.row("G-07")
+def test_a_preflight_is_told_nothing(tmp_path: Path) -> None:
     async def act(service: Service) -> None:
         asked = {
             "Origin": "http://evil.test",
@@ -131,7 +134,8 @@ def test_sites_and_names_of_ones_own_are_let_in(tmp_path: Path) -> None:
     do(tmp_path, act, door=door)
 
 
-def test_every_answer_tells_browsers_to_keep_out(tmp_path: Path) -> None:  # G-16
+@pytest.mark.row("G-16")
+def test_every_answer_tells_browsers_to_keep_out(tmp_path: Path) -> None:
     async def act(service: Service) -> None:
         for path in ("/", "/queue", "/api/v1/jobs", "/api/v1/jobs/none", "/no/such/path", "/view?filename=gone.png"):
             answer = await ask(service.port, "GET", path)
@@ -143,8 +147,9 @@ def test_every_answer_tells_browsers_to_keep_out(tmp_path: Path) -> None:  # G-1
     do(tmp_path, act)
 
 
+@pytest.mark.row("G-09")
 @pytest.mark.parametrize("client", ["x" * 6000, "%00", "%ff", "__proto__", "constructor", "a&clientId=b", "[1]", ""])
-def test_a_client_has_any_name(tmp_path: Path, client: str) -> None:  # G-09
+def test_a_client_has_any_name(tmp_path: Path, client: str) -> None:
     async def act(service: Service) -> None:
         for path in (f"/ws?clientId={client}", f"/api/v1/events?client={client}"):
             answer = await ask(service.port, "GET", path, headers=UPGRADE)
@@ -210,8 +215,9 @@ async def closed_with(port: int, path: str, sent: bytes, *, deflate: bool) -> in
         writer.close()
 
 
+@pytest.mark.row("G-10")
 @pytest.mark.parametrize("which", HOSTILE)
-def test_hostile_sockets_are_closed_and_others_hear_on(tmp_path: Path, which: str) -> None:  # G-10
+def test_hostile_sockets_are_closed_and_others_hear_on(tmp_path: Path, which: str) -> None:
     async def act(service: Service) -> None:
         sent, codes = HOSTILE[which]
         async with service.session.ws_connect(f"http://127.0.0.1:{service.port}/ws?clientId=good") as good:
@@ -225,10 +231,11 @@ def test_hostile_sockets_are_closed_and_others_hear_on(tmp_path: Path, which: st
     do(tmp_path, act)
 
 
+@pytest.mark.row("G-10")
 @pytest.mark.parametrize(
     "text", ["[]", "3", "null", "no JSON", '{"type": "unheard"}', '{"type": ["feature_flags"]}', "[" * 5000]
 )
-def test_what_a_client_says_may_make_no_sense(tmp_path: Path, text: str) -> None:  # G-10
+def test_what_a_client_says_may_make_no_sense(tmp_path: Path, text: str) -> None:
     async def act(service: Service) -> None:
         async with service.session.ws_connect(f"http://127.0.0.1:{service.port}/ws") as socket:
             await socket.receive_json(timeout=10)
@@ -240,7 +247,8 @@ def test_what_a_client_says_may_make_no_sense(tmp_path: Path, text: str) -> None
     do(tmp_path, act)
 
 
-def test_sockets_are_counted_and_let_go(tmp_path: Path) -> None:  # G-11
+@pytest.mark.row("G-11")
+def test_sockets_are_counted_and_let_go(tmp_path: Path) -> None:
     async def act(service: Service) -> None:
         url = f"http://127.0.0.1:{service.port}/ws"
         before = len(os.listdir("/proc/self/fd"))
@@ -264,7 +272,24 @@ def test_sockets_are_counted_and_let_go(tmp_path: Path) -> None:  # G-11
     do(tmp_path, act, bounds=Bounds(sockets=20))
 
 
-def test_events_are_asked_for_by_number(tmp_path: Path) -> None:  # G-14, G-15
+@pytest.mark.row("G-13")
+@pytest.mark.parametrize("path", ["/ws?clientId=twice", "/api/v1/events?client=twice"])
+def test_one_name_on_two_sockets_is_heard_on_the_one_that_stays(tmp_path: Path, path: str) -> None:
+    async def act(service: Service) -> None:
+        url = f"http://127.0.0.1:{service.port}{path}"
+        first = await service.session.ws_connect(url)
+        async with service.session.ws_connect(url) as second:
+            await first.close()
+            await service.post("/prompt", json.dumps(json.loads(PROMPT) | {"client_id": "twice"}))
+            heard = ""
+            while "queued" not in heard and '"queue_remaining": 1' not in heard:
+                heard = await second.receive_str(timeout=30)
+
+    do(tmp_path, act)
+
+
+@pytest.mark.row("G-14", "G-15")
+def test_events_are_asked_for_by_number(tmp_path: Path) -> None:
     work = {"format": "latentgraph/1", "nodes": {"s": {"type": "WriteText", "inputs": {"value": 1, "name": "x"}}}}
 
     async def act() -> None:

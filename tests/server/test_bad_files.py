@@ -189,7 +189,8 @@ def test_an_odd_picture_is_read_or_refused(service: Program, name: str) -> None:
     assert service.workers() == before
 
 
-def test_an_animation_is_bounded(service: Program) -> None:  # E-06
+@pytest.mark.row("E-06")
+def test_an_animation_is_bounded(service: Program) -> None:
     frames = [Image.new("P", (64, 64), number % 256) for number in range(100)]
     frames[0].save(service.folder / "input" / "many.gif", save_all=True, append_images=frames[1:])
     status, job = service.job(shown("many.gif"))
@@ -304,11 +305,12 @@ def test_a_model_that_lies_is_refused(service: Program, name: str) -> None:
     path.unlink()
 
 
+@pytest.mark.row("F-01", "F-02", "F-03")
 @pytest.mark.parametrize("suffix", [".ckpt", ".pt", ".safetensors"])
 @pytest.mark.parametrize(
     "made", [lambda canary: pickle.dumps(Reduced(canary)), archived, tarred], ids=["bare", "zip", "tar"]
 )
-def test_no_pickle_is_ever_read(service: Program, suffix: str, made: Any) -> None:  # noqa: ANN401 - F-01, F-02, F-03
+def test_no_pickle_is_ever_read(service: Program, suffix: str, made: Any) -> None:  # noqa: ANN401 - what is written is made by it
     canary = service.folder / "canary"
     path = service.folder / "models" / "checkpoints" / f"pickle{suffix}"
     path.write_bytes(made(str(canary)))
@@ -344,7 +346,8 @@ def test_a_lora_that_does_not_fit_is_told(service: Program, name: str) -> None:
     assert service.workers() == before
 
 
-def test_a_changed_file_is_another_model(service: Program) -> None:  # F-11, F-13
+@pytest.mark.row("F-11", "F-13")
+def test_a_changed_file_is_another_model(service: Program) -> None:
     path = service.folder / "models" / "checkpoints" / "mine.safetensors"
     shutil.copy(EMBEDDED, path)
     assert service.job(drawn(path.name, seed=5))[1]["nodes"]["ran"] > 0
@@ -355,7 +358,8 @@ def test_a_changed_file_is_another_model(service: Program) -> None:  # F-11, F-1
     assert service.job(drawn(path.name, seed=5))[1]["nodes"]["ran"] > 0
 
 
-def test_a_file_cut_short_under_a_worker_costs_a_job_at_most(service: Program) -> None:  # F-12
+@pytest.mark.row("F-12")
+def test_a_file_cut_short_under_a_worker_costs_a_job_at_most(service: Program) -> None:
     path = service.folder / "models" / "checkpoints" / "shrinking.safetensors"
     shutil.copy(EMBEDDED, path)
     assert service.job(drawn(path.name, seed=6))[1]["state"] == "done"
@@ -366,7 +370,8 @@ def test_a_file_cut_short_under_a_worker_costs_a_job_at_most(service: Program) -
     assert service.job(drawn("tiny-sd-128.safetensors", seed=8))[1]["state"] == "done"
 
 
-def test_what_is_no_file_is_not_listed(service: Program) -> None:  # F-14, F-19
+@pytest.mark.row("F-14", "F-19")
+def test_what_is_no_file_is_not_listed(service: Program) -> None:
     folder = service.folder / "models" / "loras" / "odd"
     folder.mkdir()
     (folder / "folder.safetensors").mkdir()
@@ -391,7 +396,8 @@ def test_what_is_no_file_is_not_listed(service: Program) -> None:  # F-14, F-19
     assert check_refused(service, drawn("tiny-sd-128.safetensors", lora="odd/pipe.safetensors")) == "file_not_found"
 
 
-def test_code_beside_weights_is_never_run(service: Program) -> None:  # F-16
+@pytest.mark.row("F-16")
+def test_code_beside_weights_is_never_run(service: Program) -> None:
     folder = service.folder / "models" / "diffusers" / "custom"
     (folder / "unet").mkdir(parents=True)
     canary = service.folder / "canary"
@@ -405,7 +411,8 @@ def test_code_beside_weights_is_never_run(service: Program) -> None:  # F-16
     assert not canary.exists()
 
 
-def test_yaml_makes_no_objects(tmp_path: Path) -> None:  # F-18
+@pytest.mark.row("F-18")
+def test_yaml_makes_no_objects(tmp_path: Path) -> None:
     file = tmp_path / "extra_model_paths.yaml"
     file.write_text(f"a:\n  loras: !!python/object/apply:os.mkdir [{str(tmp_path / 'canary')!r}]\n")
     with pytest.raises(FolderError):
@@ -434,8 +441,9 @@ def test_any_prompt_is_encoded_in_bounded_time(service: Program, name: str) -> N
     assert service.workers() == before
 
 
+@pytest.mark.row("C-23", "C-24")
 @pytest.mark.parametrize(("kind", "text"), [("cfg", 100.0), ("denoise", 0.0)])
-def test_extreme_numbers_end_a_job_one_way_or_the_other(service: Program, kind: str, text: float) -> None:  # C-23, C-24
+def test_extreme_numbers_end_a_job_one_way_or_the_other(service: Program, kind: str, text: float) -> None:
     workflow = drawn("tiny-sd-128.safetensors", seed=4)
     workflow["nodes"]["k"]["inputs"][kind] = text
     status, job = service.job(workflow)

@@ -30,6 +30,7 @@ def head(port: int, *lines: str, target: str = "/prompt", method: str = "POST") 
     return "\r\n".join([f"{method} {target} HTTP/1.1", f"Host: 127.0.0.1:{port}", *lines, "", ""]).encode("latin-1")
 
 
+@pytest.mark.row("A-01", "A-03", "A-04", "A-05", "A-07", "A-14", "A-15", "A-16")
 def test_bodies_that_are_not_what_they_say(tmp_path: Path) -> None:
     async def act(service: Service) -> None:
         port = service.port
@@ -58,6 +59,7 @@ def test_bodies_that_are_not_what_they_say(tmp_path: Path) -> None:
     do(tmp_path, act)
 
 
+@pytest.mark.row("A-09", "A-10", "A-12", "A-13", "A-14")
 def test_kinds_of_body(tmp_path: Path) -> None:
     async def act(service: Service) -> None:
         async def told(body: bytes, **headers: str) -> RawAnswer:
@@ -86,6 +88,7 @@ def test_kinds_of_body(tmp_path: Path) -> None:
     do(tmp_path, act)
 
 
+@pytest.mark.row("A-15", "A-17")
 def test_methods_and_queries(tmp_path: Path) -> None:
     async def act(service: Service) -> None:
         for method in ("TRACE", "CONNECT", "PROPFIND", "DELETE", "PUT"):  # A-15
@@ -103,7 +106,35 @@ def test_methods_and_queries(tmp_path: Path) -> None:
     do(tmp_path, act)
 
 
+async def crawl(port: int, start: bytes, more: bytes) -> RawAnswer:
+    """Send a little, again and again, until there is an answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(start)
+    answer = asyncio.create_task(reader.readline())
+    async with asyncio.timeout(30):
+        while not answer.done():
+            writer.write(more)
+            await asyncio.sleep(0.05)
+    writer.close()
+    return RawAnswer(int((await answer).split()[1]), {}, b"")
+
+
 FORM = "multipart/form-data; boundary=x"
+PART = b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\nb\r\n"
+
+
+@pytest.mark.row("A-11")
+@pytest.mark.parametrize(("path", "statuses"), [("/upload/image", {400}), ("/api/v1/jobs", {415})])
+def test_a_form_of_very_many_parts_is_refused(tmp_path: Path, path: str, statuses: set[int]) -> None:
+    async def act(service: Service) -> None:
+        about = {"Content-Type": FORM, "Sec-Fetch-Site": "same-origin"}
+        one_more = PART.replace(b"name=a", b"name=%06d")
+        body = b"".join(one_more % index for index in range(100_000)) + b"--x--\r\n"
+        assert (await ask(service.port, "POST", path, body, about)).status in statuses
+
+    do(tmp_path, act)
+
+
 UPLOADS = [
     ("/api/v1/uploads?name=a.png", "image/png", b"\x89PNG"),
     ("/upload/image", FORM, b"--x\r\nContent-Disposition: form-data; name=image; filename=a.png\r\n\r\n\x89PNG"),
@@ -112,8 +143,10 @@ UPLOADS = [
 ]
 
 
-def test_a_body_that_stops_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # A-02, A-06, A-08
+@pytest.mark.row("A-02", "A-06", "A-08")
+def test_a_body_that_stops_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.http.bodies._PATIENCE", 0.3)
+    monkeypatch.setattr("server.http.connections.PATIENCE", 0.4)
 
     async def act(service: Service) -> None:
         port = service.port
@@ -131,8 +164,11 @@ def test_a_body_that_stops_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.M
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(head(port, "Content-Length: 100") + b"{")
         writer.close()  # shorter than announced, and gone
-        for _, one in slow:
+        for client, one in slow:  # none of them ever came to the end of its head
+            assert await client.read() == b""
             one.close()
+        crawling = head(port, "Transfer-Encoding: chunked") + b"1\r\n \r\n"
+        assert (await crawl(port, crawling, b"1\r\n \r\n")).status == 408
         del reader
 
     do(tmp_path, act)

@@ -252,7 +252,12 @@ async def is_well(service: Service) -> bool:
     return answer.status == 202 and (await service.get("/health/live")).status == 200
 
 
-@pytest.mark.parametrize("rows", [ENVELOPE, GRAPHS], ids=["envelope", "graph"])
+BY_ID: dict[str, list[Row]] = {}
+for one in (*ENVELOPE, *GRAPHS):
+    BY_ID.setdefault(one[0][:4], []).append(one)
+
+
+@pytest.mark.parametrize("rows", BY_ID.values(), ids=BY_ID)
 def test_bad_jobs_are_refused_and_harm_nothing(tmp_path: Path, rows: list[Row]) -> None:
     async def act(service: Service) -> None:
         await check_rows(tmp_path, service.port, rows, "/api/v1/jobs")
@@ -277,7 +282,8 @@ def test_no_route_that_reads_workflows_fails(tmp_path: Path, path: str) -> None:
     do(tmp_path, act)
 
 
-def test_a_key_sent_ten_times_at_once_is_one_job(tmp_path: Path) -> None:  # B-16, B-17, B-18
+@pytest.mark.row("B-16", "B-17", "B-18")
+def test_a_key_sent_ten_times_at_once_is_one_job(tmp_path: Path) -> None:
     async def act(service: Service) -> None:
         headers = {"Idempotency-Key": "k"}
         answers = await asyncio.gather(*(ask(service.port, "POST", "/api/v1/jobs", job(), headers) for _ in range(10)))
@@ -297,7 +303,8 @@ def test_a_key_sent_ten_times_at_once_is_one_job(tmp_path: Path) -> None:  # B-1
     do(tmp_path, act)
 
 
-def test_a_burst_is_cut_off_and_nothing_below_is_lost(tmp_path: Path) -> None:  # B-20
+@pytest.mark.row("B-20")
+def test_a_burst_is_cut_off_and_nothing_below_is_lost(tmp_path: Path) -> None:
     async def run() -> None:
         async with running(tmp_path / "service", limits=Limits(queued=40)) as service:
             answers = [await ask(service.port, "POST", "/api/v1/jobs", job()) for _ in range(60)]
@@ -312,7 +319,8 @@ def test_a_burst_is_cut_off_and_nothing_below_is_lost(tmp_path: Path) -> None:  
     asyncio.run(run())
 
 
-def test_what_differs_by_a_hair_is_another_result(tmp_path: Path) -> None:  # C-25
+@pytest.mark.row("C-25")
+def test_what_differs_by_a_hair_is_another_result(tmp_path: Path) -> None:
     async def act(service: Service) -> None:
         def shown(value: object) -> bytes:
             return job(graph(r=node("Real", value=value), s=node("Show", value=link("r"))))
@@ -332,7 +340,8 @@ def test_what_differs_by_a_hair_is_another_result(tmp_path: Path) -> None:  # C-
     do(tmp_path, act, workers=True)
 
 
-def test_a_graph_of_cached_outputs_runs_nothing(tmp_path: Path) -> None:  # C-22
+@pytest.mark.row("C-22")
+def test_a_graph_of_cached_outputs_runs_nothing(tmp_path: Path) -> None:
     async def act(service: Service) -> None:
         for ran in (2, 0):
             answer = await ask(service.port, "POST", "/api/v1/jobs?wait=60", job())
@@ -344,7 +353,8 @@ def test_a_graph_of_cached_outputs_runs_nothing(tmp_path: Path) -> None:  # C-22
 LABELS = ["../../x", "/etc/cron.d/x", "a/../../b", "~/x", "CON", "sub/fine"]
 
 
-def test_a_label_never_leads_out_of_the_output_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # C-20
+@pytest.mark.row("C-20")
+def test_a_label_never_leads_out_of_the_output_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home, inside = tmp_path / "home", tmp_path / "service"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))

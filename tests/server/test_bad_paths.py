@@ -97,7 +97,8 @@ def is_safe(answer: RawAnswer) -> bool:
     return not told and 0 < answer.status < 500
 
 
-def test_no_path_leads_out(tmp_path: Path) -> None:  # D-01, D-04, D-11, D-13
+@pytest.mark.row("D-01", "D-04", "D-11", "D-13")
+def test_no_path_leads_out(tmp_path: Path) -> None:
     async def act(service: Service) -> None:
         for place in PLACES:
             for up in UP if "{up}" in place else ("",):
@@ -110,7 +111,8 @@ def test_no_path_leads_out(tmp_path: Path) -> None:  # D-01, D-04, D-11, D-13
     do(tmp_path, act)
 
 
-def test_links_pipes_and_folders_are_not_served(tmp_path: Path) -> None:  # D-03
+@pytest.mark.row("D-03")
+def test_links_pipes_and_folders_are_not_served(tmp_path: Path) -> None:
     async def act(service: Service) -> None:
         for name in ("link.png", "pipe.png", "folder.png", "door/secret.png"):
             for target in (
@@ -126,7 +128,8 @@ def test_links_pipes_and_folders_are_not_served(tmp_path: Path) -> None:  # D-03
     do(tmp_path, act)
 
 
-def test_jobs_and_outputs_are_named_exactly(tmp_path: Path) -> None:  # D-02, D-10
+@pytest.mark.row("D-02", "D-10")
+def test_jobs_and_outputs_are_named_exactly(tmp_path: Path) -> None:
     async def act(service: Service) -> None:
         for name in ("0" * 64, "0" * 63, "F" * 64, "0" * 64 + ".png", "%00", "x%0d%0aSet-Cookie:a=b", "x" * 5000):
             for target in (f"/api/v1/jobs/{name}", f"/api/v1/jobs/{name}/outputs/0", f"/history/{name}"):
@@ -178,8 +181,9 @@ FAKES = {
 }
 
 
+@pytest.mark.row("D-05")
 @pytest.mark.parametrize("name", FAKES)
-def test_what_is_no_picture_never_runs(tmp_path: Path, name: str) -> None:  # D-05
+def test_what_is_no_picture_never_runs(tmp_path: Path, name: str) -> None:
     async def act(service: Service) -> None:
         content = FAKES[name]
         for fake in (f"{name}.png", f"{name}.jpg", f"{name}.WEBP"):
@@ -205,8 +209,9 @@ POLYGLOTS = {
 }
 
 
+@pytest.mark.row("D-06")
 @pytest.mark.parametrize("which", POLYGLOTS)
-def test_a_picture_is_served_as_what_it_is(tmp_path: Path, which: str) -> None:  # D-06
+def test_a_picture_is_served_as_what_it_is(tmp_path: Path, which: str) -> None:
     content, kind = POLYGLOTS[which]
 
     async def act(service: Service) -> None:
@@ -223,11 +228,12 @@ def test_a_picture_is_served_as_what_it_is(tmp_path: Path, which: str) -> None: 
     do(tmp_path, act)
 
 
+@pytest.mark.row("D-07")
 @pytest.mark.filterwarnings("ignore::aiohttp.multipart.BadContentDispositionHeader")
 @pytest.mark.parametrize(
     "name", ['a";x="b.png', "a;b.png", "x" * 10_240 + ".png", "\u202egnp.exe.png", "a.png.html", "ü ß.png", "a'b.png"]
 )
-def test_a_name_is_a_label_only(tmp_path: Path, name: str) -> None:  # D-07
+def test_a_name_is_a_label_only(tmp_path: Path, name: str) -> None:
     async def act(service: Service) -> None:
         status, text = await upload(service, picture(), name)
         assert status in (200, 400), text
@@ -246,8 +252,9 @@ def test_a_name_is_a_label_only(tmp_path: Path, name: str) -> None:  # D-07
     do(tmp_path, act)
 
 
+@pytest.mark.row("D-07")
 @pytest.mark.filterwarnings("ignore::aiohttp.multipart.BadContentDispositionHeader")
-def test_a_form_cannot_smuggle_a_header(tmp_path: Path) -> None:  # D-07
+def test_a_form_cannot_smuggle_a_header(tmp_path: Path) -> None:
     async def act(service: Service) -> None:
         head = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a\r\nSet-Cookie: x=y\r\n.png"\r\n\r\n'
         body = head + picture() + b"\r\n--b--\r\n"
@@ -269,7 +276,8 @@ def test_a_form_cannot_smuggle_a_header(tmp_path: Path) -> None:  # D-07
     do(tmp_path, act)
 
 
-def test_an_upload_has_a_size(tmp_path: Path) -> None:  # D-08
+@pytest.mark.row("D-08")
+def test_an_upload_has_a_size(tmp_path: Path) -> None:
     async def act(service: Service) -> None:
         assert (await upload(service, b"", "empty.png"))[0] == 400
         whole = picture()
@@ -282,6 +290,7 @@ def test_an_upload_has_a_size(tmp_path: Path) -> None:  # D-08
     do(tmp_path, act, Bounds(upload=2**20))
 
 
+@pytest.mark.row("D-09")
 @pytest.mark.parametrize(
     ("asked", "status"),
     [
@@ -295,7 +304,7 @@ def test_an_upload_has_a_size(tmp_path: Path) -> None:  # D-08
         ("bytes=x", 416),
     ],
 )
-def test_ranges_are_bounded(tmp_path: Path, asked: str, status: int) -> None:  # D-09
+def test_ranges_are_bounded(tmp_path: Path, asked: str, status: int) -> None:
     async def act(service: Service) -> None:
         content = picture()
         assert (await upload(service, content, "whole.png"))[0] == 200
@@ -308,7 +317,8 @@ def test_ranges_are_bounded(tmp_path: Path, asked: str, status: int) -> None:  #
     do(tmp_path, act)
 
 
-def test_settings_hold_values_and_nothing_is_configured_by_them(tmp_path: Path) -> None:  # D-12
+@pytest.mark.row("D-12")
+def test_settings_hold_values_and_nothing_is_configured_by_them(tmp_path: Path) -> None:
     async def act(service: Service) -> None:
         for text in ("x%0d%0asecurity_level=weak", "a/../b", "%00"):
             answer = await ask(service.port, "POST", f"/settings/{text}", b'"y\\r\\nsecurity_level = weak"')
@@ -319,7 +329,8 @@ def test_settings_hold_values_and_nothing_is_configured_by_them(tmp_path: Path) 
     do(tmp_path, act)
 
 
-def test_names_of_models_are_exact(tmp_path: Path) -> None:  # D-13, C-18
+@pytest.mark.row("D-13", "C-18")
+def test_names_of_models_are_exact(tmp_path: Path) -> None:
     async def act(service: Service) -> None:
         folder = tmp_path / "service" / "models" / "loras"
         (folder / "Caf\u00e9.safetensors").write_bytes(b"x")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from server.jobs.database import FILE, SqliteDatabase
 from server.jobs.desk import Desk
@@ -25,9 +27,13 @@ class Disk(SqliteDatabase):
         self.free.set()
         self.asked = threading.Event()
         self.syncs = 0
-        self.broken = False
+        self.broken = self.full = False
         self.image = folder
         super().__init__(folder)
+
+    def seal(self, *, durable: bool) -> None:
+        if self.full:
+            raise DBAPIError("COMMIT", None, sqlite3.OperationalError("database or disk is full"))
 
     def sync(self) -> None:
         self.asked.set()
@@ -141,6 +147,21 @@ def test_a_withdrawn_worker_gets_no_job(tmp_path: Path) -> None:
         assert (await next_one.claim).id == "a"
         assert not next_one.withdraw()
         assert not gone.claim.done()
+
+    do(tmp_path, act)
+
+
+def test_a_job_that_was_lent_in_a_transaction_that_failed_is_not_on_its_way(tmp_path: Path) -> None:
+    async def act(desk: Desk, disk: Disk, told: list[JobEvent]) -> None:
+        gone = desk.ask_for_job("gone")
+        disk.full = True
+        with pytest.raises(StoreError):
+            await desk.do(desk.store.accept, submission("a"))
+        assert gone.withdraw()
+        disk.full = False
+        next_one = desk.ask_for_job("next")
+        await desk.do(desk.store.accept, submission("a"))
+        assert (await next_one.claim).id == "a"
 
     do(tmp_path, act)
 

@@ -119,6 +119,11 @@ def test_a_batch_is_one_request(tmp_path: Path) -> None:
         ids = [one["id"] for one in first.json["jobs"]]
         assert (first.status, again.status) == (202, 200)
         assert [one["id"] for one in again.json["jobs"]] == ids
+        alone = json.dumps({"workflow": work(0)})
+        assert (await service.post("/api/v1/jobs", alone, {"Idempotency-Key": "b#0"})).status == 202, "a key of its own"
+        await service.post("/queue", b'{"clear": true}')
+        assert (await service.post("/api/v1/batches", json.dumps(batch), {"Idempotency-Key": "c"})).status == 202
+        ids = [one["id"] for one in (await service.get("/api/v1/queue")).json["waiting"]]
         bad: dict[str, Any] = {"jobs": [{"workflow": work(9)}, {"workflow": work(9), "targets": ["nobody"]}]}
         refused = await service.post("/api/v1/batches", json.dumps(bad))
         assert (refused.status, refused.json["code"]) == (422, "input_wrong")
@@ -129,7 +134,18 @@ def test_a_batch_is_one_request(tmp_path: Path) -> None:
     do(tmp_path, act, workers=False)
 
 
-@pytest.mark.parametrize("body", [{}, {"number": 1, "front": True}, {"before": 3}, {"priority": 0.5}, {"front": False}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"number": 1, "front": True},
+        {"before": 3},
+        {"priority": 0.5},
+        {"front": False},
+        {"before": "a", "priority": 2},
+        {"after": "a", "priority": 0},
+    ],
+)
 def test_a_move_that_makes_no_sense_is_refused(tmp_path: Path, body: dict[str, object]) -> None:
     async def act(service: Service) -> None:
         job = await submit(service)

@@ -160,6 +160,18 @@ def test_a_deleted_workflow_can_be_had_back(tmp_path: Path) -> None:
     do(tmp_path, act, workers=False)
 
 
+@pytest.mark.parametrize("text", ["no JSON: {", "", "[1, 2"])
+def test_a_file_that_is_no_json_is_restored_as_it_was(tmp_path: Path, text: str) -> None:
+    async def act(service: Service) -> None:
+        file = "/userdata/workflows%2Fmine%2Fwork.json"
+        assert (await service.post(file, text)).status == 200
+        assert (await ask(service, "PUT", URL, PROMPT)).status == 200
+        assert (await ask(service, "POST", f"{URL}/versions/1/restore")).status == 200
+        assert (await service.get(file)).body.decode() == text
+
+    do(tmp_path, act, workers=False)
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "code"),
     [

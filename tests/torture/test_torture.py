@@ -20,7 +20,9 @@ BY_ID = {row.id: row for row in ROWS}
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+@pytest.mark.parametrize(
+    "row", [pytest.param(row, id=row.id, marks=[pytest.mark.row("G-12")] if row.id == "R9" else []) for row in ROWS]
+)
 def test_a_promise_holds(tmp_path: Path, row: Row) -> None:
     found = row(tmp_path, row.quick)
     assert found.faults == []
