@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -39,6 +43,7 @@ from tests.nodes.loaded import Loaded
 from tests.nodes.running import Bench
 from tests.nodes.training_bench import BAD_PICTURES, load_trainable, write_picture
 
+ROOT = Path(__file__).parents[2]
 SCENES = Dataset(SceneSource("training", 32, 24))
 
 
@@ -273,7 +278,10 @@ def run_distillation(loaded: Loaded, context: Any) -> tuple[list[float], bytes]:
     return loss.losses.tolist(), parameters_of(model.weights)
 
 
-@pytest.mark.parametrize("run", [run_vae, run_diffusion, run_distillation])
+RUNS = {"vae": run_vae, "diffusion": run_diffusion, "distillation": run_distillation}
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
 def test_a_cancelled_run_goes_on_bit_for_bit(run: Any, tmp_path: Path) -> None:
     straight, again = load_trainable(tmp_path / "straight"), load_trainable(tmp_path / "again")
     losses, weights = run(straight, straight.context)
@@ -281,6 +289,39 @@ def test_a_cancelled_run_goes_on_bit_for_bit(run: Any, tmp_path: Path) -> None:
         run(again, context)
     assert (progress.seen[-1], len(losses)) == ((2, 5), 5)
     assert run(again, again.context) == (losses, weights)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from nodes.training import job
+from tests.nodes.test_train_models import RUNS
+from tests.nodes.training_bench import load_trainable
+
+kept = job.save_checkpoint
+
+def save(folder, state):
+    kept(folder, state)
+    if state.step == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+job.SECONDS_BETWEEN, job._LONGEST_SHARE, job.save_checkpoint = 0.0, 0, save
+loaded = load_trainable(Path(sys.argv[2]))
+RUNS[sys.argv[1]](loaded, loaded.context)
+"""
+
+
+@pytest.mark.parametrize("kind", RUNS)
+def test_a_killed_run_goes_on_bit_for_bit(kind: str, tmp_path: Path) -> None:
+    straight, again = load_trainable(tmp_path / "straight"), load_trainable(tmp_path / "again")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    command = [sys.executable, "-c", KILLED, kind, str(tmp_path / "again")]
+    killed = subprocess.run(command, cwd=ROOT, env=environment, check=False, timeout=280)
+    assert killed.returncode == -signal.SIGKILL
+    with again.watched() as (context, progress):
+        resumed = RUNS[kind](again, context)
+    assert [step for step, of in progress.seen if of == 5] == [3, 4, 5]
+    assert resumed == RUNS[kind](straight, straight.context)
 
 
 def test_a_model_learns_what_its_pictures_have_in_common(loaded: Loaded, latents: LatentDataset) -> None:
