@@ -21,6 +21,7 @@ from nodes.builtin.model_merging import (
     model_merge_add,
     model_merge_blocks,
     model_merge_sd1,
+    model_merge_sd2,
     model_merge_sdxl,
     model_merge_simple,
     model_merge_subtract,
@@ -99,6 +100,10 @@ MERGES: dict[str, tuple[Callable[[Model, Model], Model], Callable[[str, Tensor, 
         lambda name, a, b: torch.lerp(
             b, a, 0.4 if name.startswith("input_blocks.1.") else 0.8 if name.startswith("out.") else 0.1
         ),
+    ),
+    "by block, as models of SD 2.x have them": (
+        lambda a, b: model_merge_sd2(model1=a, model2=b, ratios={"time_embed.": 0.0, "middle_block.": 0.75})[0],
+        lambda name, a, b: torch.lerp(b, a, 0.75 if name.startswith("middle_block.") else 0.0),
     ),
     "by block, named without dots": (
         lambda a, b: model_merge_sdxl(model1=a, model2=b, ratios={"time_embed.": 1.0, "output_blocks.1": 0.25})[0],
