@@ -7,7 +7,7 @@ the file was moved or replaced). What it means is the content, so a path that no
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,7 +37,7 @@ from nodes.weights.hypernetworks import HypernetworkRef, hypernetwork_bytes, loa
 from nodes.weights.keymaps import Part
 from nodes.weights.load import CLIP_ROUNDED_TO, WeightsRef
 from nodes.weights.lora import AdapterRef, changes_bytes, load_changes
-from nodes.weights.networks import NetworkRef, TaesdRef, load_network, network_bytes
+from nodes.weights.networks import NetworkConfig, NetworkRef, TaesdRef, load_network, network_bytes
 from nodes.weights.patched import load_patched, merge_layers, merged_bytes
 from nodes.weights.patches import Merge, WeightPatch, split_at_merge, with_paths
 
@@ -286,6 +286,16 @@ class Models:
                 hint="It was replaced or deleted meanwhile. Put it back, or run again with the file that is there now.",
             )
         return found
+
+
+def named_network(
+    context: Context, folder: str, name: str, what: str, open_file: Callable[[Path], NetworkConfig]
+) -> NetworkRef:
+    """The network in a file of its own of this name in a folder; `what` it is called if there is none. Raises `FolderError`,
+    and a `WeightsError` where the file is of another kind."""
+    folders = context.service(Folders)
+    path = folders.existing(folder, name, what)
+    return NetworkRef(path, folders.digest(path), open_file(path))
 
 
 def _expected(module: nn.Module, ref: NetworkRef | WeightsRef, kind: type[ModuleT]) -> ModuleT:

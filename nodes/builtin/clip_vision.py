@@ -10,18 +10,15 @@ from graph.context import Context
 from graph.declare import FileIn, node
 from nodes.diffusion.clip_vision import ClipVision as ClipVisionTower
 from nodes.diffusion.clip_vision import VisionEncoding, prepare_image
-from nodes.folders import Folders
-from nodes.models import Models
+from nodes.models import Models, named_network
 from nodes.sockets import ClipVision, ClipVisionOutput, Image
-from nodes.weights.networks import NetworkRef, open_clip_vision
+from nodes.weights.networks import open_clip_vision
 
 
 @node("CLIPVisionLoader", display_name="Load CLIP Vision", category="loaders", returns="CLIP_VISION", lane="io")
 def clip_vision_loader(*, clip_name: Annotated[str, FileIn("clip_vision")], context: Context) -> ClipVision:
     """A network that sees what is in a picture."""
-    folders = context.service(Folders)
-    path = folders.existing("clip_vision", clip_name, "CLIP vision model")
-    return ClipVision(NetworkRef(path, folders.digest(path), open_clip_vision(path)))
+    return ClipVision(named_network(context, "clip_vision", clip_name, "CLIP vision model", open_clip_vision))
 
 
 @node(

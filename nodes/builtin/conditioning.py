@@ -11,13 +11,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from graph.declare import Range, node
-from nodes.builtin.ranges import CELL, MAX_SIDE, CellPixels, Share, Strength
+from nodes.builtin.ranges import CELL, MAX_SIDE, CellPixels, Percent, Share, Strength
 from nodes.diffusion.conditioning import Area, AreaShare, ConditioningEntry
 from nodes.errors import UnsuitableInput
 from nodes.sockets import Conditioning, Mask
 
 AreaSide = Annotated[int, Range(64, MAX_SIDE, CELL)]
-Percent = Annotated[float, Range(0.0, 1.0, 0.001)]
 
 
 @node(

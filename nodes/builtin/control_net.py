@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 from graph.context import Context
-from graph.declare import Choices, FileIn, Range, Tooltip, node
-from nodes.builtin.ranges import Strength
+from graph.declare import Choices, FileIn, Tooltip, node
+from nodes.builtin.ranges import Percent, Strength
 from nodes.diffusion.control import ControlHint
 from nodes.diffusion.control_net import ControlNetConfig
 from nodes.errors import UnsuitableInput
@@ -17,7 +17,6 @@ from nodes.sockets import Conditioning, ControlNet, Image, Model, Vae
 from nodes.weights.networks import NetworkRef, is_difference, open_control_net
 
 ControlNetName = Annotated[str, FileIn("controlnet")]
-Percent = Annotated[float, Range(0.0, 1.0, 0.001)]
 
 _UNUSED_VAE = Tooltip(
     "For networks that read latents. Those of SD 1.x, 2.x and SDXL read pictures: it changes nothing."

@@ -12,7 +12,7 @@ from nodes.builtin.ranges import CELL, CellPixels
 from nodes.diffusion.conditioning import ConditioningEntry, Grounding
 from nodes.diffusion.gligen import MOST_BOXES, GligenConfig, TextBox
 from nodes.errors import UnsuitableInput
-from nodes.folders import Folders
+from nodes.models import named_network
 from nodes.prompting import Prompt, encode
 from nodes.sockets import Clip, Conditioning, Gligen
 from nodes.weights.networks import NetworkRef, open_gligen
@@ -23,9 +23,7 @@ BoxSide = Annotated[int, Range(8, 16384, 8)]
 @node("GLIGENLoader", category="loaders", returns="GLIGEN", lane="io")
 def gligen_loader(*, gligen_name: Annotated[str, FileIn("gligen")], context: Context) -> Gligen:
     """A network that ties phrases to boxes of the picture."""
-    folders = context.service(Folders)
-    path = folders.existing("gligen", gligen_name, "GLIGEN network")
-    return Gligen(NetworkRef(path, folders.digest(path), open_gligen(path)))
+    return Gligen(named_network(context, "gligen", gligen_name, "GLIGEN network", open_gligen))
 
 
 @node("GLIGENTextBoxApply", category="conditioning/gligen", returns="CONDITIONING", lane="device")

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 
 from graph.declare import Choices, Range, node
 from nodes.builtin.model_patches import Factor, patched
+from nodes.builtin.sampling import Cfg
 from nodes.diffusion.cfg_patches import (
     AdaptiveProjected,
     CfgNorm,
@@ -25,7 +26,6 @@ from nodes.errors import UnsuitableInput
 from nodes.sockets import Conditioning, Guider, Model
 
 Scale = Annotated[float, Range(0.0, 100.0, 0.01)]
-Cfg = Annotated[float, Range(0.0, 100.0, 0.1, 0.01)]
 Bound = Annotated[float, Range(0.0, 1000.0, 0.001)]
 
 _READ_AS: Final[Mapping[str, Prediction]] = {

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Annotated, Literal
 
 from graph.declare import Choices, Range, Unlinked, node
-from nodes.builtin.ranges import Share
+from nodes.builtin.ranges import Percent, Share
 from nodes.diffusion.adapters import AttentionScale
 from nodes.diffusion.attention_guidance import PerturbedAttention, SelfAttention
 from nodes.diffusion.deep_shrink import DeepShrink
@@ -18,7 +18,6 @@ from nodes.diffusion.token_merging import TokenMerging
 from nodes.sockets import Clip, Model
 
 Factor = Annotated[float, Range(0.0, 10.0, 0.01)]
-Percent = Annotated[float, Range(0.0, 1.0, 0.001)]
 ShrinkMethod = Annotated[str, Choices(("bicubic", "nearest-exact", "bilinear", "area", "bislerp"))]
 
 

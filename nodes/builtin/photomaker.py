@@ -15,11 +15,10 @@ from nodes.diffusion.conditioning import ConditioningEntry
 from nodes.diffusion.photomaker import PhotoMaker as PhotoMakerEncoder
 from nodes.diffusion.tokenizer import Tokenizer
 from nodes.errors import UnsuitableInput
-from nodes.folders import Folders
-from nodes.models import Models
+from nodes.models import Models, named_network
 from nodes.prompting import Prompt, encode
 from nodes.sockets import Clip, Conditioning, Image, PhotoMaker
-from nodes.weights.networks import NetworkRef, open_photomaker
+from nodes.weights.networks import open_photomaker
 
 _TRIGGER: Final = "photomaker"
 
@@ -27,9 +26,9 @@ _TRIGGER: Final = "photomaker"
 @node("PhotoMakerLoader", category="_for_testing/photomaker", returns="PHOTOMAKER", lane="io", experimental=True)
 def photomaker_loader(*, photomaker_model_name: Annotated[str, FileIn("photomaker")], context: Context) -> PhotoMaker:
     """A network that turns pictures of a person into a word of SDXL's prompt."""
-    folders = context.service(Folders)
-    path = folders.existing("photomaker", photomaker_model_name, "PhotoMaker encoder")
-    return PhotoMaker(NetworkRef(path, folders.digest(path), open_photomaker(path)))
+    return PhotoMaker(
+        named_network(context, "photomaker", photomaker_model_name, "PhotoMaker encoder", open_photomaker)
+    )
 
 
 @node(

@@ -14,6 +14,8 @@ Pixels = Annotated[int, Range(0, MAX_SIDE, 1)]
 Side = Annotated[int, Range(1, MAX_SIDE, 1)]
 CellPixels = Annotated[int, Range(0, MAX_SIDE, CELL)]
 Share = Annotated[float, Range(0.0, 1.0, 0.01)]
+Percent = Annotated[float, Range(0.0, 1.0, 0.001)]
+"""A share of the way from noise (0) to picture (1)."""
 Strength = Annotated[float, Range(0.0, 10.0, 0.01)]
 BatchSize = Annotated[int, Range(1, 4096)]
 Color = Annotated[int, Range(0, 0xFFFFFF, 1)]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Literal
 
 from graph.declare import Range, node
-from nodes.builtin.ranges import Share
+from nodes.builtin.ranges import Percent, Share
 from nodes.builtin.sampling import SamplerName
 from nodes.diffusion.samplers.options import (
     Adaptive,
@@ -25,7 +25,6 @@ from nodes.errors import UnsuitableInput
 from nodes.sockets import Model, Sampler
 
 Amount = Annotated[float, Range(0.0, 100.0, 0.01)]
-Percent = Annotated[float, Range(0.0, 1.0, 0.001)]
 NoiseDevice = Literal["gpu", "cpu"]
 
 _CATEGORY = "sampling/custom_sampling/samplers"

@@ -15,10 +15,9 @@ from nodes.diffusion.attention_bias import bias_of_strength, fitted_bias
 from nodes.diffusion.conditioning import ConditioningEntry
 from nodes.diffusion.style_adapter import StyleAdapter, StyleConfig
 from nodes.errors import UnsuitableInput
-from nodes.folders import Folders
-from nodes.models import Models
+from nodes.models import Models, named_network
 from nodes.sockets import ClipVisionOutput, Conditioning, StyleModel
-from nodes.weights.networks import NetworkRef, open_style_model
+from nodes.weights.networks import open_style_model
 
 StrengthType = Annotated[
     Literal["multiply", "attn_bias"],
@@ -29,9 +28,7 @@ StrengthType = Annotated[
 @node("StyleModelLoader", display_name="Load Style Model", category="loaders", returns="STYLE_MODEL", lane="io")
 def style_model_loader(*, style_model_name: Annotated[str, FileIn("style_models")], context: Context) -> StyleModel:
     """A network that reads the style of a picture."""
-    folders = context.service(Folders)
-    path = folders.existing("style_models", style_model_name, "style model")
-    return StyleModel(NetworkRef(path, folders.digest(path), open_style_model(path)))
+    return StyleModel(named_network(context, "style_models", style_model_name, "style model", open_style_model))
 
 
 @node(

@@ -11,10 +11,10 @@ from graph.result import Blocked
 from nodes.builtin.loaders import checkpoint_loader_simple
 from nodes.builtin.ranges import Share
 from nodes.diffusion.conditioning import PictureHint
-from nodes.folders import Folders
+from nodes.models import named_network
 from nodes.sockets import Clip, ClipVision, ClipVisionOutput, Conditioning, Model, Vae
 from nodes.weights.errors import WeightsUnknownFamily
-from nodes.weights.networks import NetworkRef, open_clip_vision
+from nodes.weights.networks import open_clip_vision
 
 
 @node("unCLIPCheckpointLoader", category="loaders", returns=("MODEL", "CLIP", "VAE", "CLIP_VISION"), lane="io")
@@ -23,10 +23,8 @@ def unclip_checkpoint_loader(
 ) -> tuple[Model | Blocked, Clip | Blocked, Vae | Blocked, ClipVision | Blocked]:
     """A whole model from one file, with the network that sees pictures for it."""
     model, clip, vae = checkpoint_loader_simple(ckpt_name=ckpt_name, context=context)
-    folders = context.service(Folders)
-    path = folders.existing("checkpoints", ckpt_name, "checkpoint")
     try:
-        vision = ClipVision(NetworkRef(path, folders.digest(path), open_clip_vision(path)))
+        vision = ClipVision(named_network(context, "checkpoints", ckpt_name, "checkpoint", open_clip_vision))
     except WeightsUnknownFamily:
         return model, clip, vae, Blocked(f"{ckpt_name} contains no CLIP vision model: load it from another file")
     return model, clip, vae, vision

@@ -12,11 +12,10 @@ from graph.declare import FileIn, node
 from nodes.diffusion.image import with_channels
 from nodes.diffusion.tiling import Compute, Tiling, tiled
 from nodes.diffusion.upscaler import Upscaler
-from nodes.folders import Folders
 from nodes.memory.shortage import is_out_of_memory
-from nodes.models import Models
+from nodes.models import Models, named_network
 from nodes.sockets import Image, UpscaleModel
-from nodes.weights.networks import NetworkRef, open_upscaler
+from nodes.weights.networks import open_upscaler
 
 _TILE, _OVERLAP = 512, 32
 _SMALLEST_TILE = 128
@@ -25,9 +24,7 @@ _SMALLEST_TILE = 128
 @node("UpscaleModelLoader", display_name="Load Upscale Model", category="loaders", returns="UPSCALE_MODEL", lane="io")
 def upscale_model_loader(*, model_name: Annotated[str, FileIn("upscale_models")], context: Context) -> UpscaleModel:
     """A network that enlarges or restores pictures: ESRGAN, Real-ESRGAN, one of its compact models, or SwinIR."""
-    folders = context.service(Folders)
-    path = folders.existing("upscale_models", model_name, "upscale model")
-    return UpscaleModel(NetworkRef(path, folders.digest(path), open_upscaler(path)))
+    return UpscaleModel(named_network(context, "upscale_models", model_name, "upscale model", open_upscaler))
 
 
 @node(
