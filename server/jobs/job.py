@@ -114,7 +114,7 @@ class Happening:
 @dataclass(frozen=True, slots=True)
 class JobEvent:
     """A recorded happening. `sequence` counts from 1 within its job, without gaps. One that ended the job and is told of
-    as it happens has with it what became of the job."""
+    as it happens has with it what became of the job; `size` is then that of its data as text."""
 
     job: str
     sequence: int
@@ -123,3 +123,4 @@ class JobEvent:
     data: JsonObject
     client: str | None = None
     ended: Job | None = field(default=None, compare=False)
+    size: int = field(default=0, compare=False)

@@ -49,14 +49,13 @@ class Change:
         self, job: str, client: str | None, last: int, happenings: Sequence[Happening], ended: Job | None = None
     ) -> None:
         """Write events that the job has counted already: the last of them has the number `last`, and `ended` the job."""
-        events = [
-            JobEvent(job, last - len(happenings) + index, self.now, one.type, dict(one.data), client)
-            for index, one in enumerate(happenings, start=1)
-        ]
-        rows = [
-            {"job": job, "sequence": one.sequence, "time": one.time, "type": one.type, "data": as_text(one.data)}
-            for one in events
-        ]
+        events: list[JobEvent] = []
+        rows: list[dict[str, object]] = []
+        for sequence, one in enumerate(happenings, start=last - len(happenings) + 1):
+            data = dict(one.data)
+            text = as_text(data)
+            events.append(JobEvent(job, sequence, self.now, one.type, data, client, size=len(text)))
+            rows.append({"job": job, "sequence": sequence, "time": self.now, "type": one.type, "data": text})
         self.connection.execute(_INSERT_EVENT, rows)
         if ended is not None:
             events[-1] = replace(events[-1], ended=ended)

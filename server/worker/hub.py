@@ -57,7 +57,7 @@ class Listener:
         wanted = self.progress if isinstance(notice, Passing) else self.wanted
         if self._dropped or not wanted(notice.job, notice.client):
             return True
-        size = len(notice.picture) if isinstance(notice, Passing) else 0
+        size = _size_of(notice)
         if self._queue.qsize() >= MOST_WAITING or self._bytes + size > MOST_BYTES:
             self._dropped = True
             self._queue.put_nowait(None)
@@ -71,9 +71,13 @@ class Listener:
         notice = await self._queue.get()
         if notice is None or self._dropped:
             raise Dropped
-        if isinstance(notice, Passing):
-            self._bytes -= len(notice.picture)
+        self._bytes -= _size_of(notice)
         return notice
+
+
+def _size_of(notice: Notice) -> int:
+    """Bytes that it keeps from being let go, about."""
+    return len(notice.picture) if isinstance(notice, Passing) else notice.size
 
 
 class Hub:

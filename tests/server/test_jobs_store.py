@@ -12,9 +12,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from graph.json import JsonObject
 from server.jobs.database import FILE, LOCK, Database, SqliteDatabase, lock
 from server.jobs.job import ENDS, Claim, End, Happening, JobEvent, Move, StoreError, Submission
 from server.jobs.store import Limits, Store
+from server.jobs.transactions import as_text
 
 
 @dataclass
@@ -273,6 +275,23 @@ def test_history_is_in_the_order_of_the_ends(store: Store) -> None:
     assert store.forget(["c"]) == 1
     assert store.forget() == 3
     assert store.events("a") == []
+
+
+def test_what_is_told_of_says_how_long_it_is(tmp_path: Path) -> None:
+    told: list[JobEvent] = []
+    database = SqliteDatabase(tmp_path)
+    store = Store(database, publish=told.extend)
+    store.accept(Submission("a", "{}", "a"))
+    claim = store.claim("cpu")
+    assert claim is not None
+    data: JsonObject = {"cached": ["x" * 1000], "é": 1}
+    store.record("a", claim.fence, [Happening("started", data), Happening("node_started")])
+    assert [(one.type, one.sequence, one.size) for one in told[2:]] == [
+        ("started", 3, len(as_text(data))),
+        ("node_started", 4, 2),
+    ]
+    assert store.events("a") == told
+    database.close()
 
 
 def test_pages_go_back_in_time(store: Store) -> None:

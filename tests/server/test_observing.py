@@ -23,7 +23,7 @@ from server.http.logbook import Line, LogBook
 from server.http.metrics import Metrics, _follow
 from server.jobs.job import JobEvent, StoreError
 from server.logs import REQUEST, JsonLines
-from server.worker.hub import MOST_WAITING, Dropped, Hub, nobody
+from server.worker.hub import MOST_BYTES, MOST_WAITING, Dropped, Hub, Notice, Passing, nobody
 from tests.server.service import Service, running, working
 
 WORK = {
@@ -165,6 +165,30 @@ def test_whoever_falls_behind_is_counted_and_the_figures_go_on() -> None:
         assert metrics.registry.get_sample_value("latentgraph_sockets_dropped_total") == 4
         assert metrics.registry.get_sample_value("latentgraph_jobs_total", {"outcome": "done"}) == 3
         following.cancel()
+
+    asyncio.run(act())
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        JobEvent("job", 1, 0.0, "started", {}, None, size=MOST_BYTES // 4),
+        Passing("job", None, {}, bytes(MOST_BYTES // 4)),
+    ],
+    ids=["events", "pictures"],
+)
+def test_what_waits_for_a_listener_is_bounded_in_bytes(notice: Notice) -> None:
+    async def act() -> None:
+        hub = Hub()
+        with hub.listening(lambda _job, _client: True, lambda _job, _client: True) as listener:
+            for _ in range(10):
+                hub.publish([notice] * 4)
+                for _ in range(4):
+                    assert await listener.next() is notice
+            hub.publish([notice] * 5)
+            assert hub.dropped == 1
+            with pytest.raises(Dropped):
+                await listener.next()
 
     asyncio.run(act())
 
