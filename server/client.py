@@ -8,11 +8,12 @@
         client.save(output, "pictures")
 
 A submission carries a key, so that sending it again after a lost answer never makes a second job; events are followed by
-number, so that a lost connection loses none. From asyncio, call it through `asyncio.to_thread`.
+number, so that a lost connection loses none. `AsyncClient` is the same for programs on asyncio.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import os
@@ -20,15 +21,19 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 from graph.errors import GraphError, Problem
 from graph.json import Json, JsonObject
+
+T = TypeVar("T")
 
 URL: Final = "http://127.0.0.1:8188"
 ENDS: Final = ("done", "failed", "cancelled", "quarantined")
@@ -310,6 +315,66 @@ class Client:
         except urllib.error.HTTPError as error:
             with error:
                 raise _refusal(error) from None
+
+
+class AsyncClient:
+    """The same for asyncio: each call of `client` on a thread of its own, so that the loop goes on. An async context
+    manager; at most `at_once` calls are under way, waits among them. A call that is cancelled is not waited for."""
+
+    def __init__(self, client: Client | None = None, *, at_once: int = 64) -> None:
+        self._client = client or Client()
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="latentgraph-client")
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def submit(
+        self,
+        workflow: Mapping[str, Any],
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        targets: Sequence[str] | None = None,
+        front: bool = False,
+        key: str | None = None,
+    ) -> Job:
+        """As `Client.submit`. The `key`, where none is given, is this call's own."""
+        return await self._do(partial(self._client.submit, workflow, parameters, targets=targets, front=front, key=key))
+
+    async def run(self, name: str, /, **parameters: Json) -> Job:
+        """As `Client.run`."""
+        return await self._do(self._client.submit_saved, name, parameters)
+
+    async def job(self, job: Job | str) -> Job:
+        """As `Client.job`."""
+        return await self._do(self._client.job, job)
+
+    async def result(self, job: Job | str, seconds: float | None = None) -> Job:
+        """As `Client.result`."""
+        return await self._do(self._client.result, job, seconds)
+
+    async def events(self, job: Job | str, after: int = 0) -> AsyncIterator[Event]:
+        """As `Client.events`."""
+        following = self._client.events(job, after)
+        while (event := await self._do(next, following, None)) is not None:
+            yield event
+
+    async def cancel(self, job: Job | str) -> Job:
+        """As `Client.cancel`."""
+        return await self._do(self._client.cancel, job)
+
+    async def save(self, output: Output, folder: str | Path) -> Path:
+        """As `Client.save`."""
+        return await self._do(self._client.save, output, folder)
+
+    async def upload(self, file: str | Path | bytes, name: str | None = None, *, overwrite: bool = False) -> Upload:
+        """As `Client.upload`."""
+        return await self._do(partial(self._client.upload, file, name, overwrite=overwrite))
+
+    async def _do(self, act: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, act, *arguments)
 
 
 def _refusal(error: urllib.error.HTTPError) -> ServiceError:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import pytest
 from PIL import Image
 
-from server.client import Client, JobFailedError, ServiceError, UnreachableError
+from server.client import AsyncClient, Client, JobFailedError, ServiceError, UnreachableError
 from server.http.security import Gate
 from server.http.serving import Door
 from server.tokens import Tokens
@@ -225,3 +225,22 @@ def test_nobody_there_is_said_plainly() -> None:
         port = free.getsockname()[1]
     with pytest.raises(UnreachableError, match="does not answer"):
         Client(f"http://127.0.0.1:{port}").workflows()
+
+
+def test_jobs_are_submitted_followed_and_fetched_from_asyncio(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with asyncio.timeout(100), working(tmp_path) as service:
+            address = f"http://127.0.0.1:{service.port}"
+            async with AsyncClient(Client(address)) as client:
+                jobs = await asyncio.gather(*(client.submit(work(value)) for value in range(8)))
+                told = [event.type async for event in client.events(jobs[0])]
+                assert (told[0], told[-1]) == ("queued", "done")
+                ended = await asyncio.gather(*(client.result(one, 60) for one in jobs))
+                assert [one.texts["save"] for one in ended] == [[str(value)] for value in range(8)]
+                path = await client.save(ended[3].outputs[0], tmp_path / "here")
+                assert path.read_text() == "3"
+                assert (await client.cancel(jobs[0])).state == "done"
+                with pytest.raises(ServiceError):
+                    await client.submit({"format": "latentgraph/1", "nodes": {"a": {"type": "Gone"}}})
+
+    asyncio.run(run())
