@@ -104,6 +104,17 @@ def test_an_unknown_input_is_a_warning() -> None:
     assert errors_only([problem]) == []
 
 
+@pytest.mark.row("C-19")
+def test_a_nodes_own_check_adds_to_the_engines_and_takes_nothing_away() -> None:
+    def content_with_everything(**_inputs: object) -> None:
+        return None
+
+    flat = flatten(document(b=made("Knobs", mode="../x", tile=3, strength=9)), CATALOGUE)
+    found = bind(flat, CATALOGUE, checks={"Knobs": content_with_everything})
+    assert [one.code for one in found.problems] == [one.code for one in bind(flat, CATALOGUE).problems]
+    assert "not_a_choice" in [one.code for one in found.problems]
+
+
 def test_every_problem_is_found_in_document_order() -> None:
     graph = bound(
         document(

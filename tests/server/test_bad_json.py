@@ -196,6 +196,12 @@ GRAPHS: list[Row] = [
             "../tiny-sd-128.safetensors", "/etc/passwd", "C:\\x", "\\\\host\\share\\x", "CON", "", "x" * 5000,
             "tiny-sd-128.safetensors/", "./tiny-sd-128.safetensors", "TINY-SD-128.safetensors", [], 1,
         ), {422}),
+    *each("C-16 a text for a number", lambda one: job(ended({"a": node("Add", a=one)}, "a")), (
+            "().__class__.__mro__[1].__subclasses__()", "__import__('os')", "{{7*7}}", "${7*7}",
+        ), {422}),
+    *each("C-17 a text for a number", lambda one: job(ended({"a": node("Add", a=one)}, "a")), (
+            "9**9**9", '"a"*10**10', "[0]*10**9", "+1" * 500_000,
+        ), {422}),
     *each("C-18 sampler", lambda one: job(sampled(sampler_name=one)), ("Euler", "", 1, None, ["euler"]), {422}),
     *each("B-08 seed", lambda one: job(sampled(seed=one)), (-1, 2**64, 1.5, "1", True), {422}),
     *each("B-08 seed in range", lambda one: job(sampled(seed=one)), (0, 2**63, 2**64 - 1), {202}),
