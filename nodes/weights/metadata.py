@@ -31,7 +31,12 @@ from nodes.weights.errors import WeightsConfig
 
 Section = TypeVar("Section", UNetConfig, VaeConfig, TextConfig, SamplerDefaults)
 
-_PREDICTIONS: Mapping[str, Prediction] = {"epsilon": "eps", "eps": "eps", "v_prediction": "v", "v": "v"}
+_TRAINED_AS: Mapping[Prediction, str] = {"eps": "epsilon", "v": "v_prediction"}
+"""Predictions by the words of LDM's and diffusers' programs; others have but the one name."""
+_PREDICTIONS: Mapping[str, Prediction] = {
+    **{name: name for name in get_args(Prediction)},
+    **{word: name for name, word in _TRAINED_AS.items()},
+}
 _TOLD_AS: Mapping[str, Literal["log", "angle"]] = {"log": "log", "angle": "angle"}
 _BETAS: Mapping[str, Betas] = {name: name for name in get_args(Betas)}
 _LABELS: Mapping[str, Label] = {name: name for name in get_args(Label)}
@@ -65,7 +70,7 @@ def write_config(config: ModelConfig) -> str:
         "unet": asdict(config.unet),
         "vae": asdict(config.vae),
         "text": [asdict(tower) for tower in config.text],
-        "prediction_type": "v_prediction" if schedule.prediction == "v" else "epsilon",
+        "prediction_type": _TRAINED_AS.get(schedule.prediction, schedule.prediction),
         "betas": {
             "schedule": schedule.betas,
             "beta_start": schedule.beta_start,

@@ -20,6 +20,7 @@ from nodes.diffusion.config import ModelConfig
 from nodes.folders import Folders
 from nodes.models import Models
 from nodes.sockets import Clip, Model, Vae
+from nodes.sockets.model_encoding import decode_model, encode_model
 from nodes.weights.diffusers_names import unet_name, unet_prefixes, vae_name, vae_prefixes
 from nodes.weights.errors import WeightsChanged, WeightsError
 from nodes.weights.files import read_header, read_tensors
@@ -103,6 +104,7 @@ def test_every_part_is_what_was_saved(tmp_path: Path, context: Context, config: 
         ({"prediction_type": "epsilon"}, "eps", False),
         ({"prediction_type": "v_prediction", "rescale_betas_zero_snr": True}, "v", True),
         ({"prediction_type": "v_prediction"}, "v", False),
+        ({"prediction_type": "sample"}, "x0", False),
         ({"prediction_type": "unheard of", "rescale_betas_zero_snr": "yes"}, "eps", False),
         (["not an object"], "eps", False),
     ],
@@ -111,8 +113,10 @@ def test_the_pipeline_says_what_is_predicted(
     tmp_path: Path, context: Context, scheduler: object, prediction: str, zero: bool
 ) -> None:
     write_pipeline(tmp_path / "models/diffusers/some/pipeline", MODEL, scheduler)
-    schedule = load(context)[0].config.schedule
+    model, *_ = load(context)
+    schedule = model.config.schedule
     assert (schedule.prediction, schedule.zero_terminal_snr) == (prediction, zero)
+    assert decode_model(encode_model(model)) == model  # what a node after it is keyed by
 
 
 def test_whatever_changes_in_the_folder_changes_its_digest(tmp_path: Path, context: Context) -> None:
