@@ -1,10 +1,10 @@
 // The pictures in docs/editor/: `make screenshots`, after a build. Each is the page itself, with a real service behind it.
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import { largeDocument } from "../tests/e2e/fixtures.ts";
-import { openPage, openTemplate, startBrowser, startService } from "../tests/e2e/harness.ts";
+import { drop, openPage, openTemplate, startBrowser, startService } from "../tests/e2e/harness.ts";
 
 const OUT = fileURLToPath(new URL("../../docs/editor", import.meta.url));
 mkdirSync(OUT, { recursive: true });
@@ -68,6 +68,15 @@ try {
   await shot("problem");
 
   await set({ panel: null });
+  const foreign = structuredClone(JSON.parse(readFileSync(new URL("../../workflows/text_to_image.json", import.meta.url), "utf8")));
+  foreign.nodes.checkpoint.inputs.ckpt_name = "tiny-sd-12.safetensors";
+  foreign.nodes.sampler.type = "KSampler (Efficient)";
+  foreign.nodes.latent.inputs = { widht: 128, height: 128, batch_size: 1 };
+  await drop(page, "elsewhere.json", JSON.stringify(foreign), "application/json");
+  await page.getByTestId("lack").first().waitFor();
+  await shot("missing");
+  await page.keyboard.press("Escape");
+
   await page.evaluate(() => window.latentgraph!.settings.setState({ theme: "light" }));
   await openTemplate(page, "inpaint");
   await page.waitForTimeout(900);

@@ -196,6 +196,9 @@ export async function saveWorkflow(name: string, document: Document, over: strin
   return versionIn(await request("PUT", `api/v1/workflows/${path(name)}`, document, undefined, headers));
 }
 
+/** Take a workflow away; its versions stay. */
+export const deleteWorkflow = async (name: string) => void (await request("DELETE", `api/v1/workflows/${path(name)}`));
+
 export interface SavedVersion {
   version: number;
   created: number;

@@ -6,7 +6,8 @@ import { fileUrl } from "@/api/client";
 import type { GraphNode } from "@/model/document";
 import type { Row } from "@/model/geometry";
 import type { Interface } from "@/model/interface";
-import type { NodeRun } from "@/model/runs";
+import type { NodeRun, OutputFile } from "@/model/runs";
+import type { ShownPicture } from "@/widgets/picture/PictureViewer";
 import { valueOf } from "@/model/value";
 import { useCanvasPlace } from "@/canvas/place";
 import { useKeyed } from "@/store/keyed";
@@ -21,6 +22,13 @@ interface NodePictureProps {
   of: Interface;
   run: NodeRun | undefined;
   services: WidgetServices;
+}
+
+/** What was made, each to be compared with what was made before, which comes last. */
+function pictures(files: readonly OutputFile[], before: OutputFile | undefined): ShownPicture[] {
+  const shown = (file: OutputFile) => ({ url: fileUrl(file.folder, file.name), name: file.name });
+  if (!before) return files.map(shown);
+  return [...files.map((file) => ({ ...shown(file), before: fileUrl(before.folder, before.name) })), shown(before)];
 }
 
 const PICTURES = /\.(png|jpe?g|webp|gif|avif)$/i;
@@ -39,7 +47,7 @@ export const NodePicture = memo(function NodePicture({ row, id, node, of, run, s
   return (
     <div className={styles.picture} style={{ top: row.y + 2, height: row.height - 4 }}>
       {url ? (
-        <button type="button" className="nodrag" aria-label={t.queue.lookAt(name)} onClick={() => view.set({ picture: { url, name, among: [...files, ...(before ? [before] : [])].map((file) => ({ url: fileUrl(file.folder, file.name), name: file.name })) } })}>
+        <button type="button" className="nodrag" aria-label={t.queue.lookAt(name)} onClick={() => view.set({ picture: { url, name, among: pictures(files, before) } })}>
           <img src={url} alt={name} loading="lazy" draggable={false} onError={(event) => (event.currentTarget.style.visibility = "hidden")} onLoad={(event) => (event.currentTarget.style.visibility = "visible")} />
         </button>
       ) : (

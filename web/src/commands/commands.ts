@@ -2,10 +2,10 @@
 import type { Messages } from "@/i18n/messages";
 import { writeJson } from "@/model/json";
 import { aligned, distributed, laidOut, type Alignment, type Placed } from "@/model/arrange";
-import { clipFrom, copied, pasted } from "@/model/clipboard";
+import { clipFrom, copied, cornersOf, pasted } from "@/model/clipboard";
 import { graphAt, groupsOf, isPinned, linkOf, notesOf, positionOf, SUBGRAPH, withGraph, type Graph, type GraphNode, type Point } from "@/model/document";
 import { addGroup, addNote, move, removeDecoration, removeNodes, setGroup, setMode, setNodeUi } from "@/model/edit";
-import { isFrame, nodesIn } from "@/model/frames";
+import { isFrame, nodesIn, thingsIn, type SizeOf } from "@/model/frames";
 import { DENSITIES, geometryOf } from "@/model/geometry";
 import { interfaceIn } from "@/model/interface";
 import { createSubgraph, unlinkAny, unpackSubgraph } from "@/model/subgraph";
@@ -155,10 +155,18 @@ function openPalette(editor: Editor): void {
   editor.view.set({ palette: { at, place: editor.canvas?.centre() ?? [0, 0] } });
 }
 
+/** What is selected, frames with all that is in them. */
+function withContents(editor: Editor): ReadonlySet<string> {
+  const graph = activeGraph(editor);
+  const selection = editor.documents.active?.selection ?? new Set<string>();
+  if (!graph) return selection;
+  return new Set([...selection, ...selectedFrames(editor).flatMap((index) => thingsIn(graph, index, sizesIn(editor)))]);
+}
+
 async function copy(editor: Editor): Promise<void> {
   const one = editor.documents.active;
   const graph = activeGraph(editor);
-  const clip = one && graph && copied(one.document, graph, one.selection);
+  const clip = one && graph && copied(one.document, graph, withContents(editor));
   if (clip) await navigator.clipboard.writeText(writeJson(clip, 2));
 }
 
@@ -175,9 +183,9 @@ export async function paste(editor: Editor, links: boolean, text?: string): Prom
 function duplicate(editor: Editor): void {
   const one = editor.documents.active;
   const graph = activeGraph(editor);
-  const clip = one && graph && copied(one.document, graph, one.selection);
+  const clip = one && graph && copied(one.document, graph, withContents(editor));
   if (!clip || !graph) return;
-  const corners = [...Object.values(clip.nodes).map(positionOf), ...(clip.ui?.notes ?? []).map((note) => note.pos)];
+  const corners = cornersOf(clip);
   putDown(editor, clip, [Math.min(...corners.map(([x]) => x)) + 32, Math.min(...corners.map(([, y]) => y)) + 32], true, editor.t.edits.duplicate);
 }
 
@@ -227,11 +235,18 @@ export function membersOf(editor: Editor, index: number): string[] {
   const graph = activeGraph(editor);
   const frame = graph && groupsOf(graph)[index];
   if (!one || !graph || !frame) return [];
+  return nodesIn(graph, frame, sizesIn(editor));
+}
+
+/** How large the nodes of the graph are that is looked at. */
+function sizesIn(editor: Editor): SizeOf {
+  const one = editor.documents.active!;
+  const graph = graphAt(one.document, scopeOf(one));
   const metrics = DENSITIES[editor.settings.getState().density];
-  return nodesIn(graph, frame, (name) => {
+  return (name) => {
     const { width, height } = geometryOf(graph.nodes[name]!, interfaceIn(name, graph, one.document, editor.library.catalogue), metrics);
     return [width, height];
-  });
+  };
 }
 
 function toggleMode(editor: Editor, mode: "mute" | "bypass"): void {

@@ -291,6 +291,8 @@ export const de: Messages = {
     here: "In diesem Workflow",
     reading: (source) => `Beim Lesen von ${source}`,
     none: "Keine Probleme.",
+    copy: "Kopieren",
+    copied: "Kopiert",
   },
   find: {
     label: "Im Graphen suchen",
@@ -334,6 +336,10 @@ export const de: Messages = {
     versions: "Frühere Fassungen",
     shipped: "Wie er mitgeliefert wurde; er hat keine früheren Fassungen.",
     version: (number) => `Fassung ${number}`,
+    newName: (name) => `Neuer Name von ${name}`,
+    remove: (name) => `${name} löschen`,
+    removed: (name) => `${name} gelöscht`,
+    bringBack: "Zurückholen",
     deleted: "gelöscht",
     nameOfVersion: (name, version) => `${name} (Fassung ${version})`,
     findModel: "Ein Modell suchen",
@@ -453,7 +459,7 @@ export const de: Messages = {
   viewer: {
     of: (index, all) => `${index} von ${all}`,
     compare: "Vergleichen",
-    compareTip: "Mit dem vergleichen, woraus es gemacht ist (C)",
+    compareTip: "Mit dem Bild davor vergleichen (C)",
     compareOf: (name) => `${name} vergleichen`,
     before: "vorher",
     after: "nachher",

@@ -292,6 +292,8 @@ export const en = {
     here: "In this workflow",
     reading: (source: string) => `Reading ${source}`,
     none: "No problems.",
+    copy: "Copy",
+    copied: "Copied",
   },
   find: {
     label: "Find in the graph",
@@ -335,6 +337,10 @@ export const en = {
     versions: "Earlier versions",
     shipped: "As it was shipped; it has no earlier versions.",
     version: (number: number) => `version ${number}`,
+    newName: (name: string) => `New name of ${name}`,
+    remove: (name: string) => `Delete ${name}`,
+    removed: (name: string) => `Deleted ${name}`,
+    bringBack: "Bring it back",
     deleted: "deleted",
     nameOfVersion: (name: string, version: number) => `${name} (version ${version})`,
     findModel: "Find a model",
@@ -454,7 +460,7 @@ export const en = {
   viewer: {
     of: (index: number, all: number) => `${index} of ${all}`,
     compare: "Compare",
-    compareTip: "Compare with what it was made from (C)",
+    compareTip: "Compare with the picture before it (C)",
     compareOf: (name: string) => `Compare ${name}`,
     before: "before",
     after: "after",

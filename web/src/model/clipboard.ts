@@ -1,23 +1,25 @@
 // Nodes on their way through the clipboard: a small document as readable JSON, so that it can be pasted anywhere.
 import { readJson, writeJson } from "@/model/json";
-import { freshName, linkOf, linkTo, nameFor, namesIn, notesOf, positionOf, REROUTE, SUBGRAPH, withUi, type Document, type Graph, type GraphNode, type Note, type Point } from "@/model/document";
+import { groupId } from "@/model/frames";
+import { freshName, groupsOf, linkOf, linkTo, nameFor, namesIn, notesOf, positionOf, REROUTE, SUBGRAPH, withUi, type Document, type Graph, type GraphNode, type Group, type Note, type Point } from "@/model/document";
 
 export interface Clip {
   format: "latentgraph/1";
   nodes: Record<string, GraphNode>;
   subgraphs?: Document["subgraphs"];
-  ui?: { notes?: Note[] };
+  ui?: { notes?: Note[]; groups?: Group[] };
 }
 
-/** The selected nodes and notes, with the links among them and from outside. */
+/** The selected nodes, notes and frames, with the links among them and from outside. */
 export function copied(document: Document, graph: Graph, selection: ReadonlySet<string>): Clip | null {
   const nodes = Object.fromEntries(Object.entries(graph.nodes).filter(([name]) => selection.has(name)));
   const notes = notesOf(graph).filter((note) => selection.has(`note:${note.id}`));
-  if (Object.keys(nodes).length === 0 && notes.length === 0) return null;
+  const groups = groupsOf(graph).filter((_, index) => selection.has(groupId(index)));
+  if (Object.keys(nodes).length === 0 && notes.length === 0 && groups.length === 0) return null;
   const clip: Clip = { format: "latentgraph/1", nodes };
   const subgraphs = needed(nodes, document);
   if (Object.keys(subgraphs).length > 0) clip.subgraphs = subgraphs;
-  if (notes.length > 0) clip.ui = { notes };
+  if (notes.length > 0 || groups.length > 0) clip.ui = { ...(notes.length > 0 ? { notes } : {}), ...(groups.length > 0 ? { groups } : {}) };
   return clip;
 }
 
@@ -32,6 +34,11 @@ function needed(nodes: Record<string, GraphNode>, document: Document): NonNullab
     pending.push(...Object.values(subgraph.nodes));
   }
   return found;
+}
+
+/** The corners of all that a clip holds. */
+export function cornersOf(clip: Clip): Point[] {
+  return [...Object.values(clip.nodes).map(positionOf), ...(clip.ui?.notes ?? []).map((note) => note.pos), ...(clip.ui?.groups ?? []).map((group) => group.pos)];
 }
 
 /** What a text of the clipboard holds; null if it is no workflow of ours. */
@@ -64,7 +71,7 @@ export function pasted(document: Document, graph: Graph, clip: Clip, at: Point, 
     renamed.set(name, fresh);
   }
   const notes = clip.ui?.notes ?? [];
-  const corners = [...Object.values(clip.nodes).map(positionOf), ...notes.map((note) => note.pos)];
+  const corners = cornersOf(clip);
   const left = Math.min(...corners.map(([x]) => x));
   const top = Math.min(...corners.map(([, y]) => y));
   const placed = ([x, y]: Point): [number, number] => [Math.round(x - left + at[0]), Math.round(y - top + at[1])];
@@ -96,6 +103,8 @@ export function pasted(document: Document, graph: Graph, clip: Clip, at: Point, 
     });
     next = withUi(next, "notes", [...known, ...fresh]);
   }
+  const groups = clip.ui?.groups ?? [];
+  if (groups.length > 0) next = withUi(next, "groups", [...groupsOf(next), ...groups.map((one) => ({ ...one, pos: placed(one.pos) }))]);
   const whole = Object.keys(subgraphs).length > 0 ? { ...document, subgraphs } : document;
   return { document: whole, graph: next, names: [...renamed.values(), ...noteNames] };
 }

@@ -1,6 +1,6 @@
 // What the service has on disk: workflows and models.
-import { useEffect, useMemo, useState } from "react";
-import { FileJson, History, Plus, RefreshCw } from "lucide-react";
+import { useCallback, useEffect, useMemo, useState } from "react";
+import { FileJson, History, Pencil, Plus, RefreshCw, Trash2 } from "lucide-react";
 import { useStore } from "zustand";
 import { useMessages } from "@/i18n/messages";
 import { getVersion, listVersions, type SavedVersion } from "@/api/client";
@@ -8,7 +8,7 @@ import { ago } from "@/panels/QueuePanel";
 import { addNode } from "@/model/edit";
 import { perform } from "@/commands/commands";
 import { useEditor } from "@/store/editor";
-import { openDocument, openWorkflow, workflowNames } from "@/store/files";
+import { openDocument, openWorkflow, removeWorkflow, renameWorkflow, workflowNames } from "@/store/files";
 import styles from "@/panels/panels.module.css";
 
 export function WorkflowsPanel() {
@@ -18,9 +18,8 @@ export function WorkflowsPanel() {
   const [text, setText] = useState("");
   const open = useStore(editor.documents.store, (state) => state.open);
   const saved = Object.values(open).map((one) => one.file?.version ?? one.file?.name).join();
-  useEffect(() => {
-    void workflowNames().then(setNames, (error: unknown) => editor.fail(error));
-  }, [editor, saved]);
+  const read = useCallback(() => void workflowNames().then(setNames, (error: unknown) => editor.fail(error)), [editor]);
+  useEffect(read, [read, saved]);
   const shown = (names ?? []).filter((name) => name.toLowerCase().includes(text.toLowerCase()));
   return (
     <>
@@ -32,7 +31,7 @@ export function WorkflowsPanel() {
       </div>
       <div className={styles.scroll}>
         {shown.map((name) => (
-          <WorkflowRow key={name} name={name} />
+          <WorkflowRow key={name} name={name} onChange={read} />
         ))}
         {names !== null && shown.length === 0 && <p className={styles.empty}>{names.length === 0 ? t.noneSaved : t.noneCalled}</p>}
       </div>
@@ -40,19 +39,45 @@ export function WorkflowsPanel() {
   );
 }
 
-function WorkflowRow({ name }: { name: string }) {
+function WorkflowRow({ name, onChange }: { name: string; onChange: () => void }) {
   const editor = useEditor();
   const t = useMessages();
   const [versions, setVersions] = useState<readonly SavedVersion[] | null>(null);
+  const [renaming, setRenaming] = useState(false);
+  const rename = (to: string) => {
+    setRenaming(false);
+    if (to.trim() && to.trim() !== name) void renameWorkflow(editor, name, to.trim()).then((done) => done && onChange());
+  };
   const fail = (error: unknown) => editor.fail(error);
   const show = () => (versions ? setVersions(null) : void listVersions(name).then(setVersions, () => setVersions([])));
   return (
     <>
       <div className={styles.bar2} style={{ paddingRight: 0 }}>
-        <button type="button" className={styles.row} onClick={() => void openWorkflow(editor, name).catch(fail)}>
-          <span className={styles.rowTitle}>
-            <FileJson size={13} aria-hidden /> {name}
-          </span>
+        {renaming ? (
+          <input
+            autoFocus
+            className={styles.search}
+            aria-label={t.files.newName(name)}
+            defaultValue={name}
+            onFocus={(event) => event.target.select()}
+            onBlur={(event) => rename(event.target.value)}
+            onKeyDown={(event) => {
+              if (event.key === "Escape") event.currentTarget.value = name;
+              if (event.key === "Escape" || event.key === "Enter") event.currentTarget.blur();
+            }}
+          />
+        ) : (
+          <button type="button" className={styles.row} onClick={() => void openWorkflow(editor, name).catch(fail)}>
+            <span className={styles.rowTitle}>
+              <FileJson size={13} aria-hidden /> {name}
+            </span>
+          </button>
+        )}
+        <button type="button" className={styles.icon} aria-label={t.form.renameOf(name)} data-tip={t.form.rename} onClick={() => setRenaming(true)}>
+          <Pencil size={12} />
+        </button>
+        <button type="button" className={styles.icon} aria-label={t.files.remove(name)} data-tip={t.commands.delete} onClick={() => void removeWorkflow(editor, name, onChange)}>
+          <Trash2 size={12} />
         </button>
         <button type="button" className={styles.icon} aria-label={t.files.versionsOf(name)} data-tip={t.files.versions} aria-expanded={versions !== null} onClick={show}>
           <History size={13} />

@@ -6,6 +6,7 @@ import type { Problem } from "@/api/client";
 import { graphAt, linkOf, literalOf, withNode } from "@/model/document";
 import { setInput } from "@/model/edit";
 import { interfaceIn } from "@/model/interface";
+import { writeJson } from "@/model/json";
 import { NO_PLAN } from "@/model/plan";
 import { scopeOf } from "@/store/documents";
 import { useActive, useEditor, type Editor } from "@/store/editor";
@@ -112,7 +113,12 @@ export function ProblemsPanel() {
       )}
       {failure && (
         <>
-          <h3 className={styles.section}>{words.lastRun}</h3>
+          <h3 className={styles.section}>
+            {words.lastRun}
+            <button type="button" className={styles.textButton} onClick={() => void navigator.clipboard.writeText(writeJson(failure, 2)).then(() => editor.view.say(words.copied, "good"), (error: unknown) => editor.fail(error))}>
+              {words.copy}
+            </button>
+          </h3>
           <button type="button" className={styles.problem} data-testid="problem" onClick={() => failure.node && go(editor, failure.node)}>
             <CircleAlert size={14} aria-hidden />
             <span>

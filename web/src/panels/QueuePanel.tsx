@@ -65,8 +65,8 @@ export function QueuePanel() {
           </div>
         ))}
         {ended.length > 0 && <h3 className={styles.section}>{t.history}</h3>}
-        {ended.map((job) => (
-          <EndedJob key={job.id} job={job} onRetry={() => act(retryJob(job.id))} />
+        {ended.map((job, index) => (
+          <EndedJob key={job.id} job={job} earlier={ended.slice(index + 1).find((one) => picturesOf(one).length > 0)} onRetry={() => act(retryJob(job.id))} />
         ))}
         {jobs.length === 0 && <p className={styles.empty}>{t.empty}</p>}
         {more && (
@@ -101,10 +101,15 @@ function RunningJob({ job, onCancel }: { job: Job; onCancel: () => void }) {
 
 const SHOWN = /\.(png|jpe?g|webp|gif|avif)$/i;
 
-function EndedJob({ job, onRetry }: { job: Job; onRetry: () => void }) {
+const picturesOf = (job: Job) => job.outputs.filter((one) => SHOWN.test(one.name));
+
+/** `earlier`: the job before it that made a picture, to compare with. */
+function EndedJob({ job, earlier, onRetry }: { job: Job; earlier: Job | undefined; onRetry: () => void }) {
   const editor = useEditor();
   const { queue: t, time } = useMessages();
-  const pictures = job.outputs.filter((one) => SHOWN.test(one.name));
+  const pictures = picturesOf(job);
+  const before = earlier && picturesOf(earlier)[0];
+  const shown = (one: { folder: string; name: string }) => ({ url: fileUrl(one.folder, one.name), name: one.name, ...(before ? { before: fileUrl(before.folder, before.name) } : {}) });
   const open = async () => {
     const kept = await getJobWorkflow(job.id);
     const { document, problems } = await readFile(new Blob([writeJson(kept)]));
@@ -139,8 +144,6 @@ function EndedJob({ job, onRetry }: { job: Job; onRetry: () => void }) {
     </div>
   );
 }
-
-const shown = (one: { folder: string; name: string }) => ({ url: fileUrl(one.folder, one.name), name: one.name });
 
 function counted(job: Job, t: Messages["queue"]): string {
   const ran = job.nodes?.["ran"];

@@ -1,6 +1,6 @@
 // Documents in and out: files of the service, files of this computer, templates. Nothing that is open is ever written over by
 // something that is opened.
-import { convert, getWorkflow, listWorkflows, readFile, saveWorkflow, ServiceError, upload } from "@/api/client";
+import { convert, deleteWorkflow, getWorkflow, listWorkflows, readFile, saveWorkflow, ServiceError, upload } from "@/api/client";
 import { writeJson } from "@/model/json";
 import { emptyDocument, type Document, type Graph } from "@/model/document";
 import { addNode, setInput } from "@/model/edit";
@@ -143,6 +143,35 @@ export function closeDocument(editor: Editor, uid: string): void {
   editor.documents.close(uid);
   if (isUnsaved(one) && Object.keys(one.document.nodes).length > 0) {
     editor.view.say(editor.t.files.closed(titleOf(one) || editor.t.files.aWorkflow), "info", { label: editor.t.files.openAgain, run: () => void editor.documents.open(one.document, one) });
+  }
+}
+
+/** Give a workflow of the service another name. What has it open follows. */
+export async function renameWorkflow(editor: Editor, name: string, to: string): Promise<boolean> {
+  try {
+    const { document } = await getWorkflow(name);
+    const saved = await saveWorkflow(to, document, null);
+    await deleteWorkflow(name);
+    for (const one of Object.values(editor.documents.store.getState().open)) {
+      if (one.file?.name === name) editor.documents.markSaved(one.uid, one.saved, { name: to, ...(saved.version ? { version: saved.version } : {}) });
+    }
+    return true;
+  } catch (error) {
+    if (error instanceof ServiceError && error.status === 412) editor.view.say(editor.t.files.exists(to), "bad");
+    else editor.fail(error);
+    return false;
+  }
+}
+
+/** Take a workflow away from the service; it can be had back. */
+export async function removeWorkflow(editor: Editor, name: string, onChange: () => void): Promise<void> {
+  try {
+    const { document } = await getWorkflow(name);
+    await deleteWorkflow(name);
+    onChange();
+    editor.view.say(editor.t.files.removed(name), "info", { label: editor.t.files.bringBack, run: () => void saveWorkflow(name, document, null).then(onChange, (error: unknown) => editor.fail(error)) });
+  } catch (error) {
+    editor.fail(error);
   }
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Document, Graph, Group } from "@/model/document";
+import { copied, pasted } from "@/model/clipboard";
+import { groupsOf, notesOf, type Document, type Graph, type Group } from "@/model/document";
 import { addGroup, hideLink } from "@/model/edit";
 import { hiddenIn, nodesIn, thingsIn } from "@/model/frames";
 import { DENSITIES } from "@/model/geometry";
@@ -28,6 +29,15 @@ describe("what is in a frame", () => {
     ["a closed frame hides what is in it", [1], { inner: "group:1", "note:n": "group:1", "point:1": "group:1" }],
     ["of two the outer one is seen", [0, 1], { inner: "group:0", edge: "group:0", "note:n": "group:0", "point:1": "group:0", "group:1": "group:0" }],
   ])("%s", (_, indexes, hidden) => expect(Object.fromEntries(hiddenIn(closed(...indexes), SIZE))).toEqual(hidden));
+});
+
+test("a frame goes through the clipboard with what is in it, and lands where it is put", () => {
+  const selection = new Set(["group:1", ...thingsIn(graph, 1, SIZE)]);
+  const clip = copied(graph as Document, graph, selection)!;
+  const { graph: next } = pasted(graph as Document, graph, clip, [1000, 1000], false);
+  expect(groupsOf(next).at(-1)).toMatchObject({ pos: [1000, 1000], size: [160, 160] });
+  expect(Object.values(next.nodes).at(-1)!.ui!["pos"]).toEqual([1040, 1040]);
+  expect(notesOf(next).at(-1)!.pos).toEqual([1010, 1010]);
 });
 
 describe("what is drawn of a closed frame", () => {

@@ -1,0 +1,61 @@
+// Workflow files of the service: renamed, deleted, brought back; and pictures of the history compared.
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openPage, openTemplate, type Service, startBrowser, startService } from "./harness";
+
+let service: Service;
+let browser: Browser;
+
+beforeAll(async () => {
+  [service, browser] = await Promise.all([startService(), startBrowser()]);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await service?.stop();
+});
+
+describe("files of the service", () => {
+  test("a workflow is renamed, its tab follows; it is deleted and brought back", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await page.keyboard.press("Control+s");
+    await page.getByLabel("Name", { exact: true }).fill("mine/first");
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByText("Saved as mine/first").waitFor();
+    await page.getByTestId("rail-workflows").click();
+    const panel = page.getByTestId("panel-workflows");
+    await panel.getByRole("button", { name: "Rename mine/first" }).click();
+    await page.getByLabel("New name of mine/first").fill("mine/second");
+    await page.keyboard.press("Enter");
+    await panel.getByText("mine/second").waitFor();
+    await expect.poll(() => panel.getByText("mine/first").count()).toBe(0);
+    await page.getByTestId("tab").getByText("second").waitFor();
+    await expect.poll(() => page.evaluate(() => window.latentgraph!.documents.active!.file?.name)).toBe("mine/second");
+
+    await panel.getByRole("button", { name: "Delete mine/second" }).click();
+    await expect.poll(() => panel.getByText("mine/second").count()).toBe(0);
+    await page.getByRole("button", { name: "Bring it back" }).click();
+    await panel.getByText("mine/second").waitFor();
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
+  test("a picture of the history is compared with the one before it", async () => {
+    const { page, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    for (const seed of [1, 2]) {
+      await page.evaluate((value) => window.latentgraph!.documents.editGraph("Quick", (graph) => ({ ...graph, nodes: { ...graph.nodes, sampler: { ...graph.nodes["sampler"]!, inputs: { ...graph.nodes["sampler"]!.inputs, steps: 1, seed: value } } } })), seed);
+      await page.getByTestId("sentence").getByText(/nodes will run/).waitFor();
+      await page.getByTestId("run").click();
+      await page.getByTestId("sentence").getByText("Nothing will run: all is known").waitFor({ timeout: 60_000 });
+    }
+    await page.getByTestId("rail-queue").click();
+    await page.locator('[data-testid=job][data-state=done] img').nth(1).waitFor();
+    await page.getByRole("button", { name: /^Look at/ }).and(page.getByTestId("panel-queue").getByRole("button")).first().click();
+    await page.getByTestId("picture-viewer").getByRole("button", { name: "Compare", exact: true }).click();
+    await page.getByTestId("picture-viewer").getByRole("slider").waitFor();
+    await expect.poll(() => page.getByTestId("picture-viewer").getByRole("img").evaluateAll((all) => new Set(all.map((one) => (one as HTMLImageElement).src)).size)).toBeGreaterThanOrEqual(2);
+    await context.close();
+  });
+});
