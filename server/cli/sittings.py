@@ -2,14 +2,15 @@
 
 Such a workflow has two parameters: `checkpoint`, what it begins from, and `sitting`, the number of the sitting from 0, from
 which it takes other pictures each time. What is done is written beside the runs, so that any sitting can be killed and
-given again.
+given again. Of what sittings leave, that of the last few stays.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,34 +19,46 @@ from graph.events import RunFinished
 from graph.files import write_whole
 
 _CHECKPOINTS: Final = "checkpoints/"
+_KEPT: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What one sitting left in the output folder: its checkpoint and the folders of its runs, as names in there."""
+
+    checkpoint: str
+    runs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Sittings:
-    """How many sittings are done, and the checkpoint that the last of them saved: None before the first."""
+    """How many sittings of a workflow are done in an output folder, and what the last of them left, the newest last."""
 
+    output: Path
     file: Path
     done: int
-    checkpoint: str | None
+    made: tuple[Made, ...]
 
     @staticmethod
     def read(output: Path, workflow: Path) -> Sittings:
         """Those of a workflow in an output folder."""
         file = output / "training" / f"{workflow.stem}-sittings.json"
         if not file.is_file():
-            return Sittings(file, 0, None)
+            return Sittings(output, file, 0, ())
         told = json.loads(file.read_text(encoding="utf-8"))
-        return Sittings(file, int(told["done"]), str(told["checkpoint"]))
+        made = tuple(Made(one["checkpoint"], tuple(one["runs"])) for one in told["made"])
+        return Sittings(output, file, int(told["done"]), made)
 
     @property
     def flags(self) -> Sequence[str]:
         """What the next sitting is told. The first begins from what the workflow or the command line names."""
-        if self.checkpoint is None:
+        if not self.made:
             return ("--sitting", "0")
-        return ("--checkpoint", self.checkpoint, "--sitting", str(self.done))
+        return ("--checkpoint", self.made[-1].checkpoint.removeprefix(_CHECKPOINTS), "--sitting", str(self.done))
 
-    def keep(self, finished: RunFinished) -> Sittings:
-        """One more is done. Raises InputError where it has saved no checkpoint."""
+    def keep(self, finished: RunFinished) -> None:
+        """One more is done: write it down, and let go what one long before has left. Raises InputError where it has saved no
+        checkpoint."""
         saved = [
             one.name
             for outcome in finished.outcomes.values()
@@ -55,8 +68,19 @@ class Sittings:
         if not saved:
             hint = "Save it below checkpoints/ with ExportCheckpoint."
             raise InputError([Problem("no_checkpoint", "this workflow saves no checkpoint to go on from", hint=hint)])
-        kept = Sittings(self.file, self.done + 1, saved[-1].removeprefix(_CHECKPOINTS))
+        made = (*self.made, Made(saved[-1], self._runs(finished)))
+        told = {"done": self.done + 1, "made": [asdict(one) for one in made[-_KEPT:]]}
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        told = {"done": kept.done, "checkpoint": kept.checkpoint}
         write_whole(self.file, [json.dumps(told, indent=1).encode() + b"\n"])
-        return kept
+        # What a later sitting has found again, such as an autoencoder that is trained once, is still in use.
+        needed = {run for one in made[-_KEPT:] for run in one.runs}
+        for old in made[:-_KEPT]:
+            (self.output / old.checkpoint).unlink(missing_ok=True)
+            for run in set(old.runs) - needed:
+                shutil.rmtree(self.output / run, ignore_errors=True)
+
+    def _runs(self, finished: RunFinished) -> tuple[str, ...]:
+        """The folders that the nodes of a run say they have trained in."""
+        said = [text for one in finished.outcomes.values() if one.report is not None for text in one.report.text]
+        folders = sorted((self.output / "training").glob("*/"))
+        return tuple(f"training/{path.name}" for path in folders if any(path.name in text for text in said))

@@ -43,16 +43,21 @@ def train(line: CommandLine, *arguments: str) -> int:
     return line("train", str(SITTING), "--full-priority", "--quiet", *line.places, *SMALL, *arguments).code
 
 
-def done(line: CommandLine) -> dict[str, object]:
-    told: dict[str, object] = json.loads((line.folder / "output/training/sitting-sittings.json").read_text())
-    return told
+def done(line: CommandLine) -> tuple[int, list[str]]:
+    """How many sittings, and the checkpoints that are kept."""
+    told = json.loads((line.folder / "output/training/sitting-sittings.json").read_text())
+    return told["done"], [one["checkpoint"] for one in told["made"]]
+
+
+def kept(*numbers: int) -> list[str]:
+    return [f"checkpoints/sitting_{number:05}_.safetensors" for number in numbers]
 
 
 def test_each_sitting_goes_on_from_the_checkpoint_of_the_one_before(line: CommandLine) -> None:
     assert train(line, "--sittings", "2") == 0
-    assert done(line) == {"done": 2, "checkpoint": "sitting_00002_.safetensors"}
+    assert done(line) == (2, kept(1, 2))
     assert train(line, "--sittings", "1") == 0
-    assert done(line) == {"done": 3, "checkpoint": "sitting_00003_.safetensors"}
+    assert done(line) == (3, kept(1, 2, 3))
     runs = list((line.folder / "output" / "training").glob("diffusion-*/run.json"))
     assert sorted(json.loads(run.read_text())["seed"] for run in runs) == [0, 1, 2]
     files = sorted((line.folder / "output" / "checkpoints").iterdir())
@@ -61,10 +66,24 @@ def test_each_sitting_goes_on_from_the_checkpoint_of_the_one_before(line: Comman
     assert open_checkpoint(files[2]).config.native_size == (32, 32)
 
 
+def test_what_the_last_sittings_left_is_kept_and_nothing_else_is_touched(line: CommandLine) -> None:
+    other = line.folder / "output" / "training" / "lora-other"
+    other.mkdir(parents=True)
+    assert train(line, "--sittings", "5") == 0
+    assert done(line) == (5, kept(3, 4, 5))
+    output = line.folder / "output"
+    assert sorted(path.name for path in (output / "checkpoints").iterdir()) == [
+        f"sitting_{number:05}_.safetensors" for number in (3, 4, 5)
+    ]
+    runs = list((output / "training").glob("diffusion-*/run.json"))
+    assert sorted(json.loads(run.read_text())["seed"] for run in runs) == [2, 3, 4]
+    assert other.is_dir()
+
+
 def test_a_sitting_that_was_refused_does_not_count(line: CommandLine) -> None:
     assert train(line, "--sittings", "1") == 0
     assert train(line, "--sittings", "1", "--rate", "2") == 2
-    assert done(line)["done"] == 1
+    assert done(line)[0] == 1
 
 
 def test_a_workflow_without_the_parameters_takes_no_sittings(line: CommandLine) -> None:
@@ -91,6 +110,6 @@ def test_processes_of_a_launcher_train_one_workflow_and_the_first_saves(line: Co
         [*launcher, *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=280
     )
     assert ended.returncode == 0, ended.stderr
-    assert done(line)["done"] == 2
+    assert done(line)[0] == 2
     assert len(list((line.folder / "output" / "checkpoints").iterdir())) == 2
     assert len(list((line.folder / "output" / "training").glob("diffusion-*/result.safetensors"))) == 2
