@@ -2,8 +2,6 @@
 // edits of the document, one each.
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type MouseEvent as ReactMouseEvent } from "react";
 import {
-  Background,
-  BackgroundVariant,
   ReactFlow,
   ReactFlowProvider,
   SelectionMode,
@@ -13,6 +11,7 @@ import {
   type EdgeChange,
   type FinalConnectionState,
   type NodeChange,
+  type ReactFlowProps,
 } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
 import { useStore } from "zustand";
@@ -21,6 +20,7 @@ import { Connecting } from "@/canvas/connecting";
 import { ConnectionLine } from "@/canvas/ConnectionLine";
 import { GroupFrame, LinkPoint, NoteCard, RerouteCard } from "@/canvas/Decorations";
 import { linksIn } from "@/canvas/culling";
+import { Grid } from "@/canvas/Grid";
 import { LinkEdge } from "@/canvas/LinkEdge";
 import { ManyLinks, MOST_LINKS } from "@/canvas/ManyLinks";
 import { Minimap } from "@/canvas/Minimap";
@@ -44,6 +44,8 @@ const NOBODY: FlowNode[] = [];
 const NOTHING: FlowEdge[] = [];
 const STILL: ReadonlyMap<string, Point> = new Map();
 const SNAP: [number, number] = [8, 8];
+const BOX_KEYS = ["Shift", "Control"];
+const ADDING_KEYS = ["Shift", "Meta", "Control"];
 
 /** The canvas of the active document; another document or subgraph is another canvas. */
 export function Canvas() {
@@ -209,8 +211,8 @@ function GraphCanvas() {
     return found ?? null;
   }, []);
   const onDrag = useCallback(
-    (event: MouseEvent | TouchEvent | ReactMouseEvent, node: FlowNode) => {
-      const found = "clientX" in event ? linkUnder(event, node.id) : null;
+    (event: MouseEvent | TouchEvent | ReactMouseEvent, node: FlowNode, all: FlowNode[]) => {
+      const found = "clientX" in event && all.length === 1 ? linkUnder(event, node.id) : null;
       if (found === hovered.current) return;
       hovered.current?.classList.remove(styles.receiving!);
       found?.classList.add(styles.receiving!);
@@ -291,10 +293,56 @@ function GraphCanvas() {
   );
 
   const far = level === "far";
-  const nodeAt = (event: { clientX: number; clientY: number }): FlowNode | undefined => {
-    const at = flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }, { snapToGrid: false });
-    return nodes.findLast((node) => node.type !== "group-frame" && at.x >= node.position.x && at.y >= node.position.y && at.x <= node.position.x + (node.width ?? 0) && at.y <= node.position.y + (node.height ?? 0));
-  };
+  const nodeAt = useCallback(
+    (event: { clientX: number; clientY: number }): FlowNode | undefined => {
+      const at = flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }, { snapToGrid: false });
+      return latest.current.nodes.findLast((node) => node.type !== "group-frame" && at.x >= node.position.x && at.y >= node.position.y && at.x <= node.position.x + (node.width ?? 0) && at.y <= node.position.y + (node.height ?? 0));
+    },
+    [flow],
+  );
+  // The same from one drawing to the next: else the library would draw every node of the view again with every edit.
+  const handlers = useMemo<ReactFlowProps<FlowNode, FlowEdge>>(
+    () => ({
+      onSelectionDragStart: (event, all) => all[0] && onDragStart(event, all[0]),
+      onSelectionDragStop: () => {
+        gesture.current = null;
+      },
+      onMoveStart: () => wrapper.current?.setAttribute("data-moving", ""),
+      onMoveEnd: (_, at) => {
+        wrapper.current?.removeAttribute("data-moving");
+        documents.setView(uid, scope, at);
+      },
+      onPaneClick: (event) => {
+        const found = levelOf(flow.getZoom()) === "far" ? nodeAt(event) : undefined;
+        documents.select(found ? [found.id] : []);
+      },
+      onNodeDoubleClick: (event, node) => {
+        if ((event.target as Element).closest(".nodrag")) return;
+        if (node.data.kind === "card" && node.data.of.kind === "subgraph") documents.enter(node.id);
+        else if (node.type === "card" && !node.id.startsWith("@") && (event.target as Element).closest(`.${styles.head}`)) view.set({ renaming: node.id });
+      },
+      onEdgeDoubleClick: (event, edge) => documents.editGraph(editor.t.edits.addPoint, (current) => addPoint(current, targetOfEdge(edge.id), editor.canvas!.toCanvas({ x: event.clientX, y: event.clientY }))),
+      onNodeContextMenu: (event, node) => {
+        event.preventDefault();
+        if (!documents.active?.selection.has(node.id)) documents.select([node.id]);
+        const input = (event.target as Element).closest("[data-input]")?.getAttribute("data-input") ?? null;
+        view.set({ menu: { at: { x: event.clientX, y: event.clientY }, items: nodeMenu(editor, node.id, input) } });
+      },
+      onEdgeContextMenu: (event, edge) => {
+        event.preventDefault();
+        view.set({ menu: { at: { x: event.clientX, y: event.clientY }, items: linkMenu(editor, targetOfEdge(edge.id), { x: event.clientX, y: event.clientY }) } });
+      },
+      onPaneContextMenu: (event) => {
+        event.preventDefault();
+        view.set({ menu: { at: { x: event.clientX, y: event.clientY }, items: paneMenu(editor, { x: event.clientX, y: event.clientY }) } });
+      },
+      onSelectionContextMenu: (event, all) => {
+        event.preventDefault();
+        if (all[0]) view.set({ menu: { at: { x: event.clientX, y: event.clientY }, items: nodeMenu(editor, all[0].id, null) } });
+      },
+    }),
+    [editor, documents, view, flow, uid, scope, nodeAt, onDragStart],
+  );
   return (
     <CanvasPlaceContext value={place}>
       <div
@@ -311,6 +359,7 @@ function GraphCanvas() {
           else view.set({ palette: { at: { x: event.clientX, y: event.clientY }, place: editor.canvas!.toCanvas({ x: event.clientX, y: event.clientY }) } });
         }}
       >
+        {grid && !far && <Grid />}
         {many && <ManyLinks nodes={byId} edges={edgesSeen} />}
         {(start !== undefined || nodes.length === 0) && <ReactFlow<FlowNode, FlowEdge>
           nodes={far ? NOBODY : nodes}
@@ -326,10 +375,6 @@ function GraphCanvas() {
           onNodeDragStart={onDragStart}
           onNodeDrag={onDrag}
           onNodeDragStop={onDragStop}
-          onSelectionDragStart={(event, all) => all[0] && onDragStart(event, all[0])}
-          onSelectionDragStop={() => {
-            gesture.current = null;
-          }}
           onConnectStart={onConnectStart}
           onConnect={onConnect}
           onConnectEnd={onConnectEnd}
@@ -339,49 +384,15 @@ function GraphCanvas() {
           snapToGrid={snap}
           snapGrid={SNAP}
           selectionMode={SelectionMode.Partial}
-          selectionKeyCode={["Shift", "Control"]}
-          multiSelectionKeyCode={["Shift", "Meta", "Control"]}
+          selectionKeyCode={BOX_KEYS}
+          multiSelectionKeyCode={ADDING_KEYS}
           deleteKeyCode={null}
           zoomOnDoubleClick={false}
           zoomOnScroll={wheel === "zoom"}
           panOnScroll={wheel === "pan"}
           nodeDragThreshold={2}
-          onMoveStart={() => wrapper.current?.setAttribute("data-moving", "")}
-          onMoveEnd={(_, at) => {
-            wrapper.current?.removeAttribute("data-moving");
-            documents.setView(uid, scope, at);
-          }}
-          onPaneClick={(event) => {
-            const found = far ? nodeAt(event) : undefined;
-            documents.select(found ? [found.id] : []);
-          }}
-          onNodeDoubleClick={(event, node) => {
-            if ((event.target as Element).closest(".nodrag")) return;
-            if (node.data.kind === "card" && node.data.of.kind === "subgraph") documents.enter(node.id);
-            else if (node.type === "card" && !node.id.startsWith("@") && (event.target as Element).closest(`.${styles.head}`)) view.set({ renaming: node.id });
-          }}
-          onEdgeDoubleClick={(event, edge) => documents.editGraph(editor.t.edits.addPoint, (current) => addPoint(current, targetOfEdge(edge.id), editor.canvas!.toCanvas({ x: event.clientX, y: event.clientY })))}
-          onNodeContextMenu={(event, node) => {
-            event.preventDefault();
-            if (!selection.has(node.id)) documents.select([node.id]);
-            const input = (event.target as Element).closest("[data-input]")?.getAttribute("data-input") ?? null;
-            view.set({ menu: { at: { x: event.clientX, y: event.clientY }, items: nodeMenu(editor, node.id, input) } });
-          }}
-          onEdgeContextMenu={(event, edge) => {
-            event.preventDefault();
-            view.set({ menu: { at: { x: event.clientX, y: event.clientY }, items: linkMenu(editor, targetOfEdge(edge.id), { x: event.clientX, y: event.clientY }) } });
-          }}
-          onPaneContextMenu={(event) => {
-            event.preventDefault();
-            view.set({ menu: { at: { x: event.clientX, y: event.clientY }, items: paneMenu(editor, { x: event.clientX, y: event.clientY }) } });
-          }}
-          onSelectionContextMenu={(event, all) => {
-            event.preventDefault();
-            if (all[0]) view.set({ menu: { at: { x: event.clientX, y: event.clientY }, items: nodeMenu(editor, all[0].id, null) } });
-          }}
-        >
-          {grid && !far && <Background variant={BackgroundVariant.Dots} gap={24} size={1.4} color="var(--canvas-dot)" bgColor="transparent" />}
-        </ReactFlow>}
+          {...handlers}
+        />}
         {far && <Overview nodes={nodes} edges={edges} />}
         {showMinimap && nodes.length > 0 && <Minimap nodes={placed} edges={links} />}
       </div>

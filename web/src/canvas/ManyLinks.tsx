@@ -3,7 +3,8 @@
 import { useEffect, useRef } from "react";
 import { useStoreApi } from "@xyflow/react";
 import { useStore } from "zustand";
-import { paintLinks, paletteOf, sharpened } from "@/canvas/paint";
+import { paintLinks, paletteOf } from "@/canvas/paint";
+import { keepPainted } from "@/canvas/painted";
 import type { FlowEdge, FlowNode } from "@/canvas/project";
 import { useEditor } from "@/store/editor";
 import styles from "@/canvas/canvas.module.css";
@@ -19,23 +20,7 @@ export function ManyLinks({ nodes, edges }: { nodes: ReadonlyMap<string, FlowNod
     const element = canvas.current;
     if (!element) return;
     const palette = paletteOf(element);
-    let frame = 0;
-    const paint = () => {
-      frame = 0;
-      const { transform, width, height } = flow.getState();
-      const context = sharpened(element, width, height);
-      context?.clearRect(0, 0, width, height);
-      if (context) paintLinks(context, nodes, edges, { x: transform[0], y: transform[1], zoom: transform[2] }, width, height, palette);
-    };
-    paint();
-    const stop = flow.subscribe((state, before) => {
-      if (state.transform === before.transform && state.width === before.width && state.height === before.height) return;
-      if (!frame) frame = requestAnimationFrame(paint);
-    });
-    return () => {
-      stop();
-      cancelAnimationFrame(frame);
-    };
+    return keepPainted(element, flow, (context, at, width, height) => paintLinks(context, nodes, edges, at, width, height, palette));
   }, [nodes, edges, flow, theme]);
   return <canvas ref={canvas} className={styles.overview} aria-hidden />;
 }

@@ -1,6 +1,6 @@
 // The whole graph, small, and what of it is seen. Drag in it to go elsewhere.
-import { useEffect, useMemo, useRef, type PointerEvent } from "react";
-import { useReactFlow, useStore as useFlow } from "@xyflow/react";
+import { useEffect, useLayoutEffect, useMemo, useRef, type PointerEvent } from "react";
+import { useReactFlow, useStoreApi } from "@xyflow/react";
 import { useStore } from "zustand";
 import { paintGraph, paletteOf, sharpened, type Palette } from "@/canvas/paint";
 import type { FlowEdge, FlowNode } from "@/canvas/project";
@@ -23,11 +23,8 @@ export function Minimap({ nodes, edges }: { nodes: readonly FlowNode[]; edges: r
   const canvas = useRef<HTMLCanvasElement>(null);
   const theme = useStore(useEditor().settings, (one) => one.theme);
   const { setViewport } = useReactFlow();
-  const x = useFlow((state) => state.transform[0]);
-  const y = useFlow((state) => state.transform[1]);
-  const zoom = useFlow((state) => state.transform[2]);
-  const width = useFlow((state) => state.width);
-  const height = useFlow((state) => state.height);
+  const seen = useRef<HTMLDivElement>(null);
+  const flow = useStoreApi();
   const place = useMemo(() => {
     const box = boundsOf(nodes.map(boxOf)) ?? { x: 0, y: 0, width: 1, height: 1 };
     const scale = Math.min((WIDE - 12) / box.width, (HIGH - 12) / box.height, 0.2);
@@ -43,18 +40,30 @@ export function Minimap({ nodes, edges }: { nodes: readonly FlowNode[]; edges: r
     return () => window.clearTimeout(timer);
   }, [nodes, edges, place, theme]);
 
+  useLayoutEffect(() => {
+    const put = () => {
+      const { transform, width, height } = flow.getState();
+      const [x, y, zoom] = transform;
+      const scale = place.zoom / zoom;
+      Object.assign(seen.current!.style, { transform: `translate(${place.x - x * scale}px, ${place.y - y * scale}px)`, width: `${width * scale}px`, height: `${height * scale}px` });
+    };
+    put();
+    return flow.subscribe((state, before) => (state.transform !== before.transform || state.width !== before.width || state.height !== before.height) && put());
+  }, [flow, place]);
+
   const go = (event: PointerEvent<HTMLDivElement>) => {
     if (event.buttons !== 1) return;
     event.currentTarget.setPointerCapture(event.pointerId);
     const box = event.currentTarget.getBoundingClientRect();
     const at = [(event.clientX - box.left - place.x) / place.zoom, (event.clientY - box.top - place.y) / place.zoom] as const;
+    const { transform, width, height } = flow.getState();
+    const zoom = transform[2];
     void setViewport({ x: width / 2 - at[0] * zoom, y: height / 2 - at[1] * zoom, zoom });
   };
-  const scale = place.zoom / zoom;
   return (
     <div className={styles.minimap} onPointerDown={go} onPointerMove={go} aria-hidden data-testid="minimap">
       <canvas ref={canvas} style={{ width: WIDE, height: HIGH }} />
-      <div className={styles.seen} style={{ transform: `translate(${place.x - x * scale}px, ${place.y - y * scale}px)`, width: width * scale, height: height * scale }} />
+      <div ref={seen} className={styles.seen} />
     </div>
   );
 }

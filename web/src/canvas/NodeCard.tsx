@@ -10,13 +10,13 @@ import { useCanvasPlace } from "@/canvas/place";
 import type { CardData, FlowNode } from "@/canvas/project";
 import { Socket } from "@/canvas/Socket";
 import { badgeOf, StateBadge } from "@/canvas/StateBadge";
-import { colourOf, hiddenLinksOf, isCollapsed, isPinned, linkOf, literalOf, type GraphNode } from "@/model/document";
+import { colourOf, graphAt, hiddenLinksOf, isCollapsed, isPinned, linkOf, literalOf, type GraphNode } from "@/model/document";
 import { writeJson } from "@/model/json";
 import { setNodeUi } from "@/model/edit";
 import { NARROWEST, type Row } from "@/model/geometry";
 import type { Interface } from "@/model/interface";
 import { typeColour } from "@/model/ports";
-import { useEditor } from "@/store/editor";
+import { useActive, useEditor } from "@/store/editor";
 import { useKeyed } from "@/store/keyed";
 import { WidgetServicesContext, type WidgetServices } from "@/widgets/contract";
 import { servicesFor } from "@/store/services";
@@ -26,10 +26,11 @@ import styles from "@/canvas/canvas.module.css";
 
 export const NodeCard = memo(function NodeCard({ id, data, selected }: NodeProps<FlowNode>) {
   countRender(id);
-  const { node, of, geometry } = data as CardData;
+  const { node: drawn, of, geometry } = data as CardData;
   const editor = useEditor();
   const t = useMessages();
   const place = useCanvasPlace();
+  const node = useActive((one) => (one?.uid === place.uid ? graphAt(one.document, place.scope).nodes[id] : undefined)) ?? drawn;
   const key = place.key(id);
   const plan = useKeyed(editor.plans.nodes, key);
   const run = useKeyed(editor.runs.nodes, key);
@@ -59,15 +60,13 @@ export const NodeCard = memo(function NodeCard({ id, data, selected }: NodeProps
     <>
       {selected && near && !collapsed && !isPinned(node) && !id.startsWith("@") && <Resizing id={id} />}
       <div className={look.filter(Boolean).join(" ")} style={{ width: geometry.width, height: geometry.height, ...(colour ? ({ "--tint": colour } as CSSProperties) : {}) }} data-tinted={colour !== null} data-node={id} data-mode={node.mode ?? "on"}>
-        <div className={styles.head} style={{ height: geometry.head }}>
+        <div className={`${styles.head} ${of.kind === "subgraph" || collapsed ? "" : styles.striped}`} style={{ height: geometry.head, "--main": mainColour(of) } as CSSProperties}>
           {of.kind === "subgraph" ? (
             <button type="button" className={styles.enter} data-tip={t.canvas.enter} aria-label={t.canvas.enter} onClick={() => editor.documents.enter(id)}>
               <Boxes size={13} />
             </button>
-          ) : collapsed ? (
-            <ChevronRight size={12} className={styles.chevron} aria-hidden />
           ) : (
-            <span className={styles.stripe} style={{ background: mainColour(of) }} />
+            collapsed && <ChevronRight size={12} className={styles.chevron} aria-hidden />
           )}
           {renaming ? <TitleEditor id={id} title={node.title ?? of.title} /> : <span className={styles.title}>{node.title ?? of.title}</span>}
           {isPinned(node) && <Pin size={11} className={styles.pin} aria-label={t.canvas.pinned} />}
@@ -129,13 +128,15 @@ function RowView({ row, id, node, of, near, problems, run, services }: RowViewPr
       <>
         {row.input && <Socket node={id} name={row.input.name} end="input" type={row.input.type} y={middle} linked={linkOf(node.inputs?.[row.input.name]) !== null || of.kind === "unknown"} optional={row.input.optional === true || row.input.default !== undefined} />}
         {row.output && <Socket node={id} name={row.output.name} end="output" type={row.output.type} y={middle} linked list={row.output.is_list} />}
-        {near && (
-          <div className={styles.ports} style={{ top: row.y, height: row.height }}>
-            <span data-input={row.input?.name} className={problems?.some((one) => one.input === row.input?.name && row.input) ? styles.missing : ""}>
-              {row.input ? portLabel(row.input.name, node, of) : ""}
-            </span>
-            <span>{row.output?.name ?? ""}</span>
-          </div>
+        {near && row.input && (
+          <span data-input={row.input.name} className={`${styles.port} ${row.output ? "" : styles.lone} ${problems?.some((one) => one.input === row.input?.name) ? styles.missing : ""}`} style={{ top: row.y, lineHeight: `${row.height}px` }}>
+            {portLabel(row.input.name, node, of)}
+          </span>
+        )}
+        {near && row.output && (
+          <span className={`${styles.port} ${styles.output} ${row.input ? "" : styles.lone}`} style={{ top: row.y, lineHeight: `${row.height}px` }}>
+            {row.output.name}
+          </span>
         )}
       </>
     );

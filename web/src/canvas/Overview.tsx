@@ -2,7 +2,8 @@
 import { useEffect, useRef } from "react";
 import { useStoreApi } from "@xyflow/react";
 import { useStore } from "zustand";
-import { paintGraph, paletteOf, sharpened } from "@/canvas/paint";
+import { paintGraph, paletteOf } from "@/canvas/paint";
+import { keepPainted } from "@/canvas/painted";
 import { useCanvasPlace } from "@/canvas/place";
 import type { CardData, FlowEdge, FlowNode } from "@/canvas/project";
 import { useEditor } from "@/store/editor";
@@ -31,22 +32,7 @@ export function Overview({ nodes, edges }: { nodes: readonly FlowNode[]; edges: 
         return status === "cached" ? ("cached" as const) : status === "run" || status === "depends" ? ("run" as const) : null;
       },
     };
-    let frame = 0;
-    const paint = () => {
-      frame = 0;
-      const { transform, width, height } = flow.getState();
-      const context = sharpened(element, width, height);
-      if (context) paintGraph(context, nodes, edges, { x: transform[0], y: transform[1], zoom: transform[2] }, width, height, palette, marks);
-    };
-    paint();
-    const stop = flow.subscribe((state, before) => {
-      if (state.transform === before.transform && state.width === before.width && state.height === before.height) return;
-      if (!frame) frame = requestAnimationFrame(paint);
-    });
-    return () => {
-      stop();
-      cancelAnimationFrame(frame);
-    };
+    return keepPainted(element, flow, (context, at, width, height) => paintGraph(context, nodes, edges, at, width, height, palette, marks));
   }, [nodes, edges, flow, theme, plan, running, plans, runs, key]);
   return <canvas ref={canvas} className={styles.overview} aria-hidden />;
 }

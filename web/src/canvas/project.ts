@@ -56,7 +56,8 @@ export const targetOfEdge = (id: string): { node: string; input: string } => {
 
 /** Makes the nodes and links of one view, remembering what it made. */
 export class Projection {
-  private nodes = new Map<string, { key: unknown[]; made: FlowNode }>();
+  private nodes = new Map<string, { key: unknown[] | null; made: FlowNode }>();
+  private placed: { of: readonly unknown[]; moved: ReadonlyMap<string, Point>; made: FlowNode[] } | null = null;
   private edges = new Map<string, { key: unknown[]; made: FlowEdge }>();
   private closed: { graph: Graph; catalogue: Catalogue; metrics: Metrics; made: ReadonlyMap<string, string> } | null = null;
   private listed: { hidden: ReadonlyMap<string, string>; graph: Graph; catalogue: Catalogue; moved: ReadonlyMap<string, Point>; made: FlowEdge[] } | null = null;
@@ -78,13 +79,36 @@ export class Projection {
     };
   }
 
+  /** The nodes; the same array where none is drawn in another way. What stands in fields is not in it: cards read that themselves. */
   cards(graph: Graph, document: Document, scope: Scope, catalogue: Catalogue, metrics: Metrics, selection: ReadonlySet<string>, moved: ReadonlyMap<string, Point>): FlowNode[] {
+    const of = [graph, document, scope, catalogue, metrics, selection];
+    const last = this.placed;
+    const gesture = last !== null && same(last.of, of) && [...last.moved.keys()].every((id) => moved.has(id));
+    const all = gesture ? this.shifted(last.made, moved) : this.projected(graph, document, scope, catalogue, metrics, selection, moved);
+    const made = last && same(last.made, all) ? last.made : all;
+    this.placed = { of, moved, made };
+    return made;
+  }
+
+  /** While some are dragged all the others stay what they are. */
+  private shifted(all: readonly FlowNode[], moved: ReadonlyMap<string, Point>): FlowNode[] {
+    return all.map((node) => {
+      const at = moved.get(node.id);
+      if (!at) return node;
+      const [x, y] = node.type === "point" ? [at[0] - POINT / 2, at[1] - POINT / 2] : at;
+      const made = { ...node, position: { x, y } };
+      this.nodes.set(node.id, { key: null, made });
+      return made;
+    });
+  }
+
+  private projected(graph: Graph, document: Document, scope: Scope, catalogue: Catalogue, metrics: Metrics, selection: ReadonlySet<string>, moved: ReadonlyMap<string, Point>): FlowNode[] {
     const hidden = this.hidden(graph, document, catalogue, metrics);
     const before = this.nodes;
     this.nodes = new Map();
     const keep = (id: string, key: unknown[], make: () => FlowNode): FlowNode => {
       const known = before.get(id);
-      const entry = known && same(known.key, key) ? known : { key, made: make() };
+      const entry = known?.key && same(known.key, key) ? known : { key, made: make() };
       this.nodes.set(id, entry);
       return entry.made;
     };
@@ -103,7 +127,7 @@ export class Projection {
       const at = moved.get(id) ?? positionOf(node);
       const selected = selection.has(id);
       const ofKey = of.kind === "unknown" ? JSON.stringify(of) : of;
-      made.push(keep(id, [node, ofKey, metrics, at[0], at[1], selected], () => card(id, node, of, geometryOf(node, of, metrics), at, selected)));
+      made.push(keep(id, [node.type, node.title, node.mode, node.ui, ofKey, metrics, at[0], at[1], selected], () => card(id, node, of, geometryOf(node, of, metrics), at, selected)));
     }
     if (scope !== "") {
       for (const one of boundaryOf(graph, document, scope, catalogue)) {

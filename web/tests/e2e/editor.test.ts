@@ -387,6 +387,8 @@ describe("exact counts", () => {
         await page.waitForFunction((to) => Math.abs(new DOMMatrix(document.querySelector<HTMLElement>(".react-flow__viewport")!.style.transform).a - to) < 1e-3, zoom);
         await settled(page);
         expect(await page.evaluate(() => document.querySelectorAll("*").length), `elements at ${zoom}, hub ${hub}`).toBeLessThanOrEqual(5000);
+        const ofLargest = () => Math.max(...[...document.querySelectorAll(".react-flow__node")].map((one) => one.querySelectorAll("*").length));
+        if (zoom === 1) expect(await page.evaluate(ofLargest), "elements of the largest node").toBeLessThanOrEqual(60);
       }
     }
     await page.evaluate(() => window.latentgraph!.canvas!.fit(["sampler_0_0"]));

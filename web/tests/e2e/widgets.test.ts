@@ -128,8 +128,13 @@ describe("a number", () => {
     await page.keyboard.press("Shift+ArrowUp");
     await page.keyboard.press("PageDown");
     await expect.poll(() => value("steps")).toBe(21);
-    await node("steps").locator("button").last().click();
+    const { width, height } = await atRest(node("steps"));
+    await node("steps").click({ position: { x: width - 5, y: height / 2 } });
     await expect.poll(() => value("steps")).toBe(22);
+    expect(await field("steps").evaluate((one) => one === document.activeElement)).toBe(true);
+    await page.keyboard.press("Escape");
+    await node("steps").click({ position: { x: 5, y: height / 2 } });
+    await expect.poll(() => value("steps")).toBe(21);
   });
 
   it("takes the wheel only while it has the focus", async () => {

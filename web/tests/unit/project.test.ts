@@ -12,14 +12,35 @@ const NOTHING_HIDDEN = new Map<string, string>();
 const cards = (of: Projection, graph: Graph) => of.cards(graph, start, "", catalogue, DENSITIES.compact, NOBODY, STILL);
 const links = (of: Projection, graph: Graph) => of.links(graph, start, "", catalogue, STILL, NOTHING_HIDDEN);
 
-test("a value that changes draws its own node anew, and no other, and no link", () => {
+test("a value that changes is the business of its card: no node and no link is drawn in another way", () => {
   const projection = new Projection();
   const [nodes, edges] = [cards(projection, start), links(projection, start)];
   const next = setInput(start, "positive", "text", "another");
-  const after = cards(projection, next);
-  expect(after.filter((one, index) => one !== nodes[index]).map((one) => one.id)).toEqual(["positive"]);
+  expect(cards(projection, next)).toBe(nodes);
   expect(links(projection, next)).toBe(edges);
-  expect(samePlaces(nodes, after)).toBe(true);
+});
+
+test.each([
+  ["its title", { title: "Other" }],
+  ["its mode", { mode: "bypass" as const }],
+  ["its size", { ui: { ...start.nodes["positive"]!.ui, size: [400, 300] } }],
+])("a node that is another in %s is drawn anew, and no other", (_, change) => {
+  const projection = new Projection();
+  const nodes = cards(projection, start);
+  const after = cards(projection, { ...start, nodes: { ...start.nodes, positive: { ...start.nodes["positive"]!, ...change } } });
+  expect(after.filter((one, index) => one !== nodes[index]).map((one) => one.id)).toEqual(["positive"]);
+});
+
+test("dragged nodes are where a new projection would put them; those that are not dragged stay what they are", () => {
+  const projection = new Projection();
+  const dragged = (of: Projection, moved: [string, readonly [number, number]][]) => of.cards(start, start, "", catalogue, DENSITIES.compact, NOBODY, new Map(moved));
+  const before = cards(projection, start);
+  for (const moved of [[["sampler", [5, 6]]], [["sampler", [7, 8]], ["latent", [1, 2]]], [["latent", [3, 4]]], []] satisfies [string, readonly [number, number]][][]) {
+    const after = dragged(projection, moved);
+    expect(after).toEqual(dragged(new Projection(), moved));
+    for (const [index, one] of after.entries()) if (!["sampler", "latent"].includes(one.id)) expect(one).toBe(before[index]);
+  }
+  expect(cards(projection, start)).toEqual(before);
 });
 
 test.each([

@@ -1,5 +1,5 @@
 // A number: dragged sideways, typed (sums too), or stepped with arrows, buttons and, while it has the focus, the wheel.
-import { useEffect, useId, useRef, useState, type CSSProperties, type KeyboardEvent, type RefObject } from "react";
+import { useEffect, useId, useRef, useState, type CSSProperties, type KeyboardEvent, type MouseEvent, type RefObject } from "react";
 import type { NumberSchema } from "@/model/catalogue";
 import type { WidgetProps } from "@/widgets/contract";
 import { leave } from "@/widgets/leave";
@@ -26,7 +26,16 @@ export function NumberField(props: WidgetProps<NumberSchema, number | bigint>) {
     input.current?.focus({ preventScroll: true });
     input.current?.select();
   };
-  const scrub = useScrub({ schema, value: number, enabled: !disabled && text === null && typeof value !== "bigint", onChange, onClick: edit });
+  const lowest = disabled || (typeof value === "number" && number <= minimum);
+  const highest = disabled || (typeof value === "number" && number >= maximum);
+  /** The arrows at both ends are drawn, not elements: a graph has many numbers. */
+  const press = (event: MouseEvent<HTMLElement>) => {
+    const way = endAt(event);
+    if (way === 0) edit();
+    else if (way < 0 ? !lowest : !highest) step(way, event);
+  };
+  const scrubs = !disabled && text === null && typeof value !== "bigint";
+  const scrub = useScrub({ schema, value: number, enabled: scrubs, onChange, onClick: press });
   const step = (steps: number, event: { shiftKey: boolean; altKey: boolean }) => {
     const from = answer && "value" in answer ? answer.value : number;
     const next = typeof value === "bigint" ? steppedExactly(schema, value, steps, paceOf(event)) : stepped(schema, from, steps, paceOf(event));
@@ -63,41 +72,42 @@ export function NumberField(props: WidgetProps<NumberSchema, number | bigint>) {
       style={share === null ? undefined : ({ "--share": share } as CSSProperties)}
       data-slider={share === null ? undefined : ""}
       title={fault ?? undefined}
+      data-lowest={lowest ? "" : undefined}
+      data-highest={highest ? "" : undefined}
+      {...scrub}
+      onMouseDown={(event) => event.target === event.currentTarget && event.preventDefault()}
+      onClick={(event) => !scrubs && endAt(event) !== 0 && press(event)}
     >
-      <button type="button" className={`${styles.stepper} ${styles.less}`} tabIndex={-1} aria-hidden disabled={disabled || (typeof value === "number" && number <= minimum)} onClick={(event) => step(-1, event)} />
-      <div className={styles.scrub} {...scrub}>
-        <span className={styles.label}>{label}</span>
-        <Reset {...props} />
-        <input
-          ref={input}
-          className={styles.input}
-          role="spinbutton"
-          aria-label={label}
-          aria-valuenow={number}
-          aria-valuetext={shown}
-          aria-valuemin={Number.isFinite(minimum) ? minimum : undefined}
-          aria-valuemax={Number.isFinite(maximum) ? maximum : undefined}
-          aria-invalid={fault ? true : undefined}
-          aria-describedby={fault ? faultId : undefined}
-          inputMode="decimal"
-          autoComplete="off"
-          spellCheck={false}
-          disabled={disabled}
-          value={text ?? shown}
-          onChange={(event) => setText(event.target.value)}
-          onFocus={(event) => {
-            abandoned.current = false;
-            setText(shown);
-            event.target.select();
-          }}
-          onBlur={() => {
-            if (!abandoned.current) commit();
-            setText(null);
-          }}
-          onKeyDown={onKeyDown}
-        />
-      </div>
-      <button type="button" className={`${styles.stepper} ${styles.more}`} tabIndex={-1} aria-hidden disabled={disabled || (typeof value === "number" && number >= maximum)} onClick={(event) => step(1, event)} />
+      <span className={styles.label}>{label}</span>
+      <Reset {...props} />
+      <input
+        ref={input}
+        className={styles.input}
+        role="spinbutton"
+        aria-label={label}
+        aria-valuenow={number}
+        aria-valuetext={shown}
+        aria-valuemin={Number.isFinite(minimum) ? minimum : undefined}
+        aria-valuemax={Number.isFinite(maximum) ? maximum : undefined}
+        aria-invalid={fault ? true : undefined}
+        aria-describedby={fault ? faultId : undefined}
+        inputMode="decimal"
+        autoComplete="off"
+        spellCheck={false}
+        disabled={disabled}
+        value={text ?? shown}
+        onChange={(event) => setText(event.target.value)}
+        onFocus={(event) => {
+          abandoned.current = false;
+          setText(shown);
+          event.target.select();
+        }}
+        onBlur={() => {
+          if (!abandoned.current) commit();
+          setText(null);
+        }}
+        onKeyDown={onKeyDown}
+      />
       {fault && (
         <span id={faultId} className="sr-only">
           {fault}
@@ -107,6 +117,14 @@ export function NumberField(props: WidgetProps<NumberSchema, number | bigint>) {
   );
 }
 
+/** At which end of a field an event is, where its arrows are: -1, 1, or 0 between them. */
+function endAt(event: MouseEvent<HTMLElement>): -1 | 0 | 1 {
+  const field = event.currentTarget;
+  const { left, right, width } = field.getBoundingClientRect();
+  const end = (width / field.offsetWidth) * Number.parseFloat(getComputedStyle(field).paddingLeft); // the canvas may be zoomed
+  return event.clientX < left + end ? -1 : event.clientX > right - end ? 1 : 0;
+}
+
 /** The wheel steps only while the field has the focus; else it is the canvas's. */
 function useFocusedWheel(input: RefObject<HTMLInputElement | null>, focused: boolean, step: (steps: number, event: WheelEvent) => void): void {
   const latest = useRef(step);
@@ -114,7 +132,7 @@ function useFocusedWheel(input: RefObject<HTMLInputElement | null>, focused: boo
     latest.current = step;
   });
   useEffect(() => {
-    const field = input.current?.parentElement?.parentElement;
+    const field = input.current?.parentElement;
     if (!focused || !field) return;
     const turn = (event: WheelEvent) => {
       if (event.ctrlKey || event.deltaY === 0) return;

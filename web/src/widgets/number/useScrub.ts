@@ -24,7 +24,7 @@ interface ScrubOptions {
   value: number;
   enabled: boolean;
   onChange: (value: number, kind: ChangeKind) => void;
-  onClick: () => void;
+  onClick: (event: PointerEvent<HTMLElement>) => void;
 }
 
 /** Handlers for the element that is dragged. */
@@ -81,7 +81,7 @@ export function useScrub({ schema, value, enabled, onChange, onClick }: ScrubOpt
     onPointerUp(event: PointerEvent<HTMLElement>) {
       const now = end(event.currentTarget);
       if (!now) return;
-      if (!now.moved) onClick();
+      if (!now.moved) onClick(event);
       else onChange(now.last, "done");
     },
     onPointerCancel(event: PointerEvent<HTMLElement>) {
