@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import struct
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,8 @@ def corrupt_models(driver: Driver, n: int, mutant: str) -> Outcome:
     found: list[str] = []
     codes: dict[str, float] = {}
     with started(driver.folder) as service:
+        while service.ask("/health/ready")[0] != 200:
+            time.sleep(0.1)
         _, wanted = _loaded(service, sound, folder / _NAME)
         if wanted["state"] != "done":
             found.append(f"the sound file: {wanted}")
