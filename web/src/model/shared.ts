@@ -3,6 +3,7 @@ import type { Catalogue, InputSpec } from "@/model/catalogue";
 import { linkOf, type Document, type Graph } from "@/model/document";
 import { setInput } from "@/model/edit";
 import { interfaceIn } from "@/model/interface";
+import { writeJson } from "@/model/json";
 import { valueOf } from "@/model/value";
 
 export interface SharedField {
@@ -21,7 +22,7 @@ export function sharedFields(names: readonly string[], graph: Graph, document: D
     for (const input of interfaceIn(name, graph, document, catalogue).inputs) {
       const given = graph.nodes[name]?.inputs?.[input.name];
       if (!input.widget || linkOf(given)) continue;
-      const key = `${input.name}\n${JSON.stringify(input.widget)}`;
+      const key = `${input.name}\n${writeJson(input.widget)}`;
       const known = found.get(key) ?? { input, nodes: [], values: [] };
       known.nodes.push(name);
       known.values.push(valueOf(input, given));

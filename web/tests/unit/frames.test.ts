@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { WidgetSchema } from "@/model/catalogue";
 import { copied, pasted } from "@/model/clipboard";
 import { groupsOf, notesOf, type Document, type Graph, type Group } from "@/model/document";
 import { addGroup, hideLink } from "@/model/edit";
@@ -88,6 +89,14 @@ describe("fields that several nodes share", () => {
     const next = setOnAll(start, fields(["positive", "negative"])[0]!, "one text") as Document;
     expect([next.nodes["positive"]!.inputs!["text"], next.nodes["negative"]!.inputs!["text"]]).toEqual(["one text", "one text"]);
     expect(fields(["positive", "negative"], next)[0]).toMatchObject({ differs: false, value: "one text" });
+  });
+
+  test("a seed's bounds are beyond what a number keeps exact", () => {
+    const spec = catalogue.get("KSampler")!;
+    const inputs = spec.inputs.map((one) => (one.name === "seed" ? { ...one, widget: { ...one.widget!, maximum: 2n ** 64n - 1n } as unknown as WidgetSchema } : one));
+    const exact = new Map([...catalogue, ["KSampler", { ...spec, inputs }]]);
+    const two = documentOf({ a: { type: "KSampler", inputs: { seed: 1 } }, b: { type: "KSampler", inputs: { seed: 1 } } });
+    expect(sharedFields(["a", "b"], two, two, exact).find((one) => one.input.name === "seed")).toMatchObject({ value: 1, differs: false });
   });
 
   test("a field that is linked is none", () => {
