@@ -326,7 +326,7 @@ def drops_nobody() -> None:
     """A client that does not read keeps everything waiting for it."""
     from server.worker import hub
 
-    hub.MOST_WAITING = 10**9  # type: ignore[misc]
+    hub.MOST_WAITING = hub.MOST_BYTES = 10**12  # type: ignore[misc]
 
 
 def gives_up_on_a_full_disk() -> None:
