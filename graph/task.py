@@ -37,7 +37,7 @@ class Inside:
 
 
 class Task:
-    """A node in a run. Plain state; the rules are in `run.py`."""
+    """A node in a run. Plain state; the rules are in `execution.py`."""
 
     __slots__ = (
         "asked",

@@ -304,6 +304,12 @@ def _entry(path: Path, name: str, value: object) -> TensorEntry:
 def _check_extents(path: Path, tensors: Mapping[str, TensorEntry], available: int) -> None:
     """Tensors lie one after another and fill the file: no byte belongs to two of them, or to none, where another file could
     be hidden."""
+    announced = max((entry.end for entry in tensors.values()), default=0)
+    if announced > available:
+        raise WeightsTruncated(
+            f"{path.name} is cut off: {announced:,} bytes of tensors are announced, {max(available, 0):,} are there",
+            hint=_DOWNLOAD_AGAIN,
+        )
     reached = 0
     for name, entry in sorted(tensors.items(), key=lambda item: (item[1].begin, item[1].end)):
         if entry.begin < reached:
@@ -311,11 +317,6 @@ def _check_extents(path: Path, tensors: Mapping[str, TensorEntry], available: in
         if entry.begin > reached:
             raise WeightsHeader(f"{path.name}: {entry.begin - reached:,} bytes before tensor {name!r} are no tensor's")
         reached = entry.end
-    if reached > available:
-        raise WeightsTruncated(
-            f"{path.name} is cut off: {reached:,} bytes of tensors are announced, {max(available, 0):,} are there",
-            hint=_DOWNLOAD_AGAIN,
-        )
     if reached < available:
         raise WeightsHeader(f"{path.name}: {available - reached:,} bytes behind the tensors are no tensor's")
 

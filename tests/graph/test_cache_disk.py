@@ -15,10 +15,8 @@ import pytest
 
 from graph.cache.disk import DiskStore
 from graph.cache.entry import Entry
-from graph.cache.history import DiskHistory, History
 from graph.cache.index import Index
 from graph.errors import InputError
-from graph.keys import Recipe
 from graph.result import Blocked, Report, SavedFile
 from graph.values import Encoded, RawTensor, Values, value_type
 from tests.toy_values import Handle, Tile, toy_values
@@ -410,43 +408,7 @@ def test_two_processes_share_a_folder(tmp_path: Path) -> None:
     disk.close()
 
 
-# History
-
-
-def test_history_remembers_by_scope_and_merges(disk: Disk) -> None:
-    def history() -> History:
-        return DiskHistory(disk.index)
-
-    first = Recipe("Add", 1, {"a": 1, "b": 0.5}, {"f": "digest"}, {"x": ("n", "out", "=1")}, "fp32", "key1")
-    second = Recipe("Add", 2, {}, {}, {}, "", "key2")
-    history().save("file", {"n": first, "m": first})
-    history().save("file", {"n": second})
-    history().save("other", {"n": first})
-    assert history().load("file") == {"n": second, "m": first}
-    assert history().load("other") == {"n": first}
-    assert history().load("unknown") == {}
-
-
-def test_history_of_nodes_that_are_never_called_the_same_does_not_grow_for_ever(
-    disk: Disk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("graph.cache.history.MOST", 3)
-    history, recipe = DiskHistory(disk.index), Recipe("Add", 1, {}, {}, {}, "", "k")
-    history.save("file", dict.fromkeys("abcd", recipe))
-    assert history.load("file").keys() == set("abcd")  # all of the last run
-    history.save("file", dict.fromkeys("ae", recipe))
-    assert history.load("file").keys() == set("abcde")
-    history.save("file", dict.fromkeys("fg", recipe))
-    assert history.load("file").keys() == set("daefg")
-
-
-@pytest.mark.parametrize("text", ["", "[]", "7", '{"n": []}', '{"n": {"a": 1}}', '{"n": [1, 2, 3, 4, 5, 6, 7]}'])
-def test_a_damaged_history_is_an_empty_one(disk: Disk, text: str) -> None:
-    disk.index.change("INSERT INTO recipes VALUES (?, ?)", [("file", text)])
-    history = DiskHistory(disk.index)
-    assert history.load("file") == {}
-    history.save("file", {"n": Recipe("Add", 1, {}, {}, {}, "", "k")})
-    assert history.load("file").keys() == {"n"}
+# Blobs
 
 
 def test_raw_tensors_of_every_width_survive(disk: Disk) -> None:
