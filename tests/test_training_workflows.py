@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from graph.bind import bind
 from graph.document import Link, read, to_json
@@ -17,6 +18,7 @@ from nodes.folders import standard_folders
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "workflows/training").glob("*.json"))
 SPECS = read_catalogue()
+MOST_BYTES = 160_000
 
 pytestmark = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
@@ -52,5 +54,12 @@ def test_every_node_has_a_part_in_what_is_made(file: Path) -> None:
     assert reached == document.nodes.keys()
 
 
-def test_it_has_a_line_among_the_workflows(file: Path) -> None:
-    assert re.search(rf"\(training/{file.name}\)", (ROOT / "workflows/README.md").read_text())
+def test_it_has_a_line_and_a_picture_among_the_workflows(file: Path) -> None:
+    readme = (ROOT / "workflows/README.md").read_text()
+    assert re.search(rf"\(pictures/training/{file.stem}\.png\).*\(training/{file.name}\)", readme)
+    picture = ROOT / f"workflows/pictures/training/{file.stem}.png"
+    assert picture.stat().st_size < MOST_BYTES
+    with Image.open(picture) as drawn:
+        colours = drawn.convert("RGB").getcolors(maxcolors=1 << 24)
+    assert colours is not None
+    assert len(colours) > 500, "a picture that shows nothing"

@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
+import { proxyTo } from "./scripts/dev-proxy";
 
 const service = process.env["LATENTGRAPH_SERVICE"] ?? "http://127.0.0.1:8188";
 
@@ -18,9 +19,5 @@ export default defineConfig({
     chunkSizeWarningLimit: 1200,
     modulePreload: { polyfill: false },
   },
-  server: {
-    proxy: Object.fromEntries(
-      ["/api", "/view", "/upload", "/health"].map((path) => [path, { target: service, ws: true, changeOrigin: true }]),
-    ),
-  },
+  server: { proxy: proxyTo(service) },
 });

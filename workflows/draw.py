@@ -1,7 +1,8 @@
 """Draws the pictures of this folder with the embedded model: `python -m workflows.draw`.
 
-First `input/`, the pictures that some workflows start from, then `pictures/`, one for each workflow. To be run again when
-the embedded model or a workflow changes.
+First `input/`, the pictures that some workflows start from, then `pictures/`, one for each workflow. Those that train run
+for hours, so their pictures are sheets of what goes in or what came out. To be run again when the embedded model or a
+workflow changes.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Final
 
 from PIL import Image, ImageDraw
 
+from nodes.training_data.composition import composition
+from nodes.training_data.objects import object_kinds
+from nodes.training_data.rendering import reduced, render
+from nodes.training_data.sprites import SpriteSet
 from server.cli.main import main as latentgraph
 
 HERE: Final = Path(__file__).parent
@@ -31,6 +36,20 @@ INPUTS: Final[Mapping[str, tuple[str, int]]] = {
 HOLE: Final = ("meadow.png", "meadow_with_hole.png", (40, 56, 104, 120))
 """A picture, its copy with an ellipse made transparent, and where."""
 
+TRAINED: Final = (
+    "a fox in the snow at night",
+    "a red apple on a blue background",
+    "mountains at sunset",
+    "a blue car in the desert on a sunny day",
+    "a panda in a forest",
+    "a rocket on a blue and purple gradient background",
+)
+"""What the embedded model draws for its sheet, seed 0 each, nothing picked."""
+
+COLUMNS: Final = 3
+CELL: Final = 96
+"""Of a sheet: pictures in a row, and the side of each in pixels."""
+
 
 def main() -> int:
     """Draw everything anew."""
@@ -40,7 +59,33 @@ def main() -> int:
         _cut_hole()
         for workflow in sorted(HERE.glob("*.json")):
             _draw(workflow.stem, HERE / "pictures" / f"{workflow.stem}.png", Path(folder))
+        _draw_training(HERE / "pictures/training", Path(folder))
     return 0
+
+
+def _draw_training(target: Path, folder: Path) -> None:
+    """What the made model draws, what a LoRA learns from, and what a sitting shows the model first."""
+    target.mkdir(parents=True, exist_ok=True)
+    drawn = [folder / f"{number}.png" for number in range(len(TRAINED))]
+    for path, prompt in zip(drawn, TRAINED, strict=True):
+        _draw("text_to_image", path, folder, "--prompt", prompt, "--seed", "0")
+    _sheet([Image.open(path) for path in drawn], target / "embedded_model.png")
+
+    captioned = sorted((HERE / "input/zorp").glob("*.webp"))[: len(TRAINED)]
+    _sheet([Image.open(path) for path in captioned], target / "lora.png")
+
+    sitting = json.loads((HERE / "training/sitting.json").read_text())["nodes"]["scenes"]["inputs"]
+    things, sprites = object_kinds(), SpriteSet()
+    scenes = [composition(sitting["first_seed"] + index, "training", things) for index in range(len(TRAINED))]
+    _sheet([reduced(render(scene, sprites), sitting["size"]) for scene in scenes], target / "sitting.png")
+
+
+def _sheet(pictures: Sequence[Image.Image], target: Path) -> None:
+    page = Image.new("RGB", (COLUMNS * CELL, len(pictures) // COLUMNS * CELL))
+    for index, picture in enumerate(pictures):
+        row, column = divmod(index, COLUMNS)
+        page.paste(picture.convert("RGB").resize((CELL, CELL), Image.Resampling.LANCZOS), (column * CELL, row * CELL))
+    page.save(target, optimize=True)
 
 
 def _draw(workflow: str, target: Path, folder: Path, *parameters: str) -> None:

@@ -2,6 +2,8 @@
 import { useEffect, useState } from "react";
 import { useStore } from "zustand";
 import { getWorkflow, listWorkflows, templatePicture, validate } from "@/api/client";
+import type { Document } from "@/model/document";
+import { GraphSketch } from "@/panels/GraphSketch";
 import { useEditor } from "@/store/editor";
 import { openTemplate } from "@/store/files";
 import styles from "@/panels/panels.module.css";
@@ -10,6 +12,7 @@ interface Template {
   name: string;
   title: string;
   description: string;
+  document: Document;
   /** What keeps it from running here. */
   missing: string | null;
 }
@@ -24,7 +27,7 @@ export function Templates({ onDone }: { onDone: () => void }) {
       const { document } = await getWorkflow(name);
       const { problems } = await validate(document);
       const fault = problems.find((one) => one.severity !== "warning");
-      const found = { name, title: document.name || name, description: document.description ?? "", missing: fault ? fault.message : null };
+      const found = { name, title: document.name || name, description: document.description ?? "", document, missing: fault ? fault.message : null };
       if (!over) setTemplates((before) => [...before.filter((one) => one.name !== name), found].sort((one, other) => rank(one) - rank(other) || one.name.localeCompare(other.name)));
     };
     void listWorkflows().then((names) => Promise.allSettled(names.slice(0, 60).map(add)), (error: unknown) => editor.fail(error));
@@ -46,7 +49,7 @@ export function Templates({ onDone }: { onDone: () => void }) {
           }}
         >
           <span className={styles.templatePicture}>
-            <img src={templatePicture(one.name)} alt="" onError={(event) => (event.currentTarget.hidden = true)} />
+            <TemplatePicture name={one.name} document={one.document} />
           </span>
           <strong>{one.title}</strong>
           <span className={styles.faint}>{one.description}</span>
@@ -55,6 +58,13 @@ export function Templates({ onDone }: { onDone: () => void }) {
       ))}
     </div>
   );
+}
+
+/** What it makes; where there is no picture of that, what it is made of. */
+function TemplatePicture({ name, document }: { name: string; document: Document }) {
+  const [lacking, setLacking] = useState(false);
+  if (lacking) return <GraphSketch document={document} />;
+  return <img src={templatePicture(name)} alt="" onError={() => setLacking(true)} />;
 }
 
 const rank = (one: Template): number => (one.name === "text_to_image" ? 0 : 1);

@@ -14,21 +14,23 @@ export function Locked() {
   const [tried, setTried] = useState(false);
   if (!locked) return null;
   return (
-    <form
-      className={styles.locked}
-      aria-label={t.token}
-      onSubmit={(event) => {
-        event.preventDefault();
-        setTried(true);
-        void editor.unlock(given);
-      }}
-    >
-      <KeyRound size={22} aria-hidden />
-      <p>{tried ? t.tokenUnknown : t.tokenAsked}</p>
-      <input type="password" autoFocus autoComplete="current-password" aria-label={t.token} value={given} onChange={(event) => setGiven(event.target.value)} />
-      <button type="submit" className={`${styles.button} ${styles.primary}`} disabled={given.trim() === ""}>
-        {t.unlock}
-      </button>
-    </form>
+    <div className={styles.locked} role="dialog" aria-label={t.token} aria-describedby="token-asked">
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          setTried(true);
+          void editor.unlock(given);
+        }}
+      >
+        <KeyRound size={22} aria-hidden />
+        <p id="token-asked">
+          {tried ? t.tokenUnknown : t.tokenAsked} {t.tokenWhere}
+        </p>
+        <input type="password" autoFocus autoComplete="current-password" aria-label={t.token} value={given} onChange={(event) => setGiven(event.target.value)} />
+        <button type="submit" className={`${styles.button} ${styles.primary}`} disabled={given.trim() === ""}>
+          {t.unlock}
+        </button>
+      </form>
+    </div>
   );
 }

@@ -84,17 +84,21 @@ function RunControls() {
     return job !== undefined && !ENDED.has(job.state);
   });
   const can = active !== null && plan.status !== "none" && plan.status !== "faulty" && plan.status !== "unreachable";
+  const sentence = runSentence(plan, t.plan);
   return (
     <div className={styles.runs}>
+      {/* It says what changes, so it is there always; a button without words is none. */}
       <button
         type="button"
         className={styles.sentence}
+        aria-hidden={sentence === ""}
+        disabled={sentence === ""}
         data-state={plan.status}
         data-testid="sentence"
         aria-live="polite"
         onClick={() => plan.status === "faulty" && editor.view.set({ panel: "problems" })}
       >
-        {runSentence(plan, t.plan)}
+        {sentence}
       </button>
       <label className={styles.batch} data-tip={t.shell.howOftenTip}>
         <Layers size={13} aria-hidden />

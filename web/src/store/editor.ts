@@ -64,11 +64,13 @@ export class Editor {
     this.plans.start();
     this.runs.start();
     void this.restore();
+    const stopJobs = this.runs.store.subscribe((state, before) => state.last !== before.last && this.keeping.soon());
     const stopAuto = [this.plans.store.subscribe(() => this.autoRun.notice()), this.view.store.subscribe((state, before) => state.autoRun !== before.autoRun && this.autoRun.notice())];
     return () => {
       stopSettings();
       stopLanguage();
       stopPage();
+      stopJobs();
       stopAuto.forEach((stop) => stop());
       this.autoRun.end();
       this.keeping.end();

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { largeDocument } from "./fixtures";
-import { accessFaults, atRest, documentOf, drop, openContext, openPage, openTemplate, settled, type Service, startBrowser, startService } from "./harness";
+import { accessFaults, atRest, documentOf, drop, kept, openContext, openPage, openTemplate, settled, type Service, startBrowser, startService } from "./harness";
 
 let service: Service;
 let browser: Browser;
@@ -31,20 +31,6 @@ async function writePrompt(page: Page, id: string, text: string): Promise<void> 
   await node(page, id).locator("[data-input=text] .cm-focused").waitFor(); // the editor is loaded at the first click
   await page.keyboard.press("Control+a");
   await page.keyboard.type(text);
-}
-
-/** What is open is kept in the browser as it is now. */
-async function kept(page: Page): Promise<void> {
-  const isKept = async () => {
-    const { uid, document: open } = window.latentgraph!.documents.active!;
-    const opening = indexedDB.open("latentgraph");
-    await new Promise((done) => (opening.onsuccess = done));
-    const reading = opening.result.transaction("documents").objectStore("documents").get(uid) as IDBRequest<{ document: unknown } | undefined>;
-    await new Promise((done) => (reading.onsuccess = done));
-    opening.result.close();
-    return JSON.stringify(reading.result?.document) === JSON.stringify(open);
-  };
-  await expect.poll(() => page.evaluate(isKept)).toBe(true);
 }
 
 describe("the day's work", () => {

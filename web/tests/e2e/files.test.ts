@@ -58,4 +58,22 @@ describe("files of the service", () => {
     await expect.poll(() => page.getByTestId("picture-viewer").getByRole("img").evaluateAll((all) => new Set(all.map((one) => (one as HTMLImageElement).src)).size)).toBeGreaterThanOrEqual(2);
     await context.close();
   });
+
+  test("every template shows its picture, one without any a sketch of its graph", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    const own = { format: "latentgraph/1", name: "Own", nodes: { one: { type: "EmptyLatentImage", ui: { pos: [0, 0] } }, two: { type: "VAEDecode", inputs: { samples: { from: ["one", "LATENT"] } }, ui: { pos: [320, 40] } } } };
+    expect((await fetch(`${service.url}api/v1/workflows/drawn/by_nobody`, { method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify(own) })).ok).toBe(true);
+    await page.getByTestId("rail-templates").click();
+    const shipped = ["text_to_image", "inpaint", "training/lora", "training/embedded_model", "training/sitting"];
+    for (const name of shipped) {
+      const picture = page.getByTestId(`template-${name}`).locator("img");
+      await expect.poll(() => picture.evaluate((one: HTMLImageElement) => one.naturalWidth)).toBeGreaterThan(0);
+    }
+    const sketch = page.getByTestId("template-drawn/by_nobody").getByTestId("sketch");
+    await expect.poll(() => sketch.locator("rect").count()).toBe(2);
+    expect(await sketch.locator("path").count()).toBe(1);
+    await expect.poll(() => page.locator("[data-testid^=template-] img").evaluateAll((all) => all.filter((one) => !(one as HTMLImageElement).naturalWidth).length)).toBe(0);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
 });

@@ -13,6 +13,8 @@ const BROWSERS = [process.env["LATENTGRAPH_BROWSER"], "/usr/bin/chromium", "/usr
 
 export interface Service {
   url: string;
+  /** The address that it prints: with `--auth` the token of this start is in it. */
+  printed: string;
   folder: string;
   /** Kill it, as a power cut would. */
   kill: () => Promise<void>;
@@ -25,6 +27,7 @@ export interface Service {
 export async function startService(more: string[] = []): Promise<Service> {
   const folder = mkdtempSync(join(tmpdir(), "latentgraph-e2e-"));
   let port = 0;
+  let printed = "";
   let process_: ChildProcess;
   const start = async () => {
     const places = ["input", "output", "cache", "user"].flatMap((name) => [`--${name}`, join(folder, name)]);
@@ -38,8 +41,10 @@ export async function startService(more: string[] = []): Promise<Service> {
       let said = "";
       const listen = (data: Buffer) => {
         said += data.toString();
-        const match = /answers on http:\/\/127\.0\.0\.1:(\d+)/.exec(said);
-        if (match) found(Number(match[1]));
+        const match = /answers on (http:\/\/127\.0\.0\.1:(\d+)\S*)\n/.exec(said);
+        if (!match) return;
+        printed = match[1]!;
+        found(Number(match[2]));
       };
       process_.stdout!.on("data", listen);
       process_.stderr!.on("data", listen);
@@ -59,6 +64,7 @@ export async function startService(more: string[] = []): Promise<Service> {
   await start();
   return {
     url: `http://127.0.0.1:${port}/`,
+    printed,
     folder,
     kill: () => end("SIGKILL"),
     restart: start,
@@ -158,4 +164,19 @@ export async function accessFaults(page: Page, tags?: string[]): Promise<string[
   const axe = new AxeBuilder({ page });
   const { violations } = await (tags ? axe.withTags(tags) : axe).analyze();
   return violations.map((one) => `${one.id}: ${one.nodes.map((found) => found.html.slice(0, 200)).join("\n")}`);
+}
+
+/** Until what is open is kept in the browser as it is now, with the last run of it. */
+export async function kept(page: Page): Promise<void> {
+  const isKept = async () => {
+    const { uid, document: open } = window.latentgraph!.documents.active!;
+    const job = window.latentgraph!.runs.store.getState().last[uid] ?? null;
+    const opening = indexedDB.open("latentgraph");
+    await new Promise((done) => (opening.onsuccess = done));
+    const reading = opening.result.transaction("documents").objectStore("documents").get(uid) as IDBRequest<{ document: unknown; job: string | null } | undefined>;
+    await new Promise((done) => (reading.onsuccess = done));
+    opening.result.close();
+    return reading.result?.job === job && JSON.stringify(reading.result.document) === JSON.stringify(open);
+  };
+  while (!(await page.evaluate(isKept))) await frames(page, 4);
 }
