@@ -36,7 +36,8 @@ class Submission:
 
     A higher `priority` runs first, and within one the lower `number`; None takes the next of a rising count, or its
     negative with `front`. Two submissions with one `key` are one job if their `fingerprint`s agree, and a refusal
-    otherwise; the same holds for a chosen `id`. `time_limit` is in seconds, for each attempt.
+    otherwise; the same holds for a chosen `id`. `time_limit` is in seconds, for each attempt; `workflow` is what an editor
+    calls the workflow, by which its jobs can be found.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Submission:
     key: str | None = None
     priority: int = 0
     time_limit: float | None = None
+    workflow: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class Job:
     finished: float | None = None
     ended: int | None = None
     result: JsonObject = field(default_factory=dict)
+    workflow: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """How tables of an older version become the present ones: numbered steps, all in one transaction, so that a database has
-the old tables or the new and never half of either.
+the old tables or the new and never half of either. Where there are none, those of `tables.py` are made.
 
-A step is written once and never changed: what it makes is spelled out here, not taken from `tables.py`, which moves on.
+A step is written once and never changed: what it adds is spelled out here, not taken from `tables.py`, which moves on. That
+both ways lead to the same tables is tested, from a database of every version (`tests/server/stores`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -26,48 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection
 
 from server.jobs.job import StoreError
-
-
-def _first(connection: Connection) -> None:
-    """Jobs and their events."""
-    made = MetaData()
-    Table(
-        "jobs",
-        made,
-        Column("position", Integer, primary_key=True, autoincrement=True),
-        Column("id", String, nullable=False, unique=True),
-        Column("state", String, nullable=False),
-        Column("number", Float, nullable=False),
-        Column("client", String),
-        Column("idempotency_key", String, unique=True),
-        Column("fingerprint", String, nullable=False),
-        Column("request", Text, nullable=False),
-        Column("created", Float, nullable=False),
-        Column("started", Float),
-        Column("finished", Float),
-        Column("ended", Integer),
-        Column("fence", Integer, nullable=False),
-        Column("attempts", Integer, nullable=False),
-        Column("worker", String),
-        Column("lease_until", Float),
-        Column("cancelling", Boolean, nullable=False),
-        Column("recorded", Integer, nullable=False),
-        Column("result", Text, nullable=False),
-        Index("jobs_queue", "state", "number", "position"),
-        Index("jobs_ended", "ended"),
-        sqlite_autoincrement=True,
-    )
-    Table(
-        "events",
-        made,
-        Column("job", String, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
-        Column("sequence", Integer, primary_key=True, autoincrement=False),
-        Column("time", Float, nullable=False),
-        Column("type", String, nullable=False),
-        Column("data", Text, nullable=False),
-        sqlite_with_rowid=False,
-    )
-    made.create_all(connection)
+from server.jobs.tables import METADATA
 
 
 def _second(connection: Connection) -> None:
@@ -120,23 +79,46 @@ def _second(connection: Connection) -> None:
     made.create_all(connection)
 
 
-STEPS: Final[tuple[Callable[[Connection], None], ...]] = (_first, _second)
-"""Step N makes version N of the tables out of version N - 1; version 0 is nothing."""
+def _third(connection: Connection) -> None:
+    """The id of the workflow beside the request in which it stands, to find jobs by."""
+    connection.execute(text("ALTER TABLE jobs ADD COLUMN workflow VARCHAR"))
+    for statement in _WORKFLOW_IDS[connection.dialect.name]:
+        connection.execute(text(statement))
+    connection.execute(text("CREATE INDEX jobs_workflow ON jobs (workflow, created, position)"))
+
+
+_WORKFLOW_IDS: Final = {
+    "sqlite": (
+        "UPDATE jobs SET workflow = json_extract(request, '$.extra.extra_pnginfo.workflow.id')"
+        " WHERE json_type(request, '$.extra.extra_pnginfo.workflow.id') = 'text'",
+        "UPDATE jobs SET workflow = NULL WHERE length(workflow) > 200",
+    ),
+    "postgresql": (
+        "UPDATE jobs SET workflow = json_extract_path_text(request\\:\\:json, 'extra', 'extra_pnginfo', 'workflow', 'id')"
+        " WHERE json_typeof(json_extract_path(request\\:\\:json, 'extra', 'extra_pnginfo', 'workflow', 'id')) = 'string'",
+        "UPDATE jobs SET workflow = NULL WHERE length(workflow) > 200",
+    ),
+}
+
+STEPS: Final[tuple[Callable[[Connection], None], ...]] = (_second, _third)
+"""They make version 2 of the tables out of version 1, and so on."""
 
 
 def upgrade(connection: Connection, steps: tuple[Callable[[Connection], None], ...] = STEPS) -> None:
     """Bring the tables to the current version, in the caller's transaction. Raises StoreError for newer ones."""
-    found = _version(connection)
-    if found > len(steps):
+    found, current = _version(connection), 1 + len(steps)
+    if found > current:
         raise StoreError(
-            f"the jobs were kept by a newer latentgraph (version {found} of the tables, {len(steps)} is known here)",
+            f"the jobs were kept by a newer latentgraph (version {found} of the tables, {current} is known here)",
             hint="Start that one, or choose another folder with --user.",
         )
-    if found == len(steps):
+    if found == current:
         return
-    for step in steps[found:]:
+    if found == 0:
+        METADATA.create_all(connection)
+    for step in steps[found - 1 :] if found else ():
         step(connection)
-    _set_version(connection, len(steps))
+    _set_version(connection, current)
 
 
 def _version(connection: Connection) -> int:

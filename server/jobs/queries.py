@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import JSON, ColumnElement, String, and_, bindparam, case, cast, func, select
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, select
 
 from server.jobs.job import Job, JobEvent, State
 from server.jobs.tables import EVENTS, JOBS, SETTINGS
@@ -16,13 +16,14 @@ from server.jobs.transactions import Transactions
 COLUMNS: Final = (
     JOBS.c.id, JOBS.c.position, JOBS.c.state, JOBS.c.priority, JOBS.c.number, JOBS.c.client, JOBS.c.attempts,
     JOBS.c.created, JOBS.c.time_limit, JOBS.c.ending, JOBS.c.started, JOBS.c.finished, JOBS.c.ended, JOBS.c.result,
+    JOBS.c.workflow,
 )  # fmt: skip
 _NAMES: Final = tuple(column.name for column in COLUMNS)
 IN_LINE: Final = (JOBS.c.priority.desc(), JOBS.c.number, JOBS.c.position)
 """The order in which waiting jobs run."""
 
-_WORKFLOW_ID: Final = ("extra", "extra_pnginfo", "workflow", "id")
 _ONE: Final = select(*COLUMNS).where(JOBS.c.id == bindparam("of_job"))
+_WITH_REQUESTS: Final = select(*COLUMNS, JOBS.c.request).where(JOBS.c.id.in_(bindparam("of_jobs", expanding=True)))
 _PAUSED: Final = select(SETTINGS.c.value).where(SETTINGS.c.name == "paused")
 
 
@@ -31,9 +32,9 @@ Order = Literal["created", "duration"]
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A page of jobs, each with the id that a ComfyUI client gave its workflow, and how many there are in all."""
+    """A page of jobs, and how many there are in all."""
 
-    jobs: tuple[tuple[Job, str | None], ...]
+    jobs: tuple[Job, ...]
     total: int
 
 
@@ -89,24 +90,26 @@ class Queries:
         lasted = case((JOBS.c.finished.is_not(None), JOBS.c.finished - JOBS.c.started), else_=None)
         key = JOBS.c.created if by == "created" else func.coalesce(lasted, 0.0)
         order = (key.desc(), JOBS.c.position.desc()) if descending else (key, JOBS.c.position)
+        if workflow is not None:
+            which = and_(which, JOBS.c.workflow == workflow)
         with self._reading() as connection:
-            called = _workflow_id(connection.dialect.name)
-            if workflow is not None:
-                which = and_(which, called == workflow)
             total = connection.execute(select(func.count()).select_from(JOBS).where(which)).scalar_one()
             page = select(JOBS.c.id).where(which).order_by(*order).limit(limit).offset(offset).subquery()
-            asked = select(*COLUMNS, called.label("workflow")).where(JOBS.c.id.in_(select(page.c.id))).order_by(*order)
-            rows = [
-                (job_of(row), one if isinstance(one := row.workflow, str) else None)
-                for row in connection.execute(asked)
-            ]
-        return Listed(tuple(rows), total)
+            asked = select(*COLUMNS).where(JOBS.c.id.in_(select(page.c.id))).order_by(*order)
+            return Listed(tuple(job_of(row) for row in connection.execute(asked)), total)
 
-    def in_line(self, state: State) -> list[tuple[Job, str]]:
-        """Waiting (or running) jobs with their requests, in the order in which they (were to) run."""
-        asked = select(*COLUMNS, JOBS.c.request).where(JOBS.c.state == state).order_by(*IN_LINE)
+    def in_line(self, state: State) -> list[str]:
+        """The ids of waiting (or running) jobs, in the order in which they (were to) run."""
+        asked = select(JOBS.c.id).where(JOBS.c.state == state).order_by(*IN_LINE)
         with self._reading() as connection:
-            return [(job_of(row), row.request) for row in connection.execute(asked)]
+            return list(connection.execute(asked).scalars())
+
+    def with_requests(self, jobs: Sequence[str]) -> list[tuple[Job, str]]:
+        """Those of these jobs that there are, in this order, with their requests."""
+        with self._reading() as connection:
+            rows = connection.execute(_WITH_REQUESTS, {"of_jobs": list(jobs)}).all()
+        found = {row.id: (job_of(row), row.request) for row in rows}
+        return [found[one] for one in jobs if one in found]
 
     def line(self, *, limit: int) -> list[Job]:
         """The next waiting jobs, in the order in which they will run."""
@@ -114,17 +117,17 @@ class Queries:
         with self._reading() as connection:
             return [job_of(row) for row in connection.execute(asked)]
 
-    def ended(self, job: str | None = None, *, limit: int, offset: int | None = None) -> list[tuple[Job, str]]:
-        """Jobs that began and have ended, with their requests, in the order of their ends: the last `limit`, or with an
-        `offset` from there on."""
+    def ended(self, job: str | None = None, *, limit: int, offset: int | None = None) -> list[str]:
+        """The ids of jobs that began and have ended, in the order of their ends: of the last `limit`, or with an `offset`
+        from there on."""
         which = and_(JOBS.c.ended.is_not(None), JOBS.c.started.is_not(None))
         if job is not None:
             which = and_(which, JOBS.c.id == job)
         order = JOBS.c.ended.desc() if offset is None else JOBS.c.ended
-        asked = select(*COLUMNS, JOBS.c.request).where(which).order_by(order).limit(limit).offset(offset or 0)
+        asked = select(JOBS.c.id).where(which).order_by(order).limit(limit).offset(offset or 0)
         with self._reading() as connection:
-            rows = [(job_of(row), row.request) for row in connection.execute(asked)]
-        return rows if offset is not None else rows[::-1]
+            found = list(connection.execute(asked).scalars())
+        return found if offset is not None else found[::-1]
 
     def events(self, job: str, *, after: int = 0) -> list[JobEvent]:
         """What was recorded of a job after a sequence number."""
@@ -139,13 +142,6 @@ class Queries:
                 JobEvent(row.job, row.sequence, row.time, row.type, json.loads(row.data), row.client)
                 for row in connection.execute(asked)
             ]
-
-
-def _workflow_id(dialect: str) -> ColumnElement[str]:
-    """The id of the canvas a ComfyUI client sent with its prompt, read by the database."""
-    if dialect == "postgresql":
-        return func.json_extract_path_text(cast(JOBS.c.request, JSON), *_WORKFLOW_ID)
-    return func.json_extract(JOBS.c.request, ".".join(("$", *_WORKFLOW_ID)), type_=String)
 
 
 def job_of(row: Any) -> Job:  # noqa: ANN401 - a row that begins with `COLUMNS`

@@ -137,7 +137,7 @@ class Store(Queries):
     def retry(self, job: str, anew: str) -> Accepted | None:
         """Keep a new job `anew` that asks for what an ended one asked for; None if there is none. Raises StoreError."""
         asked = select(
-            JOBS.c.state, JOBS.c.request, JOBS.c.client, JOBS.c.priority, JOBS.c.time_limit
+            JOBS.c.state, JOBS.c.request, JOBS.c.client, JOBS.c.priority, JOBS.c.time_limit, JOBS.c.workflow
         ).where(JOBS.c.id == job)  # fmt: skip
         with self._change() as change:
             row = change.connection.execute(asked).first()
@@ -154,6 +154,7 @@ class Store(Queries):
                 row.client,
                 priority=row.priority,
                 time_limit=row.time_limit,
+                workflow=row.workflow,
             )
             return self._keep(change, again)
 
@@ -329,6 +330,7 @@ class Store(Queries):
             "fingerprint": submission.fingerprint,
             "request": submission.request,
             "time_limit": submission.time_limit,
+            "workflow": submission.workflow,
             "created": change.now,
             "recorded": 1,
         }

@@ -1,4 +1,4 @@
-"""The tables of the store as they are now. How older ones become these: `migrations.py`."""
+"""The tables of the store as they are now, and are made anew. How older ones become these: `migrations.py`."""
 
 from __future__ import annotations
 
@@ -43,12 +43,15 @@ JOBS: Final = Table(
     Column("ending", String),
     Column("recorded", Integer, nullable=False, default=0),
     Column("result", Text, nullable=False, default="{}"),
+    Column("workflow", String),
     sqlite_autoincrement=True,
 )
-"""`ending` is how a running job is to end ("cancelled", "time_limit"), whatever becomes of its worker."""
+"""`ending` is how a running job is to end ("cancelled", "time_limit"), whatever becomes of its worker; `workflow` the id
+that an editor has given the workflow."""
 
 Index("jobs_line", JOBS.c.state, JOBS.c.priority.desc(), JOBS.c.number, JOBS.c.position)
 Index("jobs_ended", JOBS.c.ended)
+Index("jobs_workflow", JOBS.c.workflow, JOBS.c.created, JOBS.c.position)
 
 EVENTS: Final = Table(
     "events",

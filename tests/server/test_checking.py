@@ -49,7 +49,7 @@ def test_comfyui_is_told_of_an_instance_under_the_node_inside() -> None:
     }
     found = checked(Document(nodes, subgraphs={"more": MORE}))
     outputs = outputs_of(found)
-    assert (list(outputs.sound), outputs.unsound) == (["fine"], {"show": ["s:add"]})
+    assert (outputs.sound, outputs.unsound) == (["fine"], ["show"])
     told = node_errors(found, outputs, {"s:add": {"class_type": "Add"}}, NOWHERE)
     assert told.keys() == {"s:add"}
 
@@ -67,6 +67,50 @@ def _many_targets(count: int) -> Callable[[], object]:
     return lambda: runnable(found, list(nodes))
 
 
-@pytest.mark.parametrize("work", [_many_imported, _many_targets])
+def _faulty_chain(count: int, *, faulty: int, outputs: int) -> Callable[[], object]:
+    """A chain of so many nodes, so many of them faulty, with outputs of the last of them."""
+    given = ["x" if index < faulty else 1 for index in range(count)]
+    nodes: dict[str, Node] = {"n0": made("Add", a=1, b=given[0])}
+    nodes |= {f"n{index}": made("Add", a=of(f"n{index - 1}"), b=given[index]) for index in range(1, count)}
+    nodes |= {f"out{index}": made("Show", value=of(f"n{index}")) for index in range(count - outputs, count)}
+    found = checked(Document(nodes))
+    return lambda: node_errors(found, outputs_of(found), {}, NOWHERE)
+
+
+def _many_outputs(count: int) -> Callable[[], object]:
+    return _faulty_chain(count, faulty=1, outputs=count)
+
+
+def _many_faults(count: int) -> Callable[[], object]:
+    return _faulty_chain(count, faulty=count, outputs=1)
+
+
+WORKS = [_many_imported, _many_targets, _many_outputs, _many_faults]
+
+
+@pytest.mark.parametrize("work", WORKS)
 def test_checking_is_linear(work: Callable[[int], Callable[[], object]]) -> None:
     assert grows_linearly(work, 100)
+
+
+def test_comfyui_is_told_which_outputs_need_a_fault() -> None:
+    nodes = {
+        "bad": made("Add", a="x"),
+        "worse": made("Add", a=of("bad"), b="y"),
+        "one": made("Show", value=of("bad")),
+        "two": made("Show", value=of("worse")),
+        "fine": made("Show", value=1),
+        "left": made("Add", a=of("right")),
+        "right": made("Add", a=of("left"), b=of("worse")),
+        "round": made("Show", value=of("left")),
+        "unneeded": made("Add", a="z"),
+    }
+    found = checked(Document(nodes))
+    told = node_errors(found, outputs_of(found), {}, NOWHERE)
+    needing = {name: one["dependent_outputs"] for name, one in told.items() if isinstance(one, dict)}
+    assert needing == {"bad": ["one", "two", "round"], "worse": ["two", "round"]}
+    some = node_errors(found, outputs_of(found).among(["two", "fine"]), {}, NOWHERE)
+    assert {name: one["dependent_outputs"] for name, one in some.items() if isinstance(one, dict)} == {
+        "bad": ["two"],
+        "worse": ["two"],
+    }

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from server.jobs.queries import Queries
 from tests.server.comfyui_client import Message, connected
 from tests.server.service import Service, running, working
 
@@ -196,6 +197,29 @@ def test_the_queue_is_ordered_and_can_be_emptied(tmp_path: Path) -> None:
         assert (await service.get("/history")).json == {}
 
     do(tmp_path, act, workers=False)
+
+
+def test_a_long_queue_is_read_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    whole = Queries.with_requests
+
+    def counted(self: Queries, jobs: Sequence[str]) -> Any:  # noqa: ANN401 - the store's own
+        read.append(len(jobs))
+        return whole(self, jobs)
+
+    monkeypatch.setattr(Queries, "with_requests", counted)
+
+    async def act(service: Service) -> None:
+        names = [f"p{index}" for index in range(120)]
+        for name in names:
+            body = json.dumps({"prompt": prompt(1), "prompt_id": name})
+            assert (await service.post("/prompt", body)).status == 200
+        told = (await service.get("/queue")).json
+        assert told["queue_running"] == []
+        assert [item[1] for item in told["queue_pending"]] == names
+
+    do(tmp_path, act, workers=False)
+    assert read == [50, 50, 20]
 
 
 def test_history_is_paged_and_forgotten(tmp_path: Path) -> None:

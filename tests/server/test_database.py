@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
+import multiprocessing
+import os
+import signal
 import sqlite3
+import time
 import traceback
 from collections.abc import Callable
 from functools import partial
@@ -13,15 +17,14 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import MetaData, inspect
-from sqlalchemy.engine import Connection
+from sqlalchemy import event, inspect
+from sqlalchemy.engine import Connection, Engine
 
 from server.jobs.database import FILE, Database, PostgresDatabase, SqliteDatabase, open_database
 from server.jobs.desk import Desk
 from server.jobs.job import Happening, JobEvent, StoreError, Submission
 from server.jobs.migrations import STEPS, upgrade
 from server.jobs.store import Store
-from server.jobs.tables import METADATA
 from tests.server import postgres
 from tests.server.test_jobs_store import LIMITS, Clock, StoreMachine
 
@@ -91,12 +94,8 @@ def test_jobs_are_listed_by_page(tmp_path: Path, kind: str, asked: dict[str, Any
     clock = Clock()
     database = opener(kind, tmp_path)()
     store = Store(database, wall=clock)
-    texts = {
-        name: json.dumps({"extra": {"extra_pnginfo": {"workflow": {"id": flow}}} if flow else {}})
-        for name, flow in (("a", "mine"), ("b", None), ("c", "other"), ("d", "mine"))
-    }
-    for name, text in texts.items():
-        store.accept(Submission(name, text, name))
+    for name, flow in (("a", "mine"), ("b", None), ("c", "other"), ("d", "mine")):
+        store.accept(Submission(name, "{}", name, workflow=flow))
         clock.now += 1
     for seconds in (5, 9):
         claim = store.claim("w")
@@ -105,8 +104,8 @@ def test_jobs_are_listed_by_page(tmp_path: Path, kind: str, asked: dict[str, Any
         store.finish(claim.id, claim.fence, "done", {}, [])
     wanted: dict[str, Any] = {"states": ["queued", "done"], "limit": 100} | asked
     found = store.listed(**wanted)
-    assert ("".join(job.id for job, _ in found.jobs), found.total) == (page, total)
-    assert all(flow == {"a": "mine", "c": "other", "d": "mine"}.get(job.id) for job, flow in found.jobs)
+    assert ("".join(job.id for job in found.jobs), found.total) == (page, total)
+    assert all(job.workflow == {"a": "mine", "c": "other", "d": "mine"}.get(job.id) for job in found.jobs)
     database.close()
 
 
@@ -121,57 +120,18 @@ def test_one_service_at_a_time(tmp_path: Path, kind: str) -> None:
     opening().close()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_steps_make_the_tables_that_are_declared(tmp_path: Path, kind: str) -> None:
-    database = opener(kind, tmp_path)()
-    made, declared = described(database.connection), MetaData()
-    for table in METADATA.tables.values():
-        table.to_metadata(declared)
-    assert {name: columns for name, columns in made.items() if name != "store_version"} == {
-        table.name: {column.name for column in table.columns} for table in declared.tables.values()
-    }
-    indexes = {one["name"] for one in inspect(database.connection).get_indexes("jobs")}
-    assert {"jobs_line", "jobs_ended"} <= indexes
-    database.connection.rollback()
-    database.close()
+STORES = Path(__file__).parent / "stores"
+VERSIONS = range(1, 1 + len(STEPS))
+"""Those that are no more made: of each there is an example in `stores`."""
 
 
-def described(connection: Connection) -> dict[str, set[str]]:
-    found = inspect(connection)
-    return {name: {column["name"] for column in found.get_columns(name)} for name in found.get_table_names()}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("step", range(1, len(STEPS)))
-def test_a_step_that_breaks_off_leaves_the_old_tables(tmp_path: Path, kind: str, step: int) -> None:
-    opening = opener(kind, tmp_path)
-    older(opening, step)
-
-    def breaks_off(connection: Connection) -> None:
-        STEPS[step](connection)
-        raise ZeroDivisionError
-
-    database = _unopened(opening)
-    before = described(database.connection)
-    database.connection.rollback()
-    with pytest.raises(ZeroDivisionError), database.connection.begin():
-        upgrade(database.connection, (*STEPS[:step], breaks_off))
-    assert described(database.connection) == before
-    database.connection.rollback()
-    database.close()
-    opening().close()
-
-
-def older(opening: Callable[[], Database], version: int) -> None:
+def older(opening: Callable[[], Database], kind: str, version: int) -> None:
     """A database as an older version left it, with jobs in it."""
     database = _unopened(opening)
     with database.connection.begin():
-        upgrade(database.connection, STEPS[:version])
-        database.connection.exec_driver_sql(
-            "INSERT INTO jobs (id, state, number, fingerprint, request, created, fence, attempts, cancelling, recorded,"
-            " result) VALUES ('old', 'running', 1, 'f', '{}', 0, 1, 1, true, 1, '{}')"
-        )
-        database.connection.exec_driver_sql("INSERT INTO events VALUES ('old', 1, 0, 'queued', '{}')")
+        for name in (kind, "rows"):
+            for statement in (STORES / str(version) / f"{name}.sql").read_text().splitlines():
+                database.connection.exec_driver_sql(statement)
     database.close()
 
 
@@ -182,17 +142,133 @@ def _unopened(opening: Callable[[], Database]) -> Database:
         return opening()
 
 
+def described(database: Database) -> dict[str, object]:
+    """Its tables, and it is closed."""
+    found = inspect(database.connection)
+    tables: dict[str, object] = {
+        name: (
+            {one["name"]: (str(one["type"]), one["nullable"]) for one in found.get_columns(name)},
+            {str(one["name"]): one["column_names"] for one in found.get_indexes(name)},
+            found.get_pk_constraint(name)["constrained_columns"],
+            sorted(str((one["constrained_columns"], one["referred_table"])) for one in found.get_foreign_keys(name)),
+            sorted(str(one["column_names"]) for one in found.get_unique_constraints(name)),
+        )
+        for name in found.get_table_names()
+    }
+    database.connection.rollback()
+    database.close()
+    return tables
+
+
+@pytest.mark.row("R19")
 @pytest.mark.parametrize("kind", KINDS)
-def test_jobs_of_an_older_version_go_on(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("version", VERSIONS)
+def test_old_tables_become_those_that_are_made_anew(tmp_path: Path, kind: str, version: int) -> None:
+    anew = described(opener(kind, tmp_path / "anew")())
+    opening = opener(kind, tmp_path / "older")
+    older(opening, kind, version)
+    assert described(opening()) == anew
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_step_that_breaks_off_leaves_the_old_tables(tmp_path: Path, kind: str, version: int) -> None:
     opening = opener(kind, tmp_path)
-    older(opening, 1)
+    older(opening, kind, version)
+
+    def breaks_off(connection: Connection) -> None:
+        STEPS[version - 1](connection)
+        raise ZeroDivisionError
+
+    before = described(_unopened(opening))
+    database = _unopened(opening)
+    with pytest.raises(ZeroDivisionError), database.connection.begin():
+        upgrade(database.connection, (*STEPS[: version - 1], breaks_off))
+    assert described(database) == before
+    opening().close()
+
+
+@pytest.mark.row("R19")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_killed_at_any_statement_a_database_is_old_or_new(tmp_path: Path, kind: str, version: int) -> None:
+    new = described(opener(kind, tmp_path / "new")())
+    opening = opener(kind, tmp_path / "killed")
+    older(opening, kind, version)
+    old = described(_unopened(opening))
+    left: list[str] = []
+    while _killed(opening, 1 + len(left)):
+        left.append("old" if (found := described(_again(opening))) == old else "new" if found == new else "half")
+    assert left == ["old"] * (len(left) - 1) + ["new"], "until the transaction is kept, and from then on"
+    assert len(left) > 5
     database = opening()
+    check_jobs(database, version)
+
+
+def _killed(opening: Callable[[], Database], at: int) -> bool:
+    """Open and upgrade it in a process that is killed at the statement of this number, commits and the end among them.
+    Whether it came to that."""
+
+    def act() -> None:
+        left = at
+
+        def passed(*_: object) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        event.listen(Engine, "before_cursor_execute", passed)
+        event.listen(Engine, "commit", passed)
+        opening()
+        passed()
+        os._exit(0)
+
+    process = multiprocessing.get_context("fork").Process(target=act)
+    process.start()
+    process.join()
+    return process.exitcode == -signal.SIGKILL
+
+
+def _again(opening: Callable[[], Database]) -> Database:
+    """The database, without the current tables, once its server has seen that the last process is gone."""
+    for _ in range(500):
+        with contextlib.suppress(StoreError):
+            return _unopened(opening)
+        time.sleep(0.01)
+    return _unopened(opening)
+
+
+@pytest.mark.row("R19")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_jobs_of_an_older_version_go_on(tmp_path: Path, kind: str, version: int) -> None:
+    opening = opener(kind, tmp_path)
+    older(opening, kind, version)
+    check_jobs(opening(), version)
+
+
+def check_jobs(database: Database, version: int) -> None:
+    """That the jobs of the example of this version are as they were, and go on. The database is closed."""
     store = Store(database)
-    job = store.job("old")
-    assert job is not None
-    assert (job.state, job.ending, job.priority) == ("running", "cancelled", 0)
+    jobs = {name: store.job(name) for name in ("finished", "stopping", "waiting")}
+    assert {name: (one.state, one.ending, one.priority, one.workflow) for name, one in jobs.items() if one} == {
+        "finished": ("done", None, 0, "mine"),
+        "stopping": ("running", "cancelled", 0, None),
+        "waiting": ("queued", None, 0, None),
+    }
+    assert [one.id for one in store.listed(["done"], workflow="mine", limit=9).jobs] == ["finished"]
     store.recover()
-    assert [one.type for one in store.events("old")] == ["queued", "cancelled"]
+    assert [one.type for one in store.events("stopping")] == ["queued", "cancelled"]
+    assert [one.type for one in store.events("finished")] == ["queued", "done"]
+    assert store.paused() == (version > 1)
+    store.pause(False)
+    claim = store.claim("w")
+    assert claim is not None
+    assert store.finish("waiting", claim.fence, "done", {}, [], blobs={"abc": 3})
+    assert (store.workflows.latest("mine") is not None) == (version > 1)
+    assert store.drop_blobs(0) == []
     database.close()
 
 

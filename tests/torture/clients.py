@@ -93,7 +93,7 @@ def reconnects(driver: Driver, n: int, mutant: str) -> Outcome:
         async with ClientSession() as session:
             for index in range(n):
                 told = await asyncio.to_thread(driver.ask, "/api/v1/jobs", {"workflow": workflow(index)})
-                heard = await asyncio.wait_for(follow(session, told["id"], random.Random(index)), 30)
+                heard = await asyncio.wait_for(follow(session, told["id"], random.Random(index)), 8 if mutant else 30)
                 if heard != list(range(1, len(heard) + 1)):
                     found.append(f"heard {heard}")
         return found

@@ -68,10 +68,13 @@ class Driver:
         self.kill()
         self.start()
 
+    def is_dead(self) -> bool:
+        assert self.process is not None
+        return self.process.poll() is not None
+
     def revive(self) -> bool:
         """Start it again if it has died. Returns whether it had."""
-        assert self.process is not None
-        if self.process.poll() is None:
+        if not self.is_dead():
             time.sleep(0.005)
             return False
         self._bury()
@@ -101,12 +104,16 @@ class Driver:
             self.process.stdout.close()
 
     def stop(self) -> None:
+        assert self.ended_by(signal.SIGTERM) == 0
+
+    def ended_by(self, number: signal.Signals) -> int:
+        """Tell it to end. Returns its exit code."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(number)
         assert self.process.stdout is not None
         code = self.process.wait(30)
         self.process.stdout.close()
-        assert code == 0
+        return code
 
     def ask(self, path: str, body: object = None, key: str = "") -> Any:  # noqa: ANN401 - JSON
         """None when no answer came."""
@@ -144,13 +151,13 @@ class Driver:
                 self.revive()
             yield index
 
-    def drain(self, jobs: int, seconds: float = 240) -> None:
-        """Until all jobs have ended."""
-        end = time.monotonic() + seconds
-        while self.ended() < jobs:
+    def drain(self, jobs: int, patience: float = 60) -> None:
+        """Until all jobs have ended, or none has for so many seconds: the check says what is missing."""
+        most, end = -1, time.monotonic() + patience
+        while (ended := self.ended()) < jobs and time.monotonic() < end:
+            if ended > most:
+                most, end = ended, time.monotonic() + patience
             self.revive()
-            if time.monotonic() > end:
-                return  # the check says what is missing
             time.sleep(0.05)
 
     def ended(self) -> int:

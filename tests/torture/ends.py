@@ -27,10 +27,8 @@ def orderly_ends(driver: Driver, n: int, mutant: str) -> Outcome:
             stuck["nodes"]["show"] = {"type": "Show", "inputs": {"value": {"from": ["stuck", "out"]}}}  # type: ignore[index]
             told = driver.ask("/api/v1/jobs", {"workflow": stuck, "front": True})
             _until_begun(driver, told["id"])
-        assert driver.process is not None
         began = time.monotonic()
-        driver.process.send_signal((signal.SIGTERM, signal.SIGINT)[index % 2])
-        code = driver.process.wait(30)
+        code = driver.ended_by((signal.SIGTERM, signal.SIGINT)[index % 2])
         longest = max(longest, time.monotonic() - began)
         if code != 0:
             found.append(f"end {index}: exit code {code}")
@@ -62,7 +60,7 @@ def clocks(driver: Driver, n: int, mutant: str) -> Outcome:
             driver.kill_service()
         if index % 12 == 11:
             driver.signal_workers(signal.SIGKILL)
-    driver.drain(jobs, patience(mutant) + jobs / 10)
+    driver.drain(jobs, patience(mutant))
     driver.stop()
     return Outcome(n, faults(driver.folder, driver.acknowledged), {"jobs": jobs})
 
@@ -88,7 +86,7 @@ def power_cuts(driver: Driver, n: int, mutant: str) -> Outcome:
         if log.exists() and log.stat().st_size > kept:
             os.truncate(log, kept)
         driver.revive()
-    driver.drain(jobs, patience(mutant) + jobs / 10)
+    driver.drain(jobs, patience(mutant))
     driver.stop()
     return Outcome(n, faults(driver.folder, driver.acknowledged), {"jobs": jobs})
 
@@ -104,7 +102,7 @@ def standstill(driver: Driver, n: int, mutant: str) -> Outcome:
     for index in range(n):
         hang.touch()
         driver.submit(index)
-        if not _says(driver, "not ready"):
+        if not _says(driver, "not ready", 5 if mutant else 20):
             found.append(f"standstill {index}: {driver.health()}")
         hang.unlink()
         driver.ask("/queue")  # something that wakes the store
@@ -117,8 +115,8 @@ def standstill(driver: Driver, n: int, mutant: str) -> Outcome:
     return Outcome(n, found + faults(driver.folder, driver.acknowledged))
 
 
-def _says(driver: Driver, status: str) -> bool:
-    end = time.monotonic() + 20
+def _says(driver: Driver, status: str, patience: float = 20) -> bool:
+    end = time.monotonic() + patience
     while time.monotonic() < end:
         if driver.health()["status"] == status:
             return True

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import shutil
 import signal
+import sqlite3
 import threading
 import time
 from collections import Counter
 from typing import Any, Final
 
+from server.jobs.database import FILE
+from tests.server.cli import ROOT
 from tests.torture.breaking import SERVICE_POINTS, WORKER_POINTS
 from tests.torture.driver import Driver, faults, workflow
 from tests.torture.outcome import Outcome, broken, patience
@@ -34,11 +39,14 @@ def server_kills(driver: Driver, n: int, mutant: str) -> Outcome:
             driver.revive()
     for index in range(0, jobs, 7):  # an answer that was lost, asked for again
         driver.submit(index)
-    driver.drain(jobs, patience(mutant) + jobs / 10)
+    driver.drain(jobs, patience(mutant))
     driver.stop()
     return Outcome(driver.deaths, faults(driver.folder, driver.acknowledged), {"jobs": jobs})
 
 
+_MIGRATION: Final = "in the migration"
+STORES: Final = ROOT / "tests" / "server" / "stores"
+"""Databases as older versions left them."""
 _WHERE_IT_SHOWS: Final = {
     "answers_before_the_commit": "before a commit",
     "forgets_what_ran": "after handing out",
@@ -48,11 +56,12 @@ _WHERE_IT_SHOWS: Final = {
 
 def failpoints(driver: Driver, n: int, mutant: str) -> Outcome:
     """The service, or its worker, dies at a named point, the first to the n-th time it is passed."""
-    trials = [(name, count) for count in range(1, n + 1) for name in (*SERVICE_POINTS, *WORKER_POINTS)]
+    points = [name for name in (*SERVICE_POINTS, *WORKER_POINTS) if name != _MIGRATION]
+    trials = [(name, count) for count in range(1, n + 1) for name in points]
     if mutant:
         trials = [(_WHERE_IT_SHOWS[mutant], count) for count in range(2, n + 2)]
     jobs = 0
-    deaths: Counter[str] = Counter()
+    deaths: Counter[str] = Counter() if mutant else Counter({_MIGRATION: _deaths_migrating(driver, n)})
     for name, count in trials:
         driver.options, driver.once = _dying(name, count, mutant)
         before = driver.deaths
@@ -65,12 +74,29 @@ def failpoints(driver: Driver, n: int, mutant: str) -> Outcome:
         driver.kill()
     driver.options, driver.once = ("--lease", "300", *broken(mutant)), ()
     driver.start()
-    driver.drain(jobs, patience(mutant) + jobs / 10)
+    driver.drain(jobs, patience(mutant))
     driver.stop()
-    found = [f"nothing has died {name}" for name in (set(SERVICE_POINTS) | set(WORKER_POINTS)) - set(deaths)]
+    found = [f"nothing has died {name}" for name in (set(SERVICE_POINTS) | set(WORKER_POINTS)) - set(+deaths)]
     found = [] if mutant else found
-    figures: dict[str, float] = {"jobs": jobs, "deaths": deaths.total(), "points": len(deaths)}
-    return Outcome(len(trials), found + faults(driver.folder, driver.acknowledged), figures)
+    figures: dict[str, float] = {"jobs": jobs, "deaths": deaths.total(), "points": len(+deaths)}
+    return Outcome(
+        len(trials) if mutant else len(trials) + n, found + faults(driver.folder, driver.acknowledged), figures
+    )
+
+
+def _deaths_migrating(driver: Driver, n: int) -> int:
+    """How often of `n` times the service dies while it brings tables of an older version up to date; it is started again,
+    and they are. What each left is taken away: a database migrates once."""
+    made = driver.folder / "user"
+    for _ in range(n):
+        made.mkdir(parents=True)
+        with contextlib.closing(sqlite3.connect(made / FILE)) as database:
+            database.executescript((STORES / "1" / "sqlite.sql").read_text())
+        driver.once = ("--break", f"kill {_MIGRATION}@1")
+        driver.start()
+        driver.stop()
+        shutil.rmtree(made)
+    return driver.deaths
 
 
 def _dying(name: str, count: int, mutant: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -83,16 +109,17 @@ def _dying(name: str, count: int, mutant: str) -> tuple[tuple[str, ...], tuple[s
 
 def _died(driver: Driver, before: int, jobs: int) -> bool:
     """Whether the service or a worker died: soon, or when everything is done and there is nothing left to die of."""
-    end = time.monotonic() + 5.0
+    most, end = -1, time.monotonic() + 5.0
     while time.monotonic() < end:
-        if driver.deaths > before or driver.revive():
+        if driver.deaths > before or driver.is_dead():
             return True
         told = driver.ask("/api/v1/system")
         if told is not None and any(one["restarts"] for one in told["workers"]):
             return True
-        if driver.ended() >= jobs:  # what happens only when nothing else does is still to come
-            end = min(end, time.monotonic() + 1.2)
-            time.sleep(0.1)
+        if most < jobs and (ended := driver.ended()) > most:
+            # What happens only when nothing else does is still to come, and the store is not asked meanwhile.
+            most, end = ended, time.monotonic() + (1.2 if ended >= jobs else 5.0)
+        time.sleep(0.02)
     return False
 
 

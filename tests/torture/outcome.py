@@ -25,8 +25,8 @@ def broken(mutant: str) -> tuple[str, ...]:
 
 
 def patience(mutant: str) -> float:
-    """Seconds to wait for the last job: a broken rule may have lost some of them."""
-    return 25 if mutant else 240
+    """Seconds without the end of any job after which no more are waited for: a broken rule may have lost some of them."""
+    return 8 if mutant else 60
 
 
 def resident(driver: Driver) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.torture.clients import cancels, reconnects, slow_reader
+from tests.torture.determinism import same_again
 from tests.torture.disks import corrupt_cache, disk_full
 from tests.torture.driver import Driver
 from tests.torture.ends import clocks, orderly_ends, power_cuts, standstill
@@ -72,6 +73,7 @@ ROWS: Final = (
         {"s to ready": 2, "s more to the first job": 1},
     ),
     Row("R16", "told to end, the service ends well, whatever runs", orderly_ends, 10, 100, {"s at most": 5}),
+    Row("R17", "a picture torn in its making ends in the same bytes", same_again, 4, 40),
     Row("R18", "clocks that jump or run wild lose and double nothing", clocks, 20, 100),
     Row("R20", "a service that gets nowhere says so", standstill, 10, 50),
     Row("R22", "a power cut takes nothing that a client was told of", power_cuts, 20, 200),

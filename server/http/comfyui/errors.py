@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from graph.bound import BoundGraph, BoundNode
 from graph.comfyui.object_info import object_info
 from graph.errors import Problem
 from graph.json import Json, JsonObject
+from graph.spec import NodeSpec
 from nodes.folders import Folders
-from server.http.checking import Checked, upstream
+from server.http.checking import Checked
 
 _TYPES: Final[Mapping[str, tuple[str, str]]] = {
     "missing_input": ("required_input_missing", "Required input is missing"),
@@ -45,7 +46,11 @@ _FACTS: Final[Mapping[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """What the `extra_info` of each type holds."""
 
+Declared: TypeAlias = Callable[[NodeSpec], Json]
+
 _LONGEST_LIST: Final = 20
+_MOST_PAIRS: Final = 100_000
+"""Of a faulty node and an output that needs it, told at once."""
 
 
 def graph_error(kind: str, message: str, details: str = "", extra: JsonObject | None = None) -> JsonObject:
@@ -55,34 +60,31 @@ def graph_error(kind: str, message: str, details: str = "", extra: JsonObject | 
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Which outputs can run; the others with the faulty nodes that each needs; and those that need a circle."""
+    """Which outputs can run, which need a faulty node, and which need a circle."""
 
     sound: Sequence[str]
-    unsound: Mapping[str, Sequence[str]]
+    unsound: Sequence[str]
     circular: Sequence[str]
 
     def among(self, wanted: Collection[Json]) -> Outputs:
         """The same of some outputs alone."""
-        unsound = {name: faulty for name, faulty in self.unsound.items() if name in wanted}
-        return Outputs(
-            [one for one in self.sound if one in wanted], unsound, [one for one in self.circular if one in wanted]
-        )
+        kept = ([one for one in each if one in wanted] for each in (self.sound, self.unsound, self.circular))
+        return Outputs(*kept)
 
 
 def outputs_of(checked: Checked) -> Outputs:
     """The outputs of a prompt."""
     sound: list[str] = []
     circular: list[str] = []
-    unsound: dict[str, list[str]] = {}
-    lost = checked.faults
+    unsound: list[str] = []
+    spoilt = _downstream(checked.graph, checked.faults)
     endless = _endless(checked.graph)
     unbound = [
-        name for name in lost if name not in checked.graph.nodes
+        name for name in checked.faults if name not in checked.graph.nodes
     ]  # outputs of nothing, to be told of all the same
     for output in [*checked.outputs, *unbound]:
-        faulty = [name for name in upstream(checked.graph, [output]) if name in lost] if lost else []
-        if faulty:
-            unsound[output] = faulty
+        if output in spoilt:
+            unsound.append(output)
         elif output in endless:
             circular.append(output)
         elif output not in checked.graph.unavailable:
@@ -92,20 +94,71 @@ def outputs_of(checked: Checked) -> Outputs:
 
 def node_errors(checked: Checked, outputs: Outputs, prompt: JsonObject, files: Folders) -> JsonObject:
     """`node_errors`: every faulty node that some output needs."""
-    dependents: dict[str, list[str]] = {}
-    for output, faulty in outputs.unsound.items():
-        for name in faulty:
-            dependents.setdefault(name, []).append(output)
     told: JsonObject = {}
-    faults = checked.faults
-    for name, needing in dependents.items():
-        errors = [_node_error(one, checked.graph, files, is_output=name in outputs.unsound) for one in faults[name]]
+    faults, unsound, declared = checked.faults, set(outputs.unsound), _declared(files)
+    for name, needing in _dependents(checked.graph, faults, outputs.unsound).items():
+        errors = [_node_error(one, checked.graph, declared, is_output=name in unsound) for one in faults[name]]
         told[name] = _told(errors, needing, class_type(prompt, name))
     if outputs.circular:
         circle = _circle_from(checked.graph, _endless(checked.graph), outputs.circular[0])
         error = _circle_error(circle, prompt)
         told[circle[0]] = _told([error], outputs.circular, class_type(prompt, circle[0]))
     return told
+
+
+def _users(graph: BoundGraph) -> dict[str, list[str]]:
+    """Who is linked to each node, also to one that is missing."""
+    users: dict[str, list[str]] = {}
+    for name, node in graph.nodes.items():
+        for source in {link.node for link in node.links.values()}:
+            users.setdefault(source, []).append(name)
+    return users
+
+
+def _downstream(graph: BoundGraph, names: Iterable[str]) -> set[str]:
+    """These nodes and all that need any of them."""
+    users, found = _users(graph), set(names)
+    pending = list(found)
+    while pending:
+        new = [user for user in users.get(pending.pop(), ()) if user not in found]
+        found.update(new)
+        pending += new
+    return found
+
+
+def _dependents(graph: BoundGraph, faulty: Collection[str], outputs: Sequence[str]) -> dict[str, list[str]]:
+    """The faulty nodes that any of these outputs needs, each with those that need it. Of very many the first: there may be
+    as many pairs as the square of the nodes."""
+    if not outputs:
+        return {}
+    import networkx  # 0.2 s that only faulty prompts pay
+
+    drawn: networkx.DiGraph[str] = networkx.DiGraph()
+    drawn.add_nodes_from([*faulty, *outputs])
+    drawn.add_edges_from((source, user) for source, users in _users(graph).items() for user in users)
+    whole = networkx.condensation(drawn)  # a circle is needed as one
+    own = {name: 1 << index for index, name in enumerate(outputs)}
+    needing: dict[int, int] = {}
+    for part in reversed(list(networkx.topological_sort(whole))):
+        found = 0
+        for name in whole.nodes[part]["members"]:
+            found |= own.get(name, 0)
+        for user in whole.successors(part):
+            found |= needing[user]
+        needing[part] = found
+    most = max(1, _MOST_PAIRS // len(faulty))
+    by_fault = {name: _chosen(needing[whole.graph["mapping"][name]], outputs, most) for name in faulty}
+    return {name: chosen for name, chosen in by_fault.items() if chosen}
+
+
+def _chosen(bits: int, outputs: Sequence[str], most: int) -> list[str]:
+    """The first of the outputs whose bits are set."""
+    found: list[str] = []
+    while bits and len(found) < most:
+        lowest = bits & -bits
+        found.append(outputs[lowest.bit_length() - 1])
+        bits ^= lowest
+    return found
 
 
 def _circle_from(graph: BoundGraph, endless: Collection[str], start: str) -> list[str]:
@@ -122,14 +175,11 @@ def _circle_from(graph: BoundGraph, endless: Collection[str], start: str) -> lis
 
 def _endless(graph: BoundGraph) -> set[str]:
     """The nodes in a circle or that need one."""
-    needed = {
-        name: {link.node for link in node.links.values()} & graph.nodes.keys() for name, node in graph.nodes.items()
-    }
-    users: dict[str, list[str]] = {}
-    for name, sources in needed.items():
-        for source in sources:
-            users.setdefault(source, []).append(name)
-    left = {name: len(sources) for name, sources in needed.items()}
+    users = _users(graph)
+    left = {name: 0 for name in graph.nodes}
+    for source in users.keys() & graph.nodes.keys():
+        for user in users[source]:
+            left[user] += 1
     ready = [name for name, count in left.items() if count == 0]
     while ready:
         for user in users.get(ready.pop(), ()):
@@ -156,7 +206,7 @@ def class_type(prompt: JsonObject, node: str) -> str:
     return str(one.get("class_type", "")) if isinstance(one, dict) else ""
 
 
-def _node_error(one: Problem, graph: BoundGraph, files: Folders, *, is_output: bool) -> JsonObject:
+def _node_error(one: Problem, graph: BoundGraph, declared: Declared, *, is_output: bool) -> JsonObject:
     code = "unknown_node of an output" if one.code == "unknown_node" and is_output else one.code
     kind, message = _TYPES.get(code, ("custom_validation_failed", "Custom validation failed for node"))
     details = f"{one.input}: {one.message}" if one.input else one.message
@@ -165,14 +215,26 @@ def _node_error(one: Problem, graph: BoundGraph, files: Folders, *, is_output: b
         facts["input_name"] = one.input
         node = graph.nodes.get(one.node or "")
         if node is not None:
-            facts |= _input_facts(one.input, node, graph, files)
+            facts |= _input_facts(one.input, node, graph, declared)
     extra: JsonObject = {name: facts[name] for name in _FACTS[kind] if name in facts}
     return {"type": kind, "message": message, "details": details, "extra_info": extra}
 
 
-def _input_facts(port: str, node: BoundNode, graph: BoundGraph, files: Folders) -> JsonObject:
+def _declared(files: Folders) -> Declared:
+    """The inputs of node types as `/object_info` has them, each type's looked up once: it lists folders."""
+    known: dict[str, Json] = {}
+
+    def inputs(spec: NodeSpec) -> Json:
+        if spec.type not in known:
+            known[spec.type] = object_info(spec, files)["input"]
+        return known[spec.type]
+
+    return inputs
+
+
+def _input_facts(port: str, node: BoundNode, graph: BoundGraph, declared: Declared) -> JsonObject:
     facts: JsonObject = {}
-    sections = object_info(node.spec, files)["input"]
+    sections = declared(node.spec)
     for section in sections.values() if isinstance(sections, dict) else ():
         if isinstance(section, dict) and port in section:
             facts["input_config"] = _shortened(section[port])

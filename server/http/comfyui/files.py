@@ -43,7 +43,7 @@ async def view(request: web.Request) -> web.StreamResponse:
     path = found(service.folders, kind, whole)
     if path is None:
         raise web.HTTPNotFound
-    made = await _made(service, path, query.get("preview"), query.get("channel", "rgba"))
+    made = await _made(request, path, query.get("preview"), query.get("channel", "rgba"))
     return picture(made[0], made[1], name) if made else served(path, name)
 
 
@@ -62,10 +62,11 @@ async def _upload(request: web.Request, *, masked: bool) -> web.Response:
     folder = service.folders.root("input")
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     with draft(folder) as arriving:
-        return await _kept(await _form(request, service, arriving), service, masked=masked)
+        return await _kept(request, await _form(request, service, arriving), masked=masked)
 
 
-async def _kept(form: _Form, service: Service, *, masked: bool) -> web.Response:
+async def _kept(request: web.Request, form: _Form, *, masked: bool) -> web.Response:
+    service = service_of(request)
     try:
         if form.file is None or not form.filename:
             raise web.HTTPBadRequest(text="an upload has a file in the field `image`")
@@ -75,7 +76,7 @@ async def _kept(form: _Form, service: Service, *, masked: bool) -> web.Response:
         subfolder = form.fields.get("subfolder", "").strip("/")
         whole = "/".join(part for part in (subfolder, os.path.basename(form.filename.replace("\\", "/"))) if part)
         if masked:
-            await _lay_over(form, service)
+            await _lay_over(request, form)
         overwrite = form.fields.get("overwrite", "").lower() in ("true", "1")
         if not form.file.stat().st_size:
             raise web.HTTPBadRequest(text="the file is empty")
@@ -121,7 +122,7 @@ async def _fill(form: _Form, request: web.Request, service: Service, draft: Path
             form.fields[part.name] = (await coming(part.read_chunk(_LONGEST_FIELD))).decode("utf-8", "replace")
 
 
-async def _lay_over(form: _Form, service: Service) -> None:
+async def _lay_over(request: web.Request, form: _Form) -> None:
     """Replace the draft by the original with the draft's transparency. Raises for a reference that leads nowhere."""
     try:
         reference = loads(form.fields.get("original_ref", ""), source="original_ref")
@@ -130,8 +131,10 @@ async def _lay_over(form: _Form, service: Service) -> None:
     if not isinstance(reference, dict) or form.file is None:
         raise web.HTTPBadRequest(text="original_ref is an object with filename, subfolder and type")
     parts = [str(reference.get("subfolder") or "").strip("/"), str(reference.get("filename") or "")]
-    original = found(service.folders, str(reference.get("type") or "input"), "/".join(part for part in parts if part))
-    made = await decoded(service, str(original), "--mask", str(form.file)) if original else None
+    original = found(
+        service_of(request).folders, str(reference.get("type") or "input"), "/".join(part for part in parts if part)
+    )
+    made = await decoded(request, str(original), "--mask", str(form.file)) if original else None
     if made is None:
         raise web.HTTPBadRequest(text="original_ref names no picture that is here")
     await asyncio.to_thread(_copied, made, form.file)
@@ -144,16 +147,16 @@ def _copied(content: BinaryIO, path: Path) -> None:
         os.fsync(draft.fileno())
 
 
-async def _made(service: Service, path: Path, preview: str | None, channel: str) -> tuple[BinaryIO, str] | None:
+async def _made(request: web.Request, path: Path, preview: str | None, channel: str) -> tuple[BinaryIO, str] | None:
     """A picture made from the file; None to serve the file as it is."""
     if preview:
         kind, _, quality = preview.partition(";")
         kind = kind if kind in ("webp", "jpeg") else "webp"
         number = quality if quality.isascii() and quality.isdecimal() and 0 < int(quality[:4]) <= 100 else "90"
-        made = await decoded(service, str(path), "--preview", kind, "--quality", number)
+        made = await decoded(request, str(path), "--preview", kind, "--quality", number)
         return (made, _kind_of(made)) if made else None
     if channel in ("rgb", "a"):
-        made = await decoded(service, str(path), "--channel", channel)
+        made = await decoded(request, str(path), "--channel", channel)
         return (made, "image/png") if made else None
     return None
 

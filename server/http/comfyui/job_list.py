@@ -58,7 +58,7 @@ async def list_jobs(request: web.Request) -> web.Response:
         limit=min(limit or _MOST, _MOST),
         offset=start,
     )
-    shown_jobs = [_shown(job, workflow) for job, workflow in found.jobs]
+    shown_jobs = [_shown(job) for job in found.jobs]
     more: JsonObject = {"offset": start, "limit": limit or None, "total": found.total}
     more["has_more"] = start + len(found.jobs) < found.total
     return web.json_response({"jobs": cast("Json", shown_jobs), "pagination": more})
@@ -72,7 +72,7 @@ async def get_job(request: web.Request) -> web.Response:
     if job is None or text is None:
         return web.json_response({"error": "Job not found"}, status=404)
     prompt, extra, _ = shown(text)
-    told = _shown(job, _workflow_in(extra))
+    told = _shown(job)
     told["outputs"] = {node: ui(one) for node, one in _outputs(job).items()}
     told["workflow"] = {"prompt": prompt, "extra_data": extra}
     if job.state not in ("queued", "running"):
@@ -108,7 +108,7 @@ async def _cancelled(service: Service, names: Sequence[str]) -> web.Response:
     return web.json_response({"cancelled": any(state in ("queued", "running") for state in was)})
 
 
-def _shown(job: Job, workflow: str | None) -> JsonObject:
+def _shown(job: Job) -> JsonObject:
     files = [(node, file) for node, one in _outputs(job).items() for file in _files(one)]
     seen = [(node, file) for node, file in files if str(file["filename"]).lower().endswith(_IMAGES)]
     told: JsonObject = {
@@ -122,7 +122,7 @@ def _shown(job: Job, workflow: str | None) -> JsonObject:
         "outputs_count": len(files),
         "previewable_outputs_count": len(seen),
         "preview_output": {**seen[0][1], "nodeId": seen[0][0], "mediaType": "images"} if seen else None,
-        "workflow_id": workflow,
+        "workflow_id": job.workflow,
     }
     return {name: value for name, value in told.items() if value is not None}
 
@@ -138,13 +138,6 @@ def _error(job: Job) -> Json:
 
 def _outputs(job: Job) -> dict[str, JsonObject]:
     return cast("dict[str, JsonObject]", job.result.get("outputs", {}))
-
-
-def _workflow_in(extra: JsonObject) -> str | None:
-    carried = extra.get("extra_pnginfo")
-    drawn = carried.get("workflow") if isinstance(carried, dict) else None
-    name = drawn.get("id") if isinstance(drawn, dict) else None
-    return name if isinstance(name, str) else None
 
 
 def _whole(text: str) -> int | None:

@@ -66,9 +66,9 @@ async def preview(request: web.Request) -> web.Response:
     if path is None or not (number.isascii() and number.isdecimal() and int(number[:6]) < len(roots)):
         raise web.HTTPNotFound
     beside = await asyncio.to_thread(_beside, path, roots)
-    made = await decoded(service, str(beside), "--preview", "webp") if beside else None
+    made = await decoded(request, str(beside), "--preview", "webp") if beside else None
     if made is None and path.suffix.lower() == ".safetensors":
-        made = await decoded(service, str(path), "--cover")
+        made = await decoded(request, str(path), "--cover")
     if made is None:
         raise web.HTTPNotFound
     return picture(made, "image/webp", f"{Path(name).stem}.webp")

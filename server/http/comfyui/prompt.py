@@ -27,6 +27,8 @@ from server.jobs.job import StoreError, Submission
 from server.jobs.request import JobRequest
 
 _LONGEST_ID: Final = 1000
+_LONGEST_WORKFLOW: Final = 200
+"""Characters of a workflow's id; jobs cannot be found by a longer one."""
 
 
 class PromptError(Exception):
@@ -152,17 +154,21 @@ def _texts(extra: JsonObject) -> dict[str, str]:
 
 def _scope(extra: JsonObject) -> str:
     """One client's edits of one workflow are runs of one scope."""
+    return f"prompt {_drawn(extra).get('id') or extra.get('client_id') or ''}"[:300]
+
+
+def _drawn(extra: JsonObject) -> JsonObject:
+    """The canvas that the client sent with its prompt."""
     carried = extra.get("extra_pnginfo")
     drawn = carried.get("workflow") if isinstance(carried, dict) else None
-    name = drawn.get("id") if isinstance(drawn, dict) else None
-    return f"prompt {name or extra.get('client_id') or ''}"[:300]
+    return drawn if isinstance(drawn, dict) else {}
 
 
 def _submission(body: JsonObject, request: JobRequest) -> Submission:
     identity = body.get("prompt_id")
     if identity is not None and len(str(identity)) > _LONGEST_ID:
         raise PromptError(graph_error("invalid_prompt_id", f"prompt_id has at most {_LONGEST_ID} characters"))
-    client = body.get("client_id")
+    client, workflow = body.get("client_id"), _drawn(request.extra).get("id")
     unique = b"" if identity is not None else uuid.uuid4().bytes
     return Submission(
         id=str(identity) if identity is not None else str(uuid.uuid4()),
@@ -171,6 +177,7 @@ def _submission(body: JsonObject, request: JobRequest) -> Submission:
         client=None if client is None else str(client),
         number=_number(body.get("number")),
         front=body.get("front") is True,
+        workflow=workflow if isinstance(workflow, str) and len(workflow) <= _LONGEST_WORKFLOW else None,
     )
 
 

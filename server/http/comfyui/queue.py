@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+from collections.abc import Callable, Sequence
 from typing import Final, cast
 
 from aiohttp import web
@@ -13,11 +15,13 @@ from graph.json import Json, JsonObject
 from server.http.bodies import json_body
 from server.http.comfyui.errors import class_type
 from server.http.comfyui.messages import failure, milliseconds, ui
-from server.http.service import service_of
+from server.http.service import Service, service_of
 from server.jobs.job import Job
 from server.jobs.request import shown
 
 MOST_HISTORY: Final = 10_000
+_PAGE: Final = 50
+"""Jobs that are read at once with all that was asked for."""
 
 
 async def get_queue(request: web.Request) -> web.Response:
@@ -25,14 +29,8 @@ async def get_queue(request: web.Request) -> web.Response:
     service = service_of(request)
     running = await service.desk.do(service.desk.store.in_line, "running")
     waiting = await service.desk.do(service.desk.store.in_line, "queued")
-
-    def listed() -> JsonObject:
-        return {
-            "queue_running": [_item(job, text) for job, text in running],
-            "queue_pending": [_item(job, text) for job, text in waiting],
-        }
-
-    return web.json_response(await asyncio.to_thread(listed))
+    parts = [await _listed(service, jobs, _item) for jobs in (running, waiting)]
+    return _json(f'{{"queue_running": [{parts[0]}], "queue_pending": [{parts[1]}]}}')
 
 
 async def post_queue(request: web.Request) -> web.Response:
@@ -57,15 +55,14 @@ async def get_history(request: web.Request) -> web.Response:
     limit = MOST_HISTORY if most is None or most < 0 else min(most, MOST_HISTORY)
     start = None if offset is None or offset < 0 else offset
     jobs = await service.desk.do(service.desk.store.ended, limit=limit, offset=start)
-    entries = await asyncio.to_thread(lambda: {job.id: _entry(job, text) for job, text in jobs})
-    return web.json_response(entries)
+    return _json(f"{{{await _listed(service, jobs, _named_entry)}}}")
 
 
 async def get_history_of(request: web.Request) -> web.Response:
     """One prompt that has ended; an empty object for any other."""
     service = service_of(request)
     jobs = await service.desk.do(service.desk.store.ended, request.match_info["id"], limit=1)
-    return web.json_response({job.id: _entry(job, text) for job, text in jobs})
+    return _json(f"{{{await _listed(service, jobs, _named_entry)}}}")
 
 
 async def post_history(request: web.Request) -> web.Response:
@@ -99,17 +96,38 @@ async def free(request: web.Request) -> web.Response:
     return web.Response()
 
 
-def _item(job: Job, text: str) -> Json:
-    prompt, extra, targets = shown(text)
+async def _listed(service: Service, jobs: Sequence[str], shown_as: Callable[[Job, str], str]) -> str:
+    """These jobs as JSON with commas between. They are read some at a time: there may be thousands, each with all of its
+    prompt, and the store has others to serve in between."""
+    pages: list[str] = []
+    for start in range(0, len(jobs), _PAGE):
+        page = await service.desk.do(service.desk.store.with_requests, jobs[start : start + _PAGE])
+        pages += await asyncio.to_thread(lambda found: [shown_as(job, text) for job, text in found], page)
+    return ", ".join(pages)
+
+
+def _json(text: str) -> web.Response:
+    return web.Response(text=text, content_type="application/json")
+
+
+def _item(job: Job, text: str) -> str:
+    return json.dumps(_five(job, *shown(text)))
+
+
+def _five(job: Job, prompt: JsonObject, extra: JsonObject, targets: list[str]) -> Json:
     return [job.number, job.id, prompt, extra, cast("Json", targets)]
 
 
+def _named_entry(job: Job, text: str) -> str:
+    return f"{json.dumps(job.id)}: {json.dumps(_entry(job, text))}"
+
+
 def _entry(job: Job, text: str) -> JsonObject:
-    prompt, _, _ = shown(text)
+    prompt, extra, targets = shown(text)
     outputs = cast("dict[str, JsonObject]", job.result.get("outputs", {}))
     told = {node: ui(one) for node, one in outputs.items()}
     return {
-        "prompt": _item(job, text),
+        "prompt": _five(job, prompt, extra, targets),
         "outputs": cast("Json", told),
         "status": status_of(job, prompt),
         "meta": {

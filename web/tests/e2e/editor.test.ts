@@ -253,7 +253,7 @@ describe("what goes wrong", () => {
     await context.close();
   });
 
-  test("texts of a hostile workflow are texts", async () => {
+  test("E-12: texts of a hostile workflow are texts", async () => {
     const { page, errors, context } = await openPage(browser, service.url);
     const attack = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>';
     await page.waitForFunction(() => window.latentgraph?.library.store.getState().state === "ready");

@@ -1,0 +1,17 @@
+CREATE TABLE IF NOT EXISTS store_version (version INTEGER NOT NULL);
+CREATE TABLE jobs ( position SERIAL NOT NULL, id VARCHAR NOT NULL, state VARCHAR NOT NULL, number FLOAT NOT NULL, client VARCHAR, idempotency_key VARCHAR, fingerprint VARCHAR NOT NULL, request TEXT NOT NULL, created FLOAT NOT NULL, started FLOAT, finished FLOAT, ended INTEGER, fence INTEGER NOT NULL, attempts INTEGER NOT NULL, worker VARCHAR, lease_until FLOAT, cancelling BOOLEAN NOT NULL, recorded INTEGER NOT NULL, result TEXT NOT NULL, PRIMARY KEY (position), UNIQUE (id), UNIQUE (idempotency_key) );
+CREATE INDEX jobs_queue ON jobs (state, number, position);
+CREATE INDEX jobs_ended ON jobs (ended);
+CREATE TABLE events ( job VARCHAR NOT NULL, sequence INTEGER NOT NULL, time FLOAT NOT NULL, type VARCHAR NOT NULL, data TEXT NOT NULL, PRIMARY KEY (job, sequence), FOREIGN KEY(job) REFERENCES jobs (id) ON DELETE CASCADE );
+ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN time_limit FLOAT;
+ALTER TABLE jobs ADD COLUMN ending VARCHAR;
+ALTER TABLE jobs DROP COLUMN cancelling;
+DROP INDEX jobs_queue;
+CREATE INDEX jobs_line ON jobs (state, priority DESC, number, position);
+CREATE TABLE settings ( name VARCHAR NOT NULL, value VARCHAR NOT NULL, PRIMARY KEY (name) );
+CREATE TABLE workflows ( name VARCHAR NOT NULL, version INTEGER NOT NULL, document TEXT, digest VARCHAR NOT NULL, created FLOAT NOT NULL, PRIMARY KEY (name, version) );
+CREATE TABLE blobs ( digest VARCHAR NOT NULL, bytes BIGINT NOT NULL, created FLOAT NOT NULL, PRIMARY KEY (digest) );
+CREATE TABLE job_blobs ( job VARCHAR NOT NULL, digest VARCHAR NOT NULL, PRIMARY KEY (job, digest), FOREIGN KEY(job) REFERENCES jobs (id) ON DELETE CASCADE, FOREIGN KEY(digest) REFERENCES blobs (digest) );
+CREATE INDEX job_blobs_digest ON job_blobs (digest);
+INSERT INTO store_version VALUES (2);
