@@ -13,7 +13,7 @@ import { badgeOf, StateBadge } from "@/canvas/StateBadge";
 import { colourOf, graphAt, hiddenLinksOf, isCollapsed, isPinned, linkOf, literalOf, type GraphNode } from "@/model/document";
 import { writeJson } from "@/model/json";
 import { setNodeUi } from "@/model/edit";
-import { NARROWEST, type Row } from "@/model/geometry";
+import { NARROWEST, PREVIEW_GAP, type Row } from "@/model/geometry";
 import type { Interface } from "@/model/interface";
 import { typeColour } from "@/model/ports";
 import { useActive, useEditor } from "@/store/editor";
@@ -84,7 +84,7 @@ export const NodeCard = memo(function NodeCard({ id, data, selected }: NodeProps
             {message}
           </div>
         )}
-        {preview && <img className={styles.livePreview} src={preview} alt={t.canvas.sampling} draggable={false} />}
+        {preview && <img className={styles.livePreview} style={{ top: geometry.height + PREVIEW_GAP, maxHeight: geometry.width }} src={preview} alt={t.canvas.sampling} draggable={false} />}
       </div>
     </>
   );

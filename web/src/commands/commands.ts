@@ -6,7 +6,7 @@ import { clipFrom, copied, cornersOf, pasted } from "@/model/clipboard";
 import { graphAt, groupsOf, isPinned, linkOf, notesOf, positionOf, SUBGRAPH, withGraph, type Graph, type GraphNode, type Point } from "@/model/document";
 import { addGroup, addNote, move, removeDecoration, removeNodes, setGroup, setMode, setNodeUi } from "@/model/edit";
 import { isFrame, nodesIn, thingsIn, type SizeOf } from "@/model/frames";
-import { DENSITIES, geometryOf } from "@/model/geometry";
+import { DENSITIES, geometryOf, previewRoom } from "@/model/geometry";
 import { interfaceIn } from "@/model/interface";
 import { createSubgraph, unlinkAny, unpackSubgraph } from "@/model/subgraph";
 import { scopeOf } from "@/store/documents";
@@ -304,6 +304,18 @@ export function boxes(editor: Editor, all = false): Placed[] {
   });
 }
 
+/** The same with the room that each needs below itself while it works. */
+function withRoom(editor: Editor, all: readonly Placed[]): Placed[] {
+  const one = editor.documents.active;
+  const graph = activeGraph(editor);
+  if (!one || !graph) return [...all];
+  const metrics = DENSITIES[editor.settings.getState().density];
+  return all.map((box) => {
+    const of = interfaceIn(box.id, graph, one.document, editor.library.catalogue);
+    return { ...box, height: box.height + previewRoom(of, geometryOf(graph.nodes[box.id] as GraphNode, of, metrics)) };
+  });
+}
+
 function place(editor: Editor, label: string, places: ReadonlyMap<string, Point>): void {
   editor.documents.editGraph(label, (graph) => move(graph, new Map([...places].filter(([id]) => !(graph.nodes[id] && isPinned(graph.nodes[id]))))));
 }
@@ -322,7 +334,7 @@ export async function tidy(editor: Editor): Promise<void> {
       return source ? [{ from: source.node, to }] : [];
     }),
   );
-  place(editor, editor.t.edits.tidy, await laidOut(boxes(editor, !some), links));
+  place(editor, editor.t.edits.tidy, await laidOut(withRoom(editor, boxes(editor, !some)), links));
   if (!some) editor.canvas?.fit();
 }
 

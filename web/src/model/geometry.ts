@@ -58,6 +58,16 @@ export function showsPicture(of: Interface): boolean {
   return makesOne || spec.inputs.some((one) => one.widget?.widget === "file" && one.widget.folder === "input");
 }
 
+/** Between a node and the live picture below it. */
+export const PREVIEW_GAP = 6;
+
+/** How much room a node takes below itself while it works: those that sample or train show there, as wide as they are, what they have so far. */
+export function previewRoom(of: Interface, { width }: Geometry): number {
+  const gives = (type: string) => of.outputs.some((one) => one.type === type);
+  const samples = gives("LATENT") && of.inputs.some(({ type }) => type === "MODEL" || type === "GUIDER") && of.inputs.some(({ name }) => name === "steps" || name === "sigmas");
+  return samples || gives("LOSS_MAP") ? PREVIEW_GAP + width : 0;
+}
+
 function isText(input: InputSpec): boolean {
   return input.widget?.widget === "text" && input.widget.multiline === true;
 }

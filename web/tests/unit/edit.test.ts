@@ -1,8 +1,9 @@
+import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { copied, pasted } from "@/model/clipboard";
-import { linkOf, notesOf, viaOf, reroutesOf, type Document, type Graph } from "@/model/document";
+import { linkOf, notesOf, positionOf, viaOf, reroutesOf, type Document, type Graph } from "@/model/document";
 import { addNode, addNote, addPoint, insertOnLink, link, move, removeDecoration, removeNodes, setMode } from "@/model/edit";
-import { DENSITIES, geometryOf } from "@/model/geometry";
+import { DENSITIES, geometryOf, previewRoom } from "@/model/geometry";
 import { interfaceIn, interfaceOf } from "@/model/interface";
 import { createSubgraph, linkInputs, linkOutputs, promote, renameSubgraphPort, unpackSubgraph } from "@/model/subgraph";
 import { catalogue, documentOf, template } from "./documents";
@@ -175,6 +176,24 @@ describe("geometry", () => {
         bottom = row.y + row.height;
       }
       if (spec.type !== "Reroute") expect(made.height).toBeGreaterThanOrEqual(bottom);
+    }
+  });
+
+  const templates = readdirSync(new URL("../../../workflows", import.meta.url), { recursive: true, encoding: "utf8" }).filter((name) => /^(training\/)?\w+\.json$/.test(name)).map((name) => name.slice(0, -".json".length));
+
+  test("there are templates", () => expect(templates.length).toBeGreaterThan(10));
+
+  test.each(templates)("in the template %s no node lies over another, nor does what it shows while it works", (name) => {
+    for (const metrics of [DENSITIES.compact, DENSITIES.comfortable]) {
+      const document = template(name);
+      const boxes = Object.entries(document.nodes).map(([id, node]) => {
+        const shape = interfaceIn(id, document, document, catalogue);
+        const made = geometryOf(node, shape, metrics);
+        const [x, y] = positionOf(node);
+        return { id, x, y, right: x + made.width, bottom: y + made.height + previewRoom(shape, made) };
+      });
+      const over = boxes.flatMap((one, index) => boxes.slice(index + 1).flatMap((other) => (one.x < other.right && other.x < one.right && one.y < other.bottom && other.y < one.bottom ? [`${one.id} and ${other.id}`] : [])));
+      expect(over).toEqual([]);
     }
   });
 
