@@ -28,6 +28,7 @@ import { NodeCard } from "@/canvas/NodeCard";
 import { Overview } from "@/canvas/Overview";
 import { CanvasPlaceContext, type CanvasPlace } from "@/canvas/place";
 import { middleOfPoint, nameOfHandle, Projection, samePlaces, targetOfEdge, type FlowEdge, type FlowNode } from "@/canvas/project";
+import { followFingers } from "@/canvas/touch";
 import { boundsOf, fitted, FURTHEST, levelOf, NEAREST, type Box } from "@/canvas/viewport";
 import { linkMenu, nodeMenu, paneMenu } from "@/commands/menus";
 import { graphAt, groupsOf, isPinned, linkOf, notesOf, positionOf, reroutesOf, type Graph, type Point } from "@/model/document";
@@ -152,6 +153,8 @@ function GraphCanvas() {
       editor.canvas = null;
     };
   }, [editor, flow]);
+
+  useEffect(() => followFingers(wrapper.current!, () => flow.getViewport(), (from) => void flow.setViewport(from)), [flow]);
 
   const onNodesChange = useCallback(
     (changes: NodeChange<FlowNode>[]) => {
