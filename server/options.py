@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from graph.errors import InputError, Problem, nearest
-from server.workspace import DISK_CAP, GIB, Computing, Places
+from server.workspace import DISK_CAP, GIB, PRECISIONS, Computing, Places
 
 _MOST_GIB: Final = 2**32
 
@@ -71,7 +71,7 @@ def add_computing(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--precision",
         default="auto",
-        choices=["auto", "fp32", "bf16", "fp16"],
+        choices=PRECISIONS,
         help="number format of the networks (default: auto, the fastest that is sound on the device)",
     )
 

@@ -34,6 +34,8 @@ from nodes.truncation import is_cut_off
 INDEX: Final = "index.sqlite"
 GIB: Final = 2**30
 DISK_CAP: Final = 20 * GIB
+PRECISIONS: Final = ("auto", "fp32", "bf16", "fp16")
+"""What may be asked for; `nodes/memory/policy.py` decides what becomes of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from server.options import Parser, add_places, add_user, places, user_folder
 from server.tokens import FILE, LOOPBACK, Tokens
 from server.worker.blobs import BLOBS
 from server.worker.starting import Started, start
-from server.workspace import GIB, Computing, Places, Workspace
+from server.workspace import GIB, PRECISIONS, Computing, Places, Workspace
 
 if TYPE_CHECKING:
     from server.http.service import Bounds
@@ -105,7 +105,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--device", action="append", metavar="auto|cpu|cuda[:N]", help="a worker for this device; may be repeated"
     )
-    made.add_argument("--precision", default="auto", choices=["auto", "fp32", "bf16", "fp16"])
+    made.add_argument("--precision", default="auto", choices=PRECISIONS)
     made.add_argument("--database", metavar="URL", help="keep jobs in PostgreSQL, postgresql://... (default: a file)")
     made.add_argument("--previews", action="store_true", help="send previews to all of ComfyUI's clients")
     _add_security(made)

@@ -12,6 +12,7 @@ from server.http import blobs, health, jobs, metrics, nodes, stream, tickets, tr
 from server.http import facts as here
 from server.http import queue as line
 from server.http.accounts import accounted
+from server.http.bodies import NAMES_PAGE
 from server.http.comfyui import facts, files, internal, job_list, models, prompt, queue, socket, userdata
 from server.http.comfyui.refusals import plain
 from server.http.editor import Editor
@@ -23,19 +24,14 @@ from server.http.security import Doorkeeper, Tickets, guard, protected
 from server.http.service import SERVICE, Service, service_of
 from server.http.shapes import NAMES, OBJECT, listed, mapped, record, ref
 
-_WAIT: Final = {"wait": "seconds to wait for the end of the job"}
 _IF_MATCH: Final = {"If-Match": "the ETag of the version that may be replaced"}
-_MODEL_FILES: Final = {
-    "folder": "one folder alone",
-    "limit": "how many, up to 2000",
-    "after": "what `next` of the page before said",
-}
 _UPLOAD: Final = {
     "name": "what the file is called, with folders if any",
     "overwrite": "true to take the place of a file of that name",
     "sha256": "refuse a body with another hash",
 }
 _NO_JOB: Final = {"404": ("unknown_job",)}
+_NO_WORKFLOW: Final = {"404": ("unknown_workflow",)}
 _SUBMIT_REFUSED: Final = {
     "400": ("query", "idempotency_key"),
     "409": ("idempotency_key_reused", "job_id_taken"),
@@ -52,7 +48,6 @@ _UPLOAD_REFUSED: Final = {
     "507": ("disk_full",),
 }
 _CHANGED: Final = {"412": ("workflow_changed", "workflow_exists"), "422": ("workflow_name",)}
-_KEY: Final = {"Idempotency-Key": "a repeated submission with this key is the same job"}
 
 
 async def openapi(request: web.Request) -> web.Response:
@@ -95,12 +90,19 @@ OURS: Final = (
         "GET", "/api/v1/nodes/{type}", nodes.describe_node, answer=ref("NodeType"), refusals={"404": ("unknown_type",)}
     ),
     Route("GET", "/api/v1/models", nodes.list_models, answer=mapped(NAMES)),
-    Route("GET", "/api/v1/files/{folder}", nodes.list_files, answer=NAMES, refusals={"404": ("unknown_folder",)}),
+    Route(
+        "GET",
+        "/api/v1/files/{folder}",
+        nodes.list_files,
+        query=NAMES_PAGE,
+        answer=NAMES,
+        refusals={"400": ("query",), "404": ("unknown_folder",)},
+    ),
     Route(
         "GET",
         "/api/v1/model-files",
         here.list_model_files,
-        query=_MODEL_FILES,
+        query=here.MODEL_FILES,
         answer=ref("ModelFiles"),
         refusals={"400": ("query",), "404": ("unknown_folder",)},
     ),
@@ -139,16 +141,17 @@ OURS: Final = (
         "/api/v1/plan",
         nodes.plan,
         body={"type": "object"},
-        query={"scope": "", "precision": ""},
+        query=nodes.PLANNED,
         answer=ref("Plan"),
+        refusals={"400": ("query",)},
     ),
     Route(
         "POST",
         "/api/v1/jobs",
         jobs.submit,
         body=jobs.SUBMIT,
-        query=_WAIT,
-        headers=_KEY,
+        query=jobs.WAIT,
+        headers=jobs.KEY,
         status=202,
         answer=ref("Job"),
         refusals=_SUBMIT_REFUSED,
@@ -157,7 +160,7 @@ OURS: Final = (
         "GET",
         "/api/v1/jobs",
         jobs.list_jobs,
-        query={"state": "", "limit": "", "before": ""},
+        query=jobs.JOBS_PAGE,
         answer=ref("JobPage"),
         refusals={"400": ("query",)},
     ),
@@ -166,7 +169,7 @@ OURS: Final = (
         "/api/v1/batches",
         line.submit_many,
         body=line.BATCH,
-        headers=_KEY,
+        headers=jobs.KEY,
         status=202,
         answer=ref("Batch"),
         refusals=_SUBMIT_REFUSED,
@@ -174,13 +177,13 @@ OURS: Final = (
     Route("GET", "/api/v1/queue", line.state, answer=ref("Queue")),
     Route("POST", "/api/v1/queue/pause", line.pause, answer=ref("Queue")),
     Route("POST", "/api/v1/queue/resume", line.resume, answer=ref("Queue")),
-    Route("GET", "/api/v1/jobs/{id}", jobs.get_job, query=_WAIT, answer=ref("Job"), refusals=_NO_JOB),
+    Route("GET", "/api/v1/jobs/{id}", jobs.get_job, query=jobs.WAIT, answer=ref("Job"), refusals=_NO_JOB),
     Route("POST", "/api/v1/jobs/{id}/cancel", jobs.cancel, status=202, answer=ref("Job"), refusals=_NO_JOB),
     Route(
         "POST",
         "/api/v1/jobs/{id}/retry",
         jobs.retry,
-        query=_WAIT,
+        query=jobs.WAIT,
         status=202,
         answer=ref("Job"),
         refusals=_NO_JOB | {"409": ("job_not_ended",)},
@@ -217,24 +220,31 @@ OURS: Final = (
         query={"job": "", "client": "", "after": ""},
         refusals=_NO_JOB | {"400": ("query",), "503": ("too_many_sockets",)},
     ),
-    Route("GET", "/api/v1/workflows", workflows.list_workflows, answer=NAMES),
+    Route(
+        "GET",
+        "/api/v1/workflows",
+        workflows.list_workflows,
+        query=NAMES_PAGE,
+        answer=NAMES,
+        refusals={"400": ("query",)},
+    ),
     Route(
         "POST",
         "/api/v1/workflows/{name:.+}/jobs",
         workflows.run_workflow,
         jobs.RUN,
-        _WAIT,
-        _KEY,
+        jobs.WAIT,
+        jobs.KEY,
         status=202,
         answer=ref("Job"),
-        refusals=_SUBMIT_REFUSED | {"404": ("unknown_workflow",)},
+        refusals=_SUBMIT_REFUSED | _NO_WORKFLOW,
     ),
     Route(
         "GET",
         "/api/v1/workflows/{name:.+}/versions",
         versions.list_versions,
         answer=ref("Versions"),
-        refusals={"404": ("unknown_workflow",)},
+        refusals=_NO_WORKFLOW,
     ),
     Route(
         "GET",
@@ -256,7 +266,7 @@ OURS: Final = (
         "/api/v1/workflows/{name:.+}",
         workflows.get_workflow,
         answer=ref("Workflow"),
-        refusals={"404": ("unknown_workflow",)},
+        refusals=_NO_WORKFLOW,
     ),
     Route(
         "PUT",
@@ -274,7 +284,7 @@ OURS: Final = (
         versions.delete,
         headers=_IF_MATCH,
         answer=ref("Version"),
-        refusals=_CHANGED | {"404": ("unknown_workflow",)},
+        refusals=_CHANGED | _NO_WORKFLOW,
     ),
 )
 

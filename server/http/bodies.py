@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import bisect
 import itertools
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar, cast
 
@@ -149,3 +150,23 @@ def whole_number(request: web.Request, name: str, default: int, *, least: int = 
     if not (digits.isascii() and digits.isdecimal() and len(digits) < 20) or not least <= int(text) <= most:
         raise ProblemError(400, "query", f"{name} is a whole number from {least} to {most}")
     return int(text)
+
+
+MOST_NAMES: Final = 10_000
+NAMES_PAGE: Final = {
+    "limit": f"how many, from 1 to {MOST_NAMES:,}; all when it is not given",
+    "after": "the last name of the page before",
+}
+
+
+def page_of_names(request: web.Request, names: Sequence[str]) -> web.Response:
+    """Those of these sorted names that the query asks for by `NAMES_PAGE`. A page that is not the last has a `Link` to the
+    next. Raises ProblemError (400)."""
+    rest = names[bisect.bisect_right(names, request.query["after"]) :] if "after" in request.query else names
+    limit = whole_number(request, "limit", MOST_NAMES, least=1, most=MOST_NAMES) if "limit" in request.query else None
+    page = rest[:limit]
+    headers = {}
+    if len(page) < len(rest):
+        following = request.rel_url.update_query(after=page[-1])
+        headers["Link"] = f'<{following}>; rel="next"'
+    return web.json_response(list(page), headers=headers)

@@ -22,6 +22,12 @@ from server.http.problems import ProblemError
 from server.http.service import Service, service_of
 from server.worker.supervisor import UnansweredError
 
+_MOST_FILES: Final = 2000
+MODEL_FILES: Final = {
+    "folder": "one folder alone",
+    "limit": f"how many, up to {_MOST_FILES}",
+    "after": "what `next` of the page before said",
+}
 TOKENS: Final[Schema] = {
     "type": "object",
     "required": ["text"],
@@ -42,7 +48,7 @@ async def list_model_files(request: web.Request) -> web.Response:
         raise ProblemError(
             404, "unknown_folder", f"there is no folder {folder[:80]!r}: {', '.join(service.folders.models)}"
         )
-    limit = whole_number(request, "limit", 200, least=1, most=2000)
+    limit = whole_number(request, "limit", 200, least=1, most=_MOST_FILES)
     after = request.query.get("after", "")
     kinds = [folder] if folder is not None else list(service.folders.models)
     every = await asyncio.to_thread(lambda: [(kind, name) for kind in kinds for name in service.folders.names(kind)])

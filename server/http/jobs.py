@@ -82,6 +82,14 @@ MOVE: Final[Schema] = {
     },
 }
 LONGEST_WAIT: Final = 600
+WAIT: Final = {"wait": f"seconds to wait for the end of the job, up to {LONGEST_WAIT}"}
+KEY: Final = {"Idempotency-Key": "a repeated submission with this key is the same job"}
+_MOST_JOBS: Final = 500
+JOBS_PAGE: Final = {
+    "state": f"those in these states alone, with commas between: {', '.join(get_args(State))}",
+    "limit": f"how many, up to {_MOST_JOBS}",
+    "before": "what `next` of the page before said",
+}
 
 
 async def submit(request: web.Request) -> web.Response:
@@ -230,7 +238,7 @@ async def list_jobs(request: web.Request) -> web.Response:
     unknown = [one for one in states if one not in get_args(State)]
     if unknown:
         raise ProblemError(400, "query", f"there is no state {unknown[0][:40]!r}: {', '.join(get_args(State))}")
-    limit = whole_number(request, "limit", 50, least=1, most=500)
+    limit = whole_number(request, "limit", 50, least=1, most=_MOST_JOBS)
     before = whole_number(request, "before", 0) or None
     jobs = await service.desk.do(service.desk.store.newest, cast("list[State]", states), limit=limit, before=before)
     following = jobs[-1].position if len(jobs) == limit else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict, replace
-from typing import cast, get_args
+from typing import Final, cast, get_args
 
 from aiohttp import web
 
@@ -16,12 +16,18 @@ from graph.errors import errors_only
 from graph.json import Json, JsonObject
 from graph.spec import to_json
 from graph.validate import validate as problems_of
-from server.http.bodies import json_body, without_blocking
+from server.http.bodies import json_body, page_of_names, without_blocking
 from server.http.checking import read
 from server.http.problems import ProblemError
 from server.http.service import Service, service_of
 from server.planning import Request, prepare, summary
 from server.seeds import Seeds, draw
+from server.workspace import PRECISIONS
+
+PLANNED: Final = {
+    "scope": "names the workflow across runs: its last run is compared with",
+    "precision": f"as in a run: {', '.join(PRECISIONS)}",
+}
 
 
 async def list_nodes(request: web.Request) -> web.Response:
@@ -38,19 +44,20 @@ async def describe_node(request: web.Request) -> web.Response:
 
 
 async def list_models(request: web.Request) -> web.Response:
-    """Model files by folder."""
+    """Model files by folder, all of them; `/api/v1/model-files` and `/api/v1/files/{folder}` page."""
     folders = service_of(request).folders
     found = await asyncio.to_thread(lambda: {kind: list(folders.names(kind)) for kind in folders.models})
     return web.json_response(found)
 
 
 async def list_files(request: web.Request) -> web.Response:
-    """The names that inputs may have for files of one folder, of models or of pictures."""
+    """The names that inputs may have for files of one folder, of models or of pictures, sorted. `?limit=` and `?after=`
+    page."""
     folders = service_of(request).folders
     folder = request.match_info["folder"]
     if folder not in folders.roots:
         raise ProblemError(404, "unknown_folder", f"there is no folder {folder!r}")
-    return web.json_response(list(await asyncio.to_thread(folders.names, folder)))
+    return page_of_names(request, await asyncio.to_thread(folders.names, folder))
 
 
 async def validate(request: web.Request) -> web.Response:
@@ -78,8 +85,10 @@ async def plan(request: web.Request) -> web.Response:
     source, seeds = await _source(request)
     service = service_of(request)
     wanted = Request(source.document, request.query.get("scope", ""), source.problems)
-    precision = request.query.get("precision")
-    how = replace(service.computing, precision=precision) if precision else service.computing
+    precision = request.query.get("precision", service.computing.precision)
+    if precision not in PRECISIONS:
+        raise ProblemError(400, "query", f"precision is one of {', '.join(PRECISIONS)}")
+    how = replace(service.computing, precision=precision)
     prepared = await asyncio.to_thread(prepare, wanted, service.catalogue, service.workspace, service.view, how)
     return web.json_response(_with_open_seeds(summary(prepared.plan), seeds))
 

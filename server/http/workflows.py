@@ -16,7 +16,7 @@ from graph.errors import InputError
 from graph.json import Json, JsonObject, loads
 from graph.spec import Choice, FileChoice, Input, NodeSpec, Number, Text, Toggle
 from nodes.folders import is_inside
-from server.http.bodies import object_body
+from server.http.bodies import object_body, page_of_names
 from server.http.checking import Requested, requested
 from server.http.jobs import RUN, kept, key_of, to_keep
 from server.http.problems import ProblemError
@@ -28,8 +28,8 @@ _MOST_READ: Final = 2000
 
 
 async def list_workflows(request: web.Request) -> web.Response:
-    """The names of the saved workflows."""
-    return web.json_response(sorted(await asyncio.to_thread(saved, service_of(request))))
+    """The names of the saved workflows, sorted. `?limit=` and `?after=` page."""
+    return page_of_names(request, sorted(await asyncio.to_thread(saved, service_of(request))))
 
 
 async def get_workflow(request: web.Request) -> web.Response:

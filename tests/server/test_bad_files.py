@@ -5,6 +5,7 @@ Whatever a file holds, its job ends with a code and a sentence, the worker lives
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -13,14 +14,19 @@ import re
 import shutil
 import socket
 import struct
+import subprocess
+import sys
 import tarfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession, TCPConnector
 from PIL import Image
 
 from nodes.folders import FolderError, read_extra_paths
@@ -198,6 +204,102 @@ def test_an_animation_is_bounded(service: Program) -> None:
     wide = [Image.new("P", (3000, 3000), number % 256) for number in range(8)]
     wide[0].save(service.folder / "input" / "wide.gif", save_all=True, append_images=wide[1:])
     assert check_refused(service, shown("wide.gif")) == "image_too_large"
+
+
+ASKING = """
+import http.client, sys
+connection = http.client.HTTPConnection(sys.argv[1])
+answered = 0
+print(answered, flush=True)
+while True:
+    connection.request("GET", "/health/live")
+    answered += connection.getresponse().read() == b'{"status": "live"}'
+    print(answered, flush=True)
+"""
+
+
+@contextmanager
+def asked_all_the_while(service: Program, counts: list[int]) -> Iterator[None]:
+    """While this is open a process of its own, so that nothing but the service holds it up, asks how the service is, one
+    question after the other. At the end there is in `counts` how many were answered."""
+    asking = subprocess.Popen([sys.executable, "-c", ASKING, service.address], stdout=subprocess.PIPE, text=True)
+    assert asking.stdout is not None
+    asking.stdout.readline()
+    try:
+        yield
+    finally:
+        asking.terminate()
+        counts.append(int((asking.stdout.read().split() or ["0"])[-1]))
+        asking.wait()
+        asking.stdout.close()
+
+
+def _decoders(service: Program) -> int:
+    children = Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children").read_text().split()
+    lines = [_line(one) for one in children]
+    return sum("server.worker.picture" in line for line in lines)
+
+
+def _line(process: str) -> str:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_text()
+    except OSError:  # it has just ended
+        return ""
+
+
+@pytest.mark.row("E-14")
+def test_a_thousand_large_pictures_at_once_hold_up_nobody(service: Program) -> None:
+    """Of 64 megapixels each, uploaded at once: taken without a look into them, and who asks something meanwhile is answered
+    in between."""
+    content, statuses, answered = zeros(8000, 8000), Counter[int](), list[int]()
+
+    async def upload(session: ClientSession, number: int) -> None:
+        url = f"http://{service.address}/api/v1/uploads?name=large/{number}.png"
+        async with session.post(url, data=content) as answer:
+            statuses[answer.status] += 1
+
+    async def act() -> None:
+        async with ClientSession(connector=TCPConnector(limit=0)) as session:
+            await asyncio.gather(*(upload(session, number) for number in range(1000)))
+
+    before = service.workers()
+    with asked_all_the_while(service, answered):
+        asyncio.run(act())
+    assert statuses == {201: 1000}
+    assert answered[0] > 20
+    assert (_decoders(service), service.workers()) == (0, before)
+    assert len(list((service.folder / "input" / "large").iterdir())) == 1000
+
+
+@pytest.mark.row("E-14")
+def test_nothing_is_decoded_for_those_who_have_gone(service: Program) -> None:
+    """Many ask for a smaller copy of a large picture and go: no more than two are being made, and of the others none is."""
+    (service.folder / "input" / "wide.png").write_bytes(zeros(5000, 5000))
+    path, answered = "/view?type=input&filename=wide.png&preview=webp", list[int]()
+
+    async def ask(session: ClientSession) -> None:
+        async with session.get(f"http://{service.address}{path}") as answer:
+            await answer.read()
+
+    async def act() -> None:
+        async with ClientSession(connector=TCPConnector(limit=0)) as session:
+            asked = [asyncio.create_task(ask(session)) for _ in range(400)]
+            most = 0
+            while not any(one.done() for one in asked):
+                most = max(most, _decoders(service))
+                await asyncio.sleep(0.01)
+            assert 1 <= most <= 2
+            for one in asked:
+                one.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+
+    before = service.workers()
+    with asked_all_the_while(service, answered):
+        asyncio.run(act())
+    assert answered[0] > 20
+    assert service.ask(path)[0] == 200  # waits behind the two, not behind all
+    assert _decoders(service) <= 1
+    assert service.workers() == before
 
 
 WORKFLOWS = {

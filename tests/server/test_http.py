@@ -87,6 +87,43 @@ def test_the_plan_is_made_for_what_the_workers_compute_with(latentgraph: Command
     assert ask(latentgraph.folder, "POST", "/api/v1/plan", FILE.read_text()).json["run"] > 0
 
 
+@pytest.mark.parametrize("precision", ["fp7", "", "FP32"])
+def test_a_plan_is_made_for_a_precision_that_there_is(tmp_path: Path, precision: str) -> None:
+    answer = ask(tmp_path, "POST", f"/api/v1/plan?precision={precision}", FILE.read_text())
+    assert (answer.status, answer.json["code"]) == (400, "query")
+
+
+@pytest.mark.parametrize(
+    ("query", "names", "more"),
+    [
+        ("", ["a.safetensors", "b/c.safetensors", "d.safetensors"], None),
+        ("?limit=2", ["a.safetensors", "b/c.safetensors"], "after=b/c.safetensors"),
+        ("?limit=2&after=b/c.safetensors", ["d.safetensors"], None),
+        ("?after=b", ["b/c.safetensors", "d.safetensors"], None),
+        ("?limit=3", ["a.safetensors", "b/c.safetensors", "d.safetensors"], None),
+        ("?limit=0", None, None),
+        ("?limit=10001", None, None),
+        ("?limit=x", None, None),
+    ],
+)
+def test_names_are_paged(tmp_path: Path, query: str, names: list[str] | None, more: str | None) -> None:
+    for name in ("d.safetensors", "b/c.safetensors", "a.safetensors"):
+        path = tmp_path / "models" / "loras" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+    async def act() -> None:
+        async with running(tmp_path) as service:
+            url = f"http://127.0.0.1:{service.port}/api/v1/files/loras{query}"
+            async with service.session.get(url) as answer:
+                found = await answer.json(content_type=None)
+                assert (answer.status, found if names else found["code"]) == ((200, names) if names else (400, "query"))
+                link = answer.headers.get("Link", "")
+                assert (more in link and 'rel="next"' in link) if more else not link
+
+    asyncio.run(act())
+
+
 def test_validate_reports_every_problem(tmp_path: Path) -> None:
     document = json.loads(FILE.read_text())
     document["nodes"]["sampler"]["inputs"] |= {"steps": 0, "cfg": "high"}

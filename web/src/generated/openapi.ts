@@ -121,7 +121,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The names that inputs may have for files of one folder, of models or of pictures */
+        /**
+         * The names that inputs may have for files of one folder, of models or of pictures, sorted
+         * @description `?limit=` and `?after=` page.
+         */
         get: operations["list_files"];
         put?: never;
         post?: never;
@@ -330,7 +333,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Model files by folder */
+        /** Model files by folder, all of them; `/api/v1/model-files` and `/api/v1/files/{folder}` page */
         get: operations["list_models"];
         put?: never;
         post?: never;
@@ -560,7 +563,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The names of the saved workflows */
+        /**
+         * The names of the saved workflows, sorted
+         * @description `?limit=` and `?after=` page.
+         */
         get: operations["list_workflows"];
         put?: never;
         post?: never;
@@ -1603,7 +1609,12 @@ export interface operations {
     };
     list_files: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description how many, from 1 to 10,000; all when it is not given */
+                limit?: string;
+                /** @description the last name of the page before */
+                after?: string;
+            };
             header?: never;
             path: {
                 folder: string;
@@ -1619,6 +1630,18 @@ export interface operations {
                 };
                 content: {
                     "application/json": string[];
+                };
+            };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
                 };
             };
             /** @description token */
@@ -1695,8 +1718,11 @@ export interface operations {
     list_jobs: {
         parameters: {
             query?: {
+                /** @description those in these states alone, with commas between: queued, running, done, failed, cancelled, quarantined */
                 state?: string;
+                /** @description how many, up to 500 */
                 limit?: string;
+                /** @description what `next` of the page before said */
                 before?: string;
             };
             header?: never;
@@ -1788,7 +1814,7 @@ export interface operations {
     submit: {
         parameters: {
             query?: {
-                /** @description seconds to wait for the end of the job */
+                /** @description seconds to wait for the end of the job, up to 600 */
                 wait?: string;
             };
             header?: {
@@ -1965,7 +1991,7 @@ export interface operations {
     get_job: {
         parameters: {
             query?: {
-                /** @description seconds to wait for the end of the job */
+                /** @description seconds to wait for the end of the job, up to 600 */
                 wait?: string;
             };
             header?: never;
@@ -2589,7 +2615,7 @@ export interface operations {
     retry: {
         parameters: {
             query?: {
-                /** @description seconds to wait for the end of the job */
+                /** @description seconds to wait for the end of the job, up to 600 */
                 wait?: string;
             };
             header?: never;
@@ -3216,7 +3242,9 @@ export interface operations {
     plan: {
         parameters: {
             query?: {
+                /** @description names the workflow across runs: its last run is compared with */
                 scope?: string;
+                /** @description as in a run: auto, fp32, bf16, fp16 */
                 precision?: string;
             };
             header?: never;
@@ -3238,7 +3266,7 @@ export interface operations {
                     "application/json": components["schemas"]["Plan"];
                 };
             };
-            /** @description json_syntax, json_encoding, json_number, json_duplicate_key, json_too_deep, json_too_large */
+            /** @description json_syntax, json_encoding, json_number, json_duplicate_key, json_too_deep, json_too_large, query */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3246,7 +3274,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "json_syntax" | "json_encoding" | "json_number" | "json_duplicate_key" | "json_too_deep" | "json_too_large";
+                        code?: "json_syntax" | "json_encoding" | "json_number" | "json_duplicate_key" | "json_too_deep" | "json_too_large" | "query";
                     };
                 };
             };
@@ -4130,7 +4158,12 @@ export interface operations {
     };
     list_workflows: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description how many, from 1 to 10,000; all when it is not given */
+                limit?: string;
+                /** @description the last name of the page before */
+                after?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4144,6 +4177,18 @@ export interface operations {
                 };
                 content: {
                     "application/json": string[];
+                };
+            };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
                 };
             };
             /** @description token */
@@ -4551,7 +4596,7 @@ export interface operations {
     run_workflow: {
         parameters: {
             query?: {
-                /** @description seconds to wait for the end of the job */
+                /** @description seconds to wait for the end of the job, up to 600 */
                 wait?: string;
             };
             header?: {
