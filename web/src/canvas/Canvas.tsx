@@ -36,7 +36,7 @@ import { thingsIn, type SizeOf } from "@/model/frames";
 import { addPoint, insertOnLink, linksFrom, move } from "@/model/edit";
 import { DENSITIES } from "@/model/geometry";
 import { prefixOf, scopeOf, type OpenDocument } from "@/store/documents";
-import { useActive, useEditor } from "@/store/editor";
+import { useActive, useEditor, type Editor } from "@/store/editor";
 import styles from "@/canvas/canvas.module.css";
 
 const NODE_TYPES = { card: NodeCard, note: NoteCard, "group-frame": GroupFrame, point: LinkPoint, reroute: RerouteCard };
@@ -324,7 +324,8 @@ function GraphCanvas() {
         if (node.data.kind === "card" && node.data.of.kind === "subgraph") documents.enter(node.id);
         else if (node.type === "card" && !node.id.startsWith("@") && (event.target as Element).closest(`.${styles.head}`)) view.set({ renaming: node.id });
       },
-      onEdgeDoubleClick: (event, edge) => documents.editGraph(editor.t.edits.addPoint, (current) => addPoint(current, targetOfEdge(edge.id), editor.canvas!.toCanvas({ x: event.clientX, y: event.clientY }))),
+      onEdgeClick: (event, edge) => event.altKey && giveLinkPoint(editor, edge, event),
+      onEdgeDoubleClick: (event, edge) => giveLinkPoint(editor, edge, event),
       onNodeContextMenu: (event, node) => {
         event.preventDefault();
         if (!documents.active?.selection.has(node.id)) documents.select([node.id]);
@@ -415,6 +416,10 @@ function cellOf([x, y, zoom]: [number, number, number], width: number, height: n
 function boxOfCell(cell: string): Box {
   const [x, y, width, height] = cell.split(",").map(Number);
   return { x: x ?? 0, y: y ?? 0, width: width ?? 0, height: height ?? 0 };
+}
+
+function giveLinkPoint(editor: Editor, edge: FlowEdge, { clientX, clientY }: ReactMouseEvent): void {
+  editor.documents.editGraph(editor.t.edits.addPoint, (graph) => addPoint(graph, targetOfEdge(edge.id), editor.canvas!.toCanvas({ x: clientX, y: clientY })));
 }
 
 const boxOf = (node: FlowNode) => ({ x: node.position.x, y: node.position.y, width: node.width ?? 0, height: node.height ?? 0 });

@@ -120,6 +120,26 @@ describe("a node", () => {
   });
 });
 
+describe("a link", () => {
+  test("gets a point where it is pressed with Alt, in one step", async () => {
+    const { page, close } = await start();
+    const link = page.locator('[data-link^="decode"]').first();
+    const at = await link.evaluate((path: SVGPathElement) => {
+      const { x, y } = path.getPointAtLength(path.getTotalLength() / 2).matrixTransform(path.getScreenCTM()!);
+      return { x, y };
+    });
+    await page.keyboard.down("Alt");
+    await page.mouse.click(at.x, at.y);
+    await page.keyboard.up("Alt");
+    const points = async () => ((await documentOf(page)).ui?.["reroutes"] as unknown[] | undefined)?.length ?? 0;
+    await expect.poll(points).toBe(1);
+    await page.getByTestId("canvas").focus();
+    await page.keyboard.press("Control+z");
+    await expect.poll(points).toBe(0);
+    await close();
+  });
+});
+
 describe("several nodes", () => {
   test("have a field changed together, in one step", async () => {
     const { page, close } = await start();

@@ -215,6 +215,23 @@ describe("a choice among five thousand", () => {
     await expect.poll(() => value("sampler_name")).toBe("uni_pc");
   });
 
+  it("takes Enter that is pressed before the list is there", async () => {
+    let arrive: () => void = () => undefined;
+    const waits = new Promise<void>((done) => (arrive = done));
+    await page.route(/ChoiceList/, async (route) => {
+      await waits;
+      await route.continue();
+    });
+    await show();
+    await node("sampler_name").getByRole("combobox").focus();
+    await page.keyboard.type("uni");
+    await page.keyboard.press("Enter");
+    expect(await page.getByRole("tree").count()).toBe(0);
+    arrive();
+    await expect.poll(() => value("sampler_name")).toBe("uni_pc");
+    await expect.poll(() => page.getByRole("tree").count()).toBe(0);
+  });
+
   it("offers the nearest name for one that is missing", async () => {
     await node("lora_name").getByRole("combobox", { name: "not here" }).click();
     await page.getByRole("button", { name: "add_detail_v3.safetensors" }).click();

@@ -19,12 +19,19 @@ interface ChoiceControlProps extends Omit<WidgetProps<unknown, string>, "schema"
   footer?: (close: () => void) => ReactNode;
 }
 
+/** What was typed before the list was there, and whether Enter came after it. */
+interface Opened {
+  start: string;
+  chooses: boolean;
+}
+
 const NONE: readonly string[] = [];
+const AT_ONCE: Opened = { start: "", chooses: false };
 
 export function ChoiceControl(props: ChoiceControlProps) {
   const { names, complete, recent, pictureOf, footer, value, onChange, label, disabled, problem, place } = props;
   const { widgets: t } = useMessages();
-  const [opened, setOpened] = useState<{ start: string } | null>(null);
+  const [opened, setOpened] = useState<Opened | null>(null);
   const field = useRef<HTMLDivElement>(null);
   const listId = useId();
   const button = useRef<HTMLButtonElement>(null);
@@ -49,15 +56,16 @@ export function ChoiceControl(props: ChoiceControlProps) {
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
     const arrow = event.key === "ArrowDown" || event.key === "ArrowUp";
     if (opened) {
-      // The list is on its way, and has the keys as soon as it is there. Letters until then are for it.
+      // The list is on its way, and has the keys as soon as it is there. What is typed until then is for it.
       if (event.key === "Escape") close();
-      else if (plain && event.key.length === 1) setOpened((now) => ({ start: (now?.start ?? "") + event.key }));
+      else if (event.key === "Enter") setOpened((now) => ({ start: now?.start ?? "", chooses: true }));
+      else if (plain && event.key.length === 1) setOpened((now) => (now?.chooses ? now : { start: (now?.start ?? "") + event.key, chooses: false }));
       else if (event.key === "Tab") return;
-    } else if (arrow && (event.altKey || value === undefined)) setOpened({ start: "" });
+    } else if (arrow && (event.altKey || value === undefined)) setOpened(AT_ONCE);
     else if (arrow) move(event.key === "ArrowDown" ? 1 : -1);
     else if (event.key === "Escape") leave(event.currentTarget);
-    else if (event.key === "Enter" && plain) setOpened({ start: "" });
-    else if (plain && event.key.length === 1 && event.key !== " ") setOpened({ start: event.key });
+    else if (event.key === "Enter" && plain) setOpened(AT_ONCE);
+    else if (plain && event.key.length === 1 && event.key !== " ") setOpened({ start: event.key, chooses: false });
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -81,7 +89,7 @@ export function ChoiceControl(props: ChoiceControlProps) {
         disabled={disabled}
         className={`${styles.open} ${styles.list}`}
         onFocus={() => void loadList().catch(() => undefined)}
-        onClick={() => setOpened({ start: "" })}
+        onClick={() => setOpened(AT_ONCE)}
         onKeyDown={onKeyDown}
       >
         {missing && <TriangleAlert size={12} aria-hidden className={styles.sign} />}
@@ -91,7 +99,7 @@ export function ChoiceControl(props: ChoiceControlProps) {
       </button>
       {opened && (
         <Suspense>
-          <ChoiceList id={listId} anchor={field} label={label} names={names} value={value} missing={missing} recent={recent?.() ?? NONE} start={opened.start} footer={footer?.(close)} onChoose={choose} onClose={close} {...(pictureOf ? { pictureOf } : {})} />
+          <ChoiceList id={listId} anchor={field} label={label} names={names} value={value} missing={missing} recent={recent?.() ?? NONE} start={opened.start} chooses={opened.chooses} footer={footer?.(close)} onChoose={choose} onClose={close} {...(pictureOf ? { pictureOf } : {})} />
         </Suspense>
       )}
     </div>

@@ -1,6 +1,6 @@
 // The open list of a choice: a field to search in, and below it names by folder or pictures side by side. Only the lines in view are
 // in the page. The keyboard stays in the search field; `aria-activedescendant` says where it is in the list.
-import { useCallback, useMemo, useRef, useState, type KeyboardEvent, type ReactNode, type RefObject } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode, type RefObject } from "react";
 import { ChevronRight, Search, TriangleAlert } from "lucide-react";
 import { useMessages } from "@/i18n/messages";
 import { nearest } from "@/model/nearest";
@@ -22,6 +22,8 @@ export interface ChoiceListProps {
   pictureOf?: (name: string) => string;
   /** What to search for at first: the key that opened the list. */
   start: string;
+  /** Enter was pressed before the list was there: what is found first is chosen. */
+  chooses: boolean;
   /** Below the list. */
   footer?: ReactNode;
   onChoose: (name: string) => void;
@@ -39,7 +41,7 @@ export function ChoiceList(props: ChoiceListProps) {
   const [open, setOpen] = useState<ReadonlySet<string>>(() => foldersToOpen(names, value));
   const columns = pictureOf ? COLUMNS : 0;
   const lines = useMemo(() => listing({ names, query, open, recent, columns }), [names, query, open, recent, columns]);
-  const [stop, setStop] = useState<Stop | null>(() => stopOf(lines, value) ?? moveLines(lines, null, 1));
+  const [stop, setStop] = useState<Stop | null>(() => (query.trim() ? null : stopOf(lines, value)) ?? moveLines(lines, null, 1));
   const scroller = useRef<HTMLDivElement | null>(null);
   const offsets = useMemo(() => offsetsOf(lines.map((line) => HEIGHTS[line.kind])), [lines]);
   const whole = offsets.at(-1) ?? 0;
@@ -80,6 +82,13 @@ export function ChoiceList(props: ChoiceListProps) {
     const name = nameAt(lines, at);
     if (name !== null) onChoose(name);
   };
+
+  const { chooses } = props;
+  useEffect(() => {
+    if (chooses) choose(stop);
+    // Once, for the key that was pressed; what the list is drawn with later presses none.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [chooses]);
 
   const onKeyDown = (event: KeyboardEvent<HTMLInputElement>) => {
     const line = stop ? lines[stop.line] : undefined;
