@@ -30,9 +30,9 @@ export function badgeOf(plan: PlanNode | undefined, run: NodeRun | undefined, pr
     case "cached":
       return { state: "cached", word: t.words.cached, why: t.cachedWhy(plan.tier ? (t.tiers[plan.tier] ?? plan.tier) : "") };
     case "run":
-      return { state: "run", word: t.words.run, why: plan.reason };
+      return { state: "run", word: t.words.run, why: reasonOf(plan, t) };
     case "depends":
-      return { state: "depends", word: t.words.depends, why: plan.reason };
+      return { state: "depends", word: t.words.depends, why: reasonOf(plan, t) };
     case "unneeded":
       return { state: "unneeded", word: t.words.unneeded, why: plan.reason || t.unneededWhy };
     case "unavailable":
@@ -41,6 +41,9 @@ export function badgeOf(plan: PlanNode | undefined, run: NodeRun | undefined, pr
       return { state: "none", word: "", why: "" };
   }
 }
+
+/** Why it will run; of an instance of a subgraph also how much of what is inside. */
+export const reasonOf = ({ inside, reason }: PlanNode, t: Messages["plan"]) => (inside ? `${t.inside(inside.will, inside.all)}; ${reason}` : reason);
 
 const ICONS = {
   error: TriangleAlert,

@@ -72,6 +72,7 @@ export const de: Messages = {
     problems: count("Problem zu lösen", "Probleme zu lösen"),
     known: "Nichts wird laufen: alles ist bekannt",
     willRun: (will, all) => `${will} von ${all} Knoten werden laufen`,
+    inside: (will, all) => `${will} von ${all} Knoten darin werden laufen`,
     mayRun: (will, all) => `Bis zu ${will} von ${all} Knoten werden laufen`,
     words: { error: "Problem", failed: "fehlgeschlagen", running: "läuft", cached: "gespeichert", run: "wird laufen", depends: "läuft vielleicht", unneeded: "nicht nötig", unavailable: "kann nicht laufen" },
     runningNow: "läuft gerade",

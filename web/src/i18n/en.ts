@@ -72,6 +72,7 @@ export const en = {
     problems: count("problem to solve", "problems to solve"),
     known: "Nothing will run: all is known",
     willRun: (will: number, all: number) => `${will} of ${all} nodes will run`,
+    inside: (will: number, all: number) => `${will} of ${all} nodes inside will run`,
     mayRun: (will: number, all: number) => `Up to ${will} of ${all} nodes will run`,
     words: { error: "problem", failed: "failed", running: "running", cached: "cached", run: "will run", depends: "may run", unneeded: "not needed", unavailable: "cannot run" },
     runningNow: "running now",

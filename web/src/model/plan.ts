@@ -12,6 +12,8 @@ export interface PlanNode {
   reason: string;
   code: string;
   key: string | null;
+  /** Of an instance of a subgraph: how many of the nodes inside will run. */
+  inside?: { will: number; all: number };
 }
 
 export interface PlanSummary {
@@ -44,8 +46,8 @@ export function planOf(id: string, plan: PlanSummary | null): PlanNode | null {
   if (!first) return null;
   const count = (status: PlanStatus) => inner.filter(([, one]) => one.status === status).length;
   const will = count("run") + count("depends");
-  const reason = will > 0 ? `${will} of ${inner.length} nodes inside will run; ${first.reason}` : first.reason;
-  return { ...first, reason, tier: first.status === "cached" ? first.tier : null };
+  const inside = will > 0 ? { inside: { will, all: inner.length } } : {};
+  return { ...first, ...inside, tier: first.status === "cached" ? first.tier : null };
 }
 
 /** "3 of 12 nodes will run". */
@@ -72,5 +74,5 @@ export function instancesIn(plan: PlanSummary): string[] {
 
 export function samePlanNode(one: PlanNode | undefined, other: PlanNode | undefined): boolean {
   if (!one || !other) return one === other;
-  return one.status === other.status && one.reason === other.reason && one.tier === other.tier && one.code === other.code;
+  return one.status === other.status && one.reason === other.reason && one.tier === other.tier && one.code === other.code && one.inside?.will === other.inside?.will && one.inside?.all === other.inside?.all;
 }

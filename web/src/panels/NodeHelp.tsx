@@ -10,7 +10,7 @@ import { SharedFields } from "@/panels/SharedFields";
 import { scopeOf } from "@/store/documents";
 import { useActive, useEditor } from "@/store/editor";
 import { useKeyed } from "@/store/keyed";
-import { shortTime } from "@/canvas/StateBadge";
+import { reasonOf, shortTime } from "@/canvas/StateBadge";
 import styles from "@/panels/panels.module.css";
 
 export default function NodeHelp() {
@@ -43,7 +43,7 @@ export default function NodeHelp() {
       {plan && (
         <p>
           <strong>{t.nextRun}</strong> {plans.words[plan.status]}
-          {plan.reason ? `: ${plan.reason}` : ""}
+          {plan.reason ? `: ${reasonOf(plan, plans)}` : ""}
         </p>
       )}
       {run && (

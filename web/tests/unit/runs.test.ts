@@ -1,4 +1,7 @@
+import { badgeOf } from "@/canvas/StateBadge";
+import { de } from "@/i18n/de";
 import { en } from "@/i18n/en";
+import type { Messages } from "@/i18n/messages";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { planOf, runSentence, type PlanSummary } from "@/model/plan";
@@ -68,6 +71,9 @@ test("the plan is one sentence", () => {
 });
 
 test("a subgraph's mark is that of what is inside", () => {
-  expect(planOf("s", plan)).toMatchObject({ status: "run", reason: "2 of 2 nodes inside will run; `cfg` changed 7.0 -> 6.5" });
+  expect(planOf("s", plan)).toMatchObject({ status: "run", reason: "`cfg` changed 7.0 -> 6.5", inside: { will: 2, all: 2 } });
+  const why = (messages: Messages) => badgeOf(planOf("s", plan)!, undefined, undefined, messages.plan).why;
+  expect(why(en)).toBe("2 of 2 nodes inside will run; `cfg` changed 7.0 -> 6.5");
+  expect(why(de)).toBe("2 von 2 Knoten darin werden laufen; `cfg` changed 7.0 -> 6.5");
   expect(planOf("none", plan)).toBeNull();
 });
