@@ -18,8 +18,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy.exc import DBAPIError
-
 SERVICE_POINTS: Final = {
     "before the acceptance": ("server.jobs.store:Store.accept_all", "before"),
     "in the acceptance": ("server.jobs.store:Store._keep", "after"),
@@ -104,6 +102,8 @@ def _found(path: str) -> tuple[Any, str]:
 def _full_at(first: int, step: int, last: int) -> None:
     """The disk is full at the write of this number, counted over commits and files from when the service is open, and at
     every `step`-th after it, and the one behind it."""
+    from sqlalchemy.exc import DBAPIError
+
     from graph import files
     from nodes import saving
     from server.jobs.database import SqliteDatabase
