@@ -86,6 +86,9 @@ def power_cuts(driver: Driver, n: int, mutant: str) -> Outcome:
         if log.exists() and log.stat().st_size > kept:
             os.truncate(log, kept)
         driver.revive()
+    for _ in driver.submit_all(jobs + 1):  # the last one: was it taken before the last cut?
+        pass
+    jobs += 1
     driver.drain(jobs, patience(mutant))
     driver.stop()
     return Outcome(n, faults(driver.folder, driver.acknowledged), {"jobs": jobs})
