@@ -31,10 +31,10 @@ _TRAINING = ("training", "training/model")
 def main(arguments: Sequence[str]) -> int:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return _main(arguments, first=True, together=lambda: None)
-    from nodes.training.ranks import all_here, joined  # imports torch
+    from nodes.training.ranks import all_here, joined, leave  # imports torch
 
     with joined() as share:
-        return _main(arguments, first=share.first, together=all_here)
+        return leave(_main(arguments, first=share.first, together=all_here))
 
 
 def _main(arguments: Sequence[str], *, first: bool, together: Callable[[], None]) -> int:

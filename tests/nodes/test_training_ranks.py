@@ -24,7 +24,7 @@ from nodes.training import job
 from nodes.training.checkpoint import TrainingState, latest_checkpoint, save_checkpoint, step_of
 from nodes.training.gradients import Gradients
 from nodes.training.job import Schedule, train_to_end
-from nodes.training.ranks import ProcessLost, Share, all_here, joined
+from nodes.training.ranks import ProcessLost, Share, all_here, joined, leave
 from nodes.training.sources import SceneSource
 from tests.nodes.loaded import Loaded
 from tests.nodes.training_bench import load_trainable
@@ -85,9 +85,10 @@ def main(kind: str, base: Path) -> None:
         setattr(job, name, value)
     with joined() as share:
         losses = KINDS[kind](load_trainable(base)).losses.tolist()
+        told = {"losses": losses, "saved": saved}
+        (base / f"told-{share.number}.json").write_text(json.dumps(told), encoding="utf-8")
         all_here()
-    told = {"losses": losses, "saved": saved}
-    (base / f"told-{share.number}.json").write_text(json.dumps(told), encoding="utf-8")
+        leave(0)
 
 
 def together(kind: str, base: Path, processes: int = 2) -> list[dict[str, list[float]]]:
