@@ -10,20 +10,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from sqlalchemy import (
     ColumnElement,
-    Float,
-    String,
     and_,
-    bindparam,
     delete,
     exists,
     func,
     insert,
-    literal_column,
-    or_,
     select,
     update,
 )
@@ -32,59 +26,23 @@ from sqlalchemy.engine import Connection
 from graph.json import JsonObject
 from server.jobs.database import Database
 from server.jobs.job import Accepted, Claim, End, Ending, Happening, JobEvent, Move, State, StoreError, Submission
-from server.jobs.queries import COLUMNS, IN_LINE, Queries, job_of
+from server.jobs.queries import IN_LINE, Queries, job_of
+from server.jobs.statements import (
+    CLAIM,
+    COUNT_UP_HELD,
+    FINISH,
+    FINISH_HELD,
+    INSERT_BLOB,
+    INSERT_JOB,
+    INSERT_JOB_BLOB,
+    KNOWN,
+    KNOWN_BLOBS,
+    QUEUED,
+    WAITING,
+)
 from server.jobs.tables import BLOBS, JOB_BLOBS, JOBS, SETTINGS
-from server.jobs.transactions import ADDED, Change, Publish, Transactions, as_text
+from server.jobs.transactions import Change, Publish, Transactions, as_text
 from server.jobs.workflows import WorkflowVersions
-
-_HELD: Final = and_(
-    JOBS.c.id == bindparam("of_job"), JOBS.c.fence == bindparam("of_fence"), JOBS.c.state == literal_column("'running'")
-)
-_NEXT_END: Final = select(func.coalesce(func.max(JOBS.c.ended), 0) + 1).scalar_subquery()
-
-# Statements are built once: building one costs more than running it.
-_KNOWN: Final = select(*COLUMNS, JOBS.c.fingerprint, JOBS.c.idempotency_key).where(
-    or_(JOBS.c.id == bindparam("given"), JOBS.c.idempotency_key == bindparam("key"))
-)
-_NEXT: Final = select(func.coalesce(func.max(JOBS.c.position), 0) + 1).scalar_subquery()
-_NUMBER: Final = func.coalesce(bindparam("place", type_=Float), bindparam("sign", type_=Float) * _NEXT)
-_INSERT_JOB: Final = insert(JOBS).values(number=_NUMBER).returning(*COLUMNS)
-_QUEUED: Final = JOBS.c.state == literal_column("'queued'")
-_WAITING: Final = select(func.count()).select_from(JOBS).where(_QUEUED)
-_PAUSED: Final = exists().where(SETTINGS.c.name == "paused", SETTINGS.c.value == "true")
-_KNOWN_BLOBS: Final = select(BLOBS.c.digest).where(BLOBS.c.digest.in_(bindparam("digests", expanding=True)))
-_INSERT_BLOB: Final = insert(BLOBS)
-_INSERT_JOB_BLOB: Final = insert(JOB_BLOBS)
-_COUNT_UP_HELD: Final = update(JOBS).where(_HELD).values(recorded=ADDED).returning(JOBS.c.recorded, JOBS.c.client)
-_END: Final = {
-    "state": bindparam("to_state", type_=String),
-    "finished": bindparam("now", type_=Float),
-    "result": bindparam("to_result", type_=String),
-    "ended": _NEXT_END,
-    "lease_until": None,
-    "recorded": ADDED,
-}
-_FINISH: Final = update(JOBS).where(JOBS.c.id == bindparam("of_job")).values(_END).returning(*COLUMNS, JOBS.c.recorded)
-_FINISH_HELD: Final = update(JOBS).where(_HELD).values(_END).returning(*COLUMNS, JOBS.c.recorded)
-_CLAIM: Final = (
-    update(JOBS)
-    .where(
-        JOBS.c.position
-        == select(JOBS.c.position).where(_QUEUED, ~_PAUSED).order_by(*IN_LINE).limit(1).scalar_subquery()
-    )
-    .values(
-        state="running",
-        worker=bindparam("by", type_=String),
-        fence=JOBS.c.fence + 1,
-        attempts=JOBS.c.attempts + 1,
-        started=bindparam("now", type_=Float),
-        lease_until=bindparam("until", type_=Float),
-        recorded=JOBS.c.recorded + 1,
-    )
-    .returning(
-        JOBS.c.id, JOBS.c.fence, JOBS.c.request, JOBS.c.client, JOBS.c.attempts, JOBS.c.time_limit, JOBS.c.recorded
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +131,7 @@ class Store(Queries):
 
     def cancel_waiting(self, jobs: Sequence[str] | None = None) -> list[str]:
         """End those of these jobs (None: of all) that have not begun. Returns their ids."""
-        which: ColumnElement[bool] = _QUEUED
+        which: ColumnElement[bool] = QUEUED
         if jobs is not None:
             which = and_(which, JOBS.c.id.in_(jobs))
         with self._change() as change:
@@ -211,7 +169,7 @@ class Store(Queries):
         """Lend the next job. None if none waits, or the queue is paused."""
         with self._change(durable=False) as change:
             lent = {"by": worker, "now": change.now, "until": self._clock() + self._limits.lease}
-            row = change.connection.execute(_CLAIM, lent).first()
+            row = change.connection.execute(CLAIM, lent).first()
             if row is None:
                 return None
             told = Happening("running", {"attempt": row.attempts, "worker": worker})
@@ -228,7 +186,7 @@ class Store(Queries):
         """Keep what happened. False, and nothing is kept, if the job is no longer the worker's."""
         with self._change(durable=False) as change:
             counted = {"of_job": job, "of_fence": fence, "more": len(happenings)}
-            row = change.connection.execute(_COUNT_UP_HELD, counted).first()
+            row = change.connection.execute(COUNT_UP_HELD, counted).first()
             if row is None:
                 return False
             change.tell(job, row.client, row.recorded, happenings)
@@ -260,7 +218,7 @@ class Store(Queries):
                 state, result = _as_asked(change.connection.execute(asked).scalar(), state, result)
             told = [*happenings, Happening(state, result)]
             ended = _ended(change, job, state, result, len(told)) | {"of_fence": fence}
-            row = change.connection.execute(_FINISH_HELD, ended).first()
+            row = change.connection.execute(FINISH_HELD, ended).first()
             if row is None:
                 return False
             change.tell(job, row.client, row.recorded, told, job_of(row))
@@ -301,7 +259,7 @@ class Store(Queries):
             return self._give_back(change, running, "the service was restarted")
 
     def _known(self, connection: Connection, submission: Submission) -> Accepted | None:
-        row = connection.execute(_KNOWN, {"given": submission.id, "key": submission.key}).first()
+        row = connection.execute(KNOWN, {"given": submission.id, "key": submission.key}).first()
         if row is None:
             return None
         if row.fingerprint == submission.fingerprint and (submission.key or None) == row.idempotency_key:
@@ -313,7 +271,7 @@ class Store(Queries):
         raise StoreError(message, code=code, hint="Choose a new one for a new job.")
 
     def _refuse_excess(self, connection: Connection, more: int) -> None:
-        waiting = connection.execute(_WAITING).scalar_one()
+        waiting = connection.execute(WAITING).scalar_one()
         if waiting + more > self._limits.queued:
             hint = "Send it again when some are done."
             raise StoreError(f"{waiting} jobs are waiting already", code="queue_full", hint=hint)
@@ -334,7 +292,7 @@ class Store(Queries):
             "created": change.now,
             "recorded": 1,
         }
-        job = job_of(change.connection.execute(_INSERT_JOB, made).one())
+        job = job_of(change.connection.execute(INSERT_JOB, made).one())
         change.tell(job.id, job.client, 1, [Happening("queued", {"number": job.number})])
         change.ready = True
         return Accepted(job, new=True)
@@ -345,7 +303,7 @@ class Store(Queries):
         priority = own if move.priority is None else move.priority
         if move.number is not None:
             return priority, move.number
-        same = and_(_QUEUED, JOBS.c.priority == priority)
+        same = and_(QUEUED, JOBS.c.priority == priority)
         if move.front:
             least = connection.execute(select(func.min(JOBS.c.number)).where(same)).scalar()
             return priority, float(least or 0.0) - 1.0
@@ -355,7 +313,7 @@ class Store(Queries):
         other, _ = _waiting(connection, beside)
         line = connection.execute(
             select(JOBS.c.id, JOBS.c.number)
-            .where(_QUEUED, JOBS.c.priority == other, JOBS.c.id != job)
+            .where(QUEUED, JOBS.c.priority == other, JOBS.c.id != job)
             .order_by(*IN_LINE)
         ).all()
         at = [row.id for row in line].index(beside) + (0 if move.before else 1)
@@ -375,11 +333,11 @@ class Store(Queries):
         """The job has these blobs, which stay as long as any job has them."""
         if not blobs:
             return
-        known = set(change.connection.execute(_KNOWN_BLOBS, {"digests": list(blobs)}).scalars())
+        known = set(change.connection.execute(KNOWN_BLOBS, {"digests": list(blobs)}).scalars())
         new = [{"digest": one, "bytes": size, "created": change.now} for one, size in blobs.items() if one not in known]
         if new:
-            change.connection.execute(_INSERT_BLOB, new)
-        change.connection.execute(_INSERT_JOB_BLOB, [{"job": job, "digest": one} for one in blobs])
+            change.connection.execute(INSERT_BLOB, new)
+        change.connection.execute(INSERT_JOB_BLOB, [{"job": job, "digest": one} for one in blobs])
 
     def drop_blobs(self, age: float) -> list[str]:
         """Forget blobs that no job has and that are older than so many seconds. Returns their digests."""
@@ -389,7 +347,7 @@ class Store(Queries):
             return list(change.connection.execute(dropped).scalars())
 
     def _end(self, change: Change, job: str, state: State, result: JsonObject) -> None:
-        row = change.connection.execute(_FINISH, _ended(change, job, state, result, 1)).one()
+        row = change.connection.execute(FINISH, _ended(change, job, state, result, 1)).one()
         change.tell(job, row.client, row.recorded, [Happening(state, result)], job_of(row))
 
     def _give_back(self, change: Change, which: ColumnElement[bool], cause: str) -> list[str]:

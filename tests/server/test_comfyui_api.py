@@ -92,6 +92,26 @@ def test_cached_outputs_are_told_again(tmp_path: Path) -> None:
     do(tmp_path, act)
 
 
+@pytest.mark.parametrize(("chosen", "again"), [({}, ["executing", "status"]), ({"prompt_id": "known"}, ["status"])])
+def test_the_end_of_a_brief_prompt_is_told_twice_to_who_may_have_missed_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: dict[str, object], again: list[str]
+) -> None:
+    """A client that learns the id from the answer may hear what happens before it knows whose it is, and waits for ever."""
+    monkeypatch.setattr("server.http.comfyui.socket.AGAIN", 3.0)
+
+    async def act(service: Service) -> None:
+        async with connected(service) as client:
+            await client.prompt(prompt(3), prompt_id="first")
+            await client.finished("first")
+            _, accepted = await client.prompt(prompt(3), **chosen)
+            ended = await client.finished(accepted["prompt_id"])
+            repeated = await client.until("status")
+            assert kinds(repeated) == again
+            assert [one for one in repeated if one[0] == "executing"] == ended[-1:] * (len(again) - 1)
+
+    do(tmp_path, act)
+
+
 @pytest.mark.parametrize(
     ("flags", "previews"), [(None, False), (None, True), ({"supports_preview_metadata": True}, False)]
 )

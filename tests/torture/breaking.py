@@ -262,12 +262,12 @@ def believes_anybody() -> None:
     """A worker whose job was taken from it may still end it."""
     from sqlalchemy import bindparam, update
 
-    from server.jobs import store
+    from server.jobs import statements, store
     from server.jobs.queries import COLUMNS
     from server.jobs.tables import JOBS
 
     anybody = update(JOBS).where(JOBS.c.id == bindparam("of_job"), bindparam("of_fence") == bindparam("of_fence"))
-    store._FINISH_HELD = anybody.values(store._END).returning(*COLUMNS, JOBS.c.recorded)  # type: ignore[misc]
+    store.FINISH_HELD = anybody.values(statements.END).returning(*COLUMNS, JOBS.c.recorded)  # type: ignore[attr-defined]
 
 
 def tries_for_ever() -> None:

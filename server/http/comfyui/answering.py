@@ -33,10 +33,11 @@ class Answering:
         finally:
             asyncio.get_running_loop().call_later(GRACE, self._let_go, prompt, read)
 
-    async def read(self, prompt: str) -> None:
-        """Return when the answer may be taken as read."""
-        if prompt in self._held:
-            await self._held[prompt].wait()
+    async def read(self, prompt: str) -> bool:
+        """Return when the answer may be taken as read; whether that had to be waited for."""
+        if prompt not in self._held:
+            return False
+        return await self._held[prompt].wait()
 
     def _let_go(self, prompt: str, read: asyncio.Event) -> None:
         read.set()

@@ -25,8 +25,9 @@ from server.worker.hub import Dropped, Listener, Notice
 _LARGEST: Final = 65536
 _MOST_MESSAGES: Final = 10_000
 AGAIN: Final = 1.0
+"""Seconds after the end of a prompt when those are told once more who may not have listened yet."""
 SILENCE: Final = 4.0
-"""Seconds after the end of a prompt, and after which nobody is left without a word."""
+"""Seconds after which nobody is left without a word."""
 
 
 async def websocket(request: web.Request) -> web.WebSocketResponse:
@@ -58,8 +59,11 @@ class _Session:
     def __init__(self, socket: web.WebSocketResponse, service: Service, sid: str) -> None:
         self._socket, self._service, self._sid = socket, service, sid
         self._translators: dict[str, Translator] = {}
+        self._held: dict[str, float] = {}
+        self._brief: list[Message] = []
         self._metadata = False
         self._again = asyncio.Event()
+        self._speaking = asyncio.Lock()
 
     async def greet(self) -> None:
         """The greeting; and where a prompt of this client is, if one runs."""
@@ -85,7 +89,9 @@ class _Session:
     async def send_all(self, listener: Listener) -> None:
         try:
             while True:
-                await self._pass_on(await listener.next())
+                notice = await listener.next()
+                async with self._speaking:
+                    await self._pass_on(notice)
         except Dropped:
             await self._socket.close(code=WSCloseCode.TRY_AGAIN_LATER)
         except ConnectionResetError:
@@ -100,8 +106,8 @@ class _Session:
 
     async def _pass_on(self, notice: Notice) -> None:
         ours = notice.client == self._sid
-        if ours:
-            await self._service.answering.read(notice.job)
+        if ours and await self._service.answering.read(notice.job):
+            self._held[notice.job] = asyncio.get_running_loop().time()
         translator = self._translators.setdefault(notice.job, Translator(notice.job, self._metadata)) if ours else None
         for message in translator.messages(notice) if translator else ():
             if isinstance(message, tuple) or self._metadata or self._service.previews:
@@ -110,20 +116,35 @@ class _Session:
             await self._send(status(self._service.hub.remaining))
         if isinstance(notice, JobEvent) and notice.type in ENDS and translator:
             await self._send(translator.closing())
-            del self._translators[notice.job]
-            asyncio.get_running_loop().call_later(AGAIN, self._again.set)
+            self._close(translator)
+
+    def _close(self, translator: Translator) -> None:
+        del self._translators[translator.job]
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._held.pop(translator.job, -AGAIN) < AGAIN:
+            self._brief.append(translator.closing())
+        loop.call_later(AGAIN, self._again.set)
 
     async def send_again(self) -> None:
-        """Tell the length of the queue once more when nothing has been said for a while, and soon after the end of a prompt.
-        A client that began to listen too late looks again when it hears it, and one that takes silence for a lost
-        connection keeps it."""
+        """Speak once more when nothing has been said for a while, and soon after the end of a prompt."""
         with contextlib.suppress(ConnectionResetError):
             while True:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(SILENCE):
                         await self._again.wait()
                 self._again.clear()
-                await self._send(status(self._service.hub.remaining))
+                async with self._speaking:
+                    await self._say_again()
+
+    async def _say_again(self) -> None:
+        """That prompts are over which were over so soon that who learned their id from the answer may have missed it, unless
+        another prompt goes on meanwhile; and the length of the queue. A client that began to listen too late looks again
+        when it hears these, some only in this order; and one that takes silence for a lost connection keeps it."""
+        if not self._translators:
+            for message in self._brief:
+                await self._send(message)
+            self._brief.clear()
+        await self._send(status(self._service.hub.remaining))
 
     async def _features(self, text: str) -> None:
         try:
