@@ -28,7 +28,7 @@ from graph.files import Digests
 from graph.keys import Environment
 from graph.values import Values
 from nodes.folders import Folders, standard_folders
-from nodes.memory.host import host_bytes
+from nodes.memory.host import host_bytes, what_auto_rests_on
 from nodes.truncation import is_cut_off
 
 INDEX: Final = "index.sqlite"
@@ -78,11 +78,14 @@ class Workspace:
         self._digests_saved = set(known)
         self.folders = folders_of(replace(places, cache=self.cache_folder), Digests(known, is_cut_off))
         self.budget = Budget(_memory_limit())
+        self._machine = what_auto_rests_on()
         self.history: History = DiskHistory(self.index)
         self._disk: DiskStore | None = None
 
     def environment(self, computing: Computing) -> Environment:
-        return Environment(computing.numbers, f"output folder {self.folders.root('output').absolute()}")
+        return Environment(
+            f"{computing.numbers}, {self._machine}", f"output folder {self.folders.root('output').absolute()}"
+        )
 
     def cache(self, values: Values) -> Cache:
         """The tiers. To plan, `values` may know nothing: nothing is loaded then."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-_BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})  # x86, x86 with tiles, Arm
+from nodes.memory.host import cpu_has_bf16
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Hardware:
 
 def probe_hardware() -> Hardware:
     """Look at this machine. Touches CUDA only if a driver is there."""
-    return Hardware(_cuda_devices(), _cpu_has_bf16())
+    return Hardware(_cuda_devices(), cpu_has_bf16())
 
 
 def free_bytes(device: torch.device, meminfo: Path = Path("/proc/meminfo")) -> int:
@@ -49,13 +49,3 @@ def _cuda_devices() -> tuple[CudaDevice, ...]:
         return ()
     found = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
     return tuple(CudaDevice(one.name, one.total_memory, one.major >= 8) for one in found)
-
-
-def _cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Where the system does not say, no: float32 is never wrong."""
-    try:
-        lines = cpuinfo.read_text(errors="replace").splitlines()
-    except OSError:
-        return False
-    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    return not _BF16_FLAGS.isdisjoint(flags.split())

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from nodes.diffusion.config import SD15, SDXL, ModelConfig
-from nodes.memory.host import host_bytes
+from nodes.memory.host import cpu_has_bf16, host_bytes, what_auto_rests_on
 from nodes.memory.policy import PolicyError, choose_policy
-from nodes.memory.probe import CudaDevice, Hardware, _cpu_has_bf16, probe_hardware
+from nodes.memory.probe import CudaDevice, Hardware, probe_hardware
 from nodes.weights.keymaps import Part
 from tests.nodes.tiny import MODEL
 
@@ -89,8 +89,8 @@ def test_the_choice_is_the_same_every_time() -> None:
 )
 def test_bfloat16_is_believed_only_from_the_flags(cpuinfo: str, expected: bool, tmp_path: Path) -> None:
     (tmp_path / "cpuinfo").write_text(cpuinfo)
-    assert _cpu_has_bf16(tmp_path / "cpuinfo") is expected
-    assert _cpu_has_bf16(tmp_path / "absent") is False
+    assert cpu_has_bf16(tmp_path / "cpuinfo") is expected
+    assert cpu_has_bf16(tmp_path / "absent") is False
 
 
 @pytest.mark.parametrize(("limit", "bound"), [("1048576\n", 2**20), ("max\n", None)])
@@ -98,6 +98,24 @@ def test_memory_is_what_the_container_may_use(limit: str, bound: int | None, tmp
     physical = host_bytes(tmp_path / "absent")
     (tmp_path / "memory.max").write_text(limit)
     assert host_bytes(tmp_path / "memory.max") == (physical if bound is None else bound)
+
+
+def test_what_auto_rests_on_tells_machines_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A graphics card more, another kind of it, a card hidden, a CPU with other instructions: other results."""
+    told = []
+    for card, seen, flags in [
+        (None, "", ""), ("H100", "0", ""), ("A100", "0", ""), ("A100", "", ""), ("A100", "", "flags\t: amx_bf16\n"),
+    ]:  # fmt: skip
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", seen)
+        (tmp_path / "cpuinfo").write_text(flags)
+        if card:
+            folder = tmp_path / "driver/nvidia/gpus/0000:01:00.0"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "information").write_text(f"Model: \t\t NVIDIA {card}\nIRQ: 1\n")
+        told.append(what_auto_rests_on(tmp_path))
+    assert len(set(told)) == len(told)
+    assert "NVIDIA A100" in told[-1]
+    assert what_auto_rests_on() == what_auto_rests_on()
 
 
 def test_this_machine_can_be_probed() -> None:
