@@ -34,6 +34,8 @@ from server.workspace import Computing, Workspace
 
 SWEEP, AGE = 600.0, 3600.0
 """Seconds: between two looks for blobs that no job has, and how old those must be."""
+BACKLOG: Final = 4096
+"""Connections that may wait to be accepted; the system has a limit of its own. Where they are too many some are reset."""
 PACKAGED: Final = Path(__file__).parent.parent.parent / "workflows"
 """The workflows that ship with the package."""
 
@@ -101,7 +103,7 @@ async def serving(setup: Setup, listening: socket.socket) -> AsyncIterator[Servi
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
         await runner.setup()
         try:
-            await web.SockSite(runner, listening).start()
+            await web.SockSite(runner, listening, backlog=BACKLOG).start()
             async with measured(service, metrics), arrivals.watched(runner), crew.at_work(), _sweeping(service):
                 yield service
         finally:
