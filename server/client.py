@@ -232,12 +232,13 @@ class Client:
         content = file if isinstance(file, bytes) else Path(file).read_bytes()
         called = name or ("" if isinstance(file, bytes) else Path(file).name)
         query = urlencode({"name": called, "overwrite": str(overwrite).lower()})
-        told = json.loads(self._bytes("POST", f"/api/v1/uploads?{query}", content, kind="application/octet-stream"))
+        answer = self._bytes("POST", f"/api/v1/uploads?{query}", content, kind="application/octet-stream")
+        told = _told(dict, answer, self._url)
         return Upload(told["name"], told["bytes"], told["sha256"])
 
     def workflows(self) -> list[str]:
         """The names of the saved workflows."""
-        return cast("list[str]", json.loads(self._bytes("GET", "/api/v1/workflows")))
+        return _told(list, self._bytes("GET", "/api/v1/workflows"), self._url)
 
     def workflow(self, name: str) -> JsonObject:
         """One saved workflow: `document`, and the JSON Schema of its `parameters`."""
@@ -277,8 +278,7 @@ class Client:
         for again in range(tries):
             try:
                 with self._open(method, path, data, headers=headers or {}, patience=patience) as answer:
-                    told: JsonObject = json.load(answer)
-                    return told
+                    return _told(dict, answer.read(), self._url)
             except _LOST as error:
                 if again == tries - 1:
                     raise UnreachableError(
@@ -383,6 +383,18 @@ def _refusal(error: urllib.error.HTTPError) -> ServiceError:
         return ServiceError(error.code, told["code"], told["detail"], _problems(told.get("problems", [])))
     except (ValueError, KeyError, TypeError):
         return ServiceError(error.code, f"http_{error.code}", str(error.reason))
+
+
+def _told(kind: type[T], body: bytes, url: str) -> T:
+    """The answer. Raises UnreachableError (code not_latentgraph) where it can be none of ours."""
+    try:
+        told = json.loads(body)
+    except ValueError:
+        told = None
+    if not isinstance(told, kind):
+        hint = "Is it the address of a latentgraph service, and does nothing in between answer for it?"
+        raise UnreachableError(f"what {url} answered is not what it is asked for", code="not_latentgraph", hint=hint)
+    return told
 
 
 def _problems(told: Json) -> list[Problem]:

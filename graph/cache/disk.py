@@ -30,6 +30,8 @@ from graph.values import UnknownTypeError, Values
 SMALLEST_ROW: Final = 512
 _BATCH: Final = 256
 _BATCH_BYTES: Final = 32 * 2**20
+MOST_WAITING: Final = 2**29
+"""Bytes of results that may wait for the disk: who is faster than it waits too, or memory would fill."""
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 _ABANDONED: Final = 3600.0
 """Seconds after which a blob that the index does not know is taken to be left over from a process that was killed."""
@@ -62,10 +64,9 @@ class DiskStore:
         self._values = values
         self._queue: queue.SimpleQueue[tuple[str, Entry | None] | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
-        self._idle = threading.Event()
-        self._idle.set()
-        self._lock = threading.Lock()
+        self._written = threading.Condition()
         self._pending = 0
+        self._pending_bytes = 0
         self._swept = False
 
     def find(self, key: str) -> Hit | None:
@@ -112,7 +113,8 @@ class DiskStore:
 
     def flush(self) -> None:
         """Wait until everything put is on disk."""
-        self._idle.wait()
+        with self._written:
+            self._written.wait_for(lambda: self._pending == 0)
 
     def close(self) -> None:
         """Write what is queued and stop."""
@@ -141,9 +143,11 @@ class DiskStore:
 
     def _enqueue(self, key: str, entry: Entry | None) -> None:
         """Have the writer store an entry, or (None) note that the key was used."""
-        with self._lock:
+        size = _size(entry)
+        with self._written:
+            self._written.wait_for(lambda: self._pending_bytes == 0 or self._pending_bytes + size <= MOST_WAITING)
             self._pending += 1
-            self._idle.clear()
+            self._pending_bytes += size
             if self._writer is None:
                 self._writer = threading.Thread(target=self._write_all, name="cache-writer", daemon=True)
                 self._writer.start()
@@ -161,10 +165,10 @@ class DiskStore:
                         break
                     batch.append(following)
             self._write(batch)
-            with self._lock:
+            with self._written:
                 self._pending -= len(batch)
-                if self._pending == 0:
-                    self._idle.set()
+                self._pending_bytes -= sum(_size(entry) for _, entry in batch)
+                self._written.notify_all()
             if stop:
                 return
 
@@ -280,6 +284,10 @@ class DiskStore:
     def _count_fault(self, error: Exception, count: int = 1) -> None:
         self.faults += count
         self.fault = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+
+
+def _size(entry: Entry | None) -> int:
+    return entry.nbytes if entry is not None else 0
 
 
 def _checksum(data: bytes) -> str:

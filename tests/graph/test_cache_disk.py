@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -249,6 +250,29 @@ def test_a_full_disk_is_a_miss_later_and_leaves_nothing_behind(disk: Disk, monke
     assert disk.files() == []
     put(disk.store, "k", tile())
     assert disk.store.get("k") == tile()
+
+
+def test_who_is_faster_than_the_disk_waits_for_it(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results that wait to be written are held in memory: only so many may."""
+    monkeypatch.setattr("graph.cache.disk.MOST_WAITING", 100)
+    may_write = threading.Event()
+
+    def slow(path: Path, chunks: Iterable[bytes]) -> None:
+        may_write.wait(60)
+        path.write_bytes(b"".join(chunks))
+
+    monkeypatch.setattr("graph.files._write", slow)
+    disk.store.put("larger than may wait", tile(size=500))
+    putting = threading.Thread(target=disk.store.put, args=("next", tile(size=60)))
+    putting.start()
+    putting.join(0.2)
+    assert putting.is_alive()
+    may_write.set()
+    putting.join(60)
+    disk.store.flush()
+    assert not putting.is_alive()
+    assert disk.store.find("larger than may wait")
+    assert disk.store.find("next")
 
 
 def test_a_full_disk_lets_go_of_what_is_cheapest(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:

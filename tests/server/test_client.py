@@ -8,7 +8,8 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -154,15 +155,22 @@ class Restarting(BaseHTTPRequestHandler):
         pass
 
 
-def test_events_go_on_after_a_restart() -> None:
-    with HTTPServer(("127.0.0.1", 0), Restarting) as service:
+@contextmanager
+def answering(handler: type[BaseHTTPRequestHandler]) -> Iterator[Client]:
+    """A client of a service that is none."""
+    with HTTPServer(("127.0.0.1", 0), handler) as service:
         thread = threading.Thread(target=service.serve_forever, args=(0.01,))
         thread.start()
         try:
-            heard = list(Client(f"http://127.0.0.1:{service.server_port}").events("j"))
+            yield Client(f"http://127.0.0.1:{service.server_port}")
         finally:
             service.shutdown()
             thread.join()
+
+
+def test_events_go_on_after_a_restart() -> None:
+    with answering(Restarting) as client:
+        heard = list(client.events("j"))
     assert [one.type for one in heard] == ["running", "done"]
     events = "/api/v1/jobs/j/events?after="
     assert Restarting.asked == [f"{events}0", "/api/v1/jobs/j", f"{events}1", f"{events}1"]
@@ -225,6 +233,22 @@ def test_nobody_there_is_said_plainly() -> None:
         port = free.getsockname()[1]
     with pytest.raises(UnreachableError, match="does not answer"):
         Client(f"http://127.0.0.1:{port}").workflows()
+
+
+@pytest.mark.parametrize("body", [b"<html>Sign in</html>", b"", b"{}", b"\xff"])
+def test_what_is_no_service_of_ours_is_said_plainly(body: bytes) -> None:
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the name it has there
+            pass
+
+    with answering(Other) as client, pytest.raises(UnreachableError, match="not what it is asked for") as raised:
+        client.workflows()
+    assert raised.value.code == "not_latentgraph"
 
 
 def test_jobs_are_submitted_followed_and_fetched_from_asyncio(tmp_path: Path) -> None:
