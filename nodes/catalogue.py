@@ -2,8 +2,8 @@
 
 Specs of the builtin nodes are read from `catalogue.json`, which `python -m nodes.catalogue --write` generates from the
 modules named here; a test says when it is stale. Plugins are modules named by entry points of the group
-`latentgraph.nodes`; their specs are collected by another process, so that a service which must not import torch can
-know them. A broken plugin is reported and never breaks the rest, and none replaces a node that exists.
+`latentgraph.nodes`; their specs are collected by another process: by one made for it (`load_catalogue`), or by a service's
+worker (`server/catalogue.py`). A broken plugin is reported and never breaks the rest, and none replaces a node that exists.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, cast
 
 from graph.declare import Implementation, implementation
 from graph.errors import DeclarationError, Problem
@@ -102,13 +102,27 @@ class ByType(Mapping[str, T], Generic[T]):
         return len(self.entries)
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What plugins declare, and what is wrong with them: between processes, as JSON."""
+
+    nodes: tuple[NodeSpec, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def to_json(self) -> JsonObject:
+        return {"nodes": [to_json(one) for one in self.nodes], "problems": [asdict(one) for one in self.problems]}
+
+    @classmethod
+    def from_json(cls, data: JsonObject) -> Found:
+        """The reverse. Raises ValueError, KeyError, TypeError or AttributeError where it is none."""
+        nodes, problems = (cast("list[Any]", data[name]) for name in ("nodes", "problems"))
+        return cls(tuple(from_json(one) for one in nodes), tuple(Problem(**one) for one in problems))
+
+
 def load_catalogue() -> ByType[NodeSpec]:
     """Every node type that can be used, builtin and from plugins. Imports no node."""
-    specs = read_catalogue()
-    if not plugin_points():
-        return ByType(specs)
-    found, problems = _plugin_specs_elsewhere()
-    return ByType(*_merged(specs, found, problems))
+    found = _found_elsewhere() if plugin_points() else Found()
+    return merged(read_catalogue(), found)
 
 
 def read_catalogue() -> dict[str, NodeSpec]:
@@ -120,7 +134,7 @@ def read_catalogue() -> dict[str, NodeSpec]:
 def load_implementations() -> ByType[Implementation]:
     """What runs every node type. Imports them all."""
     found, problems = plugin_nodes(plugin_points())
-    return ByType(*_merged(builtin_nodes(), found, problems, spec_of=lambda one: one.spec))
+    return _merged(builtin_nodes(), found, problems, spec_of=lambda one: one.spec)
 
 
 def builtin_nodes() -> dict[str, Implementation]:
@@ -158,12 +172,20 @@ def plugin_nodes(points: Iterable[EntryPoint]) -> tuple[list[Implementation], li
     return nodes, problems
 
 
+def found_here() -> Found:
+    """What the plugins declare. Imports them."""
+    nodes, problems = plugin_nodes(plugin_points())
+    return Found(tuple(one.spec for one in nodes), tuple(problems))
+
+
+def merged(known: Mapping[str, NodeSpec], found: Found) -> ByType[NodeSpec]:
+    """The known nodes and those of plugins whose name is free."""
+    return _merged(known, found.nodes, found.problems, spec_of=lambda one: one)
+
+
 def _merged(
-    known: Mapping[str, T],
-    found: Sequence[T],
-    problems: Sequence[Problem],
-    spec_of: Callable[[Any], NodeSpec] = lambda one: one,
-) -> tuple[dict[str, T], tuple[Problem, ...]]:
+    known: Mapping[str, T], found: Sequence[T], problems: Sequence[Problem], spec_of: Callable[[T], NodeSpec]
+) -> ByType[T]:
     """The known entries and those found whose name is free, with a problem for each of the others."""
     entries, taken = dict(known), list(problems)
     for one in found:
@@ -172,17 +194,16 @@ def _merged(
         if owner is not one:
             message = f"{spec.module} declares {spec.type!r}, which {spec_of(owner).module} has already"
             taken.append(Problem("plugin_replaces_node", message, hint="Rename the plugin's node."))
-    return entries, tuple(taken)
+    return ByType(entries, tuple(taken))
 
 
-def _plugin_specs_elsewhere() -> tuple[list[NodeSpec], list[Problem]]:
+def _found_elsewhere() -> Found:
     command = [sys.executable, "-m", "nodes.catalogue", "--plugins"]
     done = subprocess.run(command, cwd=FILE.parent.parent, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         message = f"the plugins end the process that imports them: {done.stderr.strip()[-500:]}"
-        return [], [Problem("plugin_broken", message, hint="Uninstall the latest plugin.")]
-    data = json.loads(done.stdout.splitlines()[-1])
-    return [from_json(one) for one in data["nodes"]], [Problem(**one) for one in data["problems"]]
+        return Found((), (Problem("plugin_broken", message, hint="Uninstall the latest plugin."),))
+    return Found.from_json(json.loads(done.stdout.splitlines()[-1]))
 
 
 def generated() -> str:
@@ -199,8 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if parser.parse_args(arguments).write:
         FILE.write_text(generated(), "utf-8")
         return 0
-    nodes, problems = plugin_nodes(plugin_points())
-    print(json.dumps({"nodes": [to_json(one.spec) for one in nodes], "problems": [asdict(one) for one in problems]}))
+    print(json.dumps(found_here().to_json()))
     return 0
 
 

@@ -70,15 +70,16 @@ def _serve(
     listening: socket.socket,
 ) -> None:
     """Everything heavy is imported here, while the workers load torch."""
-    from nodes.catalogue import load_catalogue
+    from server.catalogue import LiveCatalogue
     from server.http.serving import Setup
 
     user = user_folder(options)
     door = _door(options, Tokens(user / FILE))
     computing = Computing(next(iter(workers)), options.precision)
     with Workspace(where) as workspace:
+        catalogue = LiveCatalogue(workspace.cache_folder)
         setup = Setup(
-            load_catalogue(),
+            catalogue,
             workspace,
             user,
             workers,
@@ -88,6 +89,7 @@ def _serve(
             previews=options.previews,
             door=door,
             bounds=_bounds(options),
+            brought=catalogue.bring,
         )
         asyncio.run(_answer(options.host, listening, setup))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Final
 
 from aiohttp import web
 
+from graph.json import JsonObject
 from graph.spec import NodeSpec
 from graph.values import Values
 from server.http.app import create_app
@@ -30,6 +31,7 @@ from server.worker.blobs import BLOBS, CheckedBlobs
 from server.worker.crew import Crew
 from server.worker.hub import Hub
 from server.worker.starting import Started
+from server.worker.supervisor import ignored
 from server.workspace import Computing, Workspace
 
 SWEEP, AGE = 600.0, 3600.0
@@ -53,7 +55,7 @@ class Door:
 class Setup:
     """What a service is made of: `user` holds what clients keep and, without the URL of a `database`, the jobs; `workers`
     are commands by device name, and `started` those of them that run already; `computing` is how they compute; with
-    `previews` all of ComfyUI's clients get pictures while a prompt runs."""
+    `previews` all of ComfyUI's clients get pictures while a prompt runs; `brought` hears which nodes plugins have."""
 
     catalogue: Mapping[str, NodeSpec]
     workspace: Workspace
@@ -66,6 +68,7 @@ class Setup:
     started: Mapping[str, Started] = field(default_factory=dict)
     computing: Computing = field(default_factory=Computing)
     database: str | None = None
+    brought: Callable[[JsonObject], None] = ignored
 
 
 @contextlib.asynccontextmanager
@@ -77,7 +80,7 @@ async def serving(setup: Setup, listening: socket.socket) -> AsyncIterator[Servi
     with logged(log), Desk(opening, hub.publish, setup.limits) as desk:
         counts = await desk.do(desk.store.counts)
         hub.remaining = counts.get("queued", 0) + counts.get("running", 0)
-        crew = Crew(setup.workers, desk, hub, setup.started)
+        crew = Crew(setup.workers, desk, hub, setup.started, setup.brought)
         mine = UserFiles(setup.user / "default")
         service = Service(
             catalogue=setup.catalogue,

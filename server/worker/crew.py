@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from graph.json import JsonObject
 from server.jobs.desk import Desk
 from server.jobs.job import State, StoreError
 from server.worker.hub import Hub
 from server.worker.starting import Started
-from server.worker.supervisor import Supervisor, UnansweredError
+from server.worker.supervisor import Supervisor, UnansweredError, ignored
 
 _log = logging.getLogger("latentgraph.worker")
 
@@ -21,7 +21,7 @@ CHECK = 1.0
 
 
 class Crew:
-    """The supervisors, by the name of their device."""
+    """The supervisors, by the name of their device. `brought` hears which nodes of plugins their workers have found."""
 
     def __init__(
         self,
@@ -29,10 +29,13 @@ class Crew:
         desk: Desk,
         hub: Hub,
         started: Mapping[str, Started] | None = None,
+        brought: Callable[[JsonObject], None] = ignored,
     ) -> None:
         first = started or {}
         self._desk = desk
-        self.supervisors = [Supervisor(name, command, desk, hub, first.get(name)) for name, command in commands.items()]
+        self.supervisors = [
+            Supervisor(name, command, desk, hub, first.get(name), brought) for name, command in commands.items()
+        ]
 
     @property
     def ready(self) -> bool:

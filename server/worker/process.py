@@ -46,8 +46,9 @@ class Runs(Protocol):
 
 
 class Worker:
-    """The state of the process: what it is working on and who is looking. `about` tells the service of its device;
-    `answers` are the questions it can be asked meanwhile, by name; `keep` keeps what jobs save."""
+    """The state of the process: what it is working on and who is looking. `about` tells the service of its device,
+    `plugins` which nodes there are beside the builtin; `answers` are the questions it can be asked meanwhile, by name;
+    `keep` keeps what jobs save."""
 
     def __init__(
         self,
@@ -56,8 +57,9 @@ class Worker:
         about: JsonObject | None = None,
         answers: Mapping[str, Answer] | None = None,
         keep: Keep = lambda _path: None,
+        plugins: JsonObject | None = None,
     ) -> None:
-        self._keep = keep
+        self._keep, self._plugins = keep, plugins
         self._channel, self._engine, self._about, self._answers = channel, engine, about or {}, answers or {}
         self._todo: queue.SimpleQueue[JsonObject] = queue.SimpleQueue()
         self._questions: queue.SimpleQueue[JsonObject] = queue.SimpleQueue()
@@ -69,7 +71,7 @@ class Worker:
         threading.Thread(target=self._listen, daemon=True).start()
         threading.Thread(target=self._beat, daemon=True).start()
         threading.Thread(target=self._answer_all, daemon=True).start()
-        self._channel.send({"type": "ready", "about": self._about})
+        self._channel.send({"type": "ready", "about": self._about, "plugins": self._plugins})
         while True:
             message = self._todo.get()
             if message["type"] == "free":

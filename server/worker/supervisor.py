@@ -42,6 +42,10 @@ that dies of its job is replaced at once: the job pays with its attempts, those 
 _log = logging.getLogger("latentgraph.worker")
 
 
+def ignored(_plugins: JsonObject) -> None:
+    """For services whose catalogue is given."""
+
+
 class UnansweredError(GraphError):
     """A worker would not or could not answer. Code `no_worker` when there is none to ask."""
 
@@ -58,16 +62,25 @@ class _Process:
 
 
 class Supervisor:
-    """One worker, named by its device. `command` starts it and gets `--socket FD` appended; `first` runs already."""
+    """One worker, named by its device. `command` starts it and gets `--socket FD` appended; `first` runs already; `brought`
+    hears which nodes of plugins a worker has found."""
 
-    def __init__(self, name: str, command: Sequence[str], desk: Desk, hub: Hub, first: Started | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        desk: Desk,
+        hub: Hub,
+        first: Started | None = None,
+        brought: Callable[[JsonObject], None] = ignored,
+    ) -> None:
         self.name = name
         self.ready = self._was_ready = False
         self.about: JsonObject = {}
         self.restarts = 0
         self.claim: Claim | None = None
         self._command, self._desk, self._hub = tuple(command), desk, hub
-        self._first = first
+        self._first, self._brought = first, brought
         self._idle = asyncio.Event()
         self._kept = asyncio.Event()
         self._pending: list[Happening] = []
@@ -171,6 +184,9 @@ class Supervisor:
     async def _hear(self, message: JsonObject, blob: bytes) -> None:
         match message["type"]:
             case "ready":
+                plugins = cast("JsonObject | None", message["plugins"])
+                if plugins is not None:
+                    await asyncio.to_thread(self._brought, plugins)
                 self.ready = self._was_ready = True
                 self.about = cast("JsonObject", message["about"])
                 self._idle.set()

@@ -1,0 +1,58 @@
+"""The catalogue of a service, which imports no node: the builtin nodes, and of plugins' those that were last seen.
+
+To know a plugin's nodes it must be imported, with torch and whatever else it wants; a worker does that anyway. So a service
+starts with what a worker of an earlier one found, and a worker of its own brings what there is now.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from graph.files import write_whole
+from graph.json import JsonObject
+from graph.spec import NodeSpec
+from nodes.catalogue import Found, merged, plugin_points, read_catalogue
+
+FILE: Final = "plugins.json"
+_NOT_WHAT_WAS_WRITTEN: Final = (AttributeError, KeyError, TypeError, ValueError)
+
+
+class LiveCatalogue(Mapping[str, NodeSpec]):
+    """Node types by name. What a worker brings is there from then on, and, kept in `folder`, from the next start."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / FILE
+        self._builtin = read_catalogue()
+        self._now = merged(self._builtin, self._last_seen())
+
+    def __getitem__(self, name: str) -> NodeSpec:
+        return self._now[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._now)
+
+    def __len__(self) -> int:
+        return len(self._now)
+
+    def bring(self, plugins: JsonObject) -> None:
+        """Take what a worker has found, as `Found.to_json` writes it. What cannot be kept is found again."""
+        now = merged(self._builtin, Found.from_json(plugins))
+        if now == self._now:
+            return
+        self._now = now
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(self._file, (json.dumps(plugins).encode(),))
+        except OSError:
+            return
+
+    def _last_seen(self) -> Found:
+        if not plugin_points():
+            return Found()
+        try:
+            return Found.from_json(json.loads(self._file.read_bytes()))
+        except (OSError, *_NOT_WHAT_WAS_WRITTEN):
+            return Found()
