@@ -121,7 +121,7 @@ class Found:
 
 def load_catalogue() -> ByType[NodeSpec]:
     """Every node type that can be used, builtin and from plugins. Imports no node."""
-    found = _found_elsewhere() if plugin_points() else Found()
+    found = found_elsewhere() if plugin_points() else Found()
     return merged(read_catalogue(), found)
 
 
@@ -197,7 +197,8 @@ def _merged(
     return ByType(entries, tuple(taken))
 
 
-def _found_elsewhere() -> Found:
+def found_elsewhere() -> Found:
+    """What the plugins declare. A process of its own imports them."""
     command = [sys.executable, "-m", "nodes.catalogue", "--plugins"]
     done = subprocess.run(command, cwd=FILE.parent.parent, capture_output=True, text=True, check=False)
     if done.returncode != 0:

@@ -1,11 +1,13 @@
 """The catalogue of a service, which imports no node: the builtin nodes, and of plugins' those that were last seen.
 
 To know a plugin's nodes it must be imported, with torch and whatever else it wants; a worker does that anyway. So a service
-starts with what a worker of an earlier one found, and a worker of its own brings what there is now.
+starts with what a worker of an earlier one found, and a worker of its own brings what there is now. Only the first start
+with plugins waits for another process to import them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Final
 from graph.files import write_whole
 from graph.json import JsonObject
 from graph.spec import NodeSpec
-from nodes.catalogue import Found, merged, plugin_points, read_catalogue
+from nodes.catalogue import Found, found_elsewhere, merged, plugin_points, read_catalogue
 
 FILE: Final = "plugins.json"
 _NOT_WHAT_WAS_WRITTEN: Final = (AttributeError, KeyError, TypeError, ValueError)
@@ -26,6 +28,7 @@ class LiveCatalogue(Mapping[str, NodeSpec]):
     def __init__(self, folder: Path) -> None:
         self._file = folder / FILE
         self._builtin = read_catalogue()
+        self._kept = _written(Found())
         self._now = merged(self._builtin, self._last_seen())
 
     def __getitem__(self, name: str) -> NodeSpec:
@@ -39,20 +42,24 @@ class LiveCatalogue(Mapping[str, NodeSpec]):
 
     def bring(self, plugins: JsonObject) -> None:
         """Take what a worker has found, as `Found.to_json` writes it. What cannot be kept is found again."""
-        now = merged(self._builtin, Found.from_json(plugins))
-        if now == self._now:
+        found = Found.from_json(plugins)
+        self._now = merged(self._builtin, found)
+        content = _written(found)
+        if content == self._kept:
             return
-        self._now = now
-        try:
+        with contextlib.suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(self._file, (json.dumps(plugins).encode(),))
-        except OSError:
-            return
+            write_whole(self._file, (content,))
+            self._kept = content
 
     def _last_seen(self) -> Found:
-        if not plugin_points():
-            return Found()
         try:
-            return Found.from_json(json.loads(self._file.read_bytes()))
+            self._kept = self._file.read_bytes()
+            seen = Found.from_json(json.loads(self._kept))
         except (OSError, *_NOT_WHAT_WAS_WRITTEN):
-            return Found()
+            return found_elsewhere() if plugin_points() else Found()
+        return seen if plugin_points() else Found()
+
+
+def _written(found: Found) -> bytes:
+    return json.dumps(found.to_json()).encode()

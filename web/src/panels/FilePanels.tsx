@@ -143,7 +143,7 @@ export function ModelsPanel() {
     <>
       <div className={styles.bar2}>
         <input className={styles.search} placeholder={t.findModel} aria-label={t.findModel} value={text} onChange={(event) => setText(event.target.value)} />
-        <button type="button" className={styles.icon} aria-label={t.lookAgain} data-tip={t.lookAgain} onClick={() => void editor.library.refreshModels().catch((error: unknown) => editor.fail(error))}>
+        <button type="button" className={styles.icon} aria-label={t.lookAgain} data-tip={t.lookAgain} onClick={() => void editor.library.refresh().catch((error: unknown) => editor.fail(error))}>
           <RefreshCw size={14} />
         </button>
       </div>

@@ -65,12 +65,15 @@ export class Editor {
     this.runs.start();
     void this.restore();
     const stopJobs = this.runs.store.subscribe((state, before) => state.last !== before.last && this.keeping.soon());
+    // A service that was started anew may have other nodes: plugins came or went.
+    const stopLibrary = this.runs.store.subscribe((state, before) => state.connected && !before.connected && before.met && void this.library.load());
     const stopAuto = [this.plans.store.subscribe(() => this.autoRun.notice()), this.view.store.subscribe((state, before) => state.autoRun !== before.autoRun && this.autoRun.notice())];
     return () => {
       stopSettings();
       stopLanguage();
       stopPage();
       stopJobs();
+      stopLibrary();
       stopAuto.forEach((stop) => stop());
       this.autoRun.end();
       this.keeping.end();

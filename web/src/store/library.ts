@@ -24,10 +24,7 @@ export class Library {
 
   async load(): Promise<void> {
     try {
-      const [nodes, models] = await Promise.all([getNodes(), getModels()]);
-      const catalogue = catalogueOf(nodes);
-      this.store.setState({ catalogue, models, state: "ready" });
-      this.store.setState({ files: await filesNamed(catalogue, models) });
+      await this.refresh();
     } catch (error) {
       const locked = error instanceof ServiceError && error.status === 401;
       if (locked || this.store.getState().state !== "ready") this.store.setState({ state: locked ? "locked" : "unreachable" });
@@ -44,6 +41,14 @@ export class Library {
         done();
       });
     });
+  }
+
+  /** Nodes and files as they are now. Raises ServiceError. */
+  async refresh(): Promise<void> {
+    const [nodes, models] = await Promise.all([getNodes(), getModels()]);
+    const catalogue = catalogueOf(nodes);
+    this.store.setState({ catalogue, models, state: "ready" });
+    this.store.setState({ files: await filesNamed(catalogue, models) });
   }
 
   async refreshModels(): Promise<void> {
