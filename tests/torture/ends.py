@@ -65,6 +65,10 @@ def clocks(driver: Driver, n: int, mutant: str) -> Outcome:
     return Outcome(n, faults(driver.folder, driver.acknowledged), {"jobs": jobs})
 
 
+REST = 0.004
+"""Seconds between two submissions: with fewer the queue is full before the last cut."""
+
+
 def power_cuts(driver: Driver, n: int, mutant: str) -> Outcome:
     """The power fails: what the disk was not made to keep is gone, and no job is that a client was told of."""
     made = f"mutant {mutant}|" if mutant else ""
@@ -80,6 +84,7 @@ def power_cuts(driver: Driver, n: int, mutant: str) -> Outcome:
         while doomed.poll() is None:
             driver.submit(jobs)
             jobs += len(driver.acknowledged) > jobs
+            time.sleep(REST)
         death.join()
         settled = driver.folder / "user" / SETTLED
         kept = int(settled.read_text() or 0) if settled.exists() else 0
