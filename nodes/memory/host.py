@@ -35,7 +35,7 @@ def what_auto_rests_on(proc: Path = Path("/proc")) -> str:
     cards = [_model(file) for file in sorted(proc.glob("driver/nvidia/gpus/*/information"))]
     seen = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
     bf16 = "bf16" if cpu_has_bf16(proc / "cpuinfo") else "no bf16"
-    return f"torch {_torch()}, cards {', '.join(cards) or 'none'} ({seen} visible), CPU with {bf16}"
+    return f"torch {torch_version()}, cards {', '.join(cards) or 'none'} ({seen} visible), CPU with {bf16}"
 
 
 def _model(information: Path) -> str:
@@ -43,7 +43,8 @@ def _model(information: Path) -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("Model:")), "unknown")
 
 
-def _torch() -> str:
+def torch_version() -> str:
+    """Of the torch that is installed: `2.13.0+cpu`, or `none`."""
     try:
         return version("torch")
     except PackageNotFoundError:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graph.errors import InputError, Problem
+from nodes.memory.host import torch_version
 from server.logs import set_up
 from server.options import Parser, add_places, add_user, places, user_folder
 from server.tokens import FILE, LOOPBACK, Tokens
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     _refuse_no_origins(options.allow_origin)
     where = places(options)
     devices = options.device or ["auto"]
+    _refuse_absent(devices)
     workers = {device: worker_command(device, options.precision, where, user_folder(options)) for device in devices}
     with _listen(options.host, options.port) as listening:
         started = {device: start(command) for device, command in workers.items()}
@@ -44,6 +46,16 @@ def main(arguments: Sequence[str]) -> int:
             for worker in started.values():  # those that were never taken over
                 worker.connection.close()
     return 0
+
+
+def _refuse_absent(devices: Sequence[str]) -> None:
+    """Raise InputError for cards where torch was built without what computes on them. A worker says what else is missing."""
+    for device in devices:
+        if device.startswith("cuda") and torch_version().endswith("+cpu"):
+            message = f"device {device!r} is not here: this torch ({torch_version()}) was built without CUDA"
+            raise InputError(
+                [Problem("device_unavailable", message, hint="Use cpu or auto, or install torch with CUDA.")]
+            )
 
 
 def _refuse_strangers(host: str, tokens: Tokens) -> None:

@@ -58,8 +58,11 @@ def _main(arguments: Sequence[str], *, first: bool, together: Callable[[], None]
 
 def _number_of_sittings(arguments: Sequence[str]) -> int:
     reader = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    reader.add_argument("--sittings", type=int, default=0)
-    return int(reader.parse_known_args(arguments)[0].sittings)
+    reader.add_argument("--sittings", type=int)
+    wanted = reader.parse_known_args(arguments)[0].sittings
+    if wanted is not None and wanted < 1:
+        raise InputError([Problem("usage", f"--sittings {wanted}: at least 1 is a number of sittings")])
+    return int(wanted or 0)
 
 
 def _sittings(arguments: Sequence[str]) -> Sittings:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from nodes.memory.host import torch_version
 from tests.server.cli import WORKFLOWS, CommandLine
 
 
@@ -301,3 +302,12 @@ def test_a_place_in_a_foreign_file_names_node_and_input(latentgraph: CommandLine
     }
     assert "$['7'] (`7.width`): " in latentgraph("validate", str(latentgraph.write("p.json", {"7": node}))).out
     assert "(`7.width`): " in latentgraph("validate", str(latentgraph.write("c.json", canvas))).out
+
+
+@pytest.mark.skipif(not torch_version().endswith("+cpu"), reason="this torch can compute on cards")
+@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+def test_a_service_for_a_device_that_cannot_be_is_refused(latentgraph: CommandLine, device: str) -> None:
+    said = latentgraph("serve", "--port", "0", "--device", device, "--user", str(latentgraph.folder / "user"))
+    assert (said.code, said.out) == (2, "")
+    assert "[device_unavailable]" in said.err
+    assert "built without CUDA" in said.err

@@ -92,6 +92,14 @@ def test_a_workflow_without_the_parameters_takes_no_sittings(line: CommandLine) 
     assert "--sitting" in told.err
 
 
+@pytest.mark.parametrize("number", ["0", "-1"])
+def test_no_sittings_are_no_number_of_them(line: CommandLine, number: str) -> None:
+    told = line("train", str(SITTING), "--full-priority", *line.places, "--sittings", number)
+    assert told.code == 2
+    assert "at least 1" in told.err
+    assert not (line.folder / "output" / "training").exists()
+
+
 def test_a_sitting_has_to_save_a_checkpoint(line: CommandLine) -> None:
     document = json.loads(SITTING.read_text())
     del document["nodes"]["save"]
