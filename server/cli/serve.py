@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
-    set_up(options.log_format)
     _refuse_strangers(options.host, Tokens(user_folder(options) / FILE))
     _refuse_no_origins(options.allow_origin)
     where = places(options)
@@ -39,6 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     _refuse_absent(devices)
     workers = {device: worker_command(device, options.precision, where, user_folder(options)) for device in devices}
     with _listen(options.host, options.port) as listening:
+        set_up(options.log_format)
         started = {device: start(command) for device, command in workers.items()}
         try:
             _serve(options, where, workers, started, listening)
