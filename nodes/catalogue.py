@@ -178,6 +178,12 @@ def found_here() -> Found:
     return Found(tuple(one.spec for one in nodes), tuple(problems))
 
 
+def found_in(implementations: ByType[Implementation]) -> Found:
+    """What of these is of plugins, and what was wrong with those. Imports nothing again."""
+    specs = (one.spec for one in implementations.values())
+    return Found(tuple(spec for spec in specs if spec.module not in BUILTIN), implementations.problems)
+
+
 def merged(known: Mapping[str, NodeSpec], found: Found) -> ByType[NodeSpec]:
     """The known nodes and those of plugins whose name is free."""
     return _merged(known, found.nodes, found.problems, spec_of=lambda one: one)

@@ -44,8 +44,8 @@ def _model(information: Path) -> str:
 
 
 def torch_version() -> str:
-    """Of the torch that is installed: `2.13.0+cpu`, or `none`."""
+    """Of the torch that is installed: `2.13.0+cpu`, or nothing where there is none."""
     try:
         return version("torch")
     except PackageNotFoundError:
-        return "none"
+        return ""

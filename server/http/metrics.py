@@ -14,7 +14,6 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final, TypeAlias, cast, get_args
 
 from aiohttp import web
@@ -23,6 +22,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from graph.json import JsonObject
 from graph.version import __version__
+from nodes.memory.host import torch_version
 from server.http.service import Service, service_of
 from server.jobs.job import ENDS, JobEvent, State, StoreError
 from server.worker.hub import Dropped, nobody
@@ -58,7 +58,7 @@ class Metrics:
         for name, text, labels in _HISTOGRAMS:
             self._histograms[name] = Histogram(name, text, labels, registry=self.registry, buckets=_SECONDS)
         ProcessCollector(registry=self.registry)
-        about = {"version": __version__, "torch": _version("torch"), "python": platform.python_version()}
+        about = {"version": __version__, "torch": torch_version(), "python": platform.python_version()}
         self._gauges["latentgraph_build_info"].labels(**about, sqlite=sqlite3.sqlite_version).set(1)
 
     def drops(self, in_all: int) -> None:
@@ -248,10 +248,3 @@ async def _is_paused(service: Service) -> bool:
 
 def _facts(event: JobEvent) -> dict[str, object]:
     return {"job_id": event.job, "event": event.type}
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from graph.json import JsonObject
-from nodes.catalogue import found_here, load_implementations
+from nodes.catalogue import found_in, load_implementations
 from nodes.memory.policy import DevicePolicy
 from nodes.memory.residency import Residency
 from server.logs import set_up
@@ -75,7 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         answers = {**Answers(workspace.folders).by_question(), "device": lambda _: about(engine)}
         # What the first plan imports, while no job has come yet: a third of a second.
         threading.Thread(target=import_module, args=["networkx"], daemon=True).start()
-        Worker(channel, engine, about(engine), answers, Blobs(options.blobs).keep, found_here().to_json()).serve()
+        found = found_in(implementations).to_json()
+        Worker(channel, engine, about(engine), answers, Blobs(options.blobs).keep, found).serve()
     return 0
 
 

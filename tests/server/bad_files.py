@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from tests.server.program import Program
+from tests.server.program import Program, started
+
+
+@contextmanager
+def at_work(folder: Path) -> Iterator[Program]:
+    """A service that has made a picture with the embedded model, and has folders to put files into."""
+    for name in ("input", "models/checkpoints", "models/loras"):
+        (folder / name).mkdir(parents=True)
+    with started(folder) as program:
+        status, job = program.job(drawn("tiny-sd-128.safetensors", seed=1))
+        assert (status, job["state"]) == (200, "done"), job
+        yield program
 
 
 def node(kind: str, **inputs: object) -> dict[str, Any]:

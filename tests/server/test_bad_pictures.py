@@ -21,18 +21,13 @@ import pytest
 from aiohttp import ClientSession, TCPConnector
 from PIL import Image
 
-from tests.server.bad_files import check_refused, drawn, shown
-from tests.server.program import Program, started
+from tests.server.bad_files import at_work, check_refused, shown
+from tests.server.program import Program
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    folder = tmp_path_factory.mktemp("service")
-    for name in ("input", "models/checkpoints", "models/loras"):
-        (folder / name).mkdir(parents=True)
-    with started(folder) as program:
-        status, job = program.job(drawn("tiny-sd-128.safetensors", seed=1))
-        assert (status, job["state"]) == (200, "done"), job
+    with at_work(tmp_path_factory.mktemp("service")) as program:
         yield program
 
 

@@ -66,7 +66,7 @@ def clocks(driver: Driver, n: int, mutant: str) -> Outcome:
 
 
 REST = 0.004
-"""Seconds between two submissions: with fewer the queue is full before the last cut."""
+"""Seconds between two submissions: without a rest the queue is full before the last cut."""
 
 
 def power_cuts(driver: Driver, n: int, mutant: str) -> Outcome:

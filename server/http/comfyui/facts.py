@@ -6,7 +6,6 @@ import asyncio
 import os
 import platform
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +14,7 @@ from aiohttp import web
 from graph.comfyui.object_info import object_info
 from graph.json import JsonObject
 from graph.version import __version__
-from nodes.memory.host import host_bytes
+from nodes.memory.host import host_bytes, torch_version
 from server.http.service import Service, service_of
 from server.worker.supervisor import Supervisor, UnansweredError
 
@@ -76,7 +75,7 @@ async def system_stats(request: web.Request) -> web.Response:
                 "installed_templates_version": None,
                 "required_templates_version": None,
                 "python_version": sys.version,
-                "pytorch_version": _version("torch"),
+                "pytorch_version": torch_version(),
                 "embedded_python": False,
                 "argv": [],
                 "platform": platform.system(),
@@ -99,13 +98,6 @@ def _with_host_memory(device: JsonObject, total: int, available: int) -> JsonObj
         return device
     names = {"vram_total": total, "vram_free": available, "torch_vram_total": total, "torch_vram_free": available}
     return {**device, **names}
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
 
 
 def _memory(facts: Path = Path("/proc/meminfo")) -> tuple[int, int]:
