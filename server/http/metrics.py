@@ -95,7 +95,8 @@ class Metrics:
                 self._running.pop(event.job, None)
                 _log.warning("job waits again: %s", event.data.get("cause"), extra=_facts(event))
             case "node_started":
-                self._types[event.job, str(event.data["node"])] = str(event.data["type"])
+                data = event.data
+                self._types[event.job, str(data["node"])] = str(data["type"])
             case "node_finished":
                 self._node_finished(event)
             case kind if kind in ENDS:
@@ -106,11 +107,10 @@ class Metrics:
         self._waiting, self._running, self._types = {}, {}, {}
 
     def _node_finished(self, event: JobEvent) -> None:
-        kind = self._types.pop((event.job, str(event.data["node"])), "")
-        labels = {"node_type": kind, "cache": "miss" if event.data.get("status") == "ran" else "hit"}
-        self.observe(
-            "latentgraph_node_duration_seconds", float(cast("float", event.data.get("seconds") or 0.0)), **labels
-        )
+        data = event.data
+        kind = self._types.pop((event.job, str(data["node"])), "")
+        labels = {"node_type": kind, "cache": "miss" if data.get("status") == "ran" else "hit"}
+        self.observe("latentgraph_node_duration_seconds", float(cast("float", data.get("seconds") or 0.0)), **labels)
 
     def _end(self, event: JobEvent) -> None:
         self._waiting.pop(event.job, None)

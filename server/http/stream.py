@@ -16,6 +16,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from graph.json import JsonObject
 from server.http.bodies import whole_number
+from server.http.corking import Corking
 from server.http.jobs import known
 from server.http.problems import ProblemError
 from server.http.service import Service, service_of
@@ -80,7 +81,7 @@ async def event_socket(request: web.Request) -> web.WebSocketResponse:
     await socket.prepare(request)
     client = request.query.get("client")
     notices = followed(service, job, after) if job else passing(service, lambda _job, one: client in (None, one))
-    sending = asyncio.create_task(_send_all(socket, notices))
+    sending = asyncio.create_task(_send_all(socket, notices, Corking(request)))
     try:
         async for message in socket:
             if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
@@ -128,23 +129,29 @@ def told(notice: Notice) -> JsonObject:
     """A notice as a client reads it."""
     if isinstance(notice, Passing):
         return {"type": "progress", "job": notice.job, "data": notice.data}
-    return {
-        "type": notice.type,
-        "job": notice.job,
-        "sequence": notice.sequence,
-        "time": notice.time,
-        "data": notice.data,
-    }
+    return _heading(notice) | {"data": notice.data}
 
 
-async def _send_all(socket: web.WebSocketResponse, notices: AsyncIterator[Notice]) -> None:
+def _heading(event: JobEvent) -> JsonObject:
+    return {"type": event.type, "job": event.job, "sequence": event.sequence, "time": event.time}
+
+
+def _as_text(notice: Notice) -> str:
+    """What `told` tells, as JSON. The facts of an event are that already: many may listen to the same."""
+    if isinstance(notice, Passing):
+        return json.dumps(told(notice))
+    return f'{json.dumps(_heading(notice))[:-1]}, "data": {notice.text}}}'
+
+
+async def _send_all(socket: web.WebSocketResponse, notices: AsyncIterator[Notice], corking: Corking) -> None:
     code = WSCloseCode.OK
     try:
         async for notice in notices:
+            corking.hold()
             if isinstance(notice, Passing) and notice.picture:
                 await socket.send_bytes(pack(told(notice), notice.picture))
             else:
-                await socket.send_str(json.dumps(told(notice)))
+                await socket.send_str(_as_text(notice))
     except Dropped:
         code = WSCloseCode.TRY_AGAIN_LATER
     except ConnectionResetError:
@@ -155,4 +162,4 @@ async def _send_all(socket: web.WebSocketResponse, notices: AsyncIterator[Notice
 def _as_sse(notice: Notice) -> bytes:
     number = f"id: {notice.sequence}\n" if isinstance(notice, JobEvent) else ""
     word = notice.type if isinstance(notice, JobEvent) else "progress"
-    return f"{number}event: {word}\ndata: {json.dumps(told(notice))}\n\n".encode()
+    return f"{number}event: {word}\ndata: {_as_text(notice)}\n\n".encode()

@@ -83,15 +83,14 @@ def chrome_trace(job: Job, events: Sequence[JobEvent]) -> JsonObject:
 def _ended(
     begun: dict[str, tuple[int, float, JsonObject]], rows: list[str | None], event: JobEvent, start: float
 ) -> list[Json]:
-    node = str(event.data["node"])
-    facts: JsonObject = {
-        name: event.data[name] for name in ("status", "reason", "tier", "code", "message") if name in event.data
-    }
+    data = event.data
+    node = str(data["node"])
+    facts: JsonObject = {name: data[name] for name in ("status", "reason", "tier", "code", "message") if name in data}
     if node not in begun:
         return [_instant(f"{node}: {facts.get('status', event.type)}", _ATTEMPTS, event.time - start, facts)]
     row, since, about = begun.pop(node)
     rows[row] = None
-    seconds = float(cast("float", event.data.get("seconds") or event.time - since))
+    seconds = float(cast("float", data.get("seconds") or event.time - since))
     return [_span(f"{about['type']} {node}", _NODES + row, event.time - seconds - start, seconds, {**about, **facts})]
 
 

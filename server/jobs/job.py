@@ -8,9 +8,10 @@ The last four end a job, and an end never changes.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from graph.errors import GraphError
 from graph.json import Json, JsonObject
@@ -116,14 +117,19 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """A recorded happening. `sequence` counts from 1 within its job, without gaps. One that ended the job and is told of
-    as it happens has with it what became of the job; `size` is then that of its data as text."""
+    """A recorded happening. `sequence` counts from 1 within its job, without gaps. `text` is its facts as the JSON that is
+    kept and sent: thousands of events may wait for a listener, and most who listen only pass them on. One that ended the
+    job and is told of as it happens has with it what became of the job."""
 
     job: str
     sequence: int
     time: float
     type: str
-    data: JsonObject
+    text: str
     client: str | None = None
     ended: Job | None = field(default=None, compare=False)
-    size: int = field(default=0, compare=False)
+
+    @property
+    def data(self) -> JsonObject:
+        """Its facts, read anew each time."""
+        return cast("JsonObject", json.loads(self.text))

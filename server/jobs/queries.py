@@ -139,7 +139,7 @@ class Queries:
         )
         with self._reading() as connection:
             return [
-                JobEvent(row.job, row.sequence, row.time, row.type, json.loads(row.data), row.client)
+                JobEvent(row.job, row.sequence, row.time, row.type, row.data, row.client)
                 for row in connection.execute(asked)
             ]
 

@@ -52,9 +52,8 @@ class Change:
         events: list[JobEvent] = []
         rows: list[dict[str, object]] = []
         for sequence, one in enumerate(happenings, start=last - len(happenings) + 1):
-            data = dict(one.data)
-            text = as_text(data)
-            events.append(JobEvent(job, sequence, self.now, one.type, data, client, size=len(text)))
+            text = as_text(dict(one.data))
+            events.append(JobEvent(job, sequence, self.now, one.type, text, client))
             rows.append({"job": job, "sequence": sequence, "time": self.now, "type": one.type, "data": text})
         self.connection.execute(_INSERT_EVENT, rows)
         if ended is not None:

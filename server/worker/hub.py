@@ -77,7 +77,7 @@ class Listener:
 
 def _size_of(notice: Notice) -> int:
     """Bytes that it keeps from being let go, about."""
-    return len(notice.picture) if isinstance(notice, Passing) else notice.size
+    return len(notice.picture if isinstance(notice, Passing) else notice.text)
 
 
 class Hub:

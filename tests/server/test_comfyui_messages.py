@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import cast
 
@@ -11,11 +12,11 @@ from server.jobs.job import JobEvent
 
 def _events(count: int) -> Iterator[JobEvent]:
     """Nodes that run one after another, beside one that runs all the time."""
-    yield JobEvent("j", 1, 0.0, "node_started", {"node": "long", "display": "long", "type": "T"})
+    yield JobEvent("j", 1, 0.0, "node_started", json.dumps({"node": "long", "display": "long", "type": "T"}))
     for number in range(count):
         node = {"node": f"n{number}", "display": f"n{number}"}
-        yield JobEvent("j", 2, 0.0, "node_started", {**node, "type": "T"})
-        yield JobEvent("j", 3, 0.0, "node_finished", {**node, "status": "ran"})
+        yield JobEvent("j", 2, 0.0, "node_started", json.dumps({**node, "type": "T"}))
+        yield JobEvent("j", 3, 0.0, "node_finished", json.dumps({**node, "status": "ran"}))
 
 
 def _listed(count: int) -> list[dict[str, str]]:

@@ -277,7 +277,7 @@ def test_history_is_in_the_order_of_the_ends(store: Store) -> None:
     assert store.events("a") == []
 
 
-def test_what_is_told_of_says_how_long_it_is(tmp_path: Path) -> None:
+def test_what_is_told_of_is_what_is_kept(tmp_path: Path) -> None:
     told: list[JobEvent] = []
     database = SqliteDatabase(tmp_path)
     store = Store(database, publish=told.extend)
@@ -286,9 +286,9 @@ def test_what_is_told_of_says_how_long_it_is(tmp_path: Path) -> None:
     assert claim is not None
     data: JsonObject = {"cached": ["x" * 1000], "é": 1}
     store.record("a", claim.fence, [Happening("started", data), Happening("node_started")])
-    assert [(one.type, one.sequence, one.size) for one in told[2:]] == [
-        ("started", 3, len(as_text(data))),
-        ("node_started", 4, 2),
+    assert [(one.type, one.sequence, one.text) for one in told[2:]] == [
+        ("started", 3, as_text(data)),
+        ("node_started", 4, "{}"),
     ]
     assert store.events("a") == told
     database.close()

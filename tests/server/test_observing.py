@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -18,7 +19,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from yarl import URL
 
-from graph.json import JsonObject
+from server.http.corking import Corking
 from server.http.logbook import Line, LogBook
 from server.http.metrics import Metrics, _follow
 from server.jobs.job import JobEvent, StoreError
@@ -140,7 +141,7 @@ def test_the_watch_outlives_a_store_that_fails(tmp_path: Path, monkeypatch: pyte
 
 
 def happened(number: int) -> JobEvent:
-    return JobEvent(f"j{number}", 1, 0.0, "queued", {}, None)
+    return JobEvent(f"j{number}", 1, 0.0, "queued", "{}")
 
 
 def test_whoever_falls_behind_is_counted_and_the_figures_go_on() -> None:
@@ -154,7 +155,7 @@ def test_whoever_falls_behind_is_counted_and_the_figures_go_on() -> None:
                 hub.publish([happened(burst)] * (MOST_WAITING + 1))
                 for _ in range(10):
                     await asyncio.sleep(0)
-                hub.publish([JobEvent("end", 1, 0.0, "done", {}, None)])
+                hub.publish([JobEvent("end", 1, 0.0, "done", "{}")])
                 for _ in range(10):
                     await asyncio.sleep(0)
             with pytest.raises(Dropped):
@@ -172,7 +173,7 @@ def test_whoever_falls_behind_is_counted_and_the_figures_go_on() -> None:
 @pytest.mark.parametrize(
     "notice",
     [
-        JobEvent("job", 1, 0.0, "started", {}, None, size=MOST_BYTES // 4),
+        JobEvent("job", 1, 0.0, "started", " " * (MOST_BYTES // 4)),
         Passing("job", None, {}, bytes(MOST_BYTES // 4)),
     ],
     ids=["events", "pictures"],
@@ -193,13 +194,43 @@ def test_what_waits_for_a_listener_is_bounded_in_bytes(notice: Notice) -> None:
     asyncio.run(act())
 
 
+class Corked:
+    """A connection that notes when it was corked, and fails with `fault`."""
+
+    def __init__(self, fault: OSError | None = None) -> None:
+        self.set: list[int] = []
+        self.transport = SimpleNamespace(get_extra_info={"socket": self}.get)
+        self._fault = fault
+
+    def setsockopt(self, _level: int, _option: int, value: int) -> None:
+        self.set.append(value)
+        if self._fault is not None:
+            raise self._fault
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_CORK"), reason="packets cannot be held back on this system")
+@pytest.mark.parametrize("fault", [None, OSError("closed")], ids=["open", "closed meanwhile"])
+def test_what_is_sent_in_one_turn_of_the_loop_leaves_together(fault: OSError | None) -> None:
+    async def act() -> None:
+        connection = Corked(fault)
+        corking = Corking(cast("Any", connection))
+        for turn in range(1, 3):
+            for _message in range(3):
+                corking.hold()
+            assert connection.set == [1, 0] * (turn - 1) + [1]
+            await asyncio.sleep(0)
+            assert connection.set == [1, 0] * turn
+
+    asyncio.run(act())
+
+
 def test_jobs_whose_end_was_missed_are_not_followed_for_ever() -> None:
     async def act() -> None:
         hub, metrics = Hub(), Metrics()
         following = asyncio.create_task(_follow(cast("Any", SimpleNamespace(hub=hub)), metrics))
         await asyncio.sleep(0)
         for sequence, (kind, data) in enumerate((("running", {}), ("node_started", {"node": "n", "type": "T"}))):
-            hub.publish([JobEvent("job", sequence, 0.0, kind, cast("JsonObject", data), None)])
+            hub.publish([JobEvent("job", sequence, 0.0, kind, json.dumps(data))])
         while not metrics._types:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0)
         hub.publish([happened(1)] * (MOST_WAITING + 1))
