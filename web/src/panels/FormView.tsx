@@ -81,7 +81,7 @@ function ParameterField({ parameter, document, uid, index, count }: ParameterFie
   const Field = input?.widget ? widgetFor(input.widget) : null;
   return (
     <div className={styles.formField}>
-      <div className={styles.formRow}>
+      <div className={styles.formName}>
         {renaming ? (
           <input
             autoFocus
@@ -95,22 +95,8 @@ function ParameterField({ parameter, document, uid, index, count }: ParameterFie
               if (name && !(document.parameters ?? []).some((one) => one.name === name)) change(edits.renameParameter, (before) => setParameter(before, parameter.name, { name }) as Document);
             }}
           />
-        ) : Field && input?.widget ? (
-          <Field
-            schema={input.widget}
-            label={parameter.name}
-            place="form"
-            value={valueOf(input, given)}
-            initial={input.default}
-            onChange={(value, kind) => {
-              change(edits.change(parameter.name), (before) => parameter.binds.reduce((next, [node, name]) => setInput(next, node, name, value) as Document, before), `parameter ${parameter.name}`);
-              if (kind !== "live") documents.settle();
-            }}
-          />
         ) : (
-          <p className={styles.faint}>
-            {parameter.name}: {bind ? `${document.nodes[bind[0]]?.type.replace(SUBGRAPH, "")} · ${bind[1]}` : t.nowhere}
-          </p>
+          <span aria-hidden>{parameter.name}</span>
         )}
         <span className={styles.formTools}>
           <button type="button" className={styles.icon} aria-label={t.renameOf(parameter.name)} data-tip={t.rename} onClick={() => setRenaming(true)}>
@@ -124,6 +110,23 @@ function ParameterField({ parameter, document, uid, index, count }: ParameterFie
           </button>
         </span>
       </div>
+      {Field && input?.widget ? (
+        <Field
+          schema={input.widget}
+          label={parameter.name}
+          place="form"
+          value={valueOf(input, given)}
+          initial={input.default}
+          onChange={(value, kind) => {
+            change(edits.change(parameter.name), (before) => parameter.binds.reduce((next, [node, name]) => setInput(next, node, name, value) as Document, before), `parameter ${parameter.name}`);
+            if (kind !== "live") documents.settle();
+          }}
+        />
+      ) : (
+        <p className={styles.faint}>
+          {bind ? `${document.nodes[bind[0]]?.type.replace(SUBGRAPH, "")} · ${bind[1]}` : t.nowhere}
+        </p>
+      )}
       {(parameter.help ?? input?.tooltip) && <p className={styles.faint}>{parameter.help ?? input?.tooltip}</p>}
     </div>
   );
