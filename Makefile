@@ -70,9 +70,10 @@ embedded-model: SMALL := build/embedded-model
 embedded-model: IN_SMALL := --output $(SMALL)/output --cache $(SMALL)/cache
 embedded-model: setup
 	@rm -rf $(SMALL)
-	$(BIN)/python -m server train $(EMBEDDED_MODEL) $(IN_SMALL) --size nano --side 32 --vae-side 32 --crop 32 \
-		--pictures 64 --vae-pictures 64 --held-out 8 --vocabulary 700 --captions 500 --vae-steps 16 --vae-batch 4 \
-		--vae-ema 0.9 --steps 24 --batch 4 --ema 0.9 --distill-steps 8 --distill-batch 4
+	$(BIN)/python -m server train $(EMBEDDED_MODEL) $(IN_SMALL) --size nano --side 32 --large-side 32 --crop 32 \
+		--pictures 64 --large-pictures 64 --held-out 8 --vocabulary 700 --captions 500 --vae-steps 16 --vae-batch 4 \
+		--vae-ema 0.9 --steps 24 --batch 4 --ema 0.9 --large-steps 8 --large-batch 4 \
+		--distill-steps 8 --distill-batch 4
 	$(BIN)/python -m server run workflows/text_to_image.json $(IN_SMALL) --width 32 --height 32 --steps 4 \
 		--set checkpoint.ckpt_name=embedded_model_00001_.safetensors
 else
