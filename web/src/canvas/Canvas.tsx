@@ -19,7 +19,8 @@ import { connect, dropLink, Pull } from "@/canvas/gestures";
 import { Connecting } from "@/canvas/connecting";
 import { ConnectionLine } from "@/canvas/ConnectionLine";
 import { GroupFrame, LinkPoint, NoteCard, RerouteCard } from "@/canvas/Decorations";
-import { linksIn } from "@/canvas/culling";
+import { boxOf, controlOf } from "@/canvas/control";
+import { boxOfCell, cellOf, linksIn } from "@/canvas/culling";
 import { Grid } from "@/canvas/Grid";
 import { LinkEdge } from "@/canvas/LinkEdge";
 import { ManyLinks, MOST_LINKS } from "@/canvas/ManyLinks";
@@ -28,11 +29,13 @@ import { NodeCard } from "@/canvas/NodeCard";
 import { Overview } from "@/canvas/Overview";
 import { CanvasPlaceContext, type CanvasPlace } from "@/canvas/place";
 import { middleOfPoint, nameOfHandle, Projection, samePlaces, targetOfEdge, type FlowEdge, type FlowNode } from "@/canvas/project";
+import { PointedLink } from "@/canvas/PointedLink";
+import { linkAt, REACH, usePointedLink } from "@/canvas/pointing";
 import { followFingers } from "@/canvas/touch";
-import { boundsOf, fitted, FURTHEST, levelOf, NEAREST, type Box } from "@/canvas/viewport";
+import { boundsOf, fitted, FURTHEST, levelOf, NEAREST } from "@/canvas/viewport";
 import { linkMenu, nodeMenu, paneMenu } from "@/commands/menus";
-import { graphAt, groupsOf, isPinned, linkOf, notesOf, positionOf, reroutesOf, type Graph, type Point } from "@/model/document";
-import { thingsIn, type SizeOf } from "@/model/frames";
+import { graphAt, linkOf, type Point } from "@/model/document";
+import { movableIn, placeOf } from "@/model/frames";
 import { addPoint, insertOnLink, linksFrom, move } from "@/model/edit";
 import { DENSITIES } from "@/model/geometry";
 import { prefixOf, scopeOf, type OpenDocument } from "@/store/documents";
@@ -106,49 +109,22 @@ function GraphCanvas() {
   const many = edgesSeen.length > MOST_LINKS;
   const elements = useMemo(() => (many ? edgesSeen.filter((edge) => edge.className || edge.selected).slice(0, MOST_LINKS) : edgesSeen), [edgesSeen, many]);
 
+  const far = level === "far";
+  const painted = far ? edges : many ? edgesSeen : NOTHING;
+  const pointed = usePointedLink(wrapper, painted, byId, far || many);
+
   useLayoutEffect(() => {
     if (start !== undefined || nodes.length === 0 || catalogue.size === 0) return;
     const box = wrapper.current!.getBoundingClientRect();
     setStart(fitted(boundsOf(nodes.map(boxOf)), box.width, box.height));
   }, [start, nodes, catalogue]);
 
-  const latest = useRef({ nodes, graph, document });
+  const latest = useRef({ nodes, graph, document, painted, byId });
   useEffect(() => {
-    latest.current = { nodes, graph, document };
+    latest.current = { nodes, graph, document, painted, byId };
   });
   useEffect(() => {
-    const size = () => wrapper.current!.getBoundingClientRect();
-    editor.canvas = {
-      fit: (names) => {
-        const wanted = names ? latest.current.nodes.filter((node) => names.includes(node.id)) : latest.current.nodes;
-        const { width, height } = size();
-        void flow.setViewport(fitted(boundsOf(wanted.map(boxOf)), width, height), { duration: 160 });
-      },
-      zoomTo: (zoom) => void flow.zoomTo(zoom, { duration: 160 }),
-      zoomBy: (factor) => void flow.zoomTo(flow.getZoom() * factor, { duration: 120 }),
-      centre: () => {
-        const box = size();
-        const at = flow.screenToFlowPosition({ x: box.left + box.width / 2, y: box.top + box.height / 2 }, { snapToGrid: false });
-        return [at.x, at.y];
-      },
-      toCanvas: (at) => {
-        const found = flow.screenToFlowPosition(at, { snapToGrid: false });
-        return [found.x, found.y];
-      },
-      focus: () => wrapper.current?.focus(),
-      reveal: (name) => {
-        const node = latest.current.nodes.find((one) => one.id === name);
-        if (!node) return;
-        const { width, height } = size();
-        const { x, y, zoom } = flow.getViewport();
-        const left = node.position.x * zoom + x;
-        const top = node.position.y * zoom + y;
-        const inView = left >= 0 && top >= 0 && left + (node.width ?? 0) * zoom <= width && top + (node.height ?? 0) * zoom <= height;
-        if (!inView) void flow.setViewport({ x: width / 2 - (node.position.x + (node.width ?? 0) / 2) * zoom, y: height / 2 - (node.position.y + (node.height ?? 0) / 2) * zoom, zoom });
-        window.setTimeout(() => wrapper.current?.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(name)}"]`)?.focus({ preventScroll: true }), 30);
-      },
-      editField: (name) => wrapper.current?.querySelector<HTMLElement>(`[data-node="${CSS.escape(name)}"] :is([data-input] input, [data-input] textarea, [data-input] button, [data-input] [tabindex])`)?.focus(),
-    };
+    editor.canvas = controlOf(flow, () => wrapper.current!, () => latest.current.nodes);
     return () => {
       editor.canvas = null;
     };
@@ -295,11 +271,18 @@ function GraphCanvas() {
     [connecting],
   );
 
-  const far = level === "far";
   const nodeAt = useCallback(
     (event: { clientX: number; clientY: number }): FlowNode | undefined => {
       const at = flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }, { snapToGrid: false });
       return latest.current.nodes.findLast((node) => node.type !== "group-frame" && at.x >= node.position.x && at.y >= node.position.y && at.x <= node.position.x + (node.width ?? 0) && at.y <= node.position.y + (node.height ?? 0));
+    },
+    [flow],
+  );
+  /** A link that is painted, where no node is over it. */
+  const paintedLinkAt = useCallback(
+    (event: { clientX: number; clientY: number }) => {
+      const { x, y } = flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }, { snapToGrid: false });
+      return linkAt(latest.current.painted, latest.current.byId, [x, y], REACH / flow.getZoom());
     },
     [flow],
   );
@@ -317,7 +300,8 @@ function GraphCanvas() {
       },
       onPaneClick: (event) => {
         const found = levelOf(flow.getZoom()) === "far" ? nodeAt(event) : undefined;
-        documents.select(found ? [found.id] : []);
+        const link = found ? null : paintedLinkAt(event);
+        documents.select(found ? [found.id] : link ? [`link:${link.id}`] : []);
       },
       onNodeDoubleClick: (event, node) => {
         if ((event.target as Element).closest(".nodrag")) return;
@@ -338,14 +322,16 @@ function GraphCanvas() {
       },
       onPaneContextMenu: (event) => {
         event.preventDefault();
-        view.set({ menu: { at: { x: event.clientX, y: event.clientY }, items: paneMenu(editor, { x: event.clientX, y: event.clientY }) } });
+        const at = { x: event.clientX, y: event.clientY };
+        const link = paintedLinkAt(event);
+        view.set({ menu: { at, items: link ? linkMenu(editor, targetOfEdge(link.id), at) : paneMenu(editor, at) } });
       },
       onSelectionContextMenu: (event, all) => {
         event.preventDefault();
         if (all[0]) view.set({ menu: { at: { x: event.clientX, y: event.clientY }, items: nodeMenu(editor, all[0].id, null) } });
       },
     }),
-    [editor, documents, view, flow, uid, scope, nodeAt, onDragStart],
+    [editor, documents, view, flow, uid, scope, nodeAt, paintedLinkAt, onDragStart],
   );
   return (
     <CanvasPlaceContext value={place}>
@@ -364,7 +350,7 @@ function GraphCanvas() {
         }}
       >
         {grid && !far && <Grid />}
-        {many && <ManyLinks nodes={byId} edges={edgesSeen} />}
+        {many && <ManyLinks nodes={byId} edges={edgesSeen} lit={pointed?.edge.id ?? null} />}
         {(start !== undefined || nodes.length === 0) && <ReactFlow<FlowNode, FlowEdge>
           nodes={far ? NOBODY : nodes}
           edges={elements}
@@ -397,44 +383,16 @@ function GraphCanvas() {
           nodeDragThreshold={2}
           {...handlers}
         />}
-        {far && <Overview nodes={nodes} edges={edges} />}
+        {far && <Overview nodes={nodes} edges={edges} lit={pointed?.edge.id ?? null} />}
+        {pointed && <PointedLink of={pointed} nodes={byId} />}
         {showMinimap && nodes.length > 0 && <Minimap nodes={placed} edges={links} />}
       </div>
     </CanvasPlaceContext>
   );
 }
 
-const CELL = 256;
-
-/** What is seen, in whole cells of the screen with one more on each side: it changes seldom while one moves around. */
-function cellOf([x, y, zoom]: [number, number, number], width: number, height: number): string {
-  const size = CELL / zoom;
-  const at = [Math.floor(-x / CELL) - 1, Math.floor(-y / CELL) - 1, Math.ceil(width / CELL) + 3, Math.ceil(height / CELL) + 3];
-  return at.map((one) => one * size).join();
-}
-
-function boxOfCell(cell: string): Box {
-  const [x, y, width, height] = cell.split(",").map(Number);
-  return { x: x ?? 0, y: y ?? 0, width: width ?? 0, height: height ?? 0 };
-}
-
 function giveLinkPoint(editor: Editor, edge: FlowEdge, { clientX, clientY }: ReactMouseEvent): void {
   editor.documents.editGraph(editor.t.edits.addPoint, (graph) => addPoint(graph, targetOfEdge(edge.id), editor.canvas!.toCanvas({ x: clientX, y: clientY })));
-}
-
-const boxOf = (node: FlowNode) => ({ x: node.position.x, y: node.position.y, width: node.width ?? 0, height: node.height ?? 0 });
-
-/** What goes along with a frame: all that is in it and is not pinned. */
-function movableIn(graph: Graph, index: number, sizeOf: SizeOf): string[] {
-  return thingsIn(graph, index, sizeOf).filter((id) => !(graph.nodes[id] && isPinned(graph.nodes[id])));
-}
-
-/** Where a thing is that is not seen, being in a closed frame. */
-function placeOf(graph: Graph, id: string): Point {
-  if (graph.nodes[id]) return positionOf(graph.nodes[id]);
-  const [kind, name] = [id.slice(0, id.indexOf(":")), id.slice(id.indexOf(":") + 1)];
-  const found = kind === "note" ? notesOf(graph).find((one) => one.id === name) : kind === "point" ? reroutesOf(graph).get(name) : groupsOf(graph)[Number(name)];
-  return found?.pos ?? [0, 0];
 }
 
 /** Links of selected nodes are drawn over the others; links that are selected themselves are marked. One that is hidden is seen only then. */

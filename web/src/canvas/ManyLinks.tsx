@@ -12,7 +12,7 @@ import styles from "@/canvas/canvas.module.css";
 /** How many links are elements. */
 export const MOST_LINKS = 250;
 
-export function ManyLinks({ nodes, edges }: { nodes: ReadonlyMap<string, FlowNode>; edges: readonly FlowEdge[] }) {
+export function ManyLinks({ nodes, edges, lit }: { nodes: ReadonlyMap<string, FlowNode>; edges: readonly FlowEdge[]; lit: string | null }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const flow = useStoreApi();
   const theme = useStore(useEditor().settings, (one) => one.theme);
@@ -20,7 +20,7 @@ export function ManyLinks({ nodes, edges }: { nodes: ReadonlyMap<string, FlowNod
     const element = canvas.current;
     if (!element) return;
     const palette = paletteOf(element);
-    return keepPainted(element, flow, (context, at, width, height) => paintLinks(context, nodes, edges, at, width, height, palette));
-  }, [nodes, edges, flow, theme]);
+    return keepPainted(element, flow, (context, at, width, height) => paintLinks(context, nodes, edges, at, width, height, palette, lit));
+  }, [nodes, edges, flow, theme, lit]);
   return <canvas ref={canvas} className={styles.overview} aria-hidden />;
 }

@@ -9,7 +9,7 @@ import type { CardData, FlowEdge, FlowNode } from "@/canvas/project";
 import { useEditor } from "@/store/editor";
 import styles from "@/canvas/canvas.module.css";
 
-export function Overview({ nodes, edges }: { nodes: readonly FlowNode[]; edges: readonly FlowEdge[] }) {
+export function Overview({ nodes, edges, lit }: { nodes: readonly FlowNode[]; edges: readonly FlowEdge[]; lit: string | null }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const flow = useStoreApi();
   const { plans, runs, settings } = useEditor();
@@ -32,7 +32,7 @@ export function Overview({ nodes, edges }: { nodes: readonly FlowNode[]; edges: 
         return status === "cached" ? ("cached" as const) : status === "run" || status === "depends" ? ("run" as const) : null;
       },
     };
-    return keepPainted(element, flow, (context, at, width, height) => paintGraph(context, nodes, edges, at, width, height, palette, marks));
-  }, [nodes, edges, flow, theme, plan, running, plans, runs, key]);
+    return keepPainted(element, flow, (context, at, width, height) => paintGraph(context, nodes, edges, at, width, height, palette, marks, lit));
+  }, [nodes, edges, flow, theme, plan, running, plans, runs, key, lit]);
   return <canvas ref={canvas} className={styles.overview} aria-hidden />;
 }

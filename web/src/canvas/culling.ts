@@ -15,7 +15,8 @@ export function linksIn(edges: readonly FlowEdge[], nodes: ReadonlyMap<string, F
   });
 }
 
-function endOf(node: FlowNode | undefined, handle: string | null | undefined): Point | null {
+/** Where a link ends on the canvas; null where there is no such socket. */
+export function endOf(node: FlowNode | undefined, handle: string | null | undefined): Point | null {
   const found = node?.handles?.find((one) => one.id === handle);
   return node && found ? [node.position.x + found.x + (found.width ?? 0) / 2, node.position.y + found.y + (found.height ?? 0) / 2] : null;
 }
@@ -62,4 +63,18 @@ function segmentIn(x: number, y: number, toX: number, toY: number, box: Box): bo
     if (enters > leaves) return false;
   }
   return true;
+}
+
+const CELL = 256;
+
+/** What is seen, in whole cells of the screen with one more on each side: it changes seldom while one moves around. */
+export function cellOf([x, y, zoom]: [number, number, number], width: number, height: number): string {
+  const size = CELL / zoom;
+  const at = [Math.floor(-x / CELL) - 1, Math.floor(-y / CELL) - 1, Math.ceil(width / CELL) + 3, Math.ceil(height / CELL) + 3];
+  return at.map((one) => one * size).join();
+}
+
+export function boxOfCell(cell: string): Box {
+  const [x, y, width, height] = cell.split(",").map(Number);
+  return { x: x ?? 0, y: y ?? 0, width: width ?? 0, height: height ?? 0 };
 }

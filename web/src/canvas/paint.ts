@@ -51,12 +51,12 @@ export interface Place {
   zoom: number;
 }
 
-export function paintGraph(context: CanvasRenderingContext2D, nodes: readonly FlowNode[], edges: readonly FlowEdge[], at: Place, width: number, height: number, palette: Palette, marks: Marks | null): void {
+export function paintGraph(context: CanvasRenderingContext2D, nodes: readonly FlowNode[], edges: readonly FlowEdge[], at: Place, width: number, height: number, palette: Palette, marks: Marks | null, lit: string | null = null): void {
   const { x, y, zoom } = at;
   const seen = (left: number, top: number, wide: number, high: number) => left < width && top < height && left + wide > 0 && top + high > 0;
   const byId = new Map(nodes.map((node) => [node.id, node]));
   context.clearRect(0, 0, width, height);
-  paintLinks(context, byId, edges, at, width, height, palette);
+  paintLinks(context, byId, edges, at, width, height, palette, lit);
   for (const node of nodes) {
     const left = node.position.x * zoom + x;
     const top = node.position.y * zoom + y;
@@ -68,24 +68,31 @@ export function paintGraph(context: CanvasRenderingContext2D, nodes: readonly Fl
   }
 }
 
-/** Links alone, over what is on the canvas already. */
-export function paintLinks(context: CanvasRenderingContext2D, byId: ReadonlyMap<string, FlowNode>, edges: readonly FlowEdge[], at: Place, width: number, height: number, palette: Palette): void {
-  const { zoom } = at;
+/** Links alone, over what is on the canvas already; one that is lit stands out, and the others step back. */
+export function paintLinks(context: CanvasRenderingContext2D, byId: ReadonlyMap<string, FlowNode>, edges: readonly FlowEdge[], at: Place, width: number, height: number, palette: Palette, lit: string | null = null): void {
+  const { x, y, zoom } = at;
   const seen = (left: number, top: number, wide: number, high: number) => left < width && top < height && left + wide > 0 && top + high > 0;
-  context.lineWidth = Math.max(0.6, Math.min(2, 5 * zoom));
-  for (const edge of edges) {
+  const usual = Math.max(0.6, Math.min(2, 5 * zoom));
+  for (const edge of lit === null ? edges : [...edges].sort((one, other) => Number(one.id === lit) - Number(other.id === lit))) {
     const from = byId.get(edge.source);
     const to = byId.get(edge.target);
     if (!from || !to) continue;
     const start = endOf(from, edge.sourceHandle, at);
     const end = endOf(to, edge.targetHandle, at);
-    if (!seen(Math.min(start[0], end[0]), Math.min(start[1], end[1]), Math.abs(end[0] - start[0]) + 1, Math.abs(end[1] - start[1]) + 1)) continue;
-    const reach = reachOf([start[0] / zoom, start[1] / zoom], [end[0] / zoom, end[1] / zoom]) * zoom;
+    const stops = [start, ...(edge.data?.points ?? []).map((point): [number, number] => [point[0] * zoom + x, point[1] * zoom + y]), end];
+    const [xs, ys] = [stops.map(([one]) => one), stops.map(([, one]) => one)];
+    const [left, top] = [Math.min(...xs), Math.min(...ys)];
+    if (!seen(left, top, Math.max(...xs) - left + 1, Math.max(...ys) - top + 1)) continue;
     context.strokeStyle = palette.type(edge.data?.type ?? "*");
-    context.globalAlpha = 0.55;
+    context.lineWidth = edge.id === lit ? 3 : usual;
+    context.globalAlpha = lit === null ? 0.55 : edge.id === lit ? 1 : 0.16;
     context.beginPath();
     context.moveTo(start[0], start[1]);
-    context.bezierCurveTo(start[0] + reach, start[1], end[0] - reach, end[1], end[0], end[1]);
+    for (let index = 1; index < stops.length; index++) {
+      const [from, to] = [stops[index - 1]!, stops[index]!];
+      const reach = reachOf([from[0] / zoom, from[1] / zoom], [to[0] / zoom, to[1] / zoom]) * zoom;
+      context.bezierCurveTo(from[0] + reach, from[1], to[0] - reach, to[1], to[0], to[1]);
+    }
     context.stroke();
   }
   context.globalAlpha = 1;

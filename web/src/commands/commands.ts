@@ -27,6 +27,7 @@ export interface Command {
   run: (editor: Editor) => unknown;
 }
 
+const hasDocument = (editor: Editor) => editor.documents.active !== null;
 const someSelected = (editor: Editor) => (editor.documents.active?.selection.size ?? 0) > 0;
 const severalSelected = (editor: Editor) => selectedNodes(editor).length > 1;
 
@@ -86,7 +87,7 @@ export const COMMANDS: readonly Command[] = [
   { id: "models", group: "View", keys: ["m"], run: (editor) => editor.view.togglePanel("models") },
   { id: "outline", group: "View", keys: ["o"], run: (editor) => editor.view.togglePanel("outline") },
   { id: "problems", group: "View", keys: ["e"], run: (editor) => editor.view.togglePanel("problems") },
-  { id: "missing", group: "View", enabled: (editor) => editor.documents.active !== null, run: (editor) => editor.view.set({ dialog: "missing" }) },
+  { id: "missing", group: "View", enabled: hasDocument, run: (editor) => editor.view.set({ dialog: "missing" }) },
   { id: "form", group: "View", keys: ["p"], run: (editor) => editor.view.toggleSide("form") },
   { id: "help-node", group: "Help", keys: ["n"], run: (editor) => editor.view.toggleSide("node") },
   { id: "theme", group: "View", run: (editor) => editor.settings.setState(({ theme }) => ({ theme: theme === "light" ? "dark" : "light" })) },
@@ -103,6 +104,8 @@ export const COMMANDS: readonly Command[] = [
   { id: "download", group: "File", run: (editor) => downloadDocument(editor, "latentgraph") },
   { id: "download-comfyui", group: "File", run: (editor) => downloadDocument(editor, "comfyui") },
   { id: "download-api", group: "File", run: (editor) => downloadDocument(editor, "comfyui-api") },
+  { id: "download-png", group: "File", enabled: hasDocument, run: (editor) => import("@/canvas/download").then((one) => one.downloadPicture(editor, "png")) },
+  { id: "download-svg", group: "File", enabled: hasDocument, run: (editor) => import("@/canvas/download").then((one) => one.downloadPicture(editor, "svg")) },
   { id: "close", group: "File", keys: ["alt+w"], run: (editor) => closeDocument(editor, editor.documents.active?.uid ?? "") },
 ];
 

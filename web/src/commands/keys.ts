@@ -1,14 +1,18 @@
 // From key presses to commands. Single letters work only where nobody types.
-import { COMMANDS, perform } from "@/commands/commands";
+import { commandFor, keysOf } from "@/commands/bindings";
+import { command, perform, type CommandId } from "@/commands/commands";
 import type { Editor } from "@/store/editor";
+import type { Settings } from "@/store/settings";
 
 const MAC = navigator.platform.startsWith("Mac");
 
-/** The keys of an event as commands write them: `mod+shift+z`. */
-export function pressed(event: KeyboardEvent): string {
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+/** The keys of an event as commands write them: `mod+shift+z`. A Mac's Option writes another letter: there the key itself counts. */
+export function pressed(event: KeyboardEvent, mac = MAC): string {
+  const letter = mac && event.altKey ? /^Key([A-Z])$/.exec(event.code)?.[1] : undefined;
+  const written = letter ?? event.key;
+  const key = written.length === 1 ? written.toLowerCase() : written;
   const parts: string[] = [];
-  if (MAC ? event.metaKey : event.ctrlKey) parts.push("mod");
+  if (mac ? event.metaKey : event.ctrlKey) parts.push("mod");
   if (event.altKey) parts.push("alt");
   if (event.shiftKey && (event.key.length > 1 || /[a-z]/i.test(event.key))) parts.push("shift");
   return [...parts, key].join("+");
@@ -18,6 +22,17 @@ export function shownKeys(keys: string): string {
   const words: Record<string, string> = MAC ? { mod: "⌘", alt: "⌥", shift: "⇧", Enter: "⏎" } : { mod: "Ctrl", alt: "Alt", shift: "Shift", Enter: "Enter" };
   const parts = keys.split("+").map((part) => words[part] ?? (part.length === 1 ? part.toUpperCase() : part));
   return keys.endsWith("+") ? "+" : parts.join(MAC ? "" : "+");
+}
+
+/** The first keys of a command, to be read; undefined where it has none. */
+export function shownFor(chosen: Settings["keys"], id: CommandId): string | undefined {
+  const first = keysOf(chosen, id)[0];
+  return first === undefined ? undefined : shownKeys(first);
+}
+
+/** What a button for a command says when pointed at: its name and its keys. */
+export function tipFor(chosen: Settings["keys"], id: CommandId, names: Readonly<Record<CommandId, string>>): string {
+  return [names[id], shownFor(chosen, id)].filter(Boolean).join("  ");
 }
 
 function isTyping(target: EventTarget | null): boolean {
@@ -43,11 +58,11 @@ export function handleKey(editor: Editor, event: KeyboardEvent): void {
     return;
   }
   const keys = pressed(event);
-  const found = COMMANDS.find((one) => one.keys?.includes(keys));
-  if (!found || (typing && !found.always)) return;
+  const id = commandFor(editor.settings.getState().keys, keys);
+  if (id === undefined || (typing && !command(id).always)) return;
   const bare = !keys.includes("+") || keys === "+";
   if (bare && keys.length > 1 && !onCanvas(event.target)) return; // Tab, Delete and the like belong to what has the focus
-  if (found.keys?.includes("mod+c") && window.getSelection()?.toString()) return;
+  if (id === "copy" && window.getSelection()?.toString()) return;
   event.preventDefault();
-  perform(editor, found.id);
+  perform(editor, id);
 }

@@ -1,6 +1,6 @@
 // What a right click offers.
 import { colour, command, membersOf, perform, runTo, type CommandId } from "@/commands/commands";
-import { shownKeys } from "@/commands/keys";
+import { shownFor } from "@/commands/keys";
 import type { Target } from "@/model/connect";
 import { graphAt, groupsOf, hiddenLinksOf, isPinned, linkOf, SUBGRAPH } from "@/model/document";
 import { addPoint, hideLink, resetInput } from "@/model/edit";
@@ -9,9 +9,11 @@ import { scopeOf } from "@/store/documents";
 import type { Editor } from "@/store/editor";
 import type { MenuAction, MenuItem } from "@/store/view";
 
+const keysFor = (editor: Editor, id: CommandId) => shownFor(editor.settings.getState().keys, id);
+
 function item(editor: Editor, id: CommandId, label?: string): MenuItem {
   const one = command(id);
-  return { label: label ?? editor.t.commands[id], keys: one.keys?.[0] && shownKeys(one.keys[0]), run: () => perform(editor, id), disabled: one.enabled ? !one.enabled(editor) : false };
+  return { label: label ?? editor.t.commands[id], keys: keysFor(editor, id), run: () => perform(editor, id), disabled: one.enabled ? !one.enabled(editor) : false };
 }
 
 export function nodeMenu(editor: Editor, id: string, input: string | null): MenuItem[] {
@@ -35,7 +37,7 @@ export function nodeMenu(editor: Editor, id: string, input: string | null): Menu
     if (linkOf(node.inputs?.[input])) items.push(hiding(editor, to));
     items.push("line");
   }
-  items.push({ label: t.runToHere, run: () => void runTo(editor, [id]), keys: shownKeys("alt+Enter") }, "line");
+  items.push({ label: t.runToHere, run: () => void runTo(editor, [id]), keys: keysFor(editor, "run-selected") }, "line");
   if (node.type.startsWith(SUBGRAPH)) items.push(item(editor, "enter-subgraph"), item(editor, "unpack-subgraph"), "line");
   items.push(
     item(editor, "rename"),
@@ -51,7 +53,7 @@ export function nodeMenu(editor: Editor, id: string, input: string | null): Menu
     item(editor, "group"),
     item(editor, "create-subgraph"),
     "line",
-    { label: t.about, run: () => editor.view.set({ side: "node" }), keys: "N" },
+    { label: t.about, run: () => editor.view.set({ side: "node" }), keys: keysFor(editor, "help-node") },
     { ...(item(editor, "delete") as MenuAction), danger: true },
   );
   return items;
@@ -103,7 +105,7 @@ function hiding(editor: Editor, to: Target): MenuItem {
 
 export function paneMenu(editor: Editor, at: { x: number; y: number }): MenuItem[] {
   return [
-    { label: editor.t.commands["add-node"], keys: "Tab", run: () => editor.view.set({ palette: { at, place: editor.canvas!.toCanvas(at) } }) },
+    { label: editor.t.commands["add-node"], keys: keysFor(editor, "add-node"), run: () => editor.view.set({ palette: { at, place: editor.canvas!.toCanvas(at) } }) },
     item(editor, "note"),
     item(editor, "group"),
     "line",
@@ -112,5 +114,7 @@ export function paneMenu(editor: Editor, at: { x: number; y: number }): MenuItem
     "line",
     item(editor, "layout"),
     item(editor, "fit"),
+    "line",
+    item(editor, "download-png"),
   ];
 }

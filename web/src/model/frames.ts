@@ -1,6 +1,6 @@
 // Frames around groups: what is in one, and what a closed one hides. A closed frame is its title bar alone; links that come out of it
 // or lead into it end at the bar.
-import { groupsOf, notesOf, positionOf, reroutesOf, type Graph, type Group, type Point } from "@/model/document";
+import { groupsOf, isPinned, notesOf, positionOf, reroutesOf, type Graph, type Group, type Point } from "@/model/document";
 
 export type SizeOf = (node: string) => Point;
 
@@ -47,4 +47,17 @@ const isSmaller = (one: Group, other: Group): boolean => area(one) < area(other)
 
 function isIn([x, y]: Point, { pos, size }: Group): boolean {
   return x >= pos[0] && y >= pos[1] && x <= pos[0] + size[0] && y <= pos[1] + size[1];
+}
+
+/** What goes along with a frame: all that is in it and is not pinned. */
+export function movableIn(graph: Graph, index: number, sizeOf: SizeOf): string[] {
+  return thingsIn(graph, index, sizeOf).filter((id) => !(graph.nodes[id] && isPinned(graph.nodes[id])));
+}
+
+/** Where a thing is that is not seen, being in a closed frame. */
+export function placeOf(graph: Graph, id: string): Point {
+  if (graph.nodes[id]) return positionOf(graph.nodes[id]);
+  const [kind, name] = [id.slice(0, id.indexOf(":")), id.slice(id.indexOf(":") + 1)];
+  const found = kind === "note" ? notesOf(graph).find((one) => one.id === name) : kind === "point" ? reroutesOf(graph).get(name) : groupsOf(graph)[Number(name)];
+  return found?.pos ?? [0, 0];
 }

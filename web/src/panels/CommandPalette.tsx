@@ -1,14 +1,16 @@
 // Every command, by a few letters.
 import { Command } from "cmdk";
+import { useStore } from "zustand";
 import { useMessages } from "@/i18n/messages";
 import { COMMANDS, perform } from "@/commands/commands";
-import { shownKeys } from "@/commands/keys";
+import { shownFor } from "@/commands/keys";
 import { useEditor } from "@/store/editor";
 import styles from "@/panels/panels.module.css";
 
 export function CommandPalette() {
   const editor = useEditor();
   const { palette: t, commands, commandGroups } = useMessages();
+  const { keys } = useStore(editor.settings);
   const close = () => {
     editor.view.set({ commands: false });
     editor.canvas?.focus();
@@ -29,7 +31,7 @@ export function CommandPalette() {
           >
             <span>{commands[one.id]}</span>
             <span className={styles.faint}>{commandGroups[one.group]}</span>
-            {one.keys?.[0] && <kbd>{shownKeys(one.keys[0])}</kbd>}
+            {shownFor(keys, one.id) && <kbd>{shownFor(keys, one.id)}</kbd>}
           </Command.Item>
         ))}
       </Command.List>

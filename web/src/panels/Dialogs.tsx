@@ -3,8 +3,6 @@ import { lazy, Suspense, useEffect, useState, type ReactNode } from "react";
 import { Dialog } from "radix-ui";
 import { X } from "lucide-react";
 import { useStore } from "zustand";
-import { COMMANDS } from "@/commands/commands";
-import { shownKeys } from "@/commands/keys";
 import { fileUrl } from "@/api/client";
 import { servicesFor } from "@/store/services";
 import { useActive, useEditor } from "@/store/editor";
@@ -14,6 +12,7 @@ import { CommandPalette } from "@/panels/CommandPalette";
 import { ConnectForm } from "@/panels/ConnectForm";
 import { MissingForm } from "@/panels/MissingForm";
 import { LOCALES, useMessages } from "@/i18n/messages";
+import { Shortcuts } from "@/panels/Shortcuts";
 import { Templates } from "@/panels/Templates";
 import { Viewer } from "@/panels/Viewer";
 import styles from "@/panels/panels.module.css";
@@ -134,42 +133,9 @@ function SettingsForm() {
           </span>
         </label>
       ))}
-      <button type="button" className={styles.textButton} onClick={() => settings.setState(DEFAULTS)}>
+      <button type="button" className={styles.textButton} onClick={() => settings.setState(({ keys }) => ({ ...DEFAULTS, keys }))}>
         {t.reset}
       </button>
-    </div>
-  );
-}
-
-function Shortcuts() {
-  const { commands, commandGroups, gestures } = useMessages();
-  const groups = [...new Set(COMMANDS.map((one) => one.group))];
-  return (
-    <div className={styles.shortcuts}>
-      {groups.map((group) => (
-        <section key={group}>
-          <h3 className={styles.section}>{commandGroups[group]}</h3>
-          {COMMANDS.filter((one) => one.group === group && one.keys).map((one) => (
-            <div key={one.id} className={styles.shortcut}>
-              <span>{commands[one.id]}</span>
-              <span>
-                {one.keys!.map((keys) => (
-                  <kbd key={keys}>{shownKeys(keys)}</kbd>
-                ))}
-              </span>
-            </div>
-          ))}
-        </section>
-      ))}
-      <section>
-        <h3 className={styles.section}>{gestures.title}</h3>
-        {gestures.list.map(({ what, does }) => (
-          <div key={what} className={styles.shortcut}>
-            <span>{does}</span>
-            <span className={styles.faint}>{what}</span>
-          </div>
-        ))}
-      </section>
     </div>
   );
 }

@@ -2,8 +2,8 @@
 import { Blocks, FolderOpen, Image, Keyboard, ListTree, ListVideo, Search, Settings, SlidersHorizontal, TriangleAlert, CircleHelp } from "lucide-react";
 import { useStore } from "zustand";
 import { useMessages } from "@/i18n/messages";
-import { command, perform, type CommandId } from "@/commands/commands";
-import { shownKeys } from "@/commands/keys";
+import { perform, type CommandId } from "@/commands/commands";
+import { tipFor } from "@/commands/keys";
 import { NO_PLAN } from "@/model/plan";
 import { useEditor } from "@/store/editor";
 import styles from "@/shell/shell.module.css";
@@ -32,14 +32,14 @@ export function Rail() {
   const active = useStore(editor.documents.store, (state) => state.active);
   const problems = useStore(editor.plans.store, (state) => (state[active ?? ""] ?? NO_PLAN).problems.length);
   const waiting = useStore(editor.runs.store, (state) => (state.counts["queued"] ?? 0) + (state.counts["running"] ?? 0));
+  const chosen = useStore(editor.settings, (one) => one.keys);
   const pressed = (id: string) => panel === id || (side === "form" && id === "form") || (side === "node" && id === "help-node");
   const count = (id: string) => (id === "queue" ? waiting : id === "problems" ? problems : 0);
   const button = ({ id, icon: Icon }: { id: CommandId; icon: typeof Search }) => {
-    const { keys } = command(id);
     const title = t.commands[id];
     const number = count(id);
     return (
-      <button key={id} type="button" className={styles.tool} aria-label={title} aria-pressed={pressed(id)} data-testid={`rail-${id}`} data-tip={`${title}${keys?.[0] ? `  ${shownKeys(keys[0])}` : ""}`} data-tip-side="right" onClick={() => perform(editor, id)}>
+      <button key={id} type="button" className={styles.tool} aria-label={title} aria-pressed={pressed(id)} data-testid={`rail-${id}`} data-tip={tipFor(chosen, id, t.commands)} data-tip-side="right" onClick={() => perform(editor, id)}>
         <Icon size={17} strokeWidth={1.8} />
         {number > 0 && <span className={`${styles.count} ${id === "problems" ? styles.bad : ""}`}>{number > 99 ? "99+" : number}</span>}
       </button>

@@ -3,7 +3,7 @@ import { Pause, Play, Square, X, Plus, Layers } from "lucide-react";
 import { useStore } from "zustand";
 import { useMessages } from "@/i18n/messages";
 import { perform } from "@/commands/commands";
-import { shownKeys } from "@/commands/keys";
+import { tipFor } from "@/commands/keys";
 import { NO_PLAN, runSentence } from "@/model/plan";
 import { ENDED, progressOf } from "@/model/runs";
 import { isUnsaved, useEditor } from "@/store/editor";
@@ -27,6 +27,7 @@ function Tabs() {
   const editor = useEditor();
   const { shell: t, commands } = useMessages();
   const { order, open, active } = useStore(editor.documents.store);
+  const keys = useStore(editor.settings, (one) => one.keys);
   return (
     <nav className={styles.tabs} aria-label={t.openWorkflows}>
       {order.map((uid) => {
@@ -46,7 +47,7 @@ function Tabs() {
           </div>
         );
       })}
-      <button type="button" className={styles.tool} data-tip={`${commands.new}  ${shownKeys("alt+n")}`} aria-label={commands.new} onClick={() => perform(editor, "new")}>
+      <button type="button" className={styles.tool} data-tip={tipFor(keys, "new", commands)} aria-label={commands.new} onClick={() => perform(editor, "new")}>
         <Plus size={16} />
       </button>
     </nav>
@@ -77,6 +78,7 @@ function RunControls() {
   const plan = useStore(editor.plans.store, (state) => state[active ?? ""] ?? NO_PLAN);
   const batch = useStore(editor.view.store, (state) => state.batch);
   const paused = useStore(editor.runs.store, (state) => state.paused);
+  const keys = useStore(editor.settings, (one) => one.keys);
   const autoRun = useStore(editor.view.store, (state) => state.autoRun);
   const waiting = useStore(editor.runs.store, (state) => (state.counts["queued"] ?? 0) + (state.counts["running"] ?? 0));
   const busy = useStore(editor.runs.store, (state) => {
@@ -113,11 +115,11 @@ function RunControls() {
         </button>
       )}
       {busy && (
-        <button type="button" className={styles.cancel} data-testid="cancel" data-tip={`${t.commands.cancel}  ${shownKeys("mod+alt+Enter")}`} onClick={() => perform(editor, "cancel")}>
+        <button type="button" className={styles.cancel} data-testid="cancel" data-tip={tipFor(keys, "cancel", t.commands)} onClick={() => perform(editor, "cancel")}>
           <Square size={11} fill="currentColor" aria-hidden /> {t.queue.cancel}
         </button>
       )}
-      <button type="button" className={styles.run} disabled={!can} data-testid="run" data-tip={`${t.commands.run}  ${shownKeys("mod+Enter")}`} onClick={() => perform(editor, "run")}>
+      <button type="button" className={styles.run} disabled={!can} data-testid="run" data-tip={tipFor(keys, "run", t.commands)} onClick={() => perform(editor, "run")}>
         <Play size={13} fill="currentColor" aria-hidden /> {t.commands.run}
         {waiting > 0 && <span className={styles.keys} style={{ color: "inherit", opacity: 0.75 }}>{t.queue.inQueue(waiting)}</span>}
       </button>

@@ -129,9 +129,14 @@ export async function downloadDocument(editor: Editor, form: "latentgraph" | "co
   const one = editor.documents.active;
   if (!one) return;
   const made = form === "latentgraph" ? one.document : (await convert(one.document, form)).document;
+  downloadFile(new Blob([writeJson(made, 2) + "\n"], { type: "application/json" }), `${titleOf(one) || "workflow"}${form === "latentgraph" ? "" : `.${form}`}.json`);
+}
+
+/** Hand a file to the person, as the browser does that. */
+export function downloadFile(content: Blob, name: string): void {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([writeJson(made, 2) + "\n"], { type: "application/json" }));
-  link.download = `${titleOf(one) || "workflow"}${form === "latentgraph" ? "" : `.${form}`}.json`;
+  link.href = URL.createObjectURL(content);
+  link.download = name;
   link.click();
   URL.revokeObjectURL(link.href);
 }

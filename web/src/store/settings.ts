@@ -18,6 +18,8 @@ export interface Settings {
   heal: boolean;
   /** Previews under the node that is sampling. */
   previews: boolean;
+  /** The keys chosen for commands, by their names; the others have their own. */
+  keys: Readonly<Record<string, readonly string[]>>;
 }
 
 export const DEFAULTS: Settings = {
@@ -32,6 +34,7 @@ export const DEFAULTS: Settings = {
   grid: true,
   heal: true,
   previews: true,
+  keys: {},
 };
 
 const KEY = "latentgraph.settings";

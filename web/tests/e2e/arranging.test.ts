@@ -1,7 +1,7 @@
 // Frames, pins, colours, hidden links, sizes, and one edit for many nodes: by pointer and by keyboard, each undone.
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { accessFaults, documentOf, openPage, openTemplate, type Service, startBrowser, startService } from "./harness";
+import { accessFaults, documentOf, openPage, openTemplate, type Service, settled, startBrowser, startService } from "./harness";
 
 let service: Service;
 let browser: Browser;
@@ -136,6 +136,36 @@ describe("a link", () => {
     await page.getByTestId("canvas").focus();
     await page.keyboard.press("Control+z");
     await expect.poll(points).toBe(0);
+    await close();
+  });
+});
+
+describe("a link that is painted, as all are from far away", () => {
+  test("is told when pointed at; a click selects it, and Delete takes it away", async () => {
+    const { page, errors, close } = await start();
+    await page.evaluate(() => window.latentgraph!.canvas!.zoomTo(0.25));
+    await page.locator('[data-testid="canvas"][data-level="far"]').waitFor();
+    await settled(page);
+    // The middle of the link from the decoder to what saves its picture.
+    const at = await page.evaluate(() => {
+      const { nodes } = window.latentgraph!.documents.active!.document;
+      const [decode, save] = ["decode", "save"].map((name) => nodes[name]!.ui!["pos"] as [number, number]) as [[number, number], [number, number]];
+      const { a, e, f } = new DOMMatrix(document.querySelector<HTMLElement>(".react-flow__viewport")!.style.transform);
+      const box = document.querySelector("[data-testid=canvas]")!.getBoundingClientRect();
+      const out = [decode[0] + 240, decode[1] + 45]; // the first socket is in the middle of the first row
+      const into = [save[0], save[1] + 45];
+      return { x: box.left + ((out[0]! + into[0]!) / 2) * a + e, y: box.top + ((out[1]! + into[1]!) / 2) * a + f };
+    });
+    await page.mouse.move(at.x, at.y);
+    await page.getByTestId("pointed-link").getByText("VAE Decode · IMAGE → Save Image · images").waitFor();
+    await page.mouse.move(at.x, at.y + 120);
+    await expect.poll(() => page.getByTestId("pointed-link").count()).toBe(0);
+    await page.mouse.click(at.x, at.y);
+    await expect.poll(() => page.evaluate(() => [...window.latentgraph!.documents.active!.selection])).toEqual(["link:save\nimages"]);
+    await page.getByTestId("canvas").focus();
+    await page.keyboard.press("Delete");
+    await expect.poll(async () => (await documentOf(page)).nodes["save"]!.inputs!["images"]).toBeUndefined();
+    expect(errors).toEqual([]);
     await close();
   });
 });

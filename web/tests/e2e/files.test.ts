@@ -1,7 +1,8 @@
-// Workflow files of the service: renamed, deleted, brought back; and pictures of the history compared.
+// Workflow files of the service: renamed, deleted, brought back; pictures of the history compared; the graph itself as a picture.
+import { readFileSync } from "node:fs";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openPage, openTemplate, type Service, startBrowser, startService } from "./harness";
+import { documentOf, drop, openPage, openTemplate, type Service, startBrowser, startService } from "./harness";
 
 let service: Service;
 let browser: Browser;
@@ -73,6 +74,36 @@ describe("files of the service", () => {
     await expect.poll(() => sketch.locator("rect").count()).toBe(2);
     expect(await sketch.locator("path").count()).toBe(1);
     await expect.poll(() => page.locator("[data-testid^=template-] img").evaluateAll((all) => all.filter((one) => !(one as HTMLImageElement).naturalWidth).length)).toBe(0);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+});
+
+describe("the graph as a picture", () => {
+  test("has the workflow in it: dropped on the editor it opens; as a drawing every program reads it", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    const download = async (name: RegExp) => {
+      await page.keyboard.press("Control+k");
+      await page.getByPlaceholder("What to do?").fill("download");
+      const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("option", { name }).click()]);
+      return { name: file.suggestedFilename(), content: readFileSync(await file.path()) };
+    };
+    const picture = await download(/picture of the graph/);
+    expect(picture.name).toBe("Text to image.png");
+    const [width, height] = [picture.content.readUInt32BE(16), picture.content.readUInt32BE(20)];
+    expect(Math.min(width, height)).toBeGreaterThan(500);
+    const before = await documentOf(page);
+    await drop(page, picture.name, picture.content, "image/png");
+    await expect.poll(() => page.getByTestId("tab").count()).toBe(2);
+    expect(await documentOf(page)).toEqual(before);
+
+    const drawing = (await download(/drawing of the graph/)).content.toString();
+    const shown = await page.evaluate((svg) => {
+      const read = new DOMParser().parseFromString(svg, "image/svg+xml");
+      return { fault: read.querySelector("parsererror") !== null, nodes: read.querySelectorAll("g").length, size: read.documentElement.getAttribute("width") };
+    }, drawing);
+    expect(shown).toEqual({ fault: false, nodes: Object.keys(before.nodes).length, size: String(width / 2) });
     expect(errors).toEqual([]);
     await context.close();
   });

@@ -74,3 +74,41 @@ describe("settings", () => {
     await context.close();
   });
 });
+
+describe("shortcuts", () => {
+  const line = (page: Page, id: string) => page.locator(`[data-command="${id}"]`);
+
+  test("a command is given other keys: they work, the old ones do not, and whoever had them is told of; all of it stays until it is reset", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await page.keyboard.press("?");
+    await line(page, "bypass").getByRole("button", { name: "Bypass: Ctrl+B, change" }).click();
+    await page.keyboard.press("Escape"); // leaves the keys as they are, and the window open
+    await line(page, "bypass").getByText("Ctrl+B").waitFor();
+    await line(page, "bypass").getByRole("button", { name: /change/ }).click();
+    await page.keyboard.press("Control+m");
+    await page.getByText("Ctrl+M now means “Bypass”, no longer “Mute”.").waitFor();
+    expect(await line(page, "mute").innerText()).toContain("none");
+    expect(await accessFaults(page, ["wcag2a", "wcag2aa"])).toEqual([]);
+    await page.keyboard.press("Escape");
+
+    await page.reload();
+    await page.waitForFunction(() => window.latentgraph?.documents.active);
+    const mode = () => page.evaluate(() => window.latentgraph!.documents.active!.document.nodes["sampler"]!.mode ?? "on");
+    await page.evaluate(() => (window.latentgraph!.documents.select(["sampler"]), window.latentgraph!.canvas!.focus()));
+    await page.keyboard.press("Control+b");
+    expect(await mode()).toBe("on");
+    await page.keyboard.press("Control+m");
+    expect(await mode()).toBe("bypass");
+
+    await page.keyboard.press("?");
+    await page.getByRole("button", { name: "All their own keys again" }).click();
+    await line(page, "mute").getByText("Ctrl+M").waitFor();
+    await page.keyboard.press("Escape");
+    await page.evaluate(() => window.latentgraph!.canvas!.focus());
+    await page.keyboard.press("Control+m");
+    expect(await mode()).toBe("mute");
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+});

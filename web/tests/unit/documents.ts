@@ -1,9 +1,10 @@
 // What unit tests share: the service's own catalogue, and small documents.
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { catalogueOf, type Catalogue, type NodeSpec } from "@/model/catalogue";
 import type { Document, GraphNode } from "@/model/document";
 
-const file = (path: string) => new URL(`../../../${path}`, import.meta.url);
+const file = (path: string) => join(import.meta.dirname, "../../..", path);
 
 export const catalogue: Catalogue = catalogueOf(JSON.parse(readFileSync(file("nodes/catalogue.json"), "utf8")) as NodeSpec[]);
 
