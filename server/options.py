@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -12,19 +13,43 @@ from graph.errors import InputError, Problem, nearest
 from server.workspace import DISK_CAP, GIB, PRECISIONS, Computing, Places
 
 _MOST_GIB: Final = 2**32
+DEVICES: Final = "auto|cpu|cuda[:N]"
+_CARDS: Final = ("gpu", "nvidia", "cuda")
+"""How people call what torch calls `cuda`."""
 
 
 class Parser(argparse.ArgumentParser):
     """A parser whose refusals are problems like any other, also for those who read JSON. Options are written in full, so
-    that a parameter added to a workflow never changes what an old command line means."""
+    that a parameter added to a workflow never changes what an old command line means. What reads a value may say what to do
+    on a second line of its complaint."""
 
     def __init__(self, *, prog: str, description: str | None, epilog: str | None = None) -> None:
         super().__init__(prog=prog, description=description, epilog=epilog, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         _, unrecognised, words = message.partition("unrecognized arguments: ")
-        hint = nearest(words.split("=")[0].split(" ")[0], self._option_string_actions) if unrecognised else None
-        raise InputError([Problem("usage", message, hint=hint or self.format_usage().strip())])
+        if unrecognised:
+            said, remedy = message, nearest(words.split("=")[0].split(" ")[0], self._option_string_actions)
+        else:
+            said, _, remedy = message.partition("\n")
+        raise InputError([Problem("usage", said, hint=remedy or f"`{self.prog} --help` tells what it takes.")])
+
+
+def one_of(*known: str) -> Callable[[str], str]:
+    """Reads one of these words."""
+
+    def read(text: str) -> str:
+        if text in known:
+            return text
+        raise argparse.ArgumentTypeError(f"invalid choice {text!r}\n{choose(text, known)}")
+
+    return read
+
+
+def choose(text: str, known: Sequence[str]) -> str:
+    """What to do about a word that is none of the known: which is nearest, and which there are."""
+    meant = nearest(text, known)
+    return f"{f'{meant} ' if meant else ''}Choose {', '.join(known[:-1])} or {known[-1]}."
 
 
 def add_places(parser: argparse.ArgumentParser) -> None:
@@ -63,15 +88,21 @@ def add_computing(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("computing")
     group.add_argument(
         "--device",
-        type=_device,
+        type=read_device,
         default="auto",
-        metavar="auto|cpu|cuda[:N]",
+        metavar=DEVICES,
         help="device to compute on (default: auto)",
     )
-    group.add_argument(
+    add_precision(group)
+
+
+def add_precision(parser: argparse._ActionsContainer) -> None:
+    """How precisely to compute, to a parser or a group of one."""
+    parser.add_argument(
         "--precision",
         default="auto",
-        choices=PRECISIONS,
+        type=one_of(*PRECISIONS),
+        metavar="|".join(PRECISIONS),
         help="number format of the networks (default: auto, the fastest that is sound on the device)",
     )
 
@@ -91,7 +122,17 @@ def add_document(parser: argparse.ArgumentParser) -> None:
 
 
 def places(options: argparse.Namespace) -> Places:
-    """The places of parsed options; environment variables LATENTGRAPH_{MODELS,INPUT,OUTPUT,CACHE} stand in for flags."""
+    """The places of parsed options; environment variables LATENTGRAPH_{MODELS,INPUT,OUTPUT,CACHE} stand in for flags. Raises
+    InputError for a folder to read from that somebody has named and that is none; the usual ones need not be there."""
+    for name, given in (("models", options.models), ("input", options.input)):
+        _expect_folder(given, f"--{name}")
+        if given is None:
+            _expect_folder(_from_environment(name.upper()), _variable(name.upper()))
+    return places_as_given(options)
+
+
+def places_as_given(options: argparse.Namespace) -> Places:
+    """The same without a look at them: a worker that starts anew while a disk is away does not fail for it."""
     cache_bytes = DISK_CAP if options.cache_size is None else options.cache_size
     return Places(
         models=options.models or _from_environment("MODELS"),
@@ -106,10 +147,21 @@ def computing(options: argparse.Namespace) -> Computing:
     return Computing(options.device, options.precision)
 
 
-def _device(text: str) -> str:
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
-        raise argparse.ArgumentTypeError(f"there is no device {text!r}: auto, cpu, cuda or cuda:N")
-    return text
+def read_device(text: str) -> str:
+    """A device as it is asked for. Raises ArgumentTypeError."""
+    if re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
+        return text
+    meant = "Did you mean 'cuda'? " if text.lower().startswith(_CARDS) else ""
+    raise argparse.ArgumentTypeError(f"there is no device {text!r}\n{meant}Choose auto, cpu, cuda or cuda:N.")
+
+
+def _expect_folder(path: Path | None, said_by: str) -> None:
+    if path is None or os.path.isdir(path):
+        return
+    hint = f"Give a folder that is there, or leave {said_by} out."
+    if os.path.lexists(path):
+        raise InputError([Problem("not_a_folder", f"{said_by}: {path} is no folder", hint=hint)])
+    raise InputError([Problem("folder_not_found", f"{said_by}: there is no folder {path}", hint=hint)])
 
 
 def _gibibytes(text: str) -> int:
@@ -124,5 +176,10 @@ def _gibibytes(text: str) -> int:
 
 
 def _from_environment(name: str) -> Path | None:
-    value = os.environ.get(f"LATENTGRAPH_{name}")
+    value = os.environ.get(_variable(name))
     return Path(value) if value else None
+
+
+def _variable(name: str) -> str:
+    """The environment variable that stands in for a flag."""
+    return f"LATENTGRAPH_{name}"

@@ -15,10 +15,11 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from graph.errors import InputError, Problem
+from graph.errors import InputError, Problem, nearest
 from graph.files import draft, flush, write_flushed
 from graph.json import Json, loads
 
@@ -37,6 +38,11 @@ class Token:
     name: str
     created: float
     digest: str
+
+    @property
+    def made(self) -> str:
+        """When it was made, for people, to the minute in local time."""
+        return f"{datetime.fromtimestamp(self.created):%Y-%m-%d %H:%M}"
 
 
 @dataclass(slots=True)
@@ -64,16 +70,18 @@ class Tokens:
         return made, secret
 
     def revoke(self, identity: str) -> Token:
-        """Let a token, by its id or name, count no more. Raises InputError (`unknown_token`)."""
+        """Let a token, by its id or name, count no more. Raises InputError (`unknown_token`,
+        `ambiguous_token`)."""
         with self._changing():
             known = self.all()
             meant = [one for one in known if identity in (one.id, one.name)]
-            if len(meant) != 1:
-                message = (
-                    f"there is no token {identity!r}" if not meant else f"{len(meant)} tokens are called {identity!r}"
-                )
-                hint = "`latentgraph token list` shows the ids."
-                raise InputError([Problem("unknown_token", message, hint=hint)])
+            if not meant:
+                hint = nearest(identity, [one.name for one in known]) or "`latentgraph token list` shows them."
+                raise InputError([Problem("unknown_token", f"there is no token {identity!r}", hint=hint)])
+            if len(meant) > 1:
+                message = f"{len(meant)} tokens are called {identity!r}"
+                hint = f"Give the id of one: {', '.join(f'{one.id} (made {one.made})' for one in meant)}."
+                raise InputError([Problem("ambiguous_token", message, hint=hint)])
             self._write([one for one in known if one is not meant[0]])
         return meant[0]
 

@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from types import TracebackType
 from typing import Final
 
@@ -170,6 +170,22 @@ def folders_of(places: Places, digests: Digests | None = None) -> Folders:
         temp=cache_folder(places) / "temp",
         digests=digests,
     )
+
+
+def holds_cache(folder: Path) -> bool:
+    """Whether there is a cache, sound or damaged, or a file where its folder should be. Creates nothing."""
+    return folder.is_file() or any(os.path.lexists(folder / name) for name in (INDEX, "blobs"))
+
+
+def expect_writable(folder: Path) -> None:
+    """Make a folder that files will be saved in, unless it is there. Raises InputError where none can be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            return
+    except OSError as error:
+        message = f"cannot save files in the output folder {folder}: {error.strerror or error}"
+        raise InputError([Problem("cannot_save", message, hint="Choose another folder with --output.")]) from None
 
 
 def clear_cache(folder: Path, *, index: bool) -> None:

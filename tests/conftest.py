@@ -27,4 +27,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def latentgraph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> CommandLine:
     """The command line with folders of its own."""
+    for name in ("input", "models"):
+        (tmp_path / name).mkdir()
     return CommandLine(tmp_path, capsys)

@@ -17,7 +17,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from nodes.weights.errors import WeightsError, WeightsPickle
+from nodes.weights.errors import WeightsError, WeightsNotSafetensors, WeightsPickle
 from nodes.weights.files import DTYPES, MAX_TENSORS, read_header
 
 _WRAPPERS: Final = ("state_dict", "model", "params_ema", "params", "module")
@@ -90,6 +90,9 @@ def expect_pickle(path: Path) -> None:
         read_header(path)
     except WeightsPickle:
         return
+    except WeightsNotSafetensors as error:
+        hint = "What PyTorch has pickled is taken: .ckpt, .pt, .pth and .bin files."
+        raise WeightsNotSafetensors(f"{error}, and no pickled model", hint=hint) from None
     raise PickleError(
         f"{path.name} is a safetensors file already",
         code="pickle_not_needed",

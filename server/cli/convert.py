@@ -12,7 +12,7 @@ from graph.errors import InputError, Problem, errors_only
 from graph.files import write_durably
 from nodes.catalogue import load_catalogue
 from server.cli.prepare import print_problems
-from server.options import Parser
+from server.options import Parser, one_of
 from server.source import read_drawn
 
 
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("output", metavar="OUT", help="the file to write, - for standard output")
     parser.add_argument(
         "--to",
-        choices=["latentgraph", "comfyui", "comfyui-api"],
+        type=one_of("latentgraph", "comfyui", "comfyui-api"),
         default="latentgraph",
         metavar="FORM",
         help="latentgraph (default), comfyui (for its editor) or comfyui-api (for its /prompt)",

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from graph.errors import InputError, Problem
+from graph.errors import InputError, Problem, nearest
 from graph.files import draft, flush
 from server.options import Parser, add_places, places
 from server.worker.unpickling import seconds_for
@@ -36,6 +36,9 @@ other objects is refused by their names."""
 def main(arguments: Sequence[str]) -> int:
     if arguments[:1] == ["convert"]:
         return convert(arguments[1:])
+    if arguments and not arguments[0].startswith("-"):
+        hint = nearest(arguments[0], ["convert"]) or "Without a word it lists; `models convert IN` makes a safe file."
+        raise _refused("unknown_command", f"there is no command 'models {arguments[0]}'", hint)
     parser = Parser(prog="latentgraph models", description=_LIST)
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_places(parser)

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from types import FrameType
+from typing import Final
 
 from graph.comfyui.metadata import embedded_texts
 from graph.context import CancelToken
 from graph.events import Event, NodeFailed, Outcome, RunFinished
 from graph.json import JsonObject
+from graph.plan import Plan
 from graph.run import run
 from graph.spec import Catalogue, NodeSpec
 from graph.values import Values
@@ -24,9 +26,12 @@ from server.cli.prepare import WITH_FILE, print_problems, printable, request
 from server.cli.progress import Silent, Watcher, watcher
 from server.options import Parser, add_computing, add_document, add_places, computing, places
 from server.planning import Prepared, Request, prepare
-from server.workspace import Computing, Workspace
+from server.workspace import Computing, Workspace, expect_writable
 
 EXIT = {"done": 0, "failed": 1, "cancelled": 130}
+
+_PREFIXES: Final = frozenset({"filename_prefix", "prefix"})
+"""Inputs that only those nodes have that save files in the output folder."""
 
 
 def parser(prog: str = "latentgraph run", description: str | None = __doc__) -> argparse.ArgumentParser:
@@ -54,6 +59,8 @@ def perform(
         prepared = prepare(wanted, catalogue, workspace, workspace.cache(Values()), how)
         if not options.quiet and not options.json:
             print_problems([*workspace.problems, *prepared.problems, *catalogue.problems])
+        if _will_save(prepared.plan):
+            expect_writable(workspace.folders.root("output"))
         finished = _run(wanted, prepared, catalogue, workspace, how, watching(options))
     if options.json:
         told = [asdict(one) for one in (*prepared.problems, *workspace.problems)]
@@ -62,6 +69,16 @@ def perform(
         _report(finished, prepared.plan.targets, quiet=options.quiet)
         print_problems(workspace.losses)
     return finished
+
+
+def _will_save(plan: Plan) -> bool:
+    """Whether a node may run that saves files in the output folder."""
+    saving = (
+        name
+        for name, node in plan.graph.nodes.items()
+        if node.spec.effect and _PREFIXES & node.spec.inputs_by_name.keys()
+    )
+    return any(name in plan.steps and plan.steps[name].status in ("run", "depends") for name in saving)
 
 
 def assist(

@@ -18,11 +18,21 @@ from typing import TYPE_CHECKING
 from graph.errors import InputError, Problem
 from nodes.memory.host import torch_version
 from server.logs import set_up
-from server.options import Parser, add_places, add_user, places, user_folder
+from server.options import (
+    DEVICES,
+    Parser,
+    add_places,
+    add_precision,
+    add_user,
+    one_of,
+    places,
+    read_device,
+    user_folder,
+)
 from server.tokens import FILE, LOOPBACK, Tokens
 from server.worker.blobs import BLOBS
 from server.worker.starting import Started, start
-from server.workspace import GIB, PRECISIONS, Computing, Places, Workspace
+from server.workspace import GIB, Computing, Places, Workspace
 
 if TYPE_CHECKING:
     from server.http.service import Bounds
@@ -31,6 +41,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
+    _refuse_foreign(options.host)
     _refuse_strangers(options.host, Tokens(user_folder(options) / FILE))
     _refuse_no_origins(options.allow_origin)
     where = places(options)
@@ -56,6 +67,19 @@ def _refuse_absent(devices: Sequence[str]) -> None:
             raise InputError(
                 [Problem("device_unavailable", message, hint="Use cpu or auto, or install torch with CUDA.")]
             )
+
+
+def _refuse_foreign(host: str) -> None:
+    """Raise InputError for an address at which this machine cannot be reached."""
+    try:
+        with _socket(host) as tried:
+            tried.bind((host, 0))
+    except (OSError, UnicodeError) as error:  # a name may be longer than names can be
+        said = "is neither an address nor a name that is known here"
+        if isinstance(error, OSError) and not isinstance(error, socket.gaierror):
+            said = f"is no address of this machine ({error.strerror or error})"
+        hint = "Use 127.0.0.1 for this machine alone, 0.0.0.0 for all of its addresses, or one of them."
+        raise InputError([Problem("host", f"--host {host}: {host!r} {said}", hint=hint)]) from None
 
 
 def _refuse_strangers(host: str, tokens: Tokens) -> None:
@@ -113,13 +137,20 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--port", type=int, default=8188, help="port (default: 8188); 0 takes a free one")
     made.add_argument(
-        "--log-format", choices=["text", "json"], help="how the log is written (default: text at a terminal, else json)"
+        "--log-format",
+        type=one_of("text", "json"),
+        metavar="text|json",
+        help="how the log is written (default: text at a terminal, else json)",
     )
     add_user(made)
     made.add_argument(
-        "--device", action="append", metavar="auto|cpu|cuda[:N]", help="a worker for this device; may be repeated"
+        "--device",
+        action="append",
+        type=read_device,
+        metavar=DEVICES,
+        help="a worker for this device; may be repeated (default: auto)",
     )
-    made.add_argument("--precision", default="auto", choices=PRECISIONS)
+    add_precision(made)
     made.add_argument("--database", metavar="URL", help="keep jobs in PostgreSQL, postgresql://... (default: a file)")
     made.add_argument("--previews", action="store_true", help="send previews to all of ComfyUI's clients")
     _add_security(made)
@@ -214,8 +245,7 @@ async def _answer(host: str, listening: socket.socket, setup: Setup) -> None:
 def _listen(host: str, port: int) -> socket.socket:
     """A bound socket. A port that is taken is said before any worker is started, and the application, which checks what
     requests say of it, is made for it. Raises InputError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
+    made = _socket(host)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((host, port))
@@ -224,3 +254,7 @@ def _listen(host: str, port: int) -> socket.socket:
         hint = "Choose another with --port, or 0 for any free one."
         raise InputError([Problem("port", f"cannot listen on {host}:{port}: {error}", hint=hint)]) from None
     return made
+
+
+def _socket(host: str) -> socket.socket:
+    return socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)

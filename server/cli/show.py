@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from graph.comfyui.object_info import object_info
 from graph.errors import InputError, Problem, errors_only, nearest
@@ -13,9 +14,9 @@ from graph.spec import Catalogue, Choice, Input, Missing, NodeSpec, Number, to_j
 from graph.validate import validate as check
 from graph.values import Values
 from nodes.catalogue import load_catalogue
-from server.options import Parser, add_places, places
+from server.options import Parser, add_places, one_of, places
 from server.source import read_drawn
-from server.workspace import Workspace, cache_folder, clear_cache, folders_of
+from server.workspace import Workspace, cache_folder, clear_cache, folders_of, holds_cache
 
 
 def validate(arguments: Sequence[str]) -> int:
@@ -52,6 +53,7 @@ def nodes(arguments: Sequence[str]) -> int:
     parser.add_argument("--comfyui", action="store_true", help="print them in the shape of ComfyUI's object_info")
     add_places(parser)
     options = parser.parse_args(arguments)
+    where = places(options)
     catalogue: Catalogue = load_catalogue()
     if options.type is not None:
         if options.type not in catalogue:
@@ -59,7 +61,7 @@ def nodes(arguments: Sequence[str]) -> int:
             raise InputError([Problem("unknown_type", f"there is no node type {options.type!r}", hint=hint)])
         catalogue = {options.type: catalogue[options.type]}
     if options.comfyui:
-        folders = folders_of(places(options))
+        folders = folders_of(where)
         print(json.dumps({name: object_info(spec, folders) for name, spec in catalogue.items()}, indent=2))
     elif options.json:
         print(json.dumps([to_json(spec) for spec in catalogue.values()], indent=2))
@@ -73,11 +75,13 @@ def nodes(arguments: Sequence[str]) -> int:
 def cache(arguments: Sequence[str]) -> int:
     """Show how much is cached on disk, or clear it."""
     parser = Parser(prog="latentgraph cache", description=cache.__doc__)
-    parser.add_argument("what", choices=["info", "clear"])
+    parser.add_argument("what", type=one_of("info", "clear"), metavar="info|clear", help="what to do")
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_places(parser)
     options = parser.parse_args(arguments)
     folder = cache_folder(places(options))
+    if not holds_cache(folder):
+        return _tell_cache(folder, None, as_json=options.json)
     with Workspace(places(options)) as workspace:
         if options.what == "clear" and not workspace.problems:
             workspace.cache(Values()).clear()
@@ -87,9 +91,17 @@ def cache(arguments: Sequence[str]) -> int:
         if workspace.problems:
             raise InputError(workspace.problems)
         rows = workspace.index.rows("SELECT COUNT(*), COALESCE(SUM(bytes), 0), COALESCE(SUM(seconds), 0) FROM entries")
-        entries, nbytes, seconds = rows[0]
-    if options.json:
-        print(json.dumps({"folder": str(folder), "entries": entries, "bytes": nbytes, "seconds": seconds}))
+    return _tell_cache(folder, rows[0], as_json=options.json)
+
+
+def _tell_cache(folder: Path, counted: Sequence[Any] | None, *, as_json: bool) -> int:
+    """`counted` are results, bytes and seconds; None where there is no cache."""
+    entries, nbytes, seconds = counted or (0, 0, 0.0)
+    if as_json:
+        told = {"folder": str(folder), "exists": counted is not None}
+        print(json.dumps({**told, "entries": entries, "bytes": nbytes, "seconds": seconds}))
+    elif counted is None:
+        print(f"{folder}: there is no cache here")
     else:
         print(f"{folder}: {entries} results, {nbytes:,} bytes, {seconds:.1f} s of computing")
     return 0

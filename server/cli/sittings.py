@@ -17,9 +17,26 @@ from typing import Final
 from graph.errors import InputError, Problem
 from graph.events import RunFinished
 from graph.files import write_whole
+from nodes.catalogue import load_catalogue
+from server.source import read_source
 
 _CHECKPOINTS: Final = "checkpoints/"
 _KEPT: Final = 3
+
+
+_PARAMETERS: Final = ("checkpoint", "sitting")
+
+
+def expect_sittings(workflow: Path) -> None:
+    """Raises InputError for a workflow that lacks a parameter by which sittings tell it how to go on."""
+    known = {one.name for one in read_source(workflow, load_catalogue()).document.parameters}
+    lacking = [name for name in _PARAMETERS if name not in known]
+    if not lacking:
+        return
+    named = " and ".join(f"`{name}`" for name in lacking)
+    message = f"{workflow} has no parameter {named}, by which --sittings tells each sitting how to go on"
+    hint = "Add it to the workflow, as workflows/training/sitting.json has it, or leave --sittings out to train once."
+    raise InputError([Problem("no_sittings", message, path="$.parameters", hint=hint)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from typing import Final
 
-from server.options import Parser, add_user, user_folder
+from server.options import Parser, add_user, one_of, user_folder
 from server.tokens import FILE, Token, Tokens
+
+_ACTIONS: Final = ("create", "list", "revoke")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     made = Parser(prog="latentgraph token", description=__doc__)
-    made.add_argument("what", choices=["create", "list", "revoke"])
+    made.add_argument("what", type=one_of(*_ACTIONS), metavar="|".join(_ACTIONS), help="what to do")
     made.add_argument("name", nargs="?", metavar="NAME", help="whom a new token is for, or the id or name of one")
     made.add_argument("--json", action="store_true", help="print JSON")
     add_user(made)
@@ -56,4 +58,4 @@ def _list(tokens: Tokens, *, as_json: bool) -> None:
 
 
 def _line(one: Token) -> str:
-    return f"{one.id}  {datetime.fromtimestamp(one.created):%Y-%m-%d %H:%M}  {one.name}"
+    return f"{one.id}  {one.made}  {one.name}"

@@ -20,7 +20,7 @@ from graph.spec import NodeSpec
 from server.cli.prepare import named_file
 from server.cli.progress import Log, Silent, Watcher, watcher
 from server.cli.run import EXIT, assist, parser, perform
-from server.cli.sittings import Sittings
+from server.cli.sittings import Sittings, expect_sittings
 from server.options import add_places, places
 
 _LOWEST = 19
@@ -40,6 +40,8 @@ def main(arguments: Sequence[str]) -> int:
 def _main(arguments: Sequence[str], *, first: bool, together: Callable[[], None]) -> int:
     """`together` waits until all processes have come to it."""
     code, wanted = EXIT["done"], _number_of_sittings(arguments)
+    if wanted:
+        expect_sittings(_workflow(arguments))
     for _ in range(max(1, wanted)):
         sittings = _sittings(arguments) if wanted else None
         together()
@@ -61,7 +63,8 @@ def _number_of_sittings(arguments: Sequence[str]) -> int:
     reader.add_argument("--sittings", type=int)
     wanted = reader.parse_known_args(arguments)[0].sittings
     if wanted is not None and wanted < 1:
-        raise InputError([Problem("usage", f"--sittings {wanted}: at least 1 is a number of sittings")])
+        hint = "Give 1 or more, or leave it out to train once."
+        raise InputError([Problem("usage", f"--sittings {wanted}: at least 1 is a number of sittings", hint=hint)])
     return int(wanted or 0)
 
 
@@ -69,11 +72,17 @@ def _sittings(arguments: Sequence[str]) -> Sittings:
     """How far they are, in the output folder that the arguments speak of."""
     reader = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     add_places(reader)
+    output = places(reader.parse_known_args(arguments)[0]).output or Path("output")
+    return Sittings.read(output, _workflow(arguments))
+
+
+def _workflow(arguments: Sequence[str]) -> Path:
+    """The file that sittings are of. Raises InputError."""
     workflow = named_file(_parser(), arguments)
     if workflow is None:
-        raise InputError([Problem("usage", "sittings are of a workflow in a file")])
-    output = places(reader.parse_known_args(arguments)[0]).output or Path("output")
-    return Sittings.read(output, workflow)
+        hint = "Give the path of a file that is there."
+        raise InputError([Problem("usage", "--sittings are of a workflow in a file", hint=hint)])
+    return workflow
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,7 +17,7 @@ from nodes.catalogue import found_in, load_implementations
 from nodes.memory.policy import DevicePolicy
 from nodes.memory.residency import Residency
 from server.logs import set_up
-from server.options import add_computing, add_places, computing, places
+from server.options import add_computing, add_places, computing, places_as_given
 from server.process import calm_collector
 from server.worker.answers import Answers
 from server.worker.blobs import Blobs
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     set_up()
     how = computing(options)
     channel = Channel(socket.socket(fileno=options.socket))
-    with Workspace(places(options)) as workspace:
+    with Workspace(places_as_given(options)) as workspace:
         implementations = load_implementations()
         services = workspace.services(how)
         engine = DiffusionEngine(workspace, implementations, workspace.values(), services, workspace.environment(how))

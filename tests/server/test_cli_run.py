@@ -155,9 +155,17 @@ def test_a_muted_node_takes_what_needs_it_with_it(latentgraph: CommandLine) -> N
     assert "is muted" in done.json["problems"][0]["message"]
 
 
-def test_an_unwritable_output_folder_fails_the_saving_node(latentgraph: CommandLine) -> None:
+def test_an_unwritable_output_folder_is_told_before_anything_is_computed(latentgraph: CommandLine) -> None:
     blocked = latentgraph.write("output", "a file where the folder should be")
     done = latentgraph.run(WORKFLOWS / "text_to_image.json", FEW_STEPS)
+    assert (done.code, [one["code"] for one in done.json["problems"]]) == (2, ["cannot_save"])
+    assert latentgraph("cache", "info", "--json", *latentgraph.places).json["entries"] == 0
+    assert blocked.is_file()
+
+
+def test_a_folder_in_the_output_that_cannot_be_fails_the_saving_node(latentgraph: CommandLine) -> None:
+    blocked = latentgraph.write("output/below", "a file where the folder should be")
+    done = latentgraph.run(WORKFLOWS / "text_to_image.json", FEW_STEPS, "--set", "save.filename_prefix=below/picture")
     assert done.code == 1
     node = done.json["nodes"][saving_node(WORKFLOWS / "text_to_image.json")]
     assert (node["status"], node["code"]) == ("failed", "cannot_save")

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -33,10 +32,11 @@ SMALL = [
 
 
 @pytest.fixture
-def line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> CommandLine:
-    (tmp_path / "models" / "checkpoints").mkdir(parents=True)
-    write_tiny_model(tmp_path / "models" / "checkpoints" / "tiny.safetensors")
-    return CommandLine(tmp_path, capsys)
+def line(latentgraph: CommandLine) -> CommandLine:
+    folder = latentgraph.folder / "models" / "checkpoints"
+    folder.mkdir()
+    write_tiny_model(folder / "tiny.safetensors")
+    return latentgraph
 
 
 def train(line: CommandLine, *arguments: str) -> int:
