@@ -14,6 +14,7 @@ from typing import Final, cast
 from graph.document import FORMAT, json_path
 from graph.errors import Problem
 from graph.json import Json, JsonObject
+from graph.schema_faults import told
 
 FILE: Final = Path(__file__).with_name("latentgraph-1.schema.json")
 ADDRESS: Final = "https://latentgraph.dev/schema/latentgraph-1.json"
@@ -140,13 +141,13 @@ def structural_problems(data: Json, *, most: int = 100) -> list[Problem]:
 
     validator = Draft202012Validator(document_schema())
     errors = sorted(validator.iter_errors(data), key=lambda error: [str(part) for part in error.absolute_path])
-    return [_problem(list(error.absolute_path), error.message) for error in errors[:most]]
+    return [_problem(list(error.absolute_path), *told(error)) for error in errors[:most]]
 
 
-def _problem(path: list[str | int], message: str) -> Problem:
+def _problem(path: list[str | int], message: str, hint: str | None) -> Problem:
     node = cast("str", path[1]) if len(path) > 1 and path[0] == "nodes" else None
     message = message if len(message) < 300 else message[:297] + "..."
-    return Problem("document_structure", message, node=node, path=json_path(*path))
+    return Problem("document_structure", message, node=node, path=json_path(*path), hint=hint)
 
 
 if __name__ == "__main__":

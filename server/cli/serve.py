@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graph.errors import InputError, Problem
-from nodes.memory.host import torch_version
+from nodes.memory.host import host_bytes, torch_version
 from server.logs import set_up
 from server.options import (
     DEVICES,
@@ -124,7 +124,7 @@ def _serve(
             database=options.database or os.environ.get("LATENTGRAPH_DATABASE"),
             previews=options.previews,
             door=door,
-            bounds=_bounds(options),
+            bounds=bounds(options, len(workers)),
             brought=catalogue.bring,
         )
         asyncio.run(_answer(options.host, listening, setup))
@@ -176,7 +176,15 @@ def _add_security(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--max-request", type=_size, metavar="MIB", help="largest JSON (16)")
     group.add_argument("--max-upload", type=_size, metavar="MIB", help="largest upload (100)")
     group.add_argument("--max-nodes", type=_count, metavar="N", help="most nodes (20000)")
-    group.add_argument("--max-pixels", type=_count, metavar="N", help="most pixels of one node's pictures (2^28)")
+    group.add_argument(
+        "--max-pixels",
+        type=_count,
+        metavar="N",
+        help=(
+            "most pixels of one node's pictures (default: what memory holds at 64 bytes for each, half of it being kept for "
+            "models and results, and 2^28 at most)"
+        ),
+    )
 
 
 def _size(text: str) -> int:
@@ -189,7 +197,9 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _bounds(options: argparse.Namespace) -> Bounds:
+def bounds(options: argparse.Namespace, workers: int) -> Bounds:
+    """How much is taken of a client, by a service with so many workers."""
+    from server.http.costs import pixels_that_fit
     from server.http.service import Bounds
 
     usual = Bounds()
@@ -198,7 +208,7 @@ def _bounds(options: argparse.Namespace) -> Bounds:
         body=options.max_request or usual.body,
         upload=options.max_upload or usual.upload,
         nodes=options.max_nodes or usual.nodes,
-        pixels=options.max_pixels or usual.pixels,
+        pixels=options.max_pixels or min(usual.pixels, pixels_that_fit(host_bytes(), workers)),
     )
 
 

@@ -17,6 +17,7 @@ from server.http.comfyui import facts, files, internal, job_list, models, prompt
 from server.http.comfyui.refusals import plain
 from server.http.editor import Editor
 from server.http.metrics import METRICS, Metrics
+from server.http.missing import missing
 from server.http.problems import problems
 from server.http.reading import READING
 from server.http.routes import Route, added, answers, document, json_body
@@ -349,7 +350,9 @@ COMFYUI_ONCE: Final = (
 
 def create_app(service: Service, doorkeeper: Doorkeeper, figures: Metrics) -> web.Application:
     """The application. What `service` holds stays the caller's to close."""
-    app = web.Application(middlewares=[accounted, problems, guard(doorkeeper)], client_max_size=service.bounds.upload)
+    app = web.Application(
+        middlewares=[accounted, problems, guard(doorkeeper), missing], client_max_size=service.bounds.upload
+    )
     app[tickets.TICKETS] = doorkeeper.gate.tickets if doorkeeper.gate else Tickets()
     app[METRICS] = figures
     protected(app, doorkeeper)

@@ -19,7 +19,8 @@ async def get_blob(request: web.Request) -> web.StreamResponse:
     if re.fullmatch(r"[0-9a-f]{64}", digest):
         found = await asyncio.to_thread(service_of(request).blobs.find, digest)
     if found is None:
-        raise ProblemError(404, "unknown_blob", "nothing with that content is kept here")
+        hint = "The outputs of a job name theirs: GET /api/v1/jobs/ID/outputs."
+        raise ProblemError(404, "unknown_blob", f"no content of that SHA-256 is kept here. {hint}")
     response = served(found, digest)
     response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
     return response

@@ -14,11 +14,12 @@ from aiohttp import web
 
 from graph.errors import InputError, Problem
 from graph.json import Json, JsonObject, canonical, loads
+from graph.schema_faults import told
 from server.http.problems import ProblemError
 from server.http.service import Bounds, service_of
 
 if TYPE_CHECKING:
-    from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator, ValidationError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -128,8 +129,13 @@ def conforming(data: Json, schema: Schema) -> JsonObject:
     found = itertools.islice(_validator(canonical(schema)).iter_errors(data), _MOST_FAULTS)
     faults = sorted(found, key=lambda one: one.json_path)
     if faults:
-        raise InputError([Problem(f"body_{one.validator}", one.message[:500], path=one.json_path) for one in faults])
+        raise InputError([_problem(one) for one in faults])
     return cast("JsonObject", data)
+
+
+def _problem(fault: ValidationError) -> Problem:
+    message, hint = told(fault)
+    return Problem(f"body_{fault.validator}", message, path=fault.json_path, hint=hint)
 
 
 @lru_cache(maxsize=64)

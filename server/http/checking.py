@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
 
 from graph.bind import bind
 from graph.bound import BoundGraph
 from graph.cache.entry import Empty
 from graph.comfyui.imported import Imported
 from graph.comfyui.read import import_workflow
-from graph.document import Document, with_inputs
+from graph.document import Document, json_path, with_inputs
 from graph.errors import InputError, Problem, errors_only, nearest
 from graph.flatten import flatten
 from graph.json import Json, JsonObject
 from graph.plan import plan
 from graph.spec import NodeSpec
 from nodes.folders import Folders
+from server.http.costs import too_many_pixels
 from server.http.service import Bounds
 from server.jobs.request import JobRequest
 from server.parameters import flags
 from server.seeds import Seeds, draw
-
-_COUNTS: Final = ("batch_size", "amount", "length")
-"""Fields that say how many pictures a node makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +79,8 @@ def check(
     flat = flatten(document, catalogue)
     _refuse_many(len(flat.nodes), bounds)
     graph = bind(flat, catalogue, files)
-    return Checked(document, graph, tuple(dict.fromkeys([*imported, *graph.problems, *_too_costly(graph, bounds)])))
+    costly = too_many_pixels(flat, graph, bounds)
+    return Checked(document, graph, tuple(dict.fromkeys([*imported, *graph.problems, *costly])))
 
 
 def runnable(checked: Checked, targets: Sequence[str] | None) -> tuple[str, ...]:
@@ -136,9 +133,23 @@ def requested(
     imported = read(data, catalogue, bounds)
     document = with_parameters(imported.document, parameters, catalogue) if parameters else imported.document
     document, seeds = draw(document, catalogue)
-    checked = check(document, imported.problems, catalogue, files, bounds)
-    chosen = runnable(checked, targets)
+    try:
+        checked = check(document, imported.problems, catalogue, files, bounds)
+        chosen = runnable(checked, targets)
+    except InputError as error:
+        raise InputError(_at_parameters(error.problems, document, parameters)) from None
     return Requested(JobRequest(document, chosen, scope=scope or document.name), checked.problems, seeds)
+
+
+def _at_parameters(problems: Iterable[Problem], document: Document, given: JsonObject) -> list[Problem]:
+    """The problems, those of an input that the client set by a parameter where it did: the file is not what it sent."""
+    setters = {
+        json_path("nodes", node, "inputs", port): json_path("parameters", one.name)
+        for one in document.parameters
+        if one.name in given
+        for node, port in one.binds
+    }
+    return [replace(one, path=setters.get(one.path or "", one.path)) for one in problems]
 
 
 def _refuse_many(nodes: int, bounds: Bounds) -> None:
@@ -147,22 +158,8 @@ def _refuse_many(nodes: int, bounds: Bounds) -> None:
         raise InputError([Problem("too_many_nodes", message)])
 
 
-def _too_costly(graph: BoundGraph, bounds: Bounds) -> Iterator[Problem]:
-    """Nodes whose pictures together have more pixels than are taken, each of their numbers within its own range."""
-    for name, node in graph.nodes.items():
-        width, height = node.literals.get("width"), node.literals.get("height")
-        if not (isinstance(width, int) and isinstance(height, int)):
-            continue
-        counts = [node.literals.get(one) for one in _COUNTS]
-        pixels = width * height * math.prod(one for one in counts if isinstance(one, int))
-        if pixels > bounds.pixels:
-            message = f"{pixels:,} pixels in all; at most {bounds.pixels:,} are taken here"
-            hint = "Make them smaller or fewer, or start the service with a larger --max-pixels."
-            yield Problem("too_many_pixels", message, node=name, input="width", hint=hint)
-
-
 def _unknown_parameter(name: str, known: Mapping[str, object]) -> Problem:
     hint = nearest(name, known) or f"It has {', '.join(known) or 'none'}."
     return Problem(
-        "unknown_parameter", f"the workflow has no parameter {name!r}", path=f"$.parameters.{name}", hint=hint
+        "unknown_parameter", f"the workflow has no parameter {name!r}", path=json_path("parameters", name), hint=hint
     )

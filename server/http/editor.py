@@ -17,6 +17,7 @@ from typing import Final
 
 from aiohttp import web
 
+from server.http.problems import ProblemError
 from server.http.routes import Route
 
 STATIC: Final = Path(__file__).parent.parent / "static"
@@ -83,7 +84,9 @@ class Editor:
         """A part of the editor."""
         asset = (await self._read()).get(request.path)
         if asset is None:
-            raise web.HTTPNotFound
+            raise ProblemError(
+                404, "unknown_file", f"the editor has no file {request.path[:80]!r}: load its page again"
+            )
         hashed = request.path.startswith("/assets/")
         return _sent(request, asset, "public, max-age=31536000, immutable" if hashed else "no-cache")
 

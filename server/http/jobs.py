@@ -25,7 +25,7 @@ from server.seeds import Seeds, held
 from server.worker.hub import Dropped, Listener, nobody
 from server.worker.telling import problem
 
-_TEXT: Final[Schema] = {"type": "string", "maxLength": 200, "pattern": "^[^\\u0000-\\u001f]*$"}
+_TEXT: Final[Schema] = {"type": "string", "maxLength": 200, "pattern": "^(?![\\s\\S]*[\\u0000-\\u001f])"}
 _PRIORITY: Final[Schema] = {"type": "number", "minimum": -1e9, "maximum": 1e9}
 _RANK: Final[Schema] = {"type": "integer", "minimum": -1000, "maximum": 1000}
 _ORDER: Final[Schema] = {
@@ -41,8 +41,10 @@ _ORDER: Final[Schema] = {
     "client": _TEXT | {"description": "who asks; events can be had by it"},
 }
 PARAMETERS: Final[Schema] = {"type": "object", "description": "values of the workflow's parameters, by name"}
+_PARAMETERS_GO: Final = 'values of the workflow\'s parameters go into `parameters`: {"parameters": {"NAME": VALUE}}'
 SUBMIT: Final[Schema] = {
     "type": "object",
+    "description": _PARAMETERS_GO,
     "required": ["workflow"],
     "additionalProperties": False,
     "properties": {
@@ -55,6 +57,7 @@ SUBMIT: Final[Schema] = {
 }
 RUN: Final[Schema] = {
     "type": "object",
+    "description": _PARAMETERS_GO,
     "additionalProperties": False,
     "properties": {"parameters": PARAMETERS, **_ORDER},
 }
@@ -67,7 +70,7 @@ MOVE: Final[Schema] = {
     "properties": {
         "number": _PRIORITY,
         "priority": _RANK,
-        "front": {"const": True},
+        "front": {"const": True, "description": "true, for a place before all that wait; leave it out for another"},
         "before": _TEXT | {"description": "the id of a waiting job to run just before"},
         "after": _TEXT | {"description": "the id of a waiting job to run just after"},
     },
@@ -75,7 +78,7 @@ MOVE: Final[Schema] = {
     "dependentSchemas": {
         name: {
             "properties": {
-                other: False for other in (*_PLACES, *(("priority",) if name in _BESIDE else ())) if other != name
+                other: {"not": {}} for other in (*_PLACES, *(("priority",) if name in _BESIDE else ())) if other != name
             }
         }
         for name in _PLACES
@@ -227,8 +230,11 @@ async def known(request: web.Request, job: str | None = None) -> Job:
     return found_job
 
 
+_LISTED: Final = "GET /api/v1/jobs lists those that are kept."
+
+
 def unknown(job: str) -> ProblemError:
-    return ProblemError(404, "unknown_job", f"there is no job {job[:80]!r}")
+    return ProblemError(404, "unknown_job", f"there is no job {job[:80]!r}. {_LISTED}")
 
 
 async def list_jobs(request: web.Request) -> web.Response:

@@ -15,6 +15,7 @@ from graph.document import to_json
 from nodes.folders import is_inside
 from server.http.bodies import body_of
 from server.http.files import served
+from server.http.problems import ProblemError
 from server.http.routes import Route
 from server.http.service import Service, service_of
 
@@ -33,7 +34,7 @@ async def example_picture(request: web.Request) -> web.FileResponse:
     """The picture of what a saved workflow makes: `pictures/NAME.png` in the folder of the workflow."""
     path = await asyncio.to_thread(_picture, service_of(request), request.match_info["name"])
     if path is None:
-        raise web.HTTPNotFound
+        raise ProblemError(404, "unknown_file", f"there is no picture of a workflow at {request.path[:80]!r}")
     return served(path, path.name)
 
 

@@ -239,8 +239,11 @@ def _is_name(name: str) -> bool:
     return all(part not in _RESERVED and len(part.encode()) <= _LONGEST_PART for part in name.split("/"))
 
 
+_LISTED: Final = "GET /api/v1/workflows lists those that are here."
+
+
 def _unknown(name: str) -> ProblemError:
-    return ProblemError(404, "unknown_workflow", f"there is no saved workflow {name[:80]!r}")
+    return ProblemError(404, "unknown_workflow", f"there is no saved workflow {name[:80]!r}. {_LISTED}")
 
 
 def _told(one: Version) -> dict[str, Json]:

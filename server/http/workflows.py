@@ -12,7 +12,7 @@ from aiohttp import web
 from graph.comfyui.imported import Imported
 from graph.comfyui.read import import_workflow
 from graph.document import to_json
-from graph.errors import InputError
+from graph.errors import InputError, nearest
 from graph.json import Json, JsonObject, loads
 from graph.spec import Choice, FileChoice, Input, NodeSpec, Number, Text, Toggle
 from nodes.folders import is_inside
@@ -25,6 +25,7 @@ from server.http.versions import digest_of, etag
 from server.parameters import flags
 
 _MOST_READ: Final = 2000
+_LONGEST_NAME: Final = 200
 
 
 async def list_workflows(request: web.Request) -> web.Response:
@@ -113,7 +114,8 @@ def _content(service: Service, name: str) -> bytes:
             path = folder / f"{name}.json"
             if _is_file_in(folder, path):
                 return path.read_bytes()
-    raise ProblemError(404, "unknown_workflow", f"there is no workflow {name[:80]!r}")
+    hint = nearest(name[:_LONGEST_NAME], saved(service)) or "GET /api/v1/workflows lists those that are here."
+    raise ProblemError(404, "unknown_workflow", f"there is no workflow {name[:80]!r}. {hint}")
 
 
 def _is_file_in(folder: Path, path: Path) -> bool:

@@ -149,8 +149,8 @@ def test_convert_gives_the_other_forms(tmp_path: Path, form: str) -> None:
         ("/api/v1/plan", b'{"1": {"class_type": [], "inputs": 3}}', 422, "input_wrong"),
         ("/api/v1/validate", b"\xff\xfe", 400, "json_encoding"),
         ("/api/v1/convert/xml", b"{}", 404, "unknown_form"),
-        ("/api/v1/nothing", b"{}", 404, "http_404"),
-        ("/health/live", b"{}", 405, "http_405"),
+        ("/api/v1/nothing", b"{}", 404, "unknown_path"),
+        ("/health/live", b"{}", 405, "method_not_allowed"),
     ],
 )
 def test_bad_input_is_a_problem_document(tmp_path: Path, path: str, body: bytes, status: int, code: str) -> None:

@@ -2295,7 +2295,10 @@ export interface operations {
                     after?: string;
                     /** @description the id of a waiting job to run just before */
                     before?: string;
-                    /** @constant */
+                    /**
+                     * @description true, for a place before all that wait; leave it out for another
+                     * @constant
+                     */
                     front?: true;
                     number?: number;
                     priority?: number;

@@ -1,0 +1,48 @@
+"""What a document asks for, counted before anything is allocated: its pictures, and how many there is memory for.
+
+The estimate is what the picture itself takes, which nothing can be done about: networks are run in tiles or streamed where
+they would not fit, but a picture lies in memory as a whole, and several times while its tiles are put together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Final
+
+from graph.bound import BoundGraph
+from graph.errors import Problem
+from graph.flatten import FlatGraph
+from server.http.service import Bounds
+
+PIXEL_BYTES: Final = 64
+"""Bytes of memory that decoding takes for each pixel, in tiles: measured were 60.3 (8192x8192, torch 2.13), which are five
+pictures of three float32."""
+_COUNTS: Final = ("batch_size", "amount", "length")
+"""Fields that say how many pictures a node makes."""
+
+
+def pixels_that_fit(memory: int, workers: int) -> int:
+    """For how many pixels at a time each of so many workers has room in `memory` bytes: half is of models and results."""
+    return memory // 2 // workers // PIXEL_BYTES
+
+
+def too_many_pixels(flat: FlatGraph, graph: BoundGraph, bounds: Bounds) -> Iterator[Problem]:
+    """Nodes whose pictures together have more pixels than are taken, each of their numbers within its own range."""
+    for name, node in graph.nodes.items():
+        width, height = node.literals.get("width"), node.literals.get("height")
+        if not (isinstance(width, int) and isinstance(height, int)):
+            continue
+        number = math.prod(one for one in map(node.literals.get, _COUNTS) if isinstance(one, int))
+        pixels = width * height * number
+        if pixels <= bounds.pixels:
+            continue
+        asked = f"{width}x{height}" if number == 1 else f"{number} of {width}x{height}"
+        message = (
+            f"{asked} are {pixels:,} pixels, and take about {pixels * PIXEL_BYTES / 1e9:,.1f} GB of memory to make; "
+            f"at most {bounds.pixels:,} pixels are taken here"
+        )
+        hint = f"Make them smaller or fewer, or start the service with --max-pixels {pixels} where memory allows it."
+        entry = flat.entries.get((name, "width"))
+        path = entry.path if entry else flat.path(name, "inputs", "width")
+        yield Problem("too_many_pixels", message, node=name, input="width", path=path, hint=hint)

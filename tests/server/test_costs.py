@@ -1,0 +1,97 @@
+"""What is refused before anything is allocated: more pixels than there is memory for, told with its place."""
+
+from __future__ import annotations
+
+import pytest
+
+from graph.document import Document, Parameter, Subgraph, SubgraphOutput, to_json
+from graph.errors import InputError, Problem
+from nodes.catalogue import read_catalogue
+from nodes.folders import Folders
+from nodes.memory.host import host_bytes
+from server.cli.serve import bounds, parser
+from server.http.checking import requested
+from server.http.costs import PIXEL_BYTES, pixels_that_fit
+from server.http.service import Bounds
+from tests.graph.engine import made, of
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("memory", "workers", "side", "fits"),
+    [
+        (24 * GIB, 1, 16384, False),
+        (24 * GIB, 1, 12288, True),
+        (64 * GIB, 1, 16384, True),
+        (64 * GIB, 4, 16384, False),
+        (8 * GIB, 1, 8192, True),
+        (2 * GIB, 1, 8192, False),
+        (GIB, 1, 2048, True),
+    ],
+)
+def test_half_of_the_memory_is_for_pictures(memory: int, workers: int, side: int, fits: bool) -> None:
+    assert (side * side <= pixels_that_fit(memory, workers)) is fits
+
+
+@pytest.mark.parametrize(
+    ("arguments", "pixels"), [([], min(2**28, pixels_that_fit(host_bytes(), 2))), (["--max-pixels", "12345"], 12345)]
+)
+def test_a_service_takes_what_fits_unless_told(arguments: list[str], pixels: int) -> None:
+    assert bounds(parser().parse_args(arguments), 2).pixels == pixels
+
+
+def empty(**inputs: int) -> Document:
+    nodes = {"latent": made("EmptyLatentImage", **inputs), "show": made("PreviewAny", source=of("latent", "LATENT"))}
+    return Document(
+        nodes, parameters=(Parameter("width", (("latent", "width"),)), Parameter("number", (("latent", "batch_size"),)))
+    )
+
+
+def refused(document: Document, pixels: int, **parameters: int) -> list[Problem]:
+    """What is wrong with it where so many pixels are taken."""
+    bounds = Bounds(pixels=pixels)
+    try:
+        requested(to_json(document), dict(parameters), None, "", read_catalogue(), Folders({}), bounds)
+    except InputError as error:
+        return list(error.problems)
+    return []
+
+
+@pytest.mark.parametrize(
+    ("inputs", "pixels", "taken"),
+    [
+        ({"width": 1024, "height": 1024}, 2**20, True),
+        ({"width": 1024, "height": 1032}, 2**20, False),
+        ({"width": 512, "height": 512, "batch_size": 4}, 2**20, True),
+        ({"width": 512, "height": 512, "batch_size": 5}, 2**20, False),
+    ],
+)
+def test_the_product_is_what_counts(inputs: dict[str, int], pixels: int, taken: bool) -> None:
+    assert [one.code for one in refused(empty(**inputs), pixels)] == ([] if taken else ["too_many_pixels"])
+
+
+def test_the_refusal_says_where_how_much_and_what_to_do() -> None:
+    [told] = refused(empty(width=16384, height=16384), 10**8)
+    assert (told.node, told.input, told.path) == ("latent", "width", "$.nodes.latent.inputs.width")
+    for part in ("16384x16384", "268,435,456 pixels", f"{2**28 * PIXEL_BYTES / 1e9:.1f} GB", "100,000,000 pixels"):
+        assert part in told.message
+    assert "--max-pixels 268435456" in (told.hint or "")
+
+
+def test_what_a_parameter_sets_is_refused_at_the_parameter() -> None:
+    [told] = refused(empty(height=1024), 2**20, width=2048)
+    assert (told.node, told.input, told.path) == ("latent", "width", "$.parameters.width")
+    [told] = refused(empty(height=1024), 2**20, number=3)
+    assert told.path == "$.nodes.latent.inputs.width"
+
+
+def test_a_size_that_comes_from_outside_a_subgraph_is_refused_there() -> None:
+    inner = Subgraph(
+        "sized", {"latent": made("EmptyLatentImage", height=1024)},
+        (Parameter("side", (("latent", "width"),)),), (SubgraphOutput("o", of("latent", "LATENT")),),
+    )  # fmt: skip
+    nodes = {"sized": made("subgraph:sized", side=2048), "show": made("PreviewAny", source=of("sized", "o"))}
+    document = Document(nodes, parameters=(Parameter("side", (("sized", "side"),)),), subgraphs={"sized": inner})
+    assert [one.path for one in refused(document, 2**20)] == ["$.nodes.sized.inputs.side"]
+    assert [one.path for one in refused(document, 2**20, side=4096)] == ["$.parameters.side"]

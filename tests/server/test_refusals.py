@@ -1,0 +1,140 @@
+"""How a refusal is told: a stable code, the place, a sentence in the words of who sent it, and what to do."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graph.errors import InputError, Problem
+from graph.json import Json
+from graph.schema import structural_problems
+from server.http.bodies import Schema, conforming
+from server.http.facts import TOKENS
+from server.http.jobs import MOVE, RUN, SUBMIT
+from server.http.queue import BATCH
+from tests.server.service import running
+
+PARAMETERS_GO = 'Values of the workflow\'s parameters go into `parameters`: {"parameters": {"NAME": VALUE}}.'
+NO_CONTROLS = r"(the pattern is ^(?![\s\S]*[\u0000-\u001f]))"
+PLACES = "It takes after, before, front, number, priority."
+
+
+@dataclass(frozen=True)
+class Told:
+    """A body, and how it is refused."""
+
+    schema: Schema
+    body: Json
+    code: str
+    path: str
+    message: str
+    hint: str | None
+
+
+BODIES = (
+    Told(RUN, {"prompt": "a red fox"}, "body_additionalProperties", "$", "there is no field 'prompt' here", PARAMETERS_GO),
+    Told(RUN, {"a": 1, "b": 2}, "body_additionalProperties", "$", "there is no fields 'a', 'b' here", PARAMETERS_GO),
+    Told(RUN, {"parameter": {}}, "body_additionalProperties", "$", "there is no field 'parameter' here",
+         "Did you mean 'parameters'?"),
+    Told(RUN, {"parameters": []}, "body_type", "$.parameters", "expects an object, not a list",
+         "Values of the workflow's parameters, by name."),
+    Told(RUN, {"priority": 5000}, "body_maximum", "$.priority", "5000 is above the maximum 1000",
+         "Higher runs first, whatever the numbers; 0 is usual."),
+    Told(RUN, {"priority": 1.5}, "body_type", "$.priority", "expects a whole number, not 1.5",
+         "Higher runs first, whatever the numbers; 0 is usual."),
+    Told(RUN, {"time_limit": 0}, "body_exclusiveMinimum", "$.time_limit", "0 is not above 0",
+         "Seconds that an attempt may run before it fails."),
+    Told(RUN, {"client": "x" * 300}, "body_maxLength", "$.client", "has 300 characters; at most 200",
+         "Who asks; events can be had by it."),
+    Told(RUN, {"client": "a\n"}, "body_pattern", "$.client", '"a\\n" has characters that are not taken ' + NO_CONTROLS,
+         "Who asks; events can be had by it."),
+    Told(MOVE, {"front": 1}, "body_const", "$.front", "expects true, not 1",
+         "True, for a place before all that wait; leave it out for another."),
+    Told(MOVE, {"front": False}, "body_const", "$.front", "expects true, not false",
+         "True, for a place before all that wait; leave it out for another."),
+    Told(MOVE, {}, "body_minProperties", "$", "has too few fields: 1 at least", PLACES),
+    Told(MOVE, {"place": 1}, "body_additionalProperties", "$", "there is no field 'place' here", PLACES),
+    Told(SUBMIT, {}, "body_required", "$", "the field 'workflow' is missing",
+         "A workflow of any form: ours, ComfyUI's canvas or API prompt."),
+    Told(SUBMIT, {"workflow": {}, "targets": []}, "body_minItems", "$.targets", "has 0 entries; at least 1", None),
+    Told(SUBMIT, 3, "body_type", "$", "expects an object, not 3", PARAMETERS_GO),
+    Told(BATCH, {"jobs": [{"workflow": "x" * 99}]}, "body_type", "$.jobs[0].workflow",
+         'expects an object, not "' + "x" * 56 + "...", "A workflow of any form: ours, ComfyUI's canvas or API prompt."),
+    Told(TOKENS, {"text": "a", "checkpoint": 3}, "body_type", "$.checkpoint", "expects a text or null, not 3",
+         "Whose tokenizer; null for CLIP's."),
+    Told(TOKENS, {}, "body_required", "$", "the field 'text' is missing", "It takes checkpoint, text."),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("row", BODIES, ids=lambda row: f"{row.path} {row.code}")
+def test_a_body_is_refused_in_a_sentence(row: Told) -> None:
+    with pytest.raises(InputError) as refused:
+        conforming(row.body, row.schema)
+    assert refused.value.problems == (Problem(row.code, row.message, path=row.path, hint=row.hint),)
+
+
+def test_places_that_exclude_each_other_are_named() -> None:
+    with pytest.raises(InputError) as refused:
+        conforming({"front": True, "before": "x"}, MOVE)
+    together = {(one.code, one.path, one.message, one.hint) for one in refused.value.problems}
+    assert together == {
+        ("body_not", "$.before", "does not go together with 'front'", "Leave one of them out."),
+        ("body_not", "$.front", "does not go together with 'before'", "Leave one of them out."),
+    }
+
+
+@pytest.mark.parametrize(
+    ("document", "path", "message", "hint"),
+    [
+        ({"format": "latentgraph/1"}, "$", "the field 'nodes' is missing", None),
+        ({"nodes": {"a": {"type": "X", "mode": "muted"}}}, "$.nodes.a.mode", '"muted" is not one of on, mute, bypass',
+         "Did you mean 'mute'?"),
+        ({"nodes": {"a": {"type": "X", "input": {}}}}, "$.nodes.a", "there is no field 'input' here",
+         "Did you mean 'inputs'?"),
+        ({"nodes": {"a": {"type": ""}}}, "$.nodes.a.type", "has 0 characters; at least 1",
+         "A node type, or `subgraph:NAME`."),
+        ({"nodes": {"a": 3}}, "$.nodes.a", "expects an object, not 3", None),
+    ],
+)  # fmt: skip
+def test_a_document_is_refused_in_a_sentence(
+    document: dict[str, Any], path: str, message: str, hint: str | None
+) -> None:
+    [found] = structural_problems({"format": "latentgraph/1"} | document)
+    assert (found.code, found.path, found.message) == ("document_structure", path, message)
+    assert hint is None or found.hint == hint
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code", "says"),
+    [
+        ("GET", "/api/v1/job", 404, "unknown_path", "Did you mean '/api/v1/jobs'?"),
+        ("GET", "/api/v1/jobs/7f/output", 404, "unknown_path", "Did you mean '/api/v1/jobs/{id}/outputs'?"),
+        ("GET", "/api/v1/workflow/text_to_image/versions", 404, "unknown_path", "'/api/v1/workflows/{name}/versions'"),
+        ("GET", "/nowhere/at/all", 404, "unknown_path", "/api/v1/openapi.json lists what there is"),
+        ("GET", "/" + "x" * 5000, 404, "unknown_path", "/api/v1/openapi.json lists what there is"),
+        ("POST", "/health/live", 405, "method_not_allowed", "'/health/live' takes GET, HEAD"),
+        ("GET", "/api/v1/batches", 405, "method_not_allowed", "'/api/v1/batches' takes POST"),
+        ("GET", "/api/v1/workflows/text_to_imag", 404, "unknown_workflow", "Did you mean 'text_to_image'?"),
+        ("POST", "/api/v1/workflows/text_to_imag/jobs", 404, "unknown_workflow", "Did you mean 'text_to_image'?"),
+        ("GET", "/api/v1/workflows/zzz", 404, "unknown_workflow", "GET /api/v1/workflows lists those that are here"),
+        ("GET", "/api/v1/jobs/7f", 404, "unknown_job", "GET /api/v1/jobs lists those that are kept"),
+        ("GET", "/api/v1/blobs/7f", 404, "unknown_blob", "SHA-256"),
+        ("GET", f"/api/v1/blobs/{'0' * 64}", 404, "unknown_blob", "outputs of a job"),
+        ("GET", "/assets/gone.js", 404, "unknown_file", "gone.js"),
+        ("GET", "/templates/gone.png", 404, "unknown_file", "gone.png"),
+    ],
+)
+def test_what_is_not_there_is_told_with_what_is(
+    tmp_path: Path, method: str, path: str, status: int, code: str, says: str
+) -> None:
+    async def act() -> None:
+        async with running(tmp_path) as service:
+            answer = await (service.get(path) if method == "GET" else service.post(path, b""))
+            assert (answer.status, answer.kind, answer.json["code"]) == (status, "application/problem+json", code)
+            assert says in answer.json["detail"]
+
+    asyncio.run(act())
