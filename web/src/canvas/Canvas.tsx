@@ -34,6 +34,7 @@ import { linkAt, REACH, usePointedLink } from "@/canvas/pointing";
 import { followFingers } from "@/canvas/touch";
 import { boundsOf, fitted, FURTHEST, levelOf, NEAREST } from "@/canvas/viewport";
 import { linkMenu, nodeMenu, paneMenu } from "@/commands/menus";
+import { useMessages } from "@/i18n/messages";
 import { graphAt, linkOf, type Point } from "@/model/document";
 import { movableIn, placeOf } from "@/model/frames";
 import { addPoint, insertOnLink, linksFrom, move } from "@/model/edit";
@@ -70,6 +71,7 @@ function GraphCanvas() {
   const prefix = prefixOf(one);
   const { document, selection, uid } = one;
   const graph = graphAt(document, scope);
+  const { ends } = useMessages().canvas;
   const catalogue = useStore(library.store, (state) => state.catalogue);
   const density = useStore(settings, (state) => state.density);
   const wheel = useStore(settings, (state) => state.wheel);
@@ -93,8 +95,8 @@ function GraphCanvas() {
 
   const place = useMemo<CanvasPlace>(() => ({ uid, scope, key: (name) => `${uid}/${prefix}${name}`, connecting, level }), [uid, scope, prefix, connecting, level]);
   const nodes = useMemo(
-    () => projection.cards(graph, document, scope, catalogue, DENSITIES[density], selection, moved),
-    [projection, graph, document, scope, catalogue, density, selection, moved],
+    () => projection.cards({ graph, document, scope, catalogue, metrics: DENSITIES[density], ends }, selection, moved),
+    [projection, graph, document, scope, catalogue, density, ends, selection, moved],
   );
   const pointsMoved = useMemo(() => ([...moved.keys()].some((id) => id.startsWith("point:")) ? moved : STILL), [moved]);
   const hidden = projection.hidden(graph, document, catalogue, DENSITIES[density]);

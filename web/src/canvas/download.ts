@@ -37,7 +37,7 @@ function draw(editor: Editor): Drawing | null {
   const { density, links } = editor.settings.getState();
   const projection = new Projection();
   const metrics = DENSITIES[density];
-  const nodes = projection.cards(graph, one.document, scope, catalogue, metrics, new Set(), new Map());
+  const nodes = projection.cards({ graph, document: one.document, scope, catalogue, metrics, ends: editor.t.canvas.ends }, new Set(), new Map());
   const edges = projection.links(graph, one.document, scope, catalogue, new Map(), projection.hidden(graph, one.document, catalogue, metrics));
   return drawn(nodes, edges, links, lookOfPage());
 }

@@ -21,7 +21,7 @@ import {
   type Scope,
 } from "@/model/document";
 import { CLOSED_HEIGHT, groupId, hiddenIn, type SizeOf } from "@/model/frames";
-import { boundaryOf, INPUTS, OUTPUTS } from "@/model/boundary";
+import { boundaryOf, INPUTS, OUTPUTS, type BoundaryTitles } from "@/model/boundary";
 import { geometryOf, type Geometry, type Metrics } from "@/model/geometry";
 import { interfaceIn, outputType, type Interface } from "@/model/interface";
 import { ANY } from "@/model/ports";
@@ -34,6 +34,16 @@ export type PointData = { kind: "point"; point: ReroutePoint; type: string };
 export type AnyData = CardData | NoteData | GroupData | PointData;
 export type FlowNode = Node<AnyData>;
 export type FlowEdge = Edge<{ type: string; points: readonly Point[]; hidden: boolean }>;
+
+/** What is projected: a graph of a document, with all that its nodes look like by. */
+export interface Scene {
+  graph: Graph;
+  document: Document;
+  scope: Scope;
+  catalogue: Catalogue;
+  metrics: Metrics;
+  ends: BoundaryTitles;
+}
 
 interface FlowEnd {
   node: string;
@@ -80,11 +90,11 @@ export class Projection {
   }
 
   /** The nodes; the same array where none is drawn in another way. What stands in fields is not in it: cards read that themselves. */
-  cards(graph: Graph, document: Document, scope: Scope, catalogue: Catalogue, metrics: Metrics, selection: ReadonlySet<string>, moved: ReadonlyMap<string, Point>): FlowNode[] {
-    const of = [graph, document, scope, catalogue, metrics, selection];
+  cards(scene: Scene, selection: ReadonlySet<string>, moved: ReadonlyMap<string, Point>): FlowNode[] {
+    const of = [scene.graph, scene.document, scene.scope, scene.catalogue, scene.metrics, scene.ends, selection];
     const last = this.placed;
     const gesture = last !== null && same(last.of, of) && [...last.moved.keys()].every((id) => moved.has(id));
-    const all = gesture ? this.shifted(last.made, moved) : this.projected(graph, document, scope, catalogue, metrics, selection, moved);
+    const all = gesture ? this.shifted(last.made, moved) : this.projected(scene, selection, moved);
     const made = last && same(last.made, all) ? last.made : all;
     this.placed = { of, moved, made };
     return made;
@@ -102,7 +112,7 @@ export class Projection {
     });
   }
 
-  private projected(graph: Graph, document: Document, scope: Scope, catalogue: Catalogue, metrics: Metrics, selection: ReadonlySet<string>, moved: ReadonlyMap<string, Point>): FlowNode[] {
+  private projected({ graph, document, scope, catalogue, metrics, ends }: Scene, selection: ReadonlySet<string>, moved: ReadonlyMap<string, Point>): FlowNode[] {
     const hidden = this.hidden(graph, document, catalogue, metrics);
     const before = this.nodes;
     this.nodes = new Map();
@@ -130,7 +140,7 @@ export class Projection {
       made.push(keep(id, [node.type, node.title, node.mode, node.ui, ofKey, metrics, at[0], at[1], selected], () => card(id, node, of, geometryOf(node, of, metrics), at, selected)));
     }
     if (scope !== "") {
-      for (const one of boundaryOf(graph, document, scope, catalogue)) {
+      for (const one of boundaryOf(graph, document, scope, catalogue, ends)) {
         const at = moved.get(one.id) ?? one.pos;
         const selected = selection.has(one.id);
         made.push(keep(one.id, [JSON.stringify(one), metrics, at[0], at[1], selected], () => card(one.id, one.node, one.of, geometryOf(one.node, one.of, metrics), at, selected)));

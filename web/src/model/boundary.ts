@@ -11,6 +11,12 @@ export const OUTPUTS = "@outputs";
 /** The socket that makes a new input or output of what is linked to it. */
 export const NEW = "+";
 
+/** How the two ends are called. */
+export interface BoundaryTitles {
+  inputs: string;
+  outputs: string;
+}
+
 export interface BoundaryNode {
   id: string;
   node: GraphNode;
@@ -18,20 +24,20 @@ export interface BoundaryNode {
   pos: Point;
 }
 
-export function boundaryOf(graph: Graph, document: Document, scope: Scope, catalogue: Catalogue): BoundaryNode[] {
+export function boundaryOf(graph: Graph, document: Document, scope: Scope, catalogue: Catalogue, titles: BoundaryTitles): BoundaryNode[] {
   const own = interfaceOf(SUBGRAPH + scope, document, catalogue);
   const [left, right, top] = edges(graph);
   const width = 150;
   const place = (key: string, usual: Point): Point => (graph.ui?.[key] as Point | undefined) ?? usual;
   const socket = (name: string) => ({ name, type: ANY, is_list: false });
   const inputs: Interface = {
-    title: "Inputs",
+    title: titles.inputs,
     kind: "node",
     inputs: [],
     outputs: [...(own?.inputs ?? []).map((one) => ({ name: one.name, type: one.type, is_list: false })), socket(NEW)],
   };
   const outputs: Interface = {
-    title: "Outputs",
+    title: titles.outputs,
     kind: "node",
     outputs: [],
     inputs: [...(own?.outputs ?? []).map((one) => ({ name: one.name, type: one.type, optional: true })), { name: NEW, type: ANY, optional: true }],

@@ -1,9 +1,11 @@
-// What a document names that is not here: node types, files, choices, and inputs and outputs that a node had in another version.
+// What a document names that is not here: node types, files, files that a text mentions, choices, and inputs and outputs that a node had
+// in another version.
 // Nothing of it is ever dropped: it stays in the document until a person chooses what stands in for it.
-import type { Catalogue, InputSpec } from "@/model/catalogue";
+import type { Catalogue, InputSpec, TextSchema } from "@/model/catalogue";
 import { graphAt, linkOf, linkTo, literalOf, SUBGRAPH, withGraph, withNode, type Document, type Graph, type GraphNode, type Scope, type Source } from "@/model/document";
 import { resetInput, setInput, unlink } from "@/model/edit";
 import { interfaceOf, type Interface } from "@/model/interface";
+import { mentionsIn, withMention } from "@/model/mentions";
 import { NEAR, nearestOf } from "@/model/nearest";
 import { accepts } from "@/model/ports";
 
@@ -25,6 +27,8 @@ interface Named {
 export type Lack =
   | (Named & { kind: "type" })
   | (Named & { kind: "file"; folder: string })
+  /** A file that texts mention, as prompts do embeddings. */
+  | (Named & { kind: "mention"; folder: string })
   | (Named & { kind: "choice"; of: string; input: string; options: readonly string[] })
   /** The node type has no such input: `value` is what the first of them holds, undefined for a link. */
   | (Named & { kind: "input"; of: string; value: unknown })
@@ -82,11 +86,21 @@ function lostValue(port: InputSpec, value: unknown, of: string, at: Naming, file
     const offers = nearestOf(value, widget.options, ALIKE.name, MOST_OFFERS);
     add(`choice\n${of}\n${port.name}\n${value}`, at, () => ({ kind: "choice", name: value, of, input: port.name, options: widget.options, at: [at], offers }));
   }
+  if (widget?.widget === "text") lostMentions(widget, value, at, filesIn, add);
   if (widget?.widget !== "file") return;
   const { folder, name } = meant(widget.folder, value);
   const files = filesIn(folder);
   if (files === null || files.includes(name) || widget.extra?.some((one) => one.name === value)) return;
   add(`file\n${folder}\n${name}`, at, () => ({ kind: "file", name, folder, at: [at], offers: nearestOf(name, files, ALIKE.file, MOST_OFFERS) }));
+}
+
+function lostMentions(widget: TextSchema, text: string, at: Naming, filesIn: FilesIn, add: Add): void {
+  const folder = widget.mentions;
+  const files = folder === undefined ? null : filesIn(folder);
+  if (folder === undefined || files === null) return;
+  for (const { name, isKnown } of mentionsIn(text, widget, files)) {
+    if (!isKnown) add(`mention\n${folder}\n${name}`, at, () => ({ kind: "mention", name, folder, at: [at], offers: nearestOf(name, files, ALIKE.file, MOST_OFFERS) }));
+  }
 }
 
 function lostOutput(source: Source, port: InputSpec, at: Naming, graph: Graph, document: Document, catalogue: Catalogue, add: Add): void {
@@ -122,6 +136,8 @@ export function resolved(document: Document, lack: Lack, chosen: string | null, 
     case "file":
     case "choice":
       return chosen === null ? document : inGraphs((graph, { node, input }) => setInput(graph, node, input!, chosen));
+    case "mention":
+      return chosen === null ? document : inGraphs((graph, { node, input }) => renamedMention(graph, node, input!, lack.name, chosen, document, catalogue));
     case "input":
       return inGraphs((graph, { node, input }) => (chosen === null ? resetInput(graph, node, input!) : renamedInput(graph, node, input!, chosen)));
     case "output":
@@ -160,6 +176,13 @@ function sameName(name: string, names: readonly string[]): string | undefined {
 
 function renamedInput(graph: Graph, node: string, before: string, after: string): Graph {
   return withNode(graph, node, (one) => ({ ...one, inputs: Object.fromEntries(Object.entries(one.inputs ?? {}).map(([key, value]) => [key === before ? after : key, value])) }));
+}
+
+function renamedMention(graph: Graph, name: string, input: string, before: string, after: string, document: Document, catalogue: Catalogue): Graph {
+  const node = graph.nodes[name];
+  const widget = node && interfaceOf(node.type, document, catalogue)?.inputs.find((one) => one.name === input)?.widget;
+  const text = literalOf(node?.inputs?.[input]);
+  return widget?.widget === "text" && typeof text === "string" ? setInput(graph, name, input, withMention(text, widget, before, after)) : graph;
 }
 
 const plain = (text: string): string => text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "");

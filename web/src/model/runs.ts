@@ -141,3 +141,17 @@ export function progressOf(job: JobRun): number {
   const shares = running.reduce((sum, one) => sum + (one.maximum ? (one.value ?? 0) / one.maximum : 0), 0);
   return Math.min(1, (job.over + shares) / job.total);
 }
+
+interface Page<Job> {
+  /** The latest first. */
+  jobs: readonly Job[];
+  /** Where the next page begins; null where there is none. */
+  next: number | null;
+}
+
+/** The first page of all jobs as it is now, with what was read of earlier ones before: as far as one goes on from the other. */
+export function withEarlier<Job extends { id: string }>(first: Page<Job>, known: Page<Job>): Page<Job> {
+  const last = first.jobs.at(-1);
+  const at = first.next === null || !last ? -1 : known.jobs.findIndex((job) => job.id === last.id);
+  return at < 0 ? first : { jobs: [...first.jobs, ...known.jobs.slice(at + 1)], next: at + 1 === known.jobs.length ? first.next : known.next };
+}

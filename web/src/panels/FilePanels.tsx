@@ -4,11 +4,11 @@ import { FileJson, History, Pencil, Plus, RefreshCw, Trash2 } from "lucide-react
 import { useStore } from "zustand";
 import { useMessages } from "@/i18n/messages";
 import { getVersion, listVersions, type SavedVersion } from "@/api/client";
-import { ago } from "@/panels/QueuePanel";
-import { addNode } from "@/model/edit";
+import { ago } from "@/panels/ago";
+import { loaderOf } from "@/model/loaders";
 import { perform } from "@/commands/commands";
 import { useEditor } from "@/store/editor";
-import { openDocument, openWorkflow, removeWorkflow, renameWorkflow, workflowNames } from "@/store/files";
+import { MODEL, openDocument, openWorkflow, placeModel, removeWorkflow, renameWorkflow, workflowNames } from "@/store/files";
 import styles from "@/panels/panels.module.css";
 
 export function WorkflowsPanel() {
@@ -102,42 +102,17 @@ function WorkflowRow({ name, onChange }: { name: string; onChange: () => void })
   );
 }
 
-/** Which node loads a file of a folder, and into which input. */
-const LOADERS: Record<string, [string, string]> = {
-  checkpoints: ["CheckpointLoaderSimple", "ckpt_name"],
-  loras: ["LoraLoader", "lora_name"],
-  vae: ["VAELoader", "vae_name"],
-  controlnet: ["ControlNetLoader", "control_net_name"],
-  upscale_models: ["UpscaleModelLoader", "model_name"],
-  text_encoders: ["CLIPLoader", "clip_name"],
-  clip: ["CLIPLoader", "clip_name"],
-  diffusion_models: ["UNETLoader", "unet_name"],
-  unet: ["UNETLoader", "unet_name"],
-  clip_vision: ["CLIPVisionLoader", "clip_name"],
-  input: ["LoadImage", "image"],
-};
-
 export function ModelsPanel() {
   const editor = useEditor();
   const { files: t } = useMessages();
   const models = useStore(editor.library.store, (state) => state.models);
+  const catalogue = useStore(editor.library.store, (state) => state.catalogue);
   const [text, setText] = useState("");
   const folders = useMemo(() => Object.entries(models).map(([folder, names]) => [folder, names.filter((name) => name.toLowerCase().includes(text.toLowerCase()))] as const), [models, text]);
   const add = (folder: string, name: string) => {
-    const [type, input] = LOADERS[folder] ?? [];
-    if (!type || !input || !editor.library.catalogue.has(type)) {
-      void navigator.clipboard.writeText(folder === "embeddings" ? `embedding:${name.replace(/\.[^.]*$/, "")}` : name);
-      editor.view.say(t.copiedName);
-      return;
-    }
-    if (!editor.documents.active) perform(editor, "new");
-    let added = "";
-    editor.documents.editGraph(editor.t.edits.addLoader, (graph) => {
-      const made = addNode(graph, type, editor.canvas?.centre() ?? [0, 0], { inputs: { [input]: name } });
-      added = made.name;
-      return made.graph;
-    });
-    editor.documents.select([added]);
+    if (placeModel(editor, { folder, name }, null)) return;
+    void navigator.clipboard.writeText(folder === "embeddings" ? `embedding:${name.replace(/\.[^.]*$/, "")}` : name);
+    editor.view.say(t.copiedName);
   };
   return (
     <>
@@ -155,7 +130,16 @@ export function ModelsPanel() {
                 {folder} <span className={styles.faint}>{names.length}</span>
               </h3>
               {names.slice(0, 300).map((name) => (
-                <button key={name} type="button" className={styles.row} data-tip={LOADERS[folder] ? t.addsNode : t.copyName} data-tip-side="right" onClick={() => add(folder, name)}>
+                <button
+                  key={name}
+                  type="button"
+                  className={styles.row}
+                  draggable
+                  data-tip={loaderOf(folder, catalogue) ? t.addsNode : t.copyName}
+                  data-tip-side="right"
+                  onDragStart={(event) => event.dataTransfer.setData(MODEL, JSON.stringify({ folder, name }))}
+                  onClick={() => add(folder, name)}
+                >
                   <span className={styles.rowTitle}>{name}</span>
                 </button>
               ))}

@@ -19,7 +19,7 @@ export function MissingForm({ onDone }: { onDone: () => void }) {
   const near = lacks.filter((one) => one.offers.length > 0);
   const sections: [string, (lack: Lack) => boolean][] = [
     [t.types, (one) => one.kind === "type"],
-    [t.files, (one) => one.kind === "file"],
+    [t.files, (one) => one.kind === "file" || one.kind === "mention"],
     [t.choices, (one) => one.kind === "choice"],
     [t.changed, (one) => one.kind === "input" || one.kind === "output"],
   ];
@@ -111,6 +111,7 @@ function othersFor(lack: Lack, editor: Editor): readonly string[] {
     case "type":
       return [...editor.library.catalogue.keys()].sort();
     case "file":
+    case "mention":
       return filesOf(editor.library.store.getState())(lack.folder) ?? [];
     case "choice":
       return lack.options;
@@ -126,6 +127,8 @@ function about(lack: Lack, t: Messages["missing"]): string {
       return "";
     case "file":
       return t.inFolder(lack.folder);
+    case "mention":
+      return t.mentioned(lack.folder);
     case "choice":
       return t.choiceOf(lack.input, lack.of);
     case "input":

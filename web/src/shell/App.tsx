@@ -6,7 +6,8 @@ import { handleKey } from "@/commands/keys";
 import { paste } from "@/commands/commands";
 import { MessagesContext } from "@/i18n/messages";
 import { Editor, EditorContext, useActive, useEditor } from "@/store/editor";
-import { openFiles } from "@/store/files";
+import type { ModelFile } from "@/model/loaders";
+import { MODEL, openFiles, placeModel } from "@/store/files";
 import { Crumbs } from "@/shell/Crumbs";
 import { Locked } from "@/shell/Locked";
 import { Menu } from "@/shell/Menu";
@@ -111,13 +112,16 @@ function useClipboard(editor: Editor): void {
 function dropping(editor: Editor) {
   return {
     onDragOver: (event: DragEvent) => {
-      if (event.dataTransfer.types.includes("Files")) event.preventDefault();
+      if (event.dataTransfer.types.includes("Files") || event.dataTransfer.types.includes(MODEL)) event.preventDefault();
     },
     onDrop: (event: DragEvent) => {
       const files = [...event.dataTransfer.files];
-      if (files.length === 0) return;
+      const model = event.dataTransfer.getData(MODEL);
+      if (files.length === 0 && !model) return;
       event.preventDefault();
-      void openFiles(editor, files, editor.canvas?.toCanvas({ x: event.clientX, y: event.clientY }) ?? null);
+      const at = editor.canvas?.toCanvas({ x: event.clientX, y: event.clientY }) ?? null;
+      if (model) placeModel(editor, JSON.parse(model) as ModelFile, at);
+      else void openFiles(editor, files, at);
     },
   };
 }

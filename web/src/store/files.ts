@@ -4,6 +4,7 @@ import { convert, deleteWorkflow, getWorkflow, listWorkflows, readFile, saveWork
 import { writeJson } from "@/model/json";
 import { emptyDocument, type Document, type Graph } from "@/model/document";
 import { addNode, setInput } from "@/model/edit";
+import { filesNamed, folderFor, isModelFile, loaderOf, weightsIn, type ModelFile } from "@/model/loaders";
 import { lacksOf } from "@/model/missing";
 import { filesOf } from "@/store/library";
 import { isUnsaved, type OpenDocument } from "@/store/documents";
@@ -53,12 +54,47 @@ export async function openFromDisk(editor: Editor): Promise<void> {
   input.click();
 }
 
+/** How a model of the service is called while it is dragged to the canvas. */
+export const MODEL = "application/x-latentgraph-model";
+
+/** A node that loads a model file, at a place of the canvas or in its middle. False where no node loads such files. */
+export function placeModel(editor: Editor, { folder, name }: ModelFile, at: readonly [number, number] | null): boolean {
+  const loader = loaderOf(folder, editor.library.catalogue);
+  if (!loader) return false;
+  if (!editor.documents.active) newDocument(editor);
+  let added = "";
+  editor.documents.editGraph(editor.t.edits.addLoader, (graph) => {
+    const made = addNode(graph, loader.type, at ?? editor.canvas?.centre() ?? [0, 0], { inputs: { [loader.input]: name } });
+    added = made.name;
+    return made.graph;
+  });
+  editor.documents.select([added]);
+  return true;
+}
+
+/** A model file from this computer: what the service has under that name is loaded; else it is told where to put it. */
+async function dropModel(editor: Editor, file: File, at: readonly [number, number] | null): Promise<void> {
+  await editor.library.refreshModels();
+  const { models } = editor.library.store.getState();
+  const weights = await weightsIn(file);
+  const kind = folderFor(weights);
+  const found = filesNamed(file.name, models);
+  const chosen = found.find((one) => one.folder === kind) ?? found[0];
+  if (chosen && placeModel(editor, chosen, at)) return;
+  const { files: t } = editor.t;
+  editor.view.say(chosen ? t.nothingLoads(chosen.folder) : t.modelNotHere(file.name, kind), "info");
+}
+
 const isPicture = (file: File) => file.type.startsWith("image/");
 
-/** Files dropped or chosen: workflows are opened, pictures without one become nodes that load them. */
+/** Files dropped or chosen: workflows are opened, models and pictures without one become nodes that load them. */
 export async function openFiles(editor: Editor, files: readonly File[], at: readonly [number, number] | null): Promise<void> {
   for (const file of files) {
     try {
+      if (isModelFile(file.name)) {
+        await dropModel(editor, file, at);
+        continue;
+      }
       const { document, problems } = await readFile(file);
       const named = document.name ? document : { ...document, name: file.name.replace(/\.[^.]*$/, "") };
       openDocument(editor, named, problems.length > 0 ? { report: { source: file.name, problems } } : {});

@@ -3,7 +3,7 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { cancelJob, eventsUrl, getEvents, getJob, getJobs, getQueue, pauseQueue, ServiceError, submitJob, type Job, type JobRequest } from "@/api/client";
 import { EventSocket } from "@/api/socket";
-import { after, ENDED, newJob, type JobEvent, type JobRun, type NodeRun, type OutputFile } from "@/model/runs";
+import { after, ENDED, newJob, withEarlier, type JobEvent, type JobRun, type NodeRun, type OutputFile } from "@/model/runs";
 import { Keyed } from "@/store/keyed";
 
 export interface RunsState {
@@ -124,7 +124,7 @@ export class Runs {
   async refresh(): Promise<void> {
     try {
       const [{ jobs, counts, next }, { paused, waiting }] = await Promise.all([getJobs({ limit: MOST_JOBS }), getQueue()]);
-      this.store.setState({ jobs, counts, next, paused, waiting });
+      this.store.setState((before) => ({ ...withEarlier({ jobs, next }, before), counts, paused, waiting }));
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
     }
@@ -132,10 +132,10 @@ export class Runs {
 
   /** Read further back in the history. */
   async more(): Promise<void> {
-    const { next, jobs } = this.store.getState();
+    const { next } = this.store.getState();
     if (next === null) return;
     const page = await getJobs({ limit: MOST_JOBS, before: next });
-    this.store.setState({ jobs: [...jobs, ...page.jobs], next: page.next });
+    this.store.setState((state) => (state.next === next ? { jobs: [...state.jobs, ...page.jobs], next: page.next } : {}));
   }
 
   /** From now on this job is of that document. */

@@ -18,6 +18,6 @@ export function isChanged(value: unknown, initial: unknown): boolean {
 export function Reset<Value>({ value, initial, label, disabled, onChange }: ResetProps<Value>) {
   const { widgets: t } = useMessages();
   if (initial === undefined || disabled || !isChanged(value, initial)) return null;
-  const shown = initial === "" ? "empty" : String(initial).slice(0, 80);
+  const shown = initial === "" ? t.empty : String(initial).slice(0, 80);
   return <button type="button" className={styles.reset} tabIndex={-1} aria-label={t.backTo(label, String(shown))} title={t.backToTip(String(shown))} onPointerDown={(event) => event.stopPropagation()} onClick={() => onChange(initial, "done")} />;
 }

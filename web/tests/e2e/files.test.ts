@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { documentOf, drop, openPage, openTemplate, type Service, startBrowser, startService } from "./harness";
+import { atRest, documentOf, drop, openPage, openTemplate, type Service, startBrowser, startService } from "./harness";
 
 let service: Service;
 let browser: Browser;
@@ -74,6 +74,38 @@ describe("files of the service", () => {
     await expect.poll(() => sketch.locator("rect").count()).toBe(2);
     expect(await sketch.locator("path").count()).toBe(1);
     await expect.poll(() => page.locator("[data-testid^=template-] img").evaluateAll((all) => all.filter((one) => !(one as HTMLImageElement).naturalWidth).length)).toBe(0);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+});
+
+describe("a model file", () => {
+  test("dropped becomes the node that loads it; one that the service has not got is told where to put", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    await page.waitForFunction(() => window.latentgraph?.library.store.getState().files);
+    await drop(page, "tiny-sd-128.safetensors", "whatever is in it", "");
+    await expect.poll(async () => Object.values((await documentOf(page)).nodes)).toMatchObject([{ type: "CheckpointLoaderSimple", inputs: { ckpt_name: "tiny-sd-128.safetensors" } }]);
+    const header = JSON.stringify({ "lora_unet_mid_block.lora_down.weight": { dtype: "F16", shape: [1], data_offsets: [0, 2] } });
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.length));
+    await drop(page, "new_style.safetensors", Buffer.concat([length, Buffer.from(`${header}ab`)]), "");
+    await page.getByText("The service has no new_style.safetensors. Put it into models/loras; then it can be loaded").waitFor();
+    expect(Object.keys((await documentOf(page)).nodes)).toHaveLength(1);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
+  test("dragged from the list of models is loaded where it is let go", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await page.getByTestId("rail-models").click();
+    const model = page.getByRole("button", { name: "tiny-sd-128.safetensors" });
+    await atRest(model);
+    const canvas = (await page.getByTestId("canvas").boundingBox())!;
+    await model.dragTo(page.getByTestId("canvas"), { targetPosition: { x: 300, y: canvas.height - 150 } });
+    await expect.poll(() => page.evaluate(() => [...window.latentgraph!.documents.active!.selection])).toEqual(["checkpoint_loader_simple"]);
+    const at = await page.locator('[data-node="checkpoint_loader_simple"]').boundingBox();
+    expect([at!.x - canvas.x, at!.y - canvas.y].map((one, index) => Math.abs(one - [300, canvas.height - 150][index]!) < 12)).toEqual([true, true]);
     expect(errors).toEqual([]);
     await context.close();
   });

@@ -74,6 +74,20 @@ describe("a workflow from elsewhere", () => {
     await context.close();
   });
 
+  test("tells of embeddings that prompts name; another is chosen, and every prompt names that", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    await page.waitForFunction(() => window.latentgraph?.library.store.getState().files);
+    await page.evaluate(() => window.latentgraph!.library.store.setState(({ models }) => ({ models: { ...models, embeddings: ["EasyNegative.safetensors"] } })));
+    const prompt = (text: string, x: number) => ({ type: "CLIPTextEncode", inputs: { text }, ui: { pos: [x, 0] } });
+    await drop(page, "prompts.json", JSON.stringify({ format: "latentgraph/1", nodes: { one: prompt("a fox, embedding:easy_negativ", 0), two: prompt("(embedding:easy_negativ:1.2)", 400) } }), "application/json");
+    await lacks(page).getByText("in embeddings, named in a prompt · 2 nodes").waitFor();
+    await lacks(page).getByRole("button", { name: "Use EasyNegative.safetensors" }).click();
+    await page.getByText("All that this workflow names is here.").waitFor();
+    expect(Object.values((await documentOf(page)).nodes).map((one) => one.inputs!["text"])).toEqual(["a fox, embedding:EasyNegative", "(embedding:EasyNegative:1.2)"]);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
   test("a template that names nothing unknown opens without a question", async () => {
     const { page, context } = await openPage(browser, service.url);
     await page.waitForFunction(() => window.latentgraph?.library.store.getState().files);

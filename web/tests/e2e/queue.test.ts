@@ -74,3 +74,45 @@ describe("the queue", () => {
     await context.close();
   });
 });
+
+describe("the history", () => {
+  test("of thousands of jobs is a few elements; scrolled to its end it is read to its end, and stays read when a job comes to it", async () => {
+    const ALL = 3000;
+    const { page, errors, context } = await openPage(browser, service.url);
+    const job = (number: number) => ({
+      id: `job-${number}`, state: number % 7 === 0 ? "failed" : "done", number, client: null, attempts: 1, cancelling: false, created: number, started: number, finished: number, seconds: 1,
+      nodes: { ran: number, cached: 0 }, outputs: [], texts: {}, error: number % 7 === 0 ? { code: "x", message: `It failed in a way that takes ${"several ".repeat(number % 5)}words` } : null,
+    });
+    let pages = 0;
+    let latest = ALL;
+    await page.route(/api\/v1\/jobs\?/, (route) => {
+      pages += 1;
+      const before = Number(new URL(route.request().url()).searchParams.get("before") ?? latest + 1);
+      const limit = 60;
+      const jobs = Array.from({ length: Math.min(limit, before - 1) }, (_, index) => job(before - 1 - index));
+      return route.fulfill({ json: { jobs, counts: {}, next: before - 1 > limit ? before - limit : null } });
+    });
+    await page.evaluate(() => window.latentgraph!.runs.refresh());
+    await page.getByTestId("rail-queue").click();
+    const rows = page.getByTestId("job");
+    await page.getByText(`${ALL} ran`).waitFor();
+    const mounted = () => rows.count();
+    expect(await mounted()).toBeLessThan(45);
+    const scroll = page.locator("[data-testid=job]").first().locator("xpath=../..");
+    const last = page.locator('[data-job="job-1"]');
+    while ((await last.count()) === 0) {
+      await scroll.evaluate((element) => element.scrollTo(0, element.scrollHeight));
+      expect(await mounted()).toBeLessThan(45);
+    }
+    expect(pages).toBe(ALL / 60 + 1);
+
+    latest += 1;
+    const at = () => scroll.evaluate((element) => element.scrollTop);
+    const before = await at();
+    await page.evaluate(() => window.latentgraph!.runs.refresh());
+    expect(await page.evaluate(() => window.latentgraph!.runs.store.getState().jobs.length)).toBe(ALL + 1);
+    expect(Math.abs((await at()) - before)).toBeLessThan(200);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+});

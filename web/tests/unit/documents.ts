@@ -2,7 +2,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { catalogueOf, type Catalogue, type NodeSpec } from "@/model/catalogue";
-import type { Document, GraphNode } from "@/model/document";
+import type { Scene } from "@/canvas/project";
+import { en } from "@/i18n/en";
+import type { Document, Graph, GraphNode } from "@/model/document";
+import { DENSITIES } from "@/model/geometry";
 
 const file = (path: string) => join(import.meta.dirname, "../../..", path);
 
@@ -11,3 +14,6 @@ export const catalogue: Catalogue = catalogueOf(JSON.parse(readFileSync(file("no
 export const template = (name: string): Document => JSON.parse(readFileSync(file(`workflows/${name}.json`), "utf8")) as Document;
 
 export const documentOf = (nodes: Record<string, GraphNode>, more: Partial<Document> = {}): Document => ({ format: "latentgraph/1", nodes, ...more });
+
+/** A document, or another graph of it, as the canvas shows it at first. */
+export const sceneOf = (document: Document, graph: Graph = document): Scene => ({ graph, document, scope: "", catalogue, metrics: DENSITIES.compact, ends: en.canvas.ends });

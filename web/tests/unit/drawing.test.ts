@@ -6,15 +6,14 @@ import { drawn, wrapped } from "@/canvas/drawing";
 import { Projection } from "@/canvas/project";
 import type { Document, GraphNode } from "@/model/document";
 import { addGroup, addNote } from "@/model/edit";
-import { DENSITIES } from "@/model/geometry";
 import { checksum, withText } from "@/model/png";
-import { catalogue, documentOf, template } from "./documents";
+import { catalogue, documentOf, sceneOf, template } from "./documents";
 
 const look = () => "#123456";
 
 function read(document: Document): Element {
   const projection = new Projection();
-  const nodes = projection.cards(document, document, "", catalogue, DENSITIES.compact, new Set(), new Map());
+  const nodes = projection.cards(sceneOf(document), new Set(), new Map());
   const edges = projection.links(document, document, "", catalogue, new Map(), new Map());
   const made = drawn(nodes, edges, "spline", look)!;
   const parsed = new DOMParser().parseFromString(made.svg, "image/svg+xml");

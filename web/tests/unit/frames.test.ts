@@ -7,7 +7,7 @@ import { hiddenIn, nodesIn, thingsIn } from "@/model/frames";
 import { DENSITIES } from "@/model/geometry";
 import { setOnAll, sharedFields } from "@/model/shared";
 import { Projection, type FlowEdge } from "@/canvas/project";
-import { catalogue, documentOf, template } from "./documents";
+import { catalogue, documentOf, sceneOf, template } from "./documents";
 
 const SIZE = () => [100, 100] as const;
 const frame = (pos: [number, number], size: [number, number], more: Partial<Group> = {}): Group => ({ title: "", pos, size, ...more });
@@ -48,7 +48,7 @@ describe("what is drawn of a closed frame", () => {
     const projection = new Projection();
     const hidden = projection.hidden(document as Graph, document, catalogue, metrics);
     return {
-      nodes: projection.cards(document as Graph, document, "", catalogue, metrics, new Set(), new Map()).map((one) => one.id),
+      nodes: projection.cards(sceneOf(document), new Set(), new Map()).map((one) => one.id),
       links: projection.links(document as Graph, document, "", catalogue, new Map(), hidden),
     };
   };

@@ -2,8 +2,7 @@ import { describe, expect, test } from "vitest";
 import { linkAt } from "@/canvas/pointing";
 import { edgeId, Projection } from "@/canvas/project";
 import type { Point } from "@/model/document";
-import { DENSITIES } from "@/model/geometry";
-import { catalogue, documentOf } from "./documents";
+import { catalogue, documentOf, sceneOf } from "./documents";
 
 const NOTHING = new Map();
 
@@ -18,7 +17,7 @@ function graph(via?: [number, number]) {
     { ui: point },
   );
   const projection = new Projection();
-  const nodes = new Map(projection.cards(document, document, "", catalogue, DENSITIES.compact, new Set(), NOTHING).map((node) => [node.id, node]));
+  const nodes = new Map(projection.cards(sceneOf(document), new Set(), NOTHING).map((node) => [node.id, node]));
   return { nodes, edges: projection.links(document, document, "", catalogue, NOTHING, NOTHING) };
 }
 

@@ -2,14 +2,13 @@ import { expect, test } from "vitest";
 import { Projection, samePlaces } from "@/canvas/project";
 import type { Graph } from "@/model/document";
 import { link, move, setInput, setNodeUi, unlink } from "@/model/edit";
-import { DENSITIES } from "@/model/geometry";
-import { catalogue, template } from "./documents";
+import { catalogue, sceneOf, template } from "./documents";
 
 const start = template("text_to_image");
 const NOBODY: ReadonlySet<string> = new Set();
 const STILL = new Map<string, readonly [number, number]>();
 const NOTHING_HIDDEN = new Map<string, string>();
-const cards = (of: Projection, graph: Graph) => of.cards(graph, start, "", catalogue, DENSITIES.compact, NOBODY, STILL);
+const cards = (of: Projection, graph: Graph) => of.cards(sceneOf(start, graph), NOBODY, STILL);
 const links = (of: Projection, graph: Graph) => of.links(graph, start, "", catalogue, STILL, NOTHING_HIDDEN);
 
 test("a value that changes is the business of its card: no node and no link is drawn in another way", () => {
@@ -33,7 +32,7 @@ test.each([
 
 test("dragged nodes are where a new projection would put them; those that are not dragged stay what they are", () => {
   const projection = new Projection();
-  const dragged = (of: Projection, moved: [string, readonly [number, number]][]) => of.cards(start, start, "", catalogue, DENSITIES.compact, NOBODY, new Map(moved));
+  const dragged = (of: Projection, moved: [string, readonly [number, number]][]) => of.cards(sceneOf(start), NOBODY, new Map(moved));
   const before = cards(projection, start);
   for (const moved of [[["sampler", [5, 6]]], [["sampler", [7, 8]], ["latent", [1, 2]]], [["latent", [3, 4]]], []] satisfies [string, readonly [number, number]][][]) {
     const after = dragged(projection, moved);

@@ -5,7 +5,7 @@ import type { Messages } from "@/i18n/messages";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { planOf, runSentence, type PlanSummary } from "@/model/plan";
-import { after, newJob, progressOf, type JobEvent, type JobRun } from "@/model/runs";
+import { after, newJob, progressOf, withEarlier, type JobEvent, type JobRun } from "@/model/runs";
 
 const EVENTS: JobEvent[] = [
   { type: "queued", job: "j", sequence: 1, data: { number: 1 } },
@@ -50,6 +50,19 @@ test("an event touches only the node it tells of", () => {
 
 test.each([[3, 1 / 3], [4, 1 / 3], [5, 1.5 / 3], [6, 2 / 3], [8, 1]])("after %i events it is so far", (count, share) => {
   expect(progressOf(fold(EVENTS.slice(0, count)))).toBeCloseTo(share);
+});
+
+const page = (ids: string, next: number | null) => ({ jobs: [...ids].map((id) => ({ id })), next });
+test.each([
+  ["what is known goes on from it", "dcb", 2, "cba9", 1, "dcba9", 1],
+  ["nothing is new", "cb", 2, "cba", null, "cba", null],
+  ["no more than the first page is known", "dc", 3, "cb", 2, "dcb", 2],
+  ["nothing further than the first page is known", "dc", 3, "dc", 3, "dc", 3],
+  ["too much is new", "fe", 5, "cba", null, "fe", 5],
+  ["the first page is all there is", "cb", null, "cba", 1, "cb", null],
+  ["there is none", "", null, "cba", 1, "", null],
+])("the history as read before is kept where %s", (_, first, next, known, further, jobs, after_) => {
+  expect(withEarlier(page(first, next), page(known, further))).toEqual(page(jobs, after_));
 });
 
 const plan: PlanSummary = {

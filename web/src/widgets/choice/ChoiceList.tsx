@@ -6,7 +6,7 @@ import { useMessages } from "@/i18n/messages";
 import { nearest } from "@/model/nearest";
 import { foldersToOpen, listing, moveAlong, moveLines, nameAt, stopOf, type Line, type Stop } from "@/widgets/choice/listing";
 import { Popup } from "@/widgets/Popup";
-import { inView, offsetsOf, scrollTo } from "@/widgets/virtual";
+import { inView, offsetsOf, scrollTo } from "@/model/virtual";
 import styles from "@/widgets/choice/choice.module.css";
 
 export interface ChoiceListProps {

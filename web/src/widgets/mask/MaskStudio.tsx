@@ -52,7 +52,7 @@ export function MaskStudio({ picture, mask, history, name, onDone, onClose }: Ma
   // eslint-disable-next-line react-hooks/exhaustive-deps -- the mask is painted on in place: `changes` says when
   const masked = useMemo(() => coverage(mask), [mask, changes]);
   useLayoutEffect(() => stage.current?.focus({ preventScroll: true }), []);
-  const painting = usePainting({ mask, history, tool, brush, pan, stage, show, settled });
+  const painting = usePainting({ mask, history, tool, names: t.toolNames, brush, pan, stage, show, settled });
 
   const act = {
     undo: () => settled(history.undo()),
@@ -167,7 +167,7 @@ export function MaskStudio({ picture, mask, history, name, onDone, onClose }: Ma
         </label>
         <div className={styles.group} role="radiogroup" aria-label={t.tint}>
           {TINTS.map((tint) => (
-            <button key={tint} type="button" role="radio" aria-checked={brush.tint === tint} aria-label={tint} className={styles.tint} onClick={() => change({ tint })}>
+            <button key={tint} type="button" role="radio" aria-checked={brush.tint === tint} aria-label={t.tints[tint]} className={styles.tint} onClick={() => change({ tint })}>
               <span style={{ background: tint }} />
             </button>
           ))}

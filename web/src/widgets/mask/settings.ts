@@ -9,9 +9,10 @@ export interface BrushSettings {
   opacity: number;
   /** Whether a pen that is pressed less paints narrower. */
   pressure: boolean;
-  tint: string;
+  tint: Tint;
 }
 
+export type Tint = (typeof TINTS)[number];
 export const TINTS = ["#ff4d4d", "#3ddc84", "#4d9dff", "#000000", "#ffffff"] as const;
 export const DEFAULT_BRUSH: BrushSettings = { size: 60, hardness: 0.8, opacity: 1, pressure: true, tint: TINTS[0] };
 export const SMALLEST_BRUSH = 1;
@@ -42,7 +43,7 @@ function checked(kept: Partial<BrushSettings>): BrushSettings {
     hardness: number(kept.hardness, 0, 1, DEFAULT_BRUSH.hardness),
     opacity: number(kept.opacity, 0.01, 1, DEFAULT_BRUSH.opacity),
     pressure: typeof kept.pressure === "boolean" ? kept.pressure : DEFAULT_BRUSH.pressure,
-    tint: (TINTS as readonly unknown[]).includes(kept.tint) ? (kept.tint as string) : DEFAULT_BRUSH.tint,
+    tint: (TINTS as readonly unknown[]).includes(kept.tint) ? (kept.tint as Tint) : DEFAULT_BRUSH.tint,
   };
 }
 

@@ -13,6 +13,8 @@ interface PaintingOptions {
   mask: Mask;
   history: MaskHistory;
   tool: Tool;
+  /** What undo calls a stroke of each tool. */
+  names: Readonly<Record<Tool, string>>;
   brush: BrushSettings;
   pan: PanZoom;
   stage: RefObject<HTMLElement | null>;
@@ -26,7 +28,7 @@ type Gesture =
   | { kind: "outline"; pointer: number; shape: "rectangle" | "lasso"; points: Point[]; effect: Effect }
   | { kind: "move"; pointer: number; last: Point };
 
-export function usePainting({ mask, history, tool, brush, pan, stage, show, settled }: PaintingOptions) {
+export function usePainting({ mask, history, tool, names, brush, pan, stage, show, settled }: PaintingOptions) {
   const gesture = useRef<Gesture | null>(null);
   const lastEnd = useRef<Point | null>(null);
   const penSeen = useRef(false);
@@ -48,7 +50,7 @@ export function usePainting({ mask, history, tool, brush, pan, stage, show, sett
     if (event.shiftKey && lastEnd.current) show(stroke.to({ ...lastEnd.current, radius: radius(event) }));
     show(stroke.to({ ...place, radius: radius(event) }));
     lastEnd.current = place;
-    return { kind: "stroke", pointer: event.pointerId, stroke, name: away ? "Erase" : "Brush" };
+    return { kind: "stroke", pointer: event.pointerId, stroke, name: names[away ? "eraser" : "brush"] };
   };
 
   const follow = (now: Gesture, event: PointerEvent<HTMLElement>) => {
@@ -74,7 +76,7 @@ export function usePainting({ mask, history, tool, brush, pan, stage, show, sett
     setOutline(null);
     const stroke = new Stroke(mask, { effect: now.effect, opacity: brush.opacity, hardness: 1 });
     stroke.fill(now.shape === "lasso" ? now.points : cornersOf(now.points));
-    keep(stroke, now.shape === "lasso" ? "Lasso" : "Rectangle");
+    keep(stroke, names[now.shape]);
   };
 
   const keep = (stroke: Stroke, name: string) => {

@@ -1,9 +1,10 @@
 // A number: dragged sideways, typed (sums too), or stepped with arrows, buttons and, while it has the focus, the wheel.
 import { useEffect, useId, useRef, useState, type CSSProperties, type KeyboardEvent, type MouseEvent, type RefObject } from "react";
+import { useMessages, type Messages } from "@/i18n/messages";
 import type { NumberSchema } from "@/model/catalogue";
 import type { WidgetProps } from "@/widgets/contract";
 import { leave } from "@/widgets/leave";
-import { calculate } from "@/widgets/number/arithmetic";
+import { calculate, type Fault } from "@/widgets/number/arithmetic";
 import { allowed, bounds, exactly, paceOf, shareOf, stepped, steppedExactly, written } from "@/widgets/number/number";
 import { useScrub } from "@/widgets/number/useScrub";
 import { Reset } from "@/widgets/Reset";
@@ -11,6 +12,7 @@ import styles from "@/widgets/widgets.module.css";
 
 export function NumberField(props: WidgetProps<NumberSchema, number | bigint>) {
   const { schema, value, onChange, label, initial, disabled, problem, place } = props;
+  const { sums } = useMessages();
   const [text, setText] = useState<string | null>(null);
   const input = useRef<HTMLInputElement>(null);
   const abandoned = useRef(false);
@@ -18,7 +20,7 @@ export function NumberField(props: WidgetProps<NumberSchema, number | bigint>) {
   const number = Number(typeof value === "number" || typeof value === "bigint" ? value : (initial ?? schema.minimum ?? 0));
   const shown = typeof value === "number" ? written(schema, value) : value === undefined ? "" : String(value);
   const answer = text === null || text.trim() === "" ? null : calculate(text);
-  const fault = answer && "fault" in answer ? answer.fault : problem;
+  const fault = answer && "fault" in answer ? inWords(answer.fault, sums) : problem;
   const share = shareOf(schema, number);
   const { minimum, maximum } = bounds(schema);
 
@@ -115,6 +117,10 @@ export function NumberField(props: WidgetProps<NumberSchema, number | bigint>) {
       )}
     </div>
   );
+}
+
+function inWords(fault: Fault, t: Messages["sums"]): string {
+  return fault.kind === "rest" || fault.kind === "word" ? t[fault.kind](fault.text) : t[fault.kind];
 }
 
 /** At which end of a field an event is, where its arrows are: -1, 1, or 0 between them. */

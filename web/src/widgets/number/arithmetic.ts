@@ -7,27 +7,34 @@
 //     sign    = { "-" | "+" } value { "%" }
 //     value   = number | constant | "(" sum ")"
 
-export type Answer = { value: number } | { fault: string };
+export type Answer = { value: number } | { fault: Fault };
+
+/** What cannot be read: `rest` is what is left over, `word` what is no number. */
+export type Fault = { kind: "rest" | "word"; text: string } | { kind: "infinite" | "deep" | "early" | "open" };
 
 const DEEPEST = 100;
 const CONSTANTS: Readonly<Record<string, number>> = { pi: Math.PI, e: Math.E };
 const NUMBER = /^(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?/;
 const SIGNS: Readonly<Record<string, string>> = { "×": "*", x: "*", X: "*", "·": "*", "÷": "/", ":": "/", "−": "-", "–": "-" };
 
-/** What the text comes to. A fault says in a few words what cannot be read. */
+/** What the text comes to, or what of it cannot be read. */
 export function calculate(text: string): Answer {
   const reader = new Reader(text);
   try {
     const value = reader.sum(0);
-    if (reader.rest()) return { fault: `“${reader.rest()}” is one too many` };
-    return Number.isFinite(value) ? { value } : { fault: "is no finite number" };
+    if (reader.rest()) return { fault: { kind: "rest", text: reader.rest() } };
+    return Number.isFinite(value) ? { value } : { fault: { kind: "infinite" } };
   } catch (error) {
-    if (error instanceof Unreadable) return { fault: error.message };
+    if (error instanceof Unreadable) return { fault: error.fault };
     throw error;
   }
 }
 
-class Unreadable extends Error {}
+class Unreadable extends Error {
+  constructor(readonly fault: Fault) {
+    super(fault.kind);
+  }
+}
 
 class Reader {
   private at = 0;
@@ -60,7 +67,7 @@ class Reader {
   }
 
   private power(depth: number): number {
-    if (depth > DEEPEST) throw new Unreadable("is nested too deep");
+    if (depth > DEEPEST) throw new Unreadable({ kind: "deep" });
     const negative = this.signs();
     const base = this.value(depth);
     const value = this.take("^") === null ? base : base ** this.power(depth + 1);
@@ -81,7 +88,7 @@ class Reader {
 
   private atom(depth: number): number {
     const rest = this.rest();
-    if (rest === "") throw new Unreadable("ends too early");
+    if (rest === "") throw new Unreadable({ kind: "early" });
     const number = NUMBER.exec(rest);
     if (number) {
       this.at += number[0].length;
@@ -93,9 +100,9 @@ class Reader {
       this.at += name.length;
       return constant;
     }
-    if (this.take("(") === null) throw new Unreadable(`“${name ?? [...rest][0]}” is no number`);
+    if (this.take("(") === null) throw new Unreadable({ kind: "word", text: name ?? [...rest][0]! });
     const value = this.sum(depth + 1);
-    if (this.take(")") === null) throw new Unreadable("lacks a closing parenthesis");
+    if (this.take(")") === null) throw new Unreadable({ kind: "open" });
     return value;
   }
 

@@ -130,7 +130,7 @@ function completions(latest: Latest) {
       options: found.offers.map(
         (offer): Completion => ({
           label: offer.label,
-          detail: offer.kind === "LoRA" ? "LoRA: adds its node" : "embedding",
+          detail: latest.current.details[offer.kind],
           apply: (view, _completion, begin, end) => {
             view.dispatch({ changes: { from: begin, to: end, insert: offer.insert }, selection: { anchor: begin + offer.insert.length }, userEvent: "input.complete" });
             if (offer.kind === "LoRA") latest.current.onLora?.(offer.file);

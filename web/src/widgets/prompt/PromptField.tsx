@@ -5,7 +5,7 @@ import { useMessages, type Messages } from "@/i18n/messages";
 import type { TextSchema } from "@/model/catalogue";
 import { useWidgetServices, type TokenCount, type WidgetProps } from "@/widgets/contract";
 import { leave } from "@/widgets/leave";
-import { knows, type Known } from "@/widgets/prompt/completion";
+import { knows, type Known, type Offer } from "@/widgets/prompt/completion";
 import { marksOf } from "@/widgets/prompt/grammar";
 import { PlainEditor } from "@/widgets/prompt/PlainEditor";
 import { countWords, useTokens } from "@/widgets/prompt/useTokens";
@@ -16,6 +16,8 @@ export interface PromptEditorProps {
   value: string;
   label: string;
   known: Known;
+  /** What stands beside what completes the text. */
+  details: Readonly<Record<Offer["kind"], string>>;
   /** Places in the text where a chunk begins, but for the first. */
   borders: readonly number[];
   /** Where to put the caret: a point on the screen, a selection, or, with neither, the end. */
@@ -72,6 +74,7 @@ export function PromptField(props: WidgetProps<TextSchema, string>) {
     value: text,
     label,
     known,
+    details: t.completes,
     borders,
     start: editing ?? { point: null, selection: null },
     onText: (next) => onChange(next, "live"),

@@ -4,7 +4,7 @@ import { foldersToOpen, listing, moveAlong, moveLines, nameAt, stopOf, type Line
 import { recentIn, remember } from "@/widgets/choice/recent";
 import { nearest } from "@/model/nearest";
 import { match, search } from "@/widgets/choice/search";
-import { inView, offsetsOf, scrollTo } from "@/widgets/virtual";
+import { inView, offsetsOf, scrollTo } from "@/model/virtual";
 
 const NAMES = ["base.safetensors", "sd15/anime/toon-1.safetensors", "sd15/photo_real-v2.safetensors", "sdxl/photo.safetensors"];
 const found = (query: string) => search(query, NAMES).map((one) => one.name);
