@@ -37,6 +37,28 @@ _MAGIC: Final = (
 """How pictures that browsers show begin: place, bytes, kind."""
 
 
+_READ: Final = (b"BM", b"II*\0", b"MM\0*", *(b"P%d" % kind for kind in range(1, 8)))
+"""How pictures begin that nodes read and browsers do not show: BMP, TIFF, PPM and its kin."""
+_OTHERS: Final = frozenset(
+    (
+        *(".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".wma"),
+        *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ogv", ".wmv", ".flv"),
+        *(".glb", ".gltf", ".obj", ".fbx", ".stl", ".ply", ".dae", ".usdz", ".spz", ".splat", ".ksplat"),
+        *(".latent", ".txt"),
+    )
+)
+"""Names of what ComfyUI's clients upload beside pictures: sound, film and solids for nodes of others, latents, captions."""
+
+
+def is_upload_of_comfyui(path: Path, name: str) -> bool:
+    """Whether a file that is to be called so is one that `/upload/image` takes: a picture by its first bytes, or by its name
+    something else that its clients upload."""
+    suffix = Path(name).suffix.lower()
+    if suffix in _OTHERS or suffix in SHOWN:
+        return suffix in _OTHERS or is_raster(path)
+    return is_raster(path) or _start(path).startswith(_READ)
+
+
 def raster_kind(path: Path) -> str | None:
     """Which picture that is shown a file is, by its name and its first bytes together; None if it is none."""
     return _kind_of(path) if path.suffix.lower() in SHOWN else None
@@ -48,9 +70,13 @@ def is_raster(path: Path) -> bool:
 
 
 def _kind_of(path: Path) -> str | None:
-    with open(path, "rb") as file:
-        start = file.read(16)
+    start = _start(path)
     return next((kind for place, magic, kind in _MAGIC if start[place : place + len(magic)] == magic), None)
+
+
+def _start(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(16)
 
 
 def stat_of(path: Path) -> os.stat_result | None:

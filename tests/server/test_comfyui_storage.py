@@ -99,25 +99,27 @@ def test_uploads_get_free_names_and_can_be_seen(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "status"),
+    ("query", "status", "says"),
     [
-        ("", 400),
-        ("?filename=/etc/passwd", 400),
-        ("?filename=../secret.png", 400),
-        ("?filename=a.png&type=etc", 400),
-        ("?filename=a.png&subfolder=../..", 403),
-        ("?filename=a.png", 404),
-        ("?filename=out.png&type=input", 404),
+        ("", 400, "filename="),
+        ("?filename=/etc/passwd", 400, "filename="),
+        ("?filename=../secret.png", 400, "'..'"),
+        ("?filename=a.png&type=etc", 400, "one of input, output, temp"),
+        ("?filename=a.png&subfolder=../..", 403, "subfolder="),
+        ("?filename=a.png", 404, "there is no file 'a.png' in 'output'"),
+        ("?filename=b.png&subfolder=a", 404, "there is no file 'a/b.png' in 'output'"),
+        ("?filename=out.png&type=input", 404, "there is no file 'out.png' in 'input'"),
     ],
 )
-def test_view_serves_what_lies_in_its_folders(tmp_path: Path, query: str, status: int) -> None:
+def test_view_serves_what_lies_in_its_folders(tmp_path: Path, query: str, status: int, says: str) -> None:
     (tmp_path / "secret.png").write_bytes(b"secret")
     (tmp_path / "input").mkdir()
     (tmp_path / "input" / "out.png").symlink_to(tmp_path / "secret.png")
 
     async def act(service: Service) -> None:
         answer = await service.get("/view" + query)
-        assert (answer.status, b"secret" in answer.body) == (status, False)
+        assert (answer.status, answer.kind, b"secret" in answer.body) == (status, "text/plain", False)
+        assert says in answer.body.decode()
 
     do(tmp_path, act)
 
@@ -125,13 +127,51 @@ def test_view_serves_what_lies_in_its_folders(tmp_path: Path, query: str, status
 @pytest.mark.parametrize("name", ["page.html", "drawing.svg", "script.js", "page.xhtml", "a.png.html"])
 def test_what_is_no_picture_is_a_download(tmp_path: Path, name: str) -> None:
     async def act(service: Service) -> None:
-        assert (await upload(service, b"<script>alert(1)</script>", name))[0] == 200
+        (tmp_path / "input").mkdir()
+        (tmp_path / "input" / name).write_bytes(b"<script>alert(1)</script>")
         url = f"http://127.0.0.1:{service.port}/view?filename={name}&type=input"
         async with service.session.get(url) as answer:
             assert answer.content_type == "application/octet-stream"
             assert answer.headers["Content-Disposition"].startswith("attachment")
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
             assert "sandbox" in answer.headers["Content-Security-Policy"]
+
+    do(tmp_path, act)
+
+
+def drawn(kind: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(buffer, kind)
+    return buffer.getvalue()
+
+
+WORDS = b"# Not a picture\n"
+UPLOADS = {
+    **{
+        f"a.{kind.lower()}": (drawn(kind), 200) for kind in ("PNG", "JPEG", "WEBP", "GIF", "AVIF", "BMP", "TIFF", "PPM")
+    },
+    "no-suffix": (drawn("PNG"), 200),
+    "no-jpeg.jpg": (drawn("PNG"), 200),
+    "song.MP3": (b"ID3\3\0", 200),
+    "film.mp4": (b"\0\0\0\x18ftypmp42", 200),
+    "solid.obj": (b"v 0 0 0\n", 200),
+    "noise.latent": (b"\x3b\0\0\0\0\0\0\0{}", 200),
+    "caption.txt": (b"a red fox", 200),
+    **{
+        name: (WORDS, 415) for name in ("README.md", "words", "a.png.html", "a.png", "a.bmp", "a.svg", "a.js", "a.json")
+    },
+}
+
+
+@pytest.mark.parametrize("name", UPLOADS)
+def test_pictures_are_known_by_how_they_begin(tmp_path: Path, name: str) -> None:
+    content, status = UPLOADS[name]
+
+    async def act(service: Service) -> None:
+        answered, told = await upload(service, content, name)
+        assert answered == status
+        assert told["name"] == name if status == 200 else "is no picture" in told
+        assert (tmp_path / "input" / name).exists() is (status == 200)
 
     do(tmp_path, act)
 

@@ -18,13 +18,17 @@ from graph.files import draft
 from graph.json import loads
 from nodes.folders import FolderError, is_inside
 from server.http.bodies import coming
-from server.http.files import SHOWN, found, is_raster, picture, served
+from server.http.files import found, is_upload_of_comfyui, picture, served
 from server.http.keeping import keep, receive
 from server.http.pictures import decoded
 from server.http.service import Service, service_of
 
 _KINDS: Final = ("input", "output", "temp")
 _LONGEST_FIELD: Final = 65536
+_NO_PICTURE: Final = (
+    "is no picture, whatever it is called: PNG, JPEG, WebP, GIF, AVIF, BMP, TIFF and PPM are taken here; "
+    "POST /api/v1/uploads takes any file"
+)
 
 
 async def view(request: web.Request) -> web.StreamResponse:
@@ -35,14 +39,15 @@ async def view(request: web.Request) -> web.StreamResponse:
     if annotated:
         name, kind = annotated[1], annotated[2]
     if not name or name.startswith("/") or ".." in name or kind not in _KINDS:
-        raise web.HTTPBadRequest
+        told = f"filename= is a name without '..', and type= one of {', '.join(_KINDS)}"
+        raise web.HTTPBadRequest(text=told)
     if subfolder and not is_inside(subfolder.strip("/")):
-        raise web.HTTPForbidden
+        raise web.HTTPForbidden(text="subfolder= is a folder in that of type=, without '..'")
     whole = "/".join(part for part in (subfolder.strip("/"), os.path.basename(name)) if part)
     service = service_of(request)
     path = found(service.folders, kind, whole)
     if path is None:
-        raise web.HTTPNotFound
+        raise web.HTTPNotFound(text=f"there is no file {whole[:80]!r} in {kind!r}")
     made = await _made(request, path, query.get("preview"), query.get("channel", "rgba"))
     return picture(made[0], made[1], name) if made else served(path, name)
 
@@ -81,8 +86,8 @@ async def _kept(request: web.Request, form: _Form, *, masked: bool) -> web.Respo
         if not form.file.stat().st_size:
             raise web.HTTPBadRequest(text="the file is empty")
         service.folders.place(kind, whole)
-        if Path(whole).suffix.lower() in SHOWN and not is_raster(form.file):
-            raise web.HTTPUnsupportedMediaType(text=f"{whole!r} is no picture, whatever it is called")
+        if not is_upload_of_comfyui(form.file, whole):
+            raise web.HTTPUnsupportedMediaType(text=f"{whole[:80]!r} {_NO_PICTURE}")
         name = await asyncio.to_thread(keep, form.file, service.folders, kind, whole, overwrite)
     except FolderError as error:
         raise web.HTTPBadRequest(text=str(error)) from None
