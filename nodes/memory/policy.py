@@ -126,6 +126,20 @@ def choose_policy(device: str, precision: str, hardware: Hardware) -> DevicePoli
     return _on_cuda(f"cuda:{index}", precision, bf16=hardware.cuda[index].bf16)
 
 
+def require_usable(device: str) -> None:
+    """Compute something on the device of a policy. Raises `PolicyError` (device_unusable) where nothing can be: a card may
+    be listed and yet be taken by others, broken, or too new for this torch."""
+    try:
+        torch.ones(1, device=device).add_(1).cpu()
+    except (RuntimeError, AssertionError) as error:  # the second is torch's for a build without CUDA
+        reason = str(error).partition("\n")[0]
+        raise PolicyError(
+            f"nothing can be computed on {device!r}: {reason}",
+            code="device_unusable",
+            hint="Look at it with nvidia-smi, or use --device cpu.",
+        ) from None
+
+
 def _cuda_index(device: str, hardware: Hardware) -> int | None:
     if device == "cpu" or (device == "auto" and not hardware.cuda):
         return None

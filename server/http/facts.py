@@ -21,6 +21,7 @@ from server.http.files import stat_of
 from server.http.problems import ProblemError
 from server.http.service import Service, service_of
 from server.worker.supervisor import UnansweredError
+from server.worker.telling import problem
 
 _MOST_FILES: Final = 2000
 MODEL_FILES: Final = {
@@ -82,6 +83,7 @@ async def system(request: web.Request) -> web.Response:
             "ready": one.ready,
             "busy": one.claim is not None,
             "restarts": one.restarts,
+            "unable": problem(one.unable) if one.unable else None,
             "device": one.about,
         }
         for one in service.crew.supervisors

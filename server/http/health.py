@@ -13,6 +13,7 @@ from aiohttp import web
 from server.http.metrics import METRICS, STUCK
 from server.http.service import Service, service_of
 from server.jobs.job import StoreError
+from server.worker.telling import problem
 
 _PROBE: Final = 2.0
 """Seconds that the store may take to answer."""
@@ -29,7 +30,14 @@ async def ready(request: web.Request) -> web.Response:
     """Jobs are taken up: 503 with reasons while no worker is ready, the store or the disk fails, or jobs wait beside an idle
     worker."""
     service = service_of(request)
-    workers = {one.name: {"ready": one.ready, "busy": one.claim is not None} for one in service.crew.supervisors}
+    workers = {
+        one.name: {
+            "ready": one.ready,
+            "busy": one.claim is not None,
+            "unable": problem(one.unable) if one.unable else None,
+        }
+        for one in service.crew.supervisors
+    }
     since = request.app[METRICS].stuck_since
     reasons = [one async for one in _reasons(service)]
     if since is not None and time.monotonic() - since > STUCK:
@@ -44,7 +52,11 @@ _STARTING: Final = "no worker is ready"
 
 async def _reasons(service: Service) -> AsyncIterator[str]:
     if not service.crew.ready:
-        yield _STARTING
+        unable = {one.name: one.unable for one in service.crew.supervisors if one.unable is not None}
+        if not unable or len(unable) < len(service.crew.supervisors):
+            yield _STARTING
+        for name, why in unable.items():
+            yield f"worker {name} cannot start: {why.message} [{why.code}]. {why.hint or ''}".rstrip()
     try:
         async with asyncio.timeout(_PROBE):
             await service.desk.do(service.desk.store.counts)

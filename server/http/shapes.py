@@ -39,6 +39,8 @@ def record(**fields: Schema) -> Schema:
 
 _STATE: Final[Schema] = {"type": "string", "enum": ["queued", "running", *ENDS]}
 
+_WORKER: Final[dict[str, Schema]] = {"ready": BOOLEAN, "busy": BOOLEAN, "unable": maybe(ref("Fault"))}
+
 SCHEMAS: Final[JsonObject] = {
     "Fault": record(code=TEXT, message=TEXT, node=maybe(TEXT), input=maybe(TEXT), path=maybe(TEXT), hint=maybe(TEXT),
                     severity={"type": "string", "enum": ["error", "warning"]}),
@@ -72,11 +74,11 @@ SCHEMAS: Final[JsonObject] = {
     "Cache": record(entries=WHOLE, bytes=WHOLE, seconds=NUMBER),
     "System": record(
         version=TEXT, memory_bytes=WHOLE, disk=record(total_bytes=WHOLE, free_bytes=WHOLE), limits=mapped(WHOLE),
-        workers=listed(record(name=TEXT, ready=BOOLEAN, busy=BOOLEAN, restarts=WHOLE, device=OBJECT)),
+        workers=listed(record(name=TEXT, restarts=WHOLE, device=OBJECT, **_WORKER)),
     ),
     "Ticket": record(ticket=TEXT),
     "Live": record(status=TEXT),
-    "Ready": record(status=TEXT, workers=mapped(record(ready=BOOLEAN, busy=BOOLEAN)), reasons=listed(TEXT)),
+    "Ready": record(status=TEXT, workers=mapped(record(**_WORKER)), reasons=listed(TEXT)),
 }  # fmt: skip
 """By the names that the document gives them."""
 

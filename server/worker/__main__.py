@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from graph.errors import GraphError
 from graph.json import JsonObject
 from nodes.catalogue import found_in, load_implementations
 from nodes.memory.policy import DevicePolicy
@@ -23,7 +24,7 @@ from server.worker.answers import Answers
 from server.worker.blobs import Blobs
 from server.worker.engine import Engine
 from server.worker.frames import Channel
-from server.worker.process import Worker
+from server.worker.process import UNABLE, Worker, unable
 from server.workspace import Workspace
 
 
@@ -69,8 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     how = computing(options)
     channel = Channel(socket.socket(fileno=options.socket))
     with Workspace(places_as_given(options)) as workspace:
+        try:
+            services = workspace.services(how)
+        except GraphError as error:  # a device that is not here, or not any more
+            channel.send(unable(error))
+            return UNABLE
         implementations = load_implementations()
-        services = workspace.services(how)
         engine = DiffusionEngine(workspace, implementations, workspace.values(), services, workspace.environment(how))
         answers = {**Answers(workspace.folders).by_question(), "device": lambda _: about(engine)}
         # What the first plan imports, while no job has come yet: a third of a second.

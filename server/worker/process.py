@@ -31,10 +31,18 @@ TICK: Final = 0.05
 PREVIEW: Final = 0.25
 """Least seconds between two previews."""
 
+UNABLE: Final = 69
+"""The exit code of a worker that has said why it cannot start (EX_UNAVAILABLE)."""
+
 Answer: TypeAlias = Callable[[JsonObject], JsonObject]
 """What answers one kind of question. Raises GraphError, or OSError for a file that cannot be read."""
 
 _log = logging.getLogger("latentgraph.worker")
+
+
+def unable(error: GraphError) -> JsonObject:
+    """What a worker says before it ends, where it cannot start for a reason that it can name."""
+    return {"type": "unable", "code": error.code, "message": str(error), "hint": error.hint}
 
 
 class Runs(Protocol):

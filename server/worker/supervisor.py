@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, ParamSpec, TypeVar, cast
 
-from graph.errors import GraphError
+from graph.errors import GraphError, Problem
 from graph.json import JsonObject
 from server.jobs.desk import Desk, Ticket
 from server.jobs.job import Claim, End, Happening, StoreError
@@ -38,6 +38,8 @@ AGAIN: Final = 0.5
 _SHORTEST, _LONGEST, _SETTLED = 0.05, 5.0, 10.0
 """Seconds: pauses between restarts, and the age at which a worker that was never ready counts as having started well. One
 that dies of its job is replaced at once: the job pays with its attempts, those behind it do not."""
+_RARELY = 60.0
+"""Seconds: the longest pause where a worker says why it cannot start: a card may come back, but not by itself."""
 
 _log = logging.getLogger("latentgraph.worker")
 
@@ -63,7 +65,7 @@ class _Process:
 
 class Supervisor:
     """One worker, named by its device. `command` starts it and gets `--socket FD` appended; `first` runs already; `brought`
-    hears which nodes of plugins a worker has found."""
+    hears which nodes of plugins a worker has found; `unable` is why none can start, where the last has said so."""
 
     def __init__(
         self,
@@ -76,8 +78,10 @@ class Supervisor:
     ) -> None:
         self.name = name
         self.ready = self._was_ready = False
+        self._said: Problem | None = None
         self.about: JsonObject = {}
         self.restarts = 0
+        self.unable: Problem | None = None
         self.claim: Claim | None = None
         self._command, self._desk, self._hub = tuple(command), desk, hub
         self._first, self._brought = first, brought
@@ -142,15 +146,24 @@ class Supervisor:
                 _log.exception("worker %s could not be looked after", self.name)
                 cause = "could not be looked after"
             settled = self._was_ready or time.monotonic() - began > _SETTLED
-            pause = _SHORTEST if settled else min(pause * 2, _LONGEST)
+            pause = pause_after(pause, settled=settled, unable=self._said is not None)
             self.restarts += 1
-            _log.warning("worker %s %s; another is started in %.2f s", self.name, cause, pause)
+            self._tell(cause, pause)
             await asyncio.sleep(pause)
+
+    def _tell(self, cause: str, pause: float) -> None:
+        """Log a death; a reason for which no worker can start once, however often another is tried."""
+        before, self.unable = self.unable, self._said
+        if self.unable is None:
+            _log.warning("worker %s %s; another is started in %.2f s", self.name, cause, pause)
+        elif self.unable != before:
+            told = "worker %s cannot start: %s [%s]. %s Others are tried, ever more rarely."
+            _log.error(told, self.name, self.unable.message, self.unable.code, self.unable.hint or "")
 
     async def _one_life(self) -> str:
         """From start to death of one process. Returns how it died."""
         self._idle.clear()
-        self._was_ready = False
+        self._was_ready, self._said = False, None
         started, self._first = self._first or start(self._command), None
         self._process = process = await _opened(started)
         keeping = asyncio.create_task(self._keep())
@@ -188,8 +201,13 @@ class Supervisor:
                 if plugins is not None:
                     await asyncio.to_thread(self._brought, plugins)
                 self.ready = self._was_ready = True
+                self.unable = None
                 self.about = cast("JsonObject", message["about"])
                 self._idle.set()
+                return
+            case "unable":
+                hint = cast("str | None", message["hint"])
+                self._said = Problem(str(message["code"]), str(message["message"]), hint=hint)
                 return
             case "answer":
                 self._answered(message)
@@ -314,6 +332,13 @@ class Supervisor:
     def _send(self, message: JsonObject) -> None:
         if self._process is not None and not self._process.writer.is_closing():
             self._process.writer.write(pack(message))
+
+
+def pause_after(pause: float, *, settled: bool, unable: bool) -> float:
+    """Seconds before the next worker, after the pause before the last: twice as long each time one does not get to work."""
+    if settled and not unable:
+        return _SHORTEST
+    return min(pause * 2, _RARELY if unable else _LONGEST)
 
 
 def _saved(result: JsonObject) -> dict[str, int]:

@@ -9,7 +9,7 @@ import torch
 
 from nodes.diffusion.config import SD15, SDXL, ModelConfig
 from nodes.memory.host import cpu_has_bf16, host_bytes, what_auto_rests_on
-from nodes.memory.policy import PolicyError, choose_policy
+from nodes.memory.policy import PolicyError, choose_policy, require_usable
 from nodes.memory.probe import CudaDevice, Hardware, probe_hardware
 from nodes.weights.keymaps import Part
 from tests.nodes.tiny import MODEL
@@ -70,6 +70,15 @@ def test_what_is_not_there_is_refused(device: str, precision: str, code: str) ->
         choose_policy(device, precision, PLAIN)
     assert raised.value.code == code
     assert raised.value.hint
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a card here")
+@pytest.mark.parametrize("device", ["cuda", "cuda:0", "meta"])
+def test_a_device_that_does_not_compute_is_refused(device: str) -> None:
+    with pytest.raises(PolicyError) as raised:
+        require_usable(device)
+    assert (raised.value.code, "\n" in str(raised.value)) == ("device_unusable", False)
+    require_usable("cpu")
 
 
 def test_the_choice_is_the_same_every_time() -> None:

@@ -863,6 +863,7 @@ export interface components {
                 [key: string]: {
                     busy: boolean;
                     ready: boolean;
+                    unable: components["schemas"]["Fault"] | null;
                 };
             };
         };
@@ -888,6 +889,7 @@ export interface components {
                 name: string;
                 ready: boolean;
                 restarts: number;
+                unable: components["schemas"]["Fault"] | null;
             }[];
         };
         Ticket: {
