@@ -174,6 +174,8 @@ class _Service:
 def serving(folder: Path) -> Iterator[_Service]:
     """`latentgraph serve` with everything it keeps below `folder`."""
     places = [part for name in ("user", "cache", "output", "input", "models") for part in (f"--{name}", folder / name)]
+    for name in ("input", "models"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "server", "serve", "--port", "0", "--device", "cpu", *map(str, places)]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}

@@ -54,6 +54,8 @@ def started(folder: Path) -> Iterator[Program]:
     places = [
         part for name in ("output", "cache", "user", "input", "models") for part in (f"--{name}", str(folder / name))
     ]
+    for name in ("input", "models"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "server", "serve", "--port", "0", "--device", "cpu", *places]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
