@@ -117,6 +117,11 @@ class Unlinked:
 
 
 @dataclass(frozen=True, slots=True)
+class Advanced:
+    """Seldom changed: editors fold it away until it is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class SocketOnly:
     """A number, text or toggle that has no field: it can only be linked."""
 
@@ -155,10 +160,12 @@ def node(
     deprecated: bool = False,
     experimental: bool = False,
     aliases: tuple[tuple[str, str], ...] = (),
+    words: tuple[str, ...] = (),
     needs: Needs | None = None,
     check: Check | None = None,
 ) -> Callable[[NodeFunction], NodeFunction]:
-    """Declare the decorated function as the node `type`. `returns` names its outputs.
+    """Declare the decorated function as the node `type`. `returns` names its outputs, `aliases` gives the names that inputs
+    once had, `words` are what else people look for it by.
 
     Raises `DeclarationError`, naming the function and the parameter, for what cannot be typed.
     """
@@ -188,6 +195,7 @@ def node(
             deprecated=deprecated,
             experimental=experimental,
             aliases=aliases,
+            words=words,
             module=function.__module__,
         )
         called = _gathering(function, gathered) if gathered else function
@@ -307,6 +315,7 @@ def _input(name: str, annotation: object, default: Any, place: str) -> tuple[Inp
         default=_default(default, widget, place),
         optional=optional or _mark(marks, Unlinked) is not None,
         lazy=_mark(marks, Lazy) is not None,
+        advanced=_mark(marks, Advanced) is not None,
         tooltip=tooltip.text if (tooltip := _mark(marks, Tooltip)) else None,
     )
     return one, is_list

@@ -125,7 +125,8 @@ class Input:
     """A named input: a socket, a widget, or both (a widget that can be linked).
 
     `type` is a socket type, several joined by commas, or `*`. `optional` inputs may stay unlinked; a widget without
-    default must be given. `lazy` inputs are evaluated only when the node asks for them.
+    default must be given. `lazy` inputs are evaluated only when the node asks for them. `advanced` ones are folded away by
+    editors.
     """
 
     name: str
@@ -135,6 +136,7 @@ class Input:
     optional: bool = False
     lazy: bool = False
     tooltip: str | None = None
+    advanced: bool = False
 
     @property
     def needed(self) -> bool:
@@ -157,7 +159,8 @@ class NodeSpec:
 
     `version` changes when the same inputs give other results (it enters every key). `effect`: the node does something
     outside the graph (saves a file), so it is a root of the run. `deterministic=False`: runs every time.
-    `takes_lists`: called once with whole lists. `lane`: where it may run beside others.
+    `takes_lists`: called once with whole lists. `lane`: where it may run beside others. `aliases`: names that inputs once
+    had, each with today's. `words`: what else people look for it by.
     """
 
     type: str
@@ -176,6 +179,7 @@ class NodeSpec:
     deprecated: bool = False
     experimental: bool = False
     aliases: tuple[tuple[str, str], ...] = ()
+    words: tuple[str, ...] = ()
     module: str = ""
     inputs_by_name: Mapping[str, Input] = field(init=False, repr=False, compare=False)
     outputs_by_name: Mapping[str, Output] = field(init=False, repr=False, compare=False)
@@ -224,6 +228,8 @@ def to_json(spec: NodeSpec) -> JsonObject:
             data[name] = value
     if spec.aliases:
         data["aliases"] = dict(spec.aliases)
+    if spec.words:
+        data["words"] = list(spec.words)
     return data
 
 
@@ -233,10 +239,12 @@ def from_json(data: JsonObject) -> NodeSpec:
     inputs = cast("list[JsonObject]", fields.pop("inputs"))
     outputs = cast("list[dict[str, object]]", fields.pop("outputs"))
     aliases = cast("dict[str, str]", fields.pop("aliases", {}))
+    words = cast("list[str]", fields.pop("words", []))
     return NodeSpec(
         inputs=tuple(_input_from_json(one) for one in inputs),
         outputs=tuple(Output(**one) for one in outputs),  # type: ignore[arg-type]
         aliases=tuple(aliases.items()),
+        words=tuple(words),
         **fields,  # type: ignore[arg-type]
     )
 
@@ -269,7 +277,7 @@ def _input_to_json(one: Input) -> JsonObject:
         data["widget"] = widget_to_json(one.widget)
     if not isinstance(one.default, Missing):
         data["default"] = one.default
-    for trait in ("optional", "lazy"):
+    for trait in ("optional", "lazy", "advanced"):
         if getattr(one, trait):
             data[trait] = True
     if one.tooltip:

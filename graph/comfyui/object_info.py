@@ -71,7 +71,8 @@ def object_info(spec: NodeSpec, files: Files) -> JsonObject:
         "output_node": spec.effect,
     }
     flags: JsonObject = {"deprecated": spec.deprecated, "experimental": spec.experimental}
-    return info | {name: True for name, on in flags.items() if on}
+    words: JsonObject = {"search_aliases": list(spec.words)} if spec.words else {}
+    return info | words | {name: True for name, on in flags.items() if on}
 
 
 def spec_from_object_info(name: str, data: JsonObject) -> NodeSpec:
@@ -94,6 +95,7 @@ def spec_from_object_info(name: str, data: JsonObject) -> NodeSpec:
         takes_lists=data.get("is_input_list") is True,
         deprecated=data.get("deprecated") is True,
         experimental=data.get("experimental") is True,
+        words=tuple(word for word in as_list(data.get("search_aliases")) if isinstance(word, str)),
         module=as_text(data.get("python_module")) or as_text(data.get("module")) or "",
     )
 
@@ -121,6 +123,8 @@ def _input_info(one: Input, files: Files) -> Json:
             options["forceInput"] = True
     if one.lazy:
         options["lazy"] = True
+    if one.advanced:
+        options["advanced"] = True
     if one.tooltip:
         options["tooltip"] = one.tooltip
     return [kind, options] if options else [kind]
@@ -159,6 +163,7 @@ def _input_from_info(name: str, declared: Json, *, optional: bool) -> Input:
         default=MISSING if default is None else default,
         optional=optional,
         lazy=options.get("lazy") is True,
+        advanced=options.get("advanced") is True,
         tooltip=as_text(options.get("tooltip")),
     )
 

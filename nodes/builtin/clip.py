@@ -23,6 +23,7 @@ TrainingPixels = Annotated[int, Range(0, MAX_SIDE)]
     category="conditioning",
     returns="CONDITIONING",
     lane="device",
+    words=("text", "positive", "negative"),
 )
 def clip_text_encode(*, text: Prompt, clip: Clip, context: Context) -> tuple[Conditioning, Report]:
     """Turn a prompt into what guides a diffusion model.
@@ -34,7 +35,14 @@ def clip_text_encode(*, text: Prompt, clip: Clip, context: Context) -> tuple[Con
     return Conditioning((ConditioningEntry(encoded.embedding, encoded.pooled),)), encoded.report
 
 
-@node("CLIPSetLastLayer", display_name="CLIP Set Last Layer", category="conditioning", returns="CLIP", lane="inline")
+@node(
+    "CLIPSetLastLayer",
+    display_name="CLIP Set Last Layer",
+    category="conditioning",
+    returns="CLIP",
+    lane="inline",
+    words=("clip skip",),
+)
 def clip_set_last_layer(*, clip: Clip, stop_at_clip_layer: Annotated[int, Range(-24, -1, 1)] = -1) -> Clip:
     """Take the output of an earlier layer of the text encoder ("CLIP skip"): -1 is the last, -2 the one before."""
     return replace(clip, layer=stop_at_clip_layer)

@@ -40,7 +40,13 @@ def conditioning_average(
     return _each(conditioning_to, lambda entry: _average(entry, other, conditioning_to_strength))
 
 
-@node("ConditioningConcat", display_name="Conditioning (Concat)", category="conditioning", returns="CONDITIONING")
+@node(
+    "ConditioningConcat",
+    display_name="Conditioning (Concat)",
+    category="conditioning",
+    returns="CONDITIONING",
+    words=("break",),
+)
 def conditioning_concat(*, conditioning_to: Conditioning, conditioning_from: Conditioning) -> Conditioning:
     """One prompt's tokens after the other's, as in one long prompt."""
     more = _first_for(conditioning_to, conditioning_from).embedding
@@ -53,6 +59,7 @@ def conditioning_concat(*, conditioning_to: Conditioning, conditioning_from: Con
     category="conditioning",
     returns="CONDITIONING",
     lane="inline",
+    words=("regional prompt",),
 )
 def conditioning_set_area(
     *,
@@ -101,6 +108,7 @@ def conditioning_set_area_strength(*, conditioning: Conditioning, strength: Stre
     category="conditioning",
     returns="CONDITIONING",
     lane="inline",
+    words=("regional prompt",),
 )
 def conditioning_set_mask(
     *,

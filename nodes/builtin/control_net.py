@@ -87,6 +87,7 @@ def control_net_apply(
     category="conditioning/controlnet",
     returns=("positive", "negative"),
     lane="inline",
+    words=("pose", "depth"),
 )
 def control_net_apply_advanced(
     *,

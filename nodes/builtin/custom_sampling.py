@@ -14,7 +14,7 @@ from nodes.sampling import Sampled, sampled, starting_noise
 from nodes.sockets import Conditioning, Guider, Latent, Model, Noise, Sampler, Sigmas
 
 
-@node("RandomNoise", category="sampling/custom_sampling/noise", returns="NOISE", lane="inline")
+@node("RandomNoise", category="sampling/custom_sampling/noise", returns="NOISE", lane="inline", words=("seed",))
 def random_noise(*, noise_seed: SeedValue = 0) -> Noise:
     """Noise from a seed."""
     return Noise(noise_seed)
@@ -70,6 +70,7 @@ def sampler_custom(
     returns=("output", "denoised_output"),
     lane="device",
     version=2,
+    words=("sample",),
 )
 def sampler_custom_advanced(
     *, noise: Noise, guider: Guider, sampler: Sampler, sigmas: Sigmas, latent_image: Latent, context: Context

@@ -25,7 +25,7 @@ def empty_image(*, width: Side = 512, height: Side = 512, batch_size: BatchSize 
     return Image((levels / 255.0).expand(batch_size, height, width, 3).contiguous())
 
 
-@node("ImageScale", display_name="Upscale Image", category="image/upscaling", returns="IMAGE")
+@node("ImageScale", display_name="Upscale Image", category="image/upscaling", returns="IMAGE", words=("resize",))
 def image_scale(
     *, image: Image, upscale_method: ImageMethod, width: Pixels = 512, height: Pixels = 512, crop: Crop
 ) -> Image:
@@ -37,7 +37,7 @@ def image_scale(
     return Image(scale(image.pixels, width, height, upscale_method))
 
 
-@node("ImageScaleBy", display_name="Upscale Image By", category="image/upscaling", returns="IMAGE")
+@node("ImageScaleBy", display_name="Upscale Image By", category="image/upscaling", returns="IMAGE", words=("resize",))
 def image_scale_by(
     *, image: Image, upscale_method: ImageMethod, scale_by: Annotated[float, Range(0.01, 8.0, 0.01)] = 1.0
 ) -> Image:
@@ -45,7 +45,7 @@ def image_scale_by(
     return Image(operations.scale_by(image.pixels, scale_by, upscale_method))
 
 
-@node("ImageScaleToTotalPixels", category="image/upscaling", returns="IMAGE", version=2)
+@node("ImageScaleToTotalPixels", category="image/upscaling", returns="IMAGE", version=2, words=("resize", "megapixels"))
 def image_scale_to_total_pixels(
     *, image: Image, upscale_method: ImageMethod, megapixels: Annotated[float, Range(0.01, 16.0, 0.01)] = 1.0
 ) -> Image:
@@ -53,13 +53,13 @@ def image_scale_to_total_pixels(
     return Image(operations.scale_to_megapixels(image.pixels, megapixels, upscale_method))
 
 
-@node("ImageInvert", display_name="Invert Image", category="image", returns="IMAGE")
+@node("ImageInvert", display_name="Invert Image", category="image", returns="IMAGE", words=("negative",))
 def image_invert(*, image: Image) -> Image:
     """The negative."""
     return Image(operations.invert(image.pixels))
 
 
-@node("ImageBatch", display_name="Batch Images", category="image", returns="IMAGE")
+@node("ImageBatch", display_name="Batch Images", category="image", returns="IMAGE", words=("join", "concatenate"))
 def image_batch(*, image1: Image, image2: Image) -> Image:
     """Two batches as one; the second is cut and scaled to the first's size."""
     return Image(operations.join(image1.pixels, image2.pixels))
@@ -83,7 +83,13 @@ def image_flip(*, image: Image, flip_method: Flip) -> Image:
     return Image(cells.FLIPS[flip_method](image.pixels.movedim(-1, 1)).movedim(1, -1))
 
 
-@node("ImagePadForOutpaint", display_name="Pad Image for Outpainting", category="image", returns=("IMAGE", "MASK"))
+@node(
+    "ImagePadForOutpaint",
+    display_name="Pad Image for Outpainting",
+    category="image",
+    returns=("IMAGE", "MASK"),
+    words=("outpainting", "extend", "uncrop"),
+)
 def image_pad_for_outpaint(
     *,
     image: Image,
@@ -98,7 +104,7 @@ def image_pad_for_outpaint(
     return Image(padded), Mask(mask)
 
 
-@node("ImageCompositeMasked", category="image", returns="IMAGE")
+@node("ImageCompositeMasked", category="image", returns="IMAGE", words=("paste", "overlay"))
 def image_composite_masked(
     *,
     destination: Image,
@@ -149,7 +155,7 @@ def image_blend(
     return Image(operations.blend(image1.pixels, image2.pixels, blend_factor, blend_mode))
 
 
-@node("ImageBlur", category="image/postprocessing", returns="IMAGE")
+@node("ImageBlur", category="image/postprocessing", returns="IMAGE", words=("gaussian", "soften"))
 def image_blur(
     *,
     image: Image,

@@ -16,7 +16,13 @@ from nodes.errors import UnsuitableInput
 from nodes.sockets import Image, Mask
 
 
-@node("ImageStitch", display_name="Image Stitch", category="image/transform", returns="IMAGE")
+@node(
+    "ImageStitch",
+    display_name="Image Stitch",
+    category="image/transform",
+    returns="IMAGE",
+    words=("side by side", "concatenate"),
+)
 def image_stitch(
     *,
     image1: Image,
@@ -33,13 +39,19 @@ def image_stitch(
     return Image(arrange.stitch(image1.pixels, image2.pixels, direction, spacing, match_size=match_image_size))
 
 
-@node("ImageGrid", display_name="Image Grid", category="image/transform", returns="IMAGE")
+@node(
+    "ImageGrid",
+    display_name="Image Grid",
+    category="image/transform",
+    returns="IMAGE",
+    words=("contact sheet", "collage"),
+)
 def image_grid(*, images: Image, columns: Annotated[int, Range(1, 64)] = 4) -> Image:
     """All pictures of a batch in one, in rows of so many."""
     return Image(arrange.grid(images.pixels, columns))
 
 
-@node("ResizeAndPadImage", category="image/transform", returns="IMAGE")
+@node("ResizeAndPadImage", category="image/transform", returns="IMAGE", words=("letterbox",))
 def resize_and_pad_image(
     *,
     image: Image,
@@ -53,7 +65,7 @@ def resize_and_pad_image(
     return Image(arrange.fit_in_frame(image.pixels, target_width, target_height, interpolation, value))
 
 
-@node("ImageScaleToMaxDimension", category="image/upscaling", returns="IMAGE")
+@node("ImageScaleToMaxDimension", category="image/upscaling", returns="IMAGE", words=("resize", "longest side"))
 def image_scale_to_max_dimension(
     *,
     image: Image,
@@ -94,6 +106,7 @@ def porter_duff_image_composite(
     display_name="Split Image with Alpha",
     category="mask/compositing",
     returns=("IMAGE", "MASK"),
+    words=("transparency",),
 )
 def split_image_with_alpha(*, image: Image) -> tuple[Image, Mask]:
     """A picture without its transparency, and a mask of what is transparent."""
@@ -102,7 +115,13 @@ def split_image_with_alpha(*, image: Image) -> tuple[Image, Mask]:
     return Image(pixels[..., :3].contiguous()), Mask(1.0 - alpha)
 
 
-@node("JoinImageWithAlpha", display_name="Join Image with Alpha", category="mask/compositing", returns="IMAGE")
+@node(
+    "JoinImageWithAlpha",
+    display_name="Join Image with Alpha",
+    category="mask/compositing",
+    returns="IMAGE",
+    words=("transparency",),
+)
 def join_image_with_alpha(*, image: Image, alpha: Mask) -> Image:
     """A picture that is transparent where a mask is."""
     batch = min(image.pixels.shape[0], alpha.values.shape[0])

@@ -21,7 +21,14 @@ PictureName = Annotated[str, FileIn("input", upload=True)]
 _PREVIEW_COMPRESSION = 1
 
 
-@node("LoadImage", display_name="Load Image", category="image", returns=("IMAGE", "MASK"), lane="io")
+@node(
+    "LoadImage",
+    display_name="Load Image",
+    category="image",
+    returns=("IMAGE", "MASK"),
+    lane="io",
+    words=("open", "upload", "picture", "img2img"),
+)
 def load_image(*, image: PictureName, context: Context) -> tuple[Image, Mask]:
     """A picture file; an animation gives a batch. The mask is what is transparent, empty without transparency."""
     return _as_values(_read(image, context))
@@ -40,7 +47,9 @@ def load_image_output(*, image: Annotated[str, FileIn("output", upload=True)], c
     return _as_values(_read(image, context, folder="output"))
 
 
-@node("LoadImageMask", display_name="Load Image (as Mask)", category="mask", returns="MASK", lane="io")
+@node(
+    "LoadImageMask", display_name="Load Image (as Mask)", category="mask", returns="MASK", lane="io", words=("alpha",)
+)
 def load_image_mask(*, image: PictureName, channel: Literal["alpha", "red", "green", "blue"], context: Context) -> Mask:
     """One channel of a picture file as a mask. From alpha, what is transparent is masked."""
     picture = _read(image, context)
@@ -49,7 +58,9 @@ def load_image_mask(*, image: PictureName, channel: Literal["alpha", "red", "gre
     return Mask(torch.zeros(picture.rgb.shape[:3])[:1] if picture.alpha is None else 1.0 - picture.alpha[:1])
 
 
-@node("SaveImage", display_name="Save Image", category="image", effect=True, lane="io")
+@node(
+    "SaveImage", display_name="Save Image", category="image", effect=True, lane="io", words=("output", "export", "png")
+)
 def save_image(*, images: Image, filename_prefix: Prefix = "ComfyUI", context: Context) -> Report:
     """Save pictures as PNG into the output folder, with the workflow inside.
 
@@ -60,7 +71,14 @@ def save_image(*, images: Image, filename_prefix: Prefix = "ComfyUI", context: C
     return _save(images, "output", filename_prefix, context)
 
 
-@node("PreviewImage", display_name="Preview Image", category="image", effect=True, lane="io")
+@node(
+    "PreviewImage",
+    display_name="Preview Image",
+    category="image",
+    effect=True,
+    lane="io",
+    words=("show", "display", "view"),
+)
 def preview_image(*, images: Image, context: Context) -> Report:
     """Show pictures without keeping them."""
     return _save(images, "temp", "preview", context, compression=_PREVIEW_COMPRESSION)

@@ -30,7 +30,7 @@ def morphology_node(
     return Image(result.movedim(1, -1))
 
 
-@node("Canny", category="image/preprocessors", returns="IMAGE")
+@node("Canny", category="image/preprocessors", returns="IMAGE", words=("edges", "controlnet"))
 def canny_node(*, image: Image, low_threshold: Threshold = 0.4, high_threshold: Threshold = 0.8) -> Image:
     """White edges on black, as ControlNets for edges expect them."""
     if low_threshold > high_threshold:

@@ -37,7 +37,13 @@ _CHANNELS = 4
 _SMALLEST_UPSCALE = 64
 
 
-@node("EmptyLatentImage", display_name="Empty Latent Image", category="latent", returns="LATENT")
+@node(
+    "EmptyLatentImage",
+    display_name="Empty Latent Image",
+    category="latent",
+    returns="LATENT",
+    words=("size", "resolution", "txt2img"),
+)
 def empty_latent_image(
     *,
     width: Annotated[int, Range(16, MAX_SIDE, CELL)] = 512,
@@ -60,7 +66,9 @@ def _cut_down(width: int, height: int) -> Report:
     return Report(text=(f"{width}x{height} becomes {cut_width}x{cut_height}: sides are multiples of {CELL}",))
 
 
-@node("LatentUpscale", display_name="Upscale Latent", category="latent", returns="LATENT")
+@node(
+    "LatentUpscale", display_name="Upscale Latent", category="latent", returns="LATENT", words=("hires fix", "resize")
+)
 def latent_upscale(
     *, samples: Latent, upscale_method: LatentMethod, width: CellPixels = 512, height: CellPixels = 512, crop: Crop
 ) -> Latent:
@@ -73,7 +81,13 @@ def latent_upscale(
     return replace(samples, samples=scale(samples.samples, width // CELL, height // CELL, upscale_method))
 
 
-@node("LatentUpscaleBy", display_name="Upscale Latent By", category="latent", returns="LATENT")
+@node(
+    "LatentUpscaleBy",
+    display_name="Upscale Latent By",
+    category="latent",
+    returns="LATENT",
+    words=("hires fix", "resize"),
+)
 def latent_upscale_by(
     *, samples: Latent, upscale_method: LatentMethod, scale_by: Annotated[float, Range(0.01, 8.0, 0.01)] = 1.5
 ) -> Latent:
@@ -81,7 +95,9 @@ def latent_upscale_by(
     return replace(samples, samples=operations.upscale_by(samples.samples, upscale_method, scale_by))
 
 
-@node("LatentComposite", display_name="Latent Composite", category="latent", returns="LATENT")
+@node(
+    "LatentComposite", display_name="Latent Composite", category="latent", returns="LATENT", words=("paste", "overlay")
+)
 def latent_composite(
     *, samples_to: Latent, samples_from: Latent, x: CellPixels = 0, y: CellPixels = 0, feather: CellPixels = 0
 ) -> Latent:
@@ -199,7 +215,13 @@ def repeat_latent_batch(*, samples: Latent, amount: Annotated[int, Range(1, 64)]
     return Latent(repeat_batch(samples.samples, amount), mask, repeat_index(samples.batch_index, amount))
 
 
-@node("SetLatentNoiseMask", display_name="Set Latent Noise Mask", category="latent/inpaint", returns="LATENT")
+@node(
+    "SetLatentNoiseMask",
+    display_name="Set Latent Noise Mask",
+    category="latent/inpaint",
+    returns="LATENT",
+    words=("inpainting",),
+)
 def set_latent_noise_mask(*, samples: Latent, mask: Mask) -> Latent:
     """Have sampling change only what a mask covers."""
     return replace(samples, noise_mask=mask.values)

@@ -44,6 +44,7 @@ _CONFIGS: Final[Mapping[str, _Config]] = {
     category="loaders",
     returns=("MODEL", "CLIP", "VAE"),
     lane="io",
+    words=("model", "ckpt"),
 )
 def checkpoint_loader_simple(
     *, ckpt_name: Annotated[str, FileIn("checkpoints")], context: Context

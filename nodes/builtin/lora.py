@@ -19,7 +19,14 @@ AdapterStrength = Annotated[float, Range(-100.0, 100.0, 0.01)]
 LoraName = Annotated[str, FileIn("loras")]
 
 
-@node("LoraLoader", display_name="Load LoRA", category="loaders", returns=("MODEL", "CLIP"), lane="io")
+@node(
+    "LoraLoader",
+    display_name="Load LoRA",
+    category="loaders",
+    returns=("MODEL", "CLIP"),
+    lane="io",
+    words=("lycoris", "locon", "style"),
+)
 def lora_loader(
     *,
     model: Model,

@@ -43,13 +43,13 @@ def mask_composite(
     return Mask(operations.composite(destination.values, source.values, x, y, operation))
 
 
-@node("FeatherMask", category="mask", returns="MASK")
+@node("FeatherMask", category="mask", returns="MASK", words=("soften", "blur"))
 def feather_mask(*, mask: Mask, left: Pixels = 0, top: Pixels = 0, right: Pixels = 0, bottom: Pixels = 0) -> Mask:
     """Fade a mask towards its edges."""
     return Mask(operations.feather(mask.values, left, top, right, bottom))
 
 
-@node("GrowMask", category="mask", returns="MASK")
+@node("GrowMask", category="mask", returns="MASK", words=("expand", "shrink", "dilate", "erode"))
 def grow_mask(
     *, mask: Mask, expand: Annotated[int, Range(-MAX_SIDE, MAX_SIDE, 1)] = 0, tapered_corners: bool = True
 ) -> Mask:
@@ -57,7 +57,7 @@ def grow_mask(
     return Mask(operations.grow(mask.values, expand, tapered_corners=tapered_corners))
 
 
-@node("ThresholdMask", category="mask", returns="MASK")
+@node("ThresholdMask", category="mask", returns="MASK", words=("binary",))
 def threshold_mask(*, mask: Mask, value: Share = 0.5) -> Mask:
     """1 where a mask is above a value, 0 elsewhere."""
     return Mask(operations.threshold(mask.values, value))
@@ -80,7 +80,7 @@ def image_to_mask(*, image: Image, channel: Annotated[str, Choices(operations.CH
     return Mask(operations.from_image(image.pixels, channel))
 
 
-@node("ImageColorToMask", category="mask", returns="MASK")
+@node("ImageColorToMask", category="mask", returns="MASK", words=("chroma key",))
 def image_color_to_mask(*, image: Image, color: Color = 0) -> Mask:
     """1 where a picture has exactly this colour."""
     return Mask(operations.from_color(image.pixels, color))

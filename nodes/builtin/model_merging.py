@@ -37,7 +37,7 @@ Sd1Ratios = Annotated[Mapping[str, float], Fields(_SD1_BLOCKS, 1.0), Range(0.0, 
 SdxlRatios = Annotated[Mapping[str, float], Fields(_SDXL_BLOCKS, 1.0), Range(0.0, 1.0, 0.01)]
 
 
-@node("ModelMergeSimple", category=_CATEGORY, returns="MODEL", lane="io")
+@node("ModelMergeSimple", category=_CATEGORY, returns="MODEL", lane="io", words=("mix checkpoints",))
 def model_merge_simple(*, model1: Model, model2: Model, ratio: Share = 1.0) -> tuple[Model, Report]:
     """A mix of two models: `ratio` of the first, the rest of the second."""
     return _merged(model1, model2, ratio, 1.0 - ratio)

@@ -38,13 +38,15 @@ def freeu_v2(*, model: Model, b1: Factor = 1.3, b2: Factor = 1.4, s1: Factor = 0
     return patched(model, FreeU(b1, b2, s1, s2, by_structure=True))
 
 
-@node("TomePatchModel", category="model_patches/unet", returns="MODEL", lane="inline")
+@node(
+    "TomePatchModel", category="model_patches/unet", returns="MODEL", lane="inline", words=("token merging", "faster")
+)
 def tome_patch_model(*, model: Model, ratio: Share = 0.3) -> Model:
     """Merge this share of the tokens in self-attention: faster on large pictures, a little less detail."""
     return patched(model, TokenMerging(ratio))
 
 
-@node("HyperTile", category="model_patches/unet", returns="MODEL", lane="inline")
+@node("HyperTile", category="model_patches/unet", returns="MODEL", lane="inline", words=("faster",))
 def hyper_tile(
     *,
     model: Model,
@@ -89,6 +91,7 @@ def self_attention_guidance(
     category="model_patches/unet",
     returns="MODEL",
     lane="inline",
+    words=("high resolution", "hires fix"),
 )
 def patch_model_add_downscale(
     *,

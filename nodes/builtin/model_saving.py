@@ -24,7 +24,14 @@ from nodes.weights.keymaps import Place, same_names
 _CATEGORY: Final = "advanced/model_merging"
 
 
-@node("CheckpointSave", display_name="Save Checkpoint", category=_CATEGORY, effect=True, lane="io")
+@node(
+    "CheckpointSave",
+    display_name="Save Checkpoint",
+    category=_CATEGORY,
+    effect=True,
+    lane="io",
+    words=("export model",),
+)
 def checkpoint_save(
     *, model: Model, clip: Clip, vae: Vae, filename_prefix: str = "checkpoints/ComfyUI", context: Context
 ) -> Report:

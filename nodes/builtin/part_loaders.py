@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Annotated, Final, Literal
 
 from graph.context import Context
-from graph.declare import Choices, FileIn, Tooltip, Unlinked, node
+from graph.declare import Advanced, Choices, FileIn, Tooltip, Unlinked, node
 from nodes.diffusion.config import SDXL
 from nodes.errors import UnsuitableInput
 from nodes.folders import FolderError, Folders
@@ -33,6 +33,7 @@ EncoderFile = Annotated[str, FileIn("text_encoders")]
 Device = Annotated[
     Literal["default", "cpu"],
     Unlinked(),
+    Advanced(),
     Tooltip("With cpu, prompts are encoded on the processor and leave the memory of the graphics card alone."),
 ]
 VaeFile = Annotated[str, FileIn("vae", extra=TAESD_CHOICES)]

@@ -9,7 +9,14 @@ from graph.declare import Multiline, Range, Seed, node
 LARGEST: Final = 2**63 - 1
 
 
-@node("PrimitiveString", display_name="String", category="utils/primitive", returns="STRING", lane="inline")
+@node(
+    "PrimitiveString",
+    display_name="String",
+    category="utils/primitive",
+    returns="STRING",
+    lane="inline",
+    words=("text", "constant"),
+)
 def primitive_string(*, value: str) -> str:
     """A line of text."""
     return value
@@ -21,31 +28,53 @@ def primitive_string(*, value: str) -> str:
     category="utils/primitive",
     returns="STRING",
     lane="inline",
+    words=("text", "prompt"),
 )
 def primitive_string_multiline(*, value: Annotated[str, Multiline()]) -> str:
     """A text of several lines."""
     return value
 
 
-@node("PrimitiveInt", display_name="Int", category="utils/primitive", returns="INT", lane="inline")
+@node(
+    "PrimitiveInt",
+    display_name="Int",
+    category="utils/primitive",
+    returns="INT",
+    lane="inline",
+    words=("number", "integer", "constant"),
+)
 def primitive_int(*, value: Annotated[int, Range(-LARGEST, LARGEST), Seed()]) -> int:
     """A whole number."""
     return value
 
 
-@node("PrimitiveFloat", display_name="Float", category="utils/primitive", returns="FLOAT", lane="inline")
+@node(
+    "PrimitiveFloat",
+    display_name="Float",
+    category="utils/primitive",
+    returns="FLOAT",
+    lane="inline",
+    words=("number", "decimal", "constant"),
+)
 def primitive_float(*, value: Annotated[float, Range(-LARGEST, LARGEST)]) -> float:
     """A number."""
     return value
 
 
-@node("PrimitiveBoolean", display_name="Boolean", category="utils/primitive", returns="BOOLEAN", lane="inline")
+@node(
+    "PrimitiveBoolean",
+    display_name="Boolean",
+    category="utils/primitive",
+    returns="BOOLEAN",
+    lane="inline",
+    words=("switch", "toggle"),
+)
 def primitive_boolean(*, value: bool) -> bool:
     """Yes or no."""
     return value
 
 
-@node("Reroute", category="utils", returns="value", lane="inline")
+@node("Reroute", category="utils", returns="value", lane="inline", words=("dot", "point"))
 def reroute(*, value: object) -> object:
     """Passes its input on. It only tidies a canvas: it is dissolved before a run."""
     return value

@@ -30,7 +30,7 @@ NoiseDevice = Literal["gpu", "cpu"]
 _CATEGORY = "sampling/custom_sampling/samplers"
 
 
-@node("KSamplerSelect", category=_CATEGORY, returns="SAMPLER", lane="inline")
+@node("KSamplerSelect", category=_CATEGORY, returns="SAMPLER", lane="inline", words=("sampler",))
 def ksampler_select(*, sampler_name: SamplerName) -> Sampler:
     """A sampling method."""
     return Sampler(sampler_name)

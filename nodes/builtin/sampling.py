@@ -24,7 +24,14 @@ SamplerName = Annotated[str, Choices(tuple(SAMPLERS))]
 SchedulerName = Annotated[str, Choices(tuple(SCHEDULERS))]
 
 
-@node("KSampler", category="sampling", returns="LATENT", lane="device", version=2)
+@node(
+    "KSampler",
+    category="sampling",
+    returns="LATENT",
+    lane="device",
+    version=2,
+    words=("sample", "denoise", "generate", "txt2img", "img2img"),
+)
 def ksampler(
     *,
     model: Model,
@@ -56,6 +63,7 @@ def ksampler(
     returns="LATENT",
     lane="device",
     version=2,
+    words=("sample", "refiner", "start at step"),
 )
 def ksampler_advanced(
     *,

@@ -28,7 +28,7 @@ Shape = Annotated[float, Range(0.0, 50.0, 0.01)]
 Rho = Annotated[float, Range(0.0, 100.0, 0.01)]
 
 
-@node("BasicScheduler", category="sampling/custom_sampling/schedulers", returns="SIGMAS")
+@node("BasicScheduler", category="sampling/custom_sampling/schedulers", returns="SIGMAS", words=("sigmas",))
 def basic_scheduler(*, model: Model, scheduler: SchedulerName, steps: Steps = 20, denoise: Share = 1.0) -> Sigmas:
     """The noise levels that a number of steps visit: of a spacing that has more, the last."""
     schedule = noise_schedule(model.config.schedule)

@@ -24,7 +24,14 @@ _SECONDS: Final = 10.0
 """How long a search may take: some patterns need a time that doubles with each character."""
 
 
-@node("StringConcatenate", display_name="Concatenate", category="utils/string", returns="STRING", lane="inline")
+@node(
+    "StringConcatenate",
+    display_name="Concatenate",
+    category="utils/string",
+    returns="STRING",
+    lane="inline",
+    words=("join text",),
+)
 def string_concatenate(*, string_a: Text, string_b: Text, delimiter: str = "") -> str:
     """Two texts one after the other, with a delimiter between."""
     return delimiter.join((string_a, string_b))

@@ -47,6 +47,7 @@ ExistingLora = Annotated[str, FileIn("loras", extra=(ExtraName(_NONE),))]
     returns=("model_with_lora", "lora", "loss", "steps"),
     lane="device",
     experimental=True,
+    words=("finetune", "dreambooth"),
 )
 def train_lora(
     *,

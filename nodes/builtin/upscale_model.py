@@ -21,7 +21,14 @@ _TILE, _OVERLAP = 512, 32
 _SMALLEST_TILE = 128
 
 
-@node("UpscaleModelLoader", display_name="Load Upscale Model", category="loaders", returns="UPSCALE_MODEL", lane="io")
+@node(
+    "UpscaleModelLoader",
+    display_name="Load Upscale Model",
+    category="loaders",
+    returns="UPSCALE_MODEL",
+    lane="io",
+    words=("esrgan", "super resolution"),
+)
 def upscale_model_loader(*, model_name: Annotated[str, FileIn("upscale_models")], context: Context) -> UpscaleModel:
     """A network that enlarges or restores pictures: ESRGAN, Real-ESRGAN, one of its compact models, or SwinIR."""
     return UpscaleModel(named_network(context, "upscale_models", model_name, "upscale model", open_upscaler))
@@ -33,6 +40,7 @@ def upscale_model_loader(*, model_name: Annotated[str, FileIn("upscale_models")]
     category="image/upscaling",
     returns="IMAGE",
     lane="device",
+    words=("esrgan", "super resolution", "enlarge"),
 )
 def image_upscale_with_model(*, upscale_model: UpscaleModel, image: Image, context: Context) -> Image:
     """Enlarge a picture by a network, in tiles. The factor is the network's own."""

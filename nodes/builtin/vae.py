@@ -25,7 +25,14 @@ _TILES: Final = (64, 32, 16)  # in cells, for pictures that memory does not hold
 _OVERLAPS: Final = 4  # a tile shares a fourth of it with the next
 
 
-@node("VAEDecode", display_name="VAE Decode", category="latent", returns="IMAGE", lane="device")
+@node(
+    "VAEDecode",
+    display_name="VAE Decode",
+    category="latent",
+    returns="IMAGE",
+    lane="device",
+    words=("latent to image",),
+)
 def vae_decode(*, samples: Latent, vae: Vae, context: Context) -> Image:
     """Decode latents to pictures."""
     channels = vae.config.vae.embed_dim
@@ -41,7 +48,14 @@ def vae_decode(*, samples: Latent, vae: Vae, context: Context) -> Image:
     return Image(torch.cat(decoded))
 
 
-@node("VAEEncode", display_name="VAE Encode", category="latent", returns="LATENT", lane="device")
+@node(
+    "VAEEncode",
+    display_name="VAE Encode",
+    category="latent",
+    returns="LATENT",
+    lane="device",
+    words=("image to latent", "img2img"),
+)
 def vae_encode(*, pixels: Image, vae: Vae, context: Context) -> Latent:
     """Encode pictures to latents. Sides are cropped to multiples of 8 around the centre."""
     return Latent(_encode(pixels.pixels, vae, context))
@@ -53,6 +67,7 @@ def vae_encode(*, pixels: Image, vae: Vae, context: Context) -> Latent:
     category="latent/inpaint",
     returns="LATENT",
     lane="device",
+    words=("inpainting",),
 )
 def vae_encode_for_inpaint(
     *, pixels: Image, vae: Vae, mask: Mask, grow_mask_by: Annotated[int, Range(0, 64, 1)] = 6, context: Context
@@ -71,6 +86,7 @@ def vae_encode_for_inpaint(
     category="conditioning/inpaint",
     returns=("positive", "negative", "latent"),
     lane="device",
+    words=("inpainting",),
 )
 def inpaint_model_conditioning(
     *,

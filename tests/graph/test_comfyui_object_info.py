@@ -46,6 +46,7 @@ WRITTEN: dict[str, tuple[Input, Json]] = {
         Input("x", "COMBO", FileChoice("input", upload=True, extra=(ExtraName("none"),))),
         [["input/a", "input/b", "none"], {"image_upload": True}]),
     "a number that is only linked": (Input("x", "INT"), ["INT", {"forceInput": True}]),
+    "seldom changed": (Input("x", "INT", Number("INT"), 1, advanced=True), ["INT", {"default": 1, "advanced": True}]),
     "lazy, with help": (
         Input("x", "MASK", lazy=True, tooltip="Where"), ["MASK", {"lazy": True, "tooltip": "Where"}]),
 }  # fmt: skip
@@ -62,6 +63,7 @@ def test_a_whole_declaration() -> None:
         "T", "a/b", (socket("late", "MASK", optional=True), socket("early", "MODEL")),
         (Output("one", "IMAGE"), Output("many", "MASK", is_list=True)),
         display_name="A node", description="Does it.", effect=True, takes_lists=True, deprecated=True, module="pack",
+        words=("look for it",),
     )  # fmt: skip
     assert object_info(spec, SomeFiles()) == {
         "input": {"required": {"early": ["MODEL"]}, "optional": {"late": ["MASK"]}},
@@ -77,6 +79,7 @@ def test_a_whole_declaration() -> None:
         "category": "a/b",
         "output_node": True,
         "deprecated": True,
+        "search_aliases": ["look for it"],
     }
 
 
@@ -87,6 +90,7 @@ def test_a_declaration_survives_the_way_there_and_back(spec: NodeSpec) -> None:
         plain(one) for one in sorted(spec.inputs, key=lambda one: one.optional)
     ]
     assert (again.outputs, again.effect, again.category) == (spec.outputs, spec.effect, spec.category)
+    assert again.words == spec.words
 
 
 def plain(one: Input) -> Input:

@@ -11,6 +11,7 @@ import pytest
 
 from graph.context import Context
 from graph.declare import (
+    Advanced,
     Choices,
     Fields,
     FileIn,
@@ -105,6 +106,7 @@ def input_of(annotation: object, default: object = MISSING) -> Input:
         (Annotated[float, SocketOnly()], MISSING, Input("x", "FLOAT")),
         (Annotated[int, Unlinked()], 4, Input("x", "INT", Number("INT"), 4, optional=True)),
         (Annotated[int, Tooltip("help")], 4, Input("x", "INT", Number("INT"), 4, tooltip="help")),
+        (Annotated[int, Advanced()], 4, Input("x", "INT", Number("INT"), 4, advanced=True)),
         (Annotated[object | None, Lazy()], None, Input("x", "*", optional=True, lazy=True)),
         (Annotated[Tile, Lazy()], MISSING, Input("x", "TILE", lazy=True)),
     ],
@@ -251,6 +253,7 @@ def test_traits() -> None:
         deprecated=True,
         experimental=True,
         aliases=(("picture", "images"),),
+        words=("write", "keep"),
     )(saves)
     found = implementation(declared)
     assert found is not None
@@ -265,6 +268,7 @@ def test_traits() -> None:
     assert [one.name for one in spec.inputs] == ["images", "note"]
     assert spec.input("picture") is spec.inputs_by_name["images"]
     assert spec.input("nothing") is None
+    assert spec.words == ("write", "keep")
 
 
 def test_a_declared_function_is_called_as_before() -> None:

@@ -2,7 +2,7 @@
 import { memo, useMemo, type CSSProperties } from "react";
 import { NodeResizeControl, type NodeProps } from "@xyflow/react";
 import { useStore } from "zustand";
-import { Boxes, ChevronRight, Pin } from "lucide-react";
+import { Boxes, ChevronDown, ChevronRight, Pin } from "lucide-react";
 import { useMessages } from "@/i18n/messages";
 import { FieldRow } from "@/canvas/FieldRow";
 import { NodePicture } from "@/canvas/NodePicture";
@@ -141,8 +141,28 @@ function RowView({ row, id, node, of, near, problems, run, services }: RowViewPr
       </>
     );
   }
+  if (row.kind === "more") return <More row={row} id={id} near={near} />;
   if (row.kind === "picture") return <NodePicture row={row} id={id} node={node} of={of} run={run} services={services} />;
   return <FieldRow row={row} id={id} node={node} near={near} problem={problems?.find((one) => one.input === row.input.name)?.message} />;
+}
+
+/** Unfolds the fields that are seldom changed, or folds them away again. */
+function More({ row, id, near }: { row: Extract<Row, { kind: "more" }>; id: string; near: boolean }) {
+  const { documents } = useEditor();
+  const { canvas: t, edits } = useMessages();
+  if (!near) return null;
+  const open = row.folded === 0;
+  return (
+    <button
+      type="button"
+      className={`nodrag ${styles.unfold}`}
+      style={{ top: row.y, height: row.height }}
+      aria-expanded={open}
+      onClick={() => documents.editGraph(open ? edits.collapse : edits.expand, (graph) => setNodeUi(graph, id, { advanced: open ? undefined : true }))}
+    >
+      {open ? <ChevronDown size={12} aria-hidden /> : <ChevronRight size={12} aria-hidden />} {open ? t.fewer : t.more(row.folded)}
+    </button>
+  );
 }
 
 /** What stands at a socket: with a hidden link, where it comes from. A node of an unknown type has no fields: its values are shown. */
@@ -188,4 +208,4 @@ function mainColour(of: Interface): string {
   return typeColour(type);
 }
 
-const keyOf = (row: Row): string => (row.kind === "ports" ? `p${row.y}` : row.kind === "picture" ? "picture" : `f${row.input.name}`);
+const keyOf = (row: Row): string => (row.kind === "ports" ? `p${row.y}` : row.kind === "picture" || row.kind === "more" ? row.kind : `f${row.input.name}`);

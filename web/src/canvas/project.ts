@@ -22,7 +22,7 @@ import {
 } from "@/model/document";
 import { CLOSED_HEIGHT, groupId, hiddenIn, type SizeOf } from "@/model/frames";
 import { boundaryOf, INPUTS, OUTPUTS, type BoundaryTitles } from "@/model/boundary";
-import { geometryOf, type Geometry, type Metrics } from "@/model/geometry";
+import { foldedIn, geometryOf, type Geometry, type Metrics } from "@/model/geometry";
 import { interfaceIn, outputType, type Interface } from "@/model/interface";
 import { ANY } from "@/model/ports";
 
@@ -137,7 +137,7 @@ export class Projection {
       const at = moved.get(id) ?? positionOf(node);
       const selected = selection.has(id);
       const ofKey = of.kind === "unknown" ? JSON.stringify(of) : of;
-      made.push(keep(id, [node.type, node.title, node.mode, node.ui, ofKey, metrics, at[0], at[1], selected], () => card(id, node, of, geometryOf(node, of, metrics), at, selected)));
+      made.push(keep(id, [node.type, node.title, node.mode, node.ui, ofKey, foldedIn(node, of).length, metrics, at[0], at[1], selected], () => card(id, node, of, geometryOf(node, of, metrics), at, selected)));
     }
     if (scope !== "") {
       for (const one of boundaryOf(graph, document, scope, catalogue, ends)) {

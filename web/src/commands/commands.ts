@@ -1,14 +1,10 @@
 // Every action, by name: menus, keys, the command palette and tests ask here, so that nothing can be done in one way only.
+import { addNoteHere, align, distribute, group, tidy, toggleCollapsed, toggleMode, togglePinned } from "@/commands/arranging";
+import { copy, duplicate, paste, remove } from "@/commands/clipping";
+import { activeGraph, selectedNodes } from "@/commands/selection";
 import type { Messages } from "@/i18n/messages";
-import { writeJson } from "@/model/json";
-import { aligned, distributed, laidOut, type Alignment, type Placed } from "@/model/arrange";
-import { clipFrom, copied, cornersOf, pasted } from "@/model/clipboard";
-import { graphAt, groupsOf, isPinned, linkOf, notesOf, positionOf, SUBGRAPH, withGraph, type Graph, type GraphNode, type Point } from "@/model/document";
-import { addGroup, addNote, move, removeDecoration, removeNodes, setGroup, setMode, setNodeUi } from "@/model/edit";
-import { isFrame, nodesIn, thingsIn, type SizeOf } from "@/model/frames";
-import { DENSITIES, geometryOf, previewRoom } from "@/model/geometry";
-import { interfaceIn } from "@/model/interface";
-import { createSubgraph, unlinkAny, unpackSubgraph } from "@/model/subgraph";
+import { linkOf, positionOf, SUBGRAPH } from "@/model/document";
+import { createSubgraph, unpackSubgraph } from "@/model/subgraph";
 import { scopeOf } from "@/store/documents";
 import type { Editor } from "@/store/editor";
 import { closeDocument, downloadDocument, newDocument, openFromDisk, saveDocument } from "@/store/files";
@@ -28,6 +24,10 @@ export interface Command {
 }
 
 const hasDocument = (editor: Editor) => editor.documents.active !== null;
+const instanceSelected = (editor: Editor) => {
+  const [name, ...others] = selectedNodes(editor);
+  return name !== undefined && others.length === 0 && activeGraph(editor)!.nodes[name]!.type.startsWith(SUBGRAPH);
+};
 const someSelected = (editor: Editor) => (editor.documents.active?.selection.size ?? 0) > 0;
 const severalSelected = (editor: Editor) => selectedNodes(editor).length > 1;
 
@@ -59,6 +59,7 @@ export const COMMANDS: readonly Command[] = [
   { id: "create-subgraph", group: "Edit", keys: ["mod+shift+g"], enabled: someSelected, run: makeSubgraph },
   { id: "unpack-subgraph", group: "Edit", enabled: someSelected, run: unpack },
   { id: "enter-subgraph", group: "Edit", enabled: someSelected, run: (editor) => editor.documents.enter(selectedNodes(editor)[0] ?? "") },
+  { id: "publish-subgraph", group: "Edit", enabled: instanceSelected, run: (editor) => editor.view.set({ dialog: "publish" }) },
   { id: "leave-subgraph", group: "Edit", run: leave },
 
   { id: "walk-left", group: "Edit", keys: ["alt+ArrowLeft"], enabled: someSelected, run: (editor) => walk(editor, "left") },
@@ -72,8 +73,8 @@ export const COMMANDS: readonly Command[] = [
   ...(["left", "right", "top", "bottom", "centre", "middle"] as const).map(
     (how): Command => ({ id: `align-${how}`, group: "Arrange", enabled: severalSelected, run: (editor) => align(editor, how) }),
   ),
-  { id: "distribute-x", group: "Arrange", enabled: severalSelected, run: (editor) => place(editor, editor.t.edits.distribute, distributed(boxes(editor), "x")) },
-  { id: "distribute-y", group: "Arrange", enabled: severalSelected, run: (editor) => place(editor, editor.t.edits.distribute, distributed(boxes(editor), "y")) },
+  { id: "distribute-x", group: "Arrange", enabled: severalSelected, run: (editor) => distribute(editor, "x") },
+  { id: "distribute-y", group: "Arrange", enabled: severalSelected, run: (editor) => distribute(editor, "y") },
 
   { id: "fit", group: "View", keys: ["."], run: (editor) => editor.canvas?.fit() },
   { id: "fit-selection", group: "View", keys: ["f"], run: (editor) => editor.canvas?.fit(selectedNodes(editor).length > 0 ? selectedNodes(editor) : undefined) },
@@ -123,18 +124,6 @@ export function perform(editor: Editor, id: CommandId): void {
   Promise.resolve(one.run(editor)).catch((error: unknown) => editor.fail(error));
 }
 
-// What the commands share
-
-export function activeGraph(editor: Editor): Graph | null {
-  const one = editor.documents.active;
-  return one ? graphAt(one.document, scopeOf(one)) : null;
-}
-
-export function selectedNodes(editor: Editor): string[] {
-  const graph = activeGraph(editor);
-  return graph ? [...(editor.documents.active?.selection ?? [])].filter((name) => Object.hasOwn(graph.nodes, name)) : [];
-}
-
 /** Run what these nodes need, and them. Nodes inside an entered subgraph are named by their whole way. */
 export async function runTo(editor: Editor, names: readonly string[]): Promise<void> {
   const one = editor.documents.active;
@@ -156,214 +145,6 @@ function openPalette(editor: Editor): void {
   if (!editor.documents.active) newDocument(editor);
   const at = { x: window.innerWidth / 2 - 200, y: window.innerHeight / 4 };
   editor.view.set({ palette: { at, place: editor.canvas?.centre() ?? [0, 0] } });
-}
-
-/** What is selected, frames with all that is in them. */
-function withContents(editor: Editor): ReadonlySet<string> {
-  const graph = activeGraph(editor);
-  const selection = editor.documents.active?.selection ?? new Set<string>();
-  if (!graph) return selection;
-  return new Set([...selection, ...selectedFrames(editor).flatMap((index) => thingsIn(graph, index, sizesIn(editor)))]);
-}
-
-async function copy(editor: Editor): Promise<void> {
-  const one = editor.documents.active;
-  const graph = activeGraph(editor);
-  const clip = one && graph && copied(one.document, graph, withContents(editor));
-  if (clip) await navigator.clipboard.writeText(writeJson(clip, 2));
-}
-
-export async function paste(editor: Editor, links: boolean, text?: string): Promise<void> {
-  const clip = clipFrom(text ?? (await navigator.clipboard.readText()));
-  if (!clip) {
-    editor.view.say(editor.t.says.noNodes);
-    return;
-  }
-  const [x, y] = editor.canvas?.centre() ?? [0, 0];
-  putDown(editor, clip, [x - 120, y - 80], links, editor.t.edits.paste);
-}
-
-function duplicate(editor: Editor): void {
-  const one = editor.documents.active;
-  const graph = activeGraph(editor);
-  const clip = one && graph && copied(one.document, graph, withContents(editor));
-  if (!clip || !graph) return;
-  const corners = cornersOf(clip);
-  putDown(editor, clip, [Math.min(...corners.map(([x]) => x)) + 32, Math.min(...corners.map(([, y]) => y)) + 32], true, editor.t.edits.duplicate);
-}
-
-function putDown(editor: Editor, clip: NonNullable<ReturnType<typeof clipFrom>>, at: Point, links: boolean, label: string): void {
-  const one = editor.documents.active;
-  if (!one) return;
-  let names: string[] = [];
-  const scope = scopeOf(one);
-  editor.documents.edit(one.uid, label, (document) => {
-    const made = pasted(document, graphAt(document, scope), clip, at, links);
-    names = made.names;
-    return withGraph(made.document, scope, () => (scope === "" ? { ...made.document, ...made.graph } : made.graph));
-  });
-  editor.documents.select(names);
-}
-
-function remove(editor: Editor): void {
-  const one = editor.documents.active;
-  if (!one) return;
-  const heal = editor.settings.getState().heal ? { catalogue: editor.library.catalogue } : null;
-  editor.documents.editGraph(editor.t.edits.delete, (graph, document) => {
-    const links = [...one.selection].filter((id) => id.startsWith("link:")).map((id) => id.slice(5).split("\n"));
-    const unlinked = links.reduce((current, [node, input]) => unlinkAny(current, { node: node ?? "", input: input ?? "" }), graph);
-    const names = new Set([...one.selection].filter((name) => Object.hasOwn(unlinked.nodes, name)));
-    const next = names.size > 0 ? removeNodes(unlinked, names, heal && { ...heal, document }) : unlinked;
-    return removeDecoration(next, one.selection);
-  });
-  editor.documents.select([]);
-}
-
-/** The selected nodes, and those in selected frames. */
-function chosenNodes(editor: Editor): string[] {
-  const one = editor.documents.active;
-  const graph = activeGraph(editor);
-  if (!one || !graph) return [];
-  const inFrames = selectedFrames(editor).flatMap((index) => membersOf(editor, index));
-  return [...new Set([...selectedNodes(editor), ...inFrames])];
-}
-
-function selectedFrames(editor: Editor): number[] {
-  return [...(editor.documents.active?.selection ?? [])].filter(isFrame).map((id) => Number(id.slice("group:".length)));
-}
-
-/** The nodes in a frame. */
-export function membersOf(editor: Editor, index: number): string[] {
-  const one = editor.documents.active;
-  const graph = activeGraph(editor);
-  const frame = graph && groupsOf(graph)[index];
-  if (!one || !graph || !frame) return [];
-  return nodesIn(graph, frame, sizesIn(editor));
-}
-
-/** How large the nodes of the graph are that is looked at. */
-function sizesIn(editor: Editor): SizeOf {
-  const one = editor.documents.active!;
-  const graph = graphAt(one.document, scopeOf(one));
-  const metrics = DENSITIES[editor.settings.getState().density];
-  return (name) => {
-    const { width, height } = geometryOf(graph.nodes[name]!, interfaceIn(name, graph, one.document, editor.library.catalogue), metrics);
-    return [width, height];
-  };
-}
-
-function toggleMode(editor: Editor, mode: "mute" | "bypass"): void {
-  const names = chosenNodes(editor);
-  const graph = activeGraph(editor);
-  const all = names.every((name) => graph?.nodes[name]?.mode === mode);
-  editor.documents.editGraph(all ? editor.t.edits.turnOn : editor.t.edits[mode], (current) => setMode(current, names, all ? "on" : mode));
-}
-
-function toggleCollapsed(editor: Editor): void {
-  toggleUi(editor, "collapsed", editor.t.edits.collapse, editor.t.edits.expand);
-}
-
-function togglePinned(editor: Editor): void {
-  toggleUi(editor, "pinned", editor.t.edits.pin, editor.t.edits.unpin);
-}
-
-/** Give the selected nodes and frames a mark; take it away where all have it. */
-function toggleUi(editor: Editor, key: "collapsed" | "pinned", give: string, take: string): void {
-  const names = selectedNodes(editor);
-  const frames = selectedFrames(editor);
-  const graph = activeGraph(editor);
-  if (!graph || names.length + frames.length === 0) return;
-  const groups = groupsOf(graph);
-  const all = names.every((name) => graph.nodes[name]?.ui?.[key] === true) && frames.every((index) => groups[index]?.[key] === true);
-  const value = all ? undefined : true;
-  editor.documents.editGraph(all ? take : give, (current) => {
-    const marked = names.reduce((next, name) => setNodeUi(next, name, { [key]: value }), current);
-    return frames.reduce((next, index) => setGroup(next, index, { [key]: value }), marked);
-  });
-}
-
-/** A colour for the selected nodes and frames; none with null. */
-export function colour(editor: Editor, value: string | null): void {
-  const names = selectedNodes(editor);
-  const frames = selectedFrames(editor);
-  editor.documents.editGraph(editor.t.edits.colour, (graph) => {
-    const coloured = names.reduce((next, name) => setNodeUi(next, name, { color: value ?? undefined, bgcolor: undefined }), graph);
-    return frames.reduce((next, index) => setGroup(next, index, { color: value ?? undefined }), coloured);
-  });
-}
-
-/** The selected nodes with their sizes; all of them when fewer than two are selected. */
-export function boxes(editor: Editor, all = false): Placed[] {
-  const one = editor.documents.active;
-  const graph = activeGraph(editor);
-  if (!one || !graph) return [];
-  const names = all ? Object.keys(graph.nodes) : selectedNodes(editor);
-  const metrics = DENSITIES[editor.settings.getState().density];
-  return names.map((id) => {
-    const node = graph.nodes[id] as GraphNode;
-    const { width, height } = geometryOf(node, interfaceIn(id, graph, one.document, editor.library.catalogue), metrics);
-    const [x, y] = positionOf(node);
-    return { id, x, y, width, height };
-  });
-}
-
-/** The same with the room that each needs below itself while it works. */
-function withRoom(editor: Editor, all: readonly Placed[]): Placed[] {
-  const one = editor.documents.active;
-  const graph = activeGraph(editor);
-  if (!one || !graph) return [...all];
-  const metrics = DENSITIES[editor.settings.getState().density];
-  return all.map((box) => {
-    const of = interfaceIn(box.id, graph, one.document, editor.library.catalogue);
-    return { ...box, height: box.height + previewRoom(of, geometryOf(graph.nodes[box.id] as GraphNode, of, metrics)) };
-  });
-}
-
-function place(editor: Editor, label: string, places: ReadonlyMap<string, Point>): void {
-  editor.documents.editGraph(label, (graph) => move(graph, new Map([...places].filter(([id]) => !(graph.nodes[id] && isPinned(graph.nodes[id]))))));
-}
-
-function align(editor: Editor, how: Alignment): void {
-  place(editor, editor.t.edits.align, aligned(boxes(editor), how));
-}
-
-export async function tidy(editor: Editor): Promise<void> {
-  const graph = activeGraph(editor);
-  if (!graph) return;
-  const some = selectedNodes(editor).length > 1;
-  const links = Object.entries(graph.nodes).flatMap(([to, node]) =>
-    Object.values(node.inputs ?? {}).flatMap((value) => {
-      const source = linkOf(value);
-      return source ? [{ from: source.node, to }] : [];
-    }),
-  );
-  place(editor, editor.t.edits.tidy, await laidOut(withRoom(editor, boxes(editor, !some)), links));
-  if (!some) editor.canvas?.fit();
-}
-
-function group(editor: Editor): void {
-  const chosen = boxes(editor);
-  const [x, y] = editor.canvas?.centre() ?? [0, 0];
-  const box =
-    chosen.length > 0
-      ? {
-          left: Math.min(...chosen.map((one) => one.x)) - 20,
-          top: Math.min(...chosen.map((one) => one.y)) - 52,
-          right: Math.max(...chosen.map((one) => one.x + one.width)) + 20,
-          bottom: Math.max(...chosen.map((one) => one.y + one.height)) + 20,
-        }
-      : { left: x - 200, top: y - 120, right: x + 200, bottom: y + 120 };
-  editor.documents.editGraph(editor.t.edits.group, (graph) =>
-    addGroup(graph, { title: editor.t.canvas.groupNumber(groupsOf(graph).length + 1), pos: [Math.round(box.left), Math.round(box.top)], size: [Math.round(box.right - box.left), Math.round(box.bottom - box.top)] }),
-  );
-}
-
-function addNoteHere(editor: Editor): void {
-  const [x, y] = editor.canvas?.centre() ?? [0, 0];
-  editor.documents.editGraph(editor.t.edits.addNote, (graph) => addNote(graph, { text: "", markdown: true, pos: [Math.round(x), Math.round(y)], size: [240, 120] }).graph);
-  const graph = activeGraph(editor);
-  const last = graph && notesOf(graph).at(-1);
-  if (last) editor.documents.select([`note:${last.id}`]);
 }
 
 function makeSubgraph(editor: Editor): void {

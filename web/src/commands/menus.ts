@@ -1,6 +1,8 @@
 // What a right click offers.
-import { colour, command, membersOf, perform, runTo, type CommandId } from "@/commands/commands";
+import { colour } from "@/commands/arranging";
+import { command, perform, runTo, type CommandId } from "@/commands/commands";
 import { shownFor } from "@/commands/keys";
+import { membersOf } from "@/commands/selection";
 import type { Target } from "@/model/connect";
 import { graphAt, groupsOf, hiddenLinksOf, isPinned, linkOf, SUBGRAPH } from "@/model/document";
 import { addPoint, hideLink, resetInput } from "@/model/edit";
@@ -38,7 +40,7 @@ export function nodeMenu(editor: Editor, id: string, input: string | null): Menu
     items.push("line");
   }
   items.push({ label: t.runToHere, run: () => void runTo(editor, [id]), keys: keysFor(editor, "run-selected") }, "line");
-  if (node.type.startsWith(SUBGRAPH)) items.push(item(editor, "enter-subgraph"), item(editor, "unpack-subgraph"), "line");
+  if (node.type.startsWith(SUBGRAPH)) items.push(item(editor, "enter-subgraph"), item(editor, "unpack-subgraph"), item(editor, "publish-subgraph"), "line");
   items.push(
     item(editor, "rename"),
     item(editor, "copy"),

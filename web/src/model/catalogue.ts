@@ -48,6 +48,8 @@ export interface InputSpec {
   default?: unknown;
   optional?: boolean;
   lazy?: boolean;
+  /** Seldom changed: folded away until it is asked for. */
+  advanced?: boolean;
   tooltip?: string;
 }
 
@@ -74,7 +76,10 @@ export interface NodeSpec {
   lane?: "inline" | "cpu" | "io" | "device";
   deprecated?: boolean;
   experimental?: boolean;
+  /** Names that inputs once had, each with today's. */
   aliases?: Record<string, string>;
+  /** What else people look for it by. */
+  words?: readonly string[];
 }
 
 export type Catalogue = ReadonlyMap<string, NodeSpec>;

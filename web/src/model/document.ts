@@ -69,6 +69,11 @@ export function withGraph(document: Document, scope: Scope, change: (graph: Grap
   return { ...document, subgraphs: { ...document.subgraphs, [scope]: after as Subgraph } };
 }
 
+/** The document with another graph in the place of one of its own; the graph may bring nothing but what graphs have. */
+export function withWhole(document: Document, scope: Scope, graph: Graph): Document {
+  return withGraph(document, scope, () => (scope === "" ? { ...document, ...graph, ...(document.subgraphs ? { subgraphs: document.subgraphs } : {}) } : graph));
+}
+
 /** The graph with one node changed. */
 export function withNode(graph: Graph, name: string, change: (node: GraphNode) => GraphNode): Graph {
   const before = graph.nodes[name];

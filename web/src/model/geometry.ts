@@ -1,7 +1,7 @@
 // How large a node is and where its sockets are: a pure function of what the node is, never of what a browser measured. Drawing,
 // culling, the overview, layout and tests all ask here.
 import type { InputSpec, OutputSpec } from "@/model/catalogue";
-import { isCollapsed, sizeOf, type GraphNode } from "@/model/document";
+import { isCollapsed, linkOf, literalOf, sizeOf, type GraphNode } from "@/model/document";
 import type { Interface } from "@/model/interface";
 
 export interface Metrics {
@@ -22,11 +22,15 @@ export const PAD = 6;
 const TEXT_ROWS = 4;
 const PICTURE = 208;
 
-/** A row of a node: an input and an output beside each other, a field, a text of several lines, or a place for a picture. */
+/**
+ * A row of a node: an input and an output beside each other, a field, a text of several lines, what unfolds fields that are seldom
+ * changed (so many are `folded` now), or a place for a picture.
+ */
 export type Row =
   | { kind: "ports"; y: number; height: number; input?: InputSpec; output?: OutputSpec }
   | { kind: "field"; y: number; height: number; input: InputSpec }
   | { kind: "text"; y: number; height: number; input: InputSpec }
+  | { kind: "more"; y: number; height: number; folded: number }
   | { kind: "picture"; y: number; height: number };
 
 export interface Geometry {
@@ -68,20 +72,36 @@ export function previewRoom(of: Interface, { width }: Geometry): number {
   return samples || gives("LOSS_MAP") ? PREVIEW_GAP + width : 0;
 }
 
+/** The fields that are folded away: seldom changed, neither linked nor changed here, and not asked for. */
+export function foldedIn(node: GraphNode, of: Interface): readonly InputSpec[] {
+  if (node.ui?.["advanced"] === true) return NONE;
+  const folded = of.inputs.filter((one) => one.advanced === true && one.widget && isAsUsual(one, node));
+  return folded.length > 0 ? folded : NONE;
+}
+
+const NONE: readonly InputSpec[] = [];
+
+function isAsUsual(input: InputSpec, node: GraphNode): boolean {
+  const given = node.inputs?.[input.name];
+  return given === undefined || (linkOf(given) === null && literalOf(given) === input.default);
+}
+
 function isText(input: InputSpec): boolean {
   return input.widget?.widget === "text" && input.widget.multiline === true;
 }
 
 function whole(node: GraphNode, of: Interface, { row, head }: Metrics): Geometry {
   const sockets = of.inputs.filter((one) => !one.widget);
-  const fields = of.inputs.filter((one) => one.widget && !isText(one));
+  const folded = foldedIn(node, of);
+  const fields = of.inputs.filter((one) => one.widget && !isText(one) && !folded.includes(one));
+  const unfolds = folded.length > 0 || (node.ui?.["advanced"] === true && of.inputs.some((one) => one.advanced === true && one.widget));
   const texts = of.inputs.filter(isText);
   const picture = showsPicture(of);
   const size = sizeOf(node);
   const width = Math.round(Math.max(NARROWEST, size?.[0] ?? (texts.length > 0 ? WIDTH + 60 : WIDTH)));
 
   const ports = Math.max(sockets.length, of.outputs.length);
-  const fixed = head + PAD * 2 + (ports + fields.length) * row;
+  const fixed = head + PAD * 2 + (ports + fields.length + (unfolds ? 1 : 0)) * row;
   const natural = fixed + texts.length * TEXT_ROWS * row + (picture ? PICTURE : 0);
   const stretch = texts.length + (picture ? 1 : 0);
   const wanted = size?.[1] ?? natural;
@@ -102,6 +122,11 @@ function whole(node: GraphNode, of: Interface, { row, head }: Metrics): Geometry
   for (const input of fields) {
     rows.push({ kind: "field", y, height: row, input });
     inputs.set(input.name, y + row / 2);
+    y += row;
+  }
+  if (unfolds) {
+    rows.push({ kind: "more", y, height: row, folded: folded.length });
+    for (const input of folded) inputs.set(input.name, y + row / 2);
     y += row;
   }
   for (const input of texts) {

@@ -1,4 +1,4 @@
-// Which node types a few letters mean: by name before type before category, whole words before letters in between.
+// Which node types a few letters mean: by name before what else it is called before category, whole words before letters in between.
 import type { Catalogue, NodeSpec } from "@/model/catalogue";
 import { accepts } from "@/model/ports";
 
@@ -17,9 +17,11 @@ interface Entry {
   spec: NodeSpec;
   title: string;
   type: string;
+  words: readonly string[];
   category: string;
 }
 
+const NONE: readonly string[] = [];
 const entries = new WeakMap<Catalogue, Entry[]>();
 
 function entriesOf(catalogue: Catalogue): Entry[] {
@@ -29,6 +31,7 @@ function entriesOf(catalogue: Catalogue): Entry[] {
       spec,
       title: (spec.display_name || spec.type).toLowerCase(),
       type: spec.type.toLowerCase(),
+      words: spec.words ?? NONE,
       category: spec.category.toLowerCase(),
     }));
     entries.set(catalogue, found);
@@ -41,7 +44,15 @@ export function fits(spec: NodeSpec, wanted: Wanted): boolean {
   return wanted.gives === undefined || spec.outputs.some((one) => accepts(wanted.gives!, one.type).ok);
 }
 
-/** The best first. `used` counts how often a type was chosen before. */
+const FADING = 0.95;
+
+/** How much each type is used, once one was used again: what was used long ago fades. */
+export function usedAgain(used: Readonly<Record<string, number>>, type: string): Record<string, number> {
+  const faded = Object.entries(used).map(([one, count]) => [one, Math.round(count * FADING * 1000) / 1000] as const);
+  return { ...Object.fromEntries(faded.filter(([, count]) => count > 0.05)), [type]: Math.min(50, (used[type] ?? 0) * FADING + 1) };
+}
+
+/** The best first. `used` says how much each type was used before. */
 export function search(text: string, catalogue: Catalogue, wanted: Wanted = {}, used: Readonly<Record<string, number>> = {}, most = 60): Found[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const found: Found[] = [];
@@ -49,7 +60,7 @@ export function search(text: string, catalogue: Catalogue, wanted: Wanted = {}, 
     if (!fits(entry.spec, wanted)) continue;
     let score = 0;
     for (const word of words) {
-      const one = Math.max(scoreOf(word, entry.title) * 1.1, scoreOf(word, entry.type), scoreOf(word, entry.category) * 0.4);
+      const one = Math.max(scoreOf(word, entry.title) * 1.1, scoreOf(word, entry.type), alsoCalled(word, entry.words) * 0.85, scoreOf(word, entry.category) * 0.4);
       if (one === 0) {
         score = -1;
         break;
@@ -62,6 +73,12 @@ export function search(text: string, catalogue: Catalogue, wanted: Wanted = {}, 
     found.push({ spec: entry.spec, score });
   }
   return found.sort((one, other) => other.score - one.score || one.spec.type.length - other.spec.type.length || (one.spec.type < other.spec.type ? -1 : 1)).slice(0, most);
+}
+
+/** How well a word is one of those that a node is called by as well; letters here and there count for nothing. */
+function alsoCalled(word: string, words: readonly string[]): number {
+  const best = Math.max(0, ...words.map((one) => scoreOf(word, one)));
+  return best < 4 ? 0 : best;
 }
 
 /** A socket of exactly the type counts for more than one that takes anything. */

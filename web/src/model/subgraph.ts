@@ -200,6 +200,22 @@ function relinked(node: GraphNode, instance: string, sourceOf: (output: string) 
   return { ...node, inputs };
 }
 
+/** Whether a graph has an instance of a subgraph in it, or in what is in it. */
+export function contains(document: Document, scope: Scope, subgraph: string): boolean {
+  const seen = new Set<Scope>();
+  const pending = [scope];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    for (const { type } of Object.values(graphAt(document, next).nodes)) {
+      const inner = type.startsWith(SUBGRAPH) ? type.slice(SUBGRAPH.length) : null;
+      if (inner === null || seen.has(inner)) continue;
+      if (inner === subgraph) return true;
+      seen.add(inner);
+      pending.push(inner);
+    }
+  }
+  return false;
+}
+
 // Parameters: what a graph offers to the outside
 
 /** Offer an input to the outside: a field of the form, or an input of the subgraph. */

@@ -2,7 +2,7 @@
 import { useState } from "react";
 import { useMessages } from "@/i18n/messages";
 import { connect } from "@/canvas/gestures";
-import { activeGraph, selectedNodes } from "@/commands/commands";
+import { activeGraph, selectedNodes } from "@/commands/selection";
 import { connectVerdict, type Target } from "@/model/connect";
 import type { Source } from "@/model/document";
 import { interfaceIn } from "@/model/interface";

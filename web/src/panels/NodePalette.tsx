@@ -4,12 +4,16 @@ import { useStore } from "zustand";
 import { Search } from "lucide-react";
 import { useMessages } from "@/i18n/messages";
 import { connect } from "@/canvas/gestures";
-import { activeGraph } from "@/commands/commands";
+import { activeGraph } from "@/commands/selection";
 import { bestInput, bestOutput } from "@/model/connect";
 import { addNode } from "@/model/edit";
 import { interfaceIn, outputType } from "@/model/interface";
 import { typeColour } from "@/model/ports";
-import { search, type Wanted } from "@/model/search";
+import type { Catalogue, NodeSpec } from "@/model/catalogue";
+import { graphAt, withGraph, withWhole, type Document, type Graph, type Point, type Scope } from "@/model/document";
+import { PUBLISHED, specOf, withPublished, type Published } from "@/model/published";
+import { search, usedAgain, type Wanted } from "@/model/search";
+import { scopeOf } from "@/store/documents";
 import { useEditor, type Editor } from "@/store/editor";
 import type { PaletteRequest } from "@/store/view";
 import styles from "@/panels/panels.module.css";
@@ -19,7 +23,9 @@ const USED = "latentgraph.used";
 export function NodePalette({ request }: { request: PaletteRequest }) {
   const editor = useEditor();
   const { palette: t } = useMessages();
-  const catalogue = useStore(editor.library.store, (state) => state.catalogue);
+  const types = useStore(editor.library.store, (state) => state.catalogue);
+  const kept = useStore(editor.library.store, (state) => state.published);
+  const catalogue = useMemo(() => withKept(types, kept), [types, kept]);
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
   const box = useRef<HTMLDivElement>(null);
@@ -99,7 +105,8 @@ export function NodePalette({ request }: { request: PaletteRequest }) {
         {chosen && (
           <div className={styles.paletteAbout}>
             <strong>{chosen.display_name || chosen.type}</strong>
-            <span className={styles.mono}>{chosen.type}</span>
+            <span className={styles.mono}>{chosen.type.startsWith(PUBLISHED) ? t.ownSubgraph : chosen.type}</span>
+            {packOf(chosen) && <span className={styles.faint}>{t.pack(packOf(chosen)!)}</span>}
             <p>{chosen.description.split("\n\n")[0]}</p>
             <Ports label={t.takes} of={chosen.inputs.filter((one) => !one.widget)} />
             <Ports label={t.gives} of={chosen.outputs} />
@@ -124,6 +131,16 @@ function Ports({ label, of }: { label: string; of: readonly { name: string; type
   );
 }
 
+/** The node types, with the subgraphs that are kept for all workflows. */
+function withKept(catalogue: Catalogue, kept: readonly Published[]): Catalogue {
+  return kept.length === 0 ? catalogue : new Map([...catalogue, ...kept.flatMap((one) => specOf(one, catalogue) ?? []).map((spec) => [spec.type, spec] as const)]);
+}
+
+/** What a node comes from, if not from the service itself. */
+function packOf({ module }: NodeSpec): string | null {
+  return module === "" || module.startsWith("nodes.") ? null : (module.split(".")[0] ?? null);
+}
+
 function wantedBy(editor: Editor, { from, to }: PaletteRequest): Wanted {
   const one = editor.documents.active;
   const graph = activeGraph(editor);
@@ -135,24 +152,38 @@ function wantedBy(editor: Editor, { from, to }: PaletteRequest): Wanted {
 }
 
 /** Put a node of that type where it was asked for, with the link that waits for it. */
-export function place(editor: Editor, { place: at, from, to }: PaletteRequest, type: string): void {
-  const { catalogue } = editor.library;
+export function place(editor: Editor, request: PaletteRequest, type: string): void {
+  const one = editor.documents.active;
+  if (!one) return;
+  const scope = scopeOf(one);
   let added = "";
-  editor.documents.editGraph(editor.t.edits.addNode, (graph, document) => {
-    const made = addNode(graph, type, at);
+  editor.documents.edit(one.uid, editor.t.edits.addNode, (document) => {
+    const made = make(editor, document, scope, type, request.place);
+    if (!made) return document;
     added = made.name;
-    if (from) {
-      const input = bestInput(from, made.name, made.graph, document, catalogue);
-      if (input !== null) return connect(made.graph, from, { node: made.name, input }, null);
-    }
-    if (to) {
-      const output = bestOutput(made.name, to, made.graph, document, catalogue);
-      if (output !== null) return connect(made.graph, { node: made.name, output }, to, null);
-    }
-    return made.graph;
+    return withGraph(made.document, scope, (graph) => linked(graph, made.name, request, made.document, editor.library.catalogue));
   });
+  if (!added) {
+    editor.view.say(editor.t.says.inItself);
+    return;
+  }
   editor.documents.select([added]);
-  localStorage.setItem(USED, JSON.stringify({ ...used(), [type]: (used()[type] ?? 0) + 1 }));
+  localStorage.setItem(USED, JSON.stringify(usedAgain(used(), type)));
+}
+
+function make(editor: Editor, document: Document, scope: Scope, type: string, at: Point): { document: Document; name: string } | null {
+  const kept = type.startsWith(PUBLISHED) ? editor.library.store.getState().published.find((one) => PUBLISHED + one.name === type) : undefined;
+  if (kept) return withPublished(document, scope, kept, at);
+  const made = addNode(graphAt(document, scope), type, at);
+  return { document: withWhole(document, scope, made.graph), name: made.name };
+}
+
+/** The link that a new node was asked for by. */
+function linked(graph: Graph, name: string, { from, to }: PaletteRequest, document: Document, catalogue: Catalogue): Graph {
+  const input = from ? bestInput(from, name, graph, document, catalogue) : null;
+  if (from && input !== null) return connect(graph, from, { node: name, input }, null);
+  const output = to ? bestOutput(name, to, graph, document, catalogue) : null;
+  return to && output !== null ? connect(graph, { node: name, output }, to, null) : graph;
 }
 
 function used(): Record<string, number> {

@@ -3,6 +3,7 @@ import { useEffect, useState } from "react";
 import { useStore } from "zustand";
 import { getWorkflow, listWorkflows, templatePicture, validate } from "@/api/client";
 import type { Document } from "@/model/document";
+import { FOLDER } from "@/model/published";
 import { GraphSketch } from "@/panels/GraphSketch";
 import { useEditor } from "@/store/editor";
 import { openTemplate } from "@/store/files";
@@ -30,7 +31,7 @@ export function Templates({ onDone }: { onDone: () => void }) {
       const found = { name, title: document.name || name, description: document.description ?? "", document, missing: fault ? fault.message : null };
       if (!over) setTemplates((before) => [...before.filter((one) => one.name !== name), found].sort((one, other) => rank(one) - rank(other) || one.name.localeCompare(other.name)));
     };
-    void listWorkflows().then((names) => Promise.allSettled(names.slice(0, 60).map(add)), (error: unknown) => editor.fail(error));
+    void listWorkflows().then((names) => Promise.allSettled(names.filter((name) => !name.startsWith(FOLDER)).slice(0, 60).map(add)), (error: unknown) => editor.fail(error));
     return () => {
       over = true;
     };

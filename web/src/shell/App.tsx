@@ -3,7 +3,7 @@ import { lazy, Suspense, useEffect, useState, type DragEvent } from "react";
 import { useStore } from "zustand";
 import { Canvas } from "@/canvas/Canvas";
 import { handleKey } from "@/commands/keys";
-import { paste } from "@/commands/commands";
+import { paste } from "@/commands/clipping";
 import { MessagesContext } from "@/i18n/messages";
 import { Editor, EditorContext, useActive, useEditor } from "@/store/editor";
 import type { ModelFile } from "@/model/loaders";

@@ -2,12 +2,13 @@
 // something that is opened.
 import { convert, deleteWorkflow, getWorkflow, listWorkflows, readFile, saveWorkflow, ServiceError, upload } from "@/api/client";
 import { writeJson } from "@/model/json";
-import { emptyDocument, type Document, type Graph } from "@/model/document";
+import { emptyDocument, graphAt, type Document, type Graph } from "@/model/document";
 import { addNode, setInput } from "@/model/edit";
 import { filesNamed, folderFor, isModelFile, loaderOf, weightsIn, type ModelFile } from "@/model/loaders";
 import { lacksOf } from "@/model/missing";
+import { FOLDER, published } from "@/model/published";
 import { filesOf } from "@/store/library";
-import { isUnsaved, type OpenDocument } from "@/store/documents";
+import { isUnsaved, scopeOf, type OpenDocument } from "@/store/documents";
 import type { Editor } from "@/store/editor";
 
 export const titleOf = (one: OpenDocument): string => one.file?.name.split("/").at(-1) ?? one.document.name ?? "";
@@ -139,6 +140,7 @@ export async function saveDocument(editor: Editor, name?: string, replace = fals
     const saved = await saveOver(target, document, replace ? undefined : known);
     editor.documents.markSaved(one.uid, document, { name: target, ...(saved.version ? { version: saved.version } : {}) });
     editor.view.say(editor.t.files.saved(target), "good");
+    await publishedFollow(editor, target);
     return true;
   } catch (error) {
     if (error instanceof ServiceError && error.status === 412) {
@@ -147,6 +149,29 @@ export async function saveDocument(editor: Editor, name?: string, replace = fals
     } else editor.fail(error);
     return false;
   }
+}
+
+/** Keep an instance of a subgraph for other workflows. With `replace` over whatever has that name. */
+export async function publishSubgraph(editor: Editor, instance: string, title: string, replace = false): Promise<boolean> {
+  const one = editor.documents.active;
+  const made = one && published(one.document, graphAt(one.document, scopeOf(one)), instance, title);
+  if (!made) return false;
+  try {
+    await saveWorkflow(FOLDER + title, made, replace ? undefined : null);
+    await editor.library.refreshPublished();
+    editor.view.say(editor.t.files.published(title), "good");
+    return true;
+  } catch (error) {
+    if (error instanceof ServiceError && error.status === 412) {
+      editor.view.say(editor.t.files.exists(FOLDER + title), "bad", { label: editor.t.files.replace, run: () => void publishSubgraph(editor, instance, title, true).then((saved) => saved && editor.view.set({ dialog: null })) });
+    } else editor.fail(error);
+    return false;
+  }
+}
+
+/** What is offered of kept subgraphs follows their files. */
+async function publishedFollow(editor: Editor, ...names: readonly string[]): Promise<void> {
+  if (names.some((name) => name.startsWith(FOLDER))) await editor.library.refreshPublished();
 }
 
 /** A workflow that ships with the service is not the user's yet: the first version of theirs is made beside it. */
@@ -196,6 +221,7 @@ export async function renameWorkflow(editor: Editor, name: string, to: string): 
     for (const one of Object.values(editor.documents.store.getState().open)) {
       if (one.file?.name === name) editor.documents.markSaved(one.uid, one.saved, { name: to, ...(saved.version ? { version: saved.version } : {}) });
     }
+    await publishedFollow(editor, name, to);
     return true;
   } catch (error) {
     if (error instanceof ServiceError && error.status === 412) editor.view.say(editor.t.files.exists(to), "bad");
@@ -209,8 +235,12 @@ export async function removeWorkflow(editor: Editor, name: string, onChange: () 
   try {
     const { document } = await getWorkflow(name);
     await deleteWorkflow(name);
-    onChange();
-    editor.view.say(editor.t.files.removed(name), "info", { label: editor.t.files.bringBack, run: () => void saveWorkflow(name, document, null).then(onChange, (error: unknown) => editor.fail(error)) });
+    const changed = () => {
+      onChange();
+      void publishedFollow(editor, name).catch((error: unknown) => editor.fail(error));
+    };
+    changed();
+    editor.view.say(editor.t.files.removed(name), "info", { label: editor.t.files.bringBack, run: () => void saveWorkflow(name, document, null).then(changed, (error: unknown) => editor.fail(error)) });
   } catch (error) {
     editor.fail(error);
   }

@@ -1,22 +1,28 @@
 // What the service has: node types, model files, workflows. Read at the start and again when asked.
 import { createStore, type StoreApi } from "zustand/vanilla";
-import { getFiles, getModels, getNodes, ServiceError } from "@/api/client";
+import { getFiles, getModels, getNodes, getWorkflow, listWorkflows, ServiceError } from "@/api/client";
 import { catalogueOf, type Catalogue } from "@/model/catalogue";
+import { FOLDER, type Published } from "@/model/published";
 
 export interface LibraryState {
   catalogue: Catalogue;
   models: Readonly<Record<string, readonly string[]>>;
   /** What is in the other folders that inputs of nodes name files of: pictures and the like. Null until it is known. */
   files: Readonly<Record<string, readonly string[]>> | null;
+  /** Subgraphs kept for other workflows. */
+  published: readonly Published[];
   /** `locked`: the service asks for a token that is not known here. */
   state: "loading" | "ready" | "unreachable" | "locked";
 }
+
+/** More than these are not offered. */
+const MOST_PUBLISHED = 200;
 
 /** The names of the files of a folder; null where it is not known. */
 export const filesOf = ({ models, files }: LibraryState) => (folder: string): readonly string[] | null => models[folder] ?? files?.[folder] ?? null;
 
 export class Library {
-  readonly store: StoreApi<LibraryState> = createStore(() => ({ catalogue: new Map(), models: {}, files: null, state: "loading" }));
+  readonly store: StoreApi<LibraryState> = createStore(() => ({ catalogue: new Map(), models: {}, files: null, published: [], state: "loading" }));
 
   get catalogue(): Catalogue {
     return this.store.getState().catalogue;
@@ -49,6 +55,13 @@ export class Library {
     const catalogue = catalogueOf(nodes);
     this.store.setState({ catalogue, models, state: "ready" });
     this.store.setState({ files: await filesNamed(catalogue, models) });
+    await this.refreshPublished();
+  }
+
+  async refreshPublished(): Promise<void> {
+    const names = (await listWorkflows()).filter((name) => name.startsWith(FOLDER)).slice(0, MOST_PUBLISHED);
+    const read = await Promise.allSettled(names.map(async (name) => ({ name, document: (await getWorkflow(name)).document })));
+    this.store.setState({ published: read.flatMap((one) => (one.status === "fulfilled" ? [one.value] : [])) });
   }
 
   async refreshModels(): Promise<void> {

@@ -120,6 +120,23 @@ describe("a node", () => {
   });
 });
 
+describe("fields that are seldom changed", () => {
+  test("are unfolded with a click, in one step", async () => {
+    const { page, close } = await start();
+    await page.evaluate(() => window.latentgraph!.documents.open({ format: "latentgraph/1", nodes: { clip: { type: "CLIPLoader", ui: { pos: [0, 0] } } } }));
+    const more = node(page, "clip").getByRole("button", { name: "1 more" });
+    await more.waitFor();
+    expect(await node(page, "clip").locator("[data-input=device]").count()).toBe(0);
+    await more.click();
+    await node(page, "clip").locator("[data-input=device]").waitFor();
+    await node(page, "clip").getByRole("button", { name: "fewer" }).waitFor();
+    await page.getByTestId("canvas").focus();
+    await page.keyboard.press("Control+z");
+    await more.waitFor();
+    await close();
+  });
+});
+
 describe("a link", () => {
   test("gets a point where it is pressed with Alt, in one step", async () => {
     const { page, close } = await start();

@@ -1,6 +1,6 @@
 // The real service with the embedded model on a port of its own, and a real browser to look at it.
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,14 +23,17 @@ export interface Service {
   stop: () => Promise<void>;
 }
 
+const FOLDERS = ["input", "output", "cache", "user"];
+
 /** A service with folders of its own. */
 export async function startService(more: string[] = []): Promise<Service> {
   const folder = mkdtempSync(join(tmpdir(), "latentgraph-e2e-"));
+  for (const name of FOLDERS) mkdirSync(join(folder, name));
   let port = 0;
   let printed = "";
   let process_: ChildProcess;
   const start = async () => {
-    const places = ["input", "output", "cache", "user"].flatMap((name) => [`--${name}`, join(folder, name)]);
+    const places = FOLDERS.flatMap((name) => [`--${name}`, join(folder, name)]);
     process_ = spawn(PYTHON, ["-m", "server", "serve", "--port", String(port), "--device", "cpu", ...places, ...more], {
       cwd: ROOT,
       env: { ...process.env, OMP_NUM_THREADS: "1" },

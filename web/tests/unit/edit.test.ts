@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { copied, pasted } from "@/model/clipboard";
-import { linkOf, notesOf, positionOf, viaOf, reroutesOf, type Document, type Graph } from "@/model/document";
+import { linkOf, notesOf, positionOf, viaOf, reroutesOf, type Document, type Graph, type GraphNode } from "@/model/document";
 import { addNode, addNote, addPoint, insertOnLink, link, move, removeDecoration, removeNodes, setMode } from "@/model/edit";
 import { DENSITIES, geometryOf, previewRoom } from "@/model/geometry";
 import { interfaceIn, interfaceOf } from "@/model/interface";
@@ -177,6 +177,16 @@ describe("geometry", () => {
       }
       if (spec.type !== "Reroute") expect(made.height).toBeGreaterThanOrEqual(bottom);
     }
+  });
+
+  test("fields that are seldom changed are folded away until they are asked for, changed or linked", () => {
+    const loader = of("CLIPLoader");
+    const fields = (node: Partial<GraphNode>) => geometryOf({ type: "CLIPLoader", ...node }, loader, DENSITIES.compact).rows.flatMap((row) => (row.kind === "field" ? [row.input.name] : row.kind === "more" ? [`${row.folded} more`] : []));
+    expect(fields({})).toEqual(["clip_name", "type", "1 more"]);
+    expect(fields({ inputs: { device: "default" } })).toEqual(["clip_name", "type", "1 more"]);
+    expect(fields({ inputs: { device: "cpu" } })).toEqual(["clip_name", "type", "device"]);
+    expect(fields({ inputs: { device: { from: ["a", "STRING"] } } })).toEqual(["clip_name", "type", "device"]);
+    expect(fields({ ui: { advanced: true } })).toEqual(["clip_name", "type", "device", "0 more"]);
   });
 
   const templates = readdirSync(new URL("../../../workflows", import.meta.url), { recursive: true, encoding: "utf8" }).filter((name) => /^(training\/)?\w+\.json$/.test(name)).map((name) => name.slice(0, -".json".length));

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { readJson, writeJson } from "@/model/json";
 import { clipFrom } from "@/model/clipboard";
-import { search } from "@/model/search";
+import { search, usedAgain } from "@/model/search";
 import { aligned, distributed, laidOut } from "@/model/arrange";
 import { catalogue } from "./documents";
 
@@ -12,8 +12,22 @@ test.each([
   ["vae dec", "VAEDecode"],
   ["load check", "CheckpointLoaderSimple"],
   ["save image", "SaveImage"],
+  ["enlarge", "ImageUpscaleWithModel"],
+  ["clip skip", "CLIPSetLastLayer"],
+  ["esrgan", "UpscaleModelLoader"],
+  ["dilate", "GrowMask"],
+  ["img2img", "KSampler"],
+  ["mask blur", "FeatherMask"],
 ])("%s finds %s first", (text, type) => {
   expect(first(text)).toBe(type);
+});
+
+test("what a node is called by comes before what is only of its category, and after what has the name", () => {
+  const types = search("text", catalogue, {}, {}, 1000).map(({ spec }) => spec.type);
+  const at = (type: string) => types.indexOf(type);
+  expect(at("CLIPTextEncodeSDXL")).toBeGreaterThanOrEqual(0);
+  expect(at("CLIPTextEncode")).toBeLessThan(at("PrimitiveString"));
+  expect(at("PrimitiveString")).toBeLessThan(at("StyleModelLoader") < 0 ? Infinity : at("StyleModelLoader"));
 });
 
 test("with a link waiting, only what it fits is found", () => {
@@ -27,6 +41,15 @@ test("what was used often comes first among equals", () => {
   const [one, other] = search("latent", catalogue).map(({ spec }) => spec.type);
   expect(search("latent", catalogue, {}, { [other!]: 50 })[0]!.spec.type).toBe(other);
   expect(one).not.toBe(other);
+});
+
+test("what was used long ago fades, and is forgotten in the end", () => {
+  let used = usedAgain({}, "KSampler");
+  expect(used).toEqual({ KSampler: 1 });
+  used = usedAgain(usedAgain(used, "VAEDecode"), "VAEDecode");
+  expect(used["VAEDecode"]).toBeGreaterThan(used["KSampler"]!);
+  for (let time = 0; time < 100; time++) used = usedAgain(used, "VAEDecode");
+  expect(Object.keys(used)).toEqual(["VAEDecode"]);
 });
 
 test.skipIf(!("rawJSON" in JSON))("seeds of 64 bits are kept to the last digit", () => {

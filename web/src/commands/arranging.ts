@@ -1,0 +1,126 @@
+// How nodes look and where they are: modes, marks, colours, frames, notes, places.
+import { activeGraph, chosenNodes, selectedFrames, selectedNodes } from "@/commands/selection";
+import { aligned, distributed, laidOut, type Alignment, type Placed } from "@/model/arrange";
+import { groupsOf, isPinned, linkOf, notesOf, positionOf, type GraphNode, type Point } from "@/model/document";
+import { addGroup, addNote, move, setGroup, setMode, setNodeUi } from "@/model/edit";
+import { DENSITIES, geometryOf, previewRoom } from "@/model/geometry";
+import { interfaceIn } from "@/model/interface";
+import type { Editor } from "@/store/editor";
+
+export function toggleMode(editor: Editor, mode: "mute" | "bypass"): void {
+  const names = chosenNodes(editor);
+  const graph = activeGraph(editor);
+  const all = names.every((name) => graph?.nodes[name]?.mode === mode);
+  editor.documents.editGraph(all ? editor.t.edits.turnOn : editor.t.edits[mode], (current) => setMode(current, names, all ? "on" : mode));
+}
+
+export function toggleCollapsed(editor: Editor): void {
+  toggleUi(editor, "collapsed", editor.t.edits.collapse, editor.t.edits.expand);
+}
+
+export function togglePinned(editor: Editor): void {
+  toggleUi(editor, "pinned", editor.t.edits.pin, editor.t.edits.unpin);
+}
+
+/** Give the selected nodes and frames a mark; take it away where all have it. */
+function toggleUi(editor: Editor, key: "collapsed" | "pinned", give: string, take: string): void {
+  const names = selectedNodes(editor);
+  const frames = selectedFrames(editor);
+  const graph = activeGraph(editor);
+  if (!graph || names.length + frames.length === 0) return;
+  const groups = groupsOf(graph);
+  const all = names.every((name) => graph.nodes[name]?.ui?.[key] === true) && frames.every((index) => groups[index]?.[key] === true);
+  const value = all ? undefined : true;
+  editor.documents.editGraph(all ? take : give, (current) => {
+    const marked = names.reduce((next, name) => setNodeUi(next, name, { [key]: value }), current);
+    return frames.reduce((next, index) => setGroup(next, index, { [key]: value }), marked);
+  });
+}
+
+/** A colour for the selected nodes and frames; none with null. */
+export function colour(editor: Editor, value: string | null): void {
+  const names = selectedNodes(editor);
+  const frames = selectedFrames(editor);
+  editor.documents.editGraph(editor.t.edits.colour, (graph) => {
+    const coloured = names.reduce((next, name) => setNodeUi(next, name, { color: value ?? undefined, bgcolor: undefined }), graph);
+    return frames.reduce((next, index) => setGroup(next, index, { color: value ?? undefined }), coloured);
+  });
+}
+
+/** The selected nodes with their sizes; all of them when fewer than two are selected. */
+export function boxes(editor: Editor, all = false): Placed[] {
+  const one = editor.documents.active;
+  const graph = activeGraph(editor);
+  if (!one || !graph) return [];
+  const names = all ? Object.keys(graph.nodes) : selectedNodes(editor);
+  const metrics = DENSITIES[editor.settings.getState().density];
+  return names.map((id) => {
+    const node = graph.nodes[id] as GraphNode;
+    const { width, height } = geometryOf(node, interfaceIn(id, graph, one.document, editor.library.catalogue), metrics);
+    const [x, y] = positionOf(node);
+    return { id, x, y, width, height };
+  });
+}
+
+/** The same with the room that each needs below itself while it works. */
+function withRoom(editor: Editor, all: readonly Placed[]): Placed[] {
+  const one = editor.documents.active;
+  const graph = activeGraph(editor);
+  if (!one || !graph) return [...all];
+  const metrics = DENSITIES[editor.settings.getState().density];
+  return all.map((box) => {
+    const of = interfaceIn(box.id, graph, one.document, editor.library.catalogue);
+    return { ...box, height: box.height + previewRoom(of, geometryOf(graph.nodes[box.id] as GraphNode, of, metrics)) };
+  });
+}
+
+function place(editor: Editor, label: string, places: ReadonlyMap<string, Point>): void {
+  editor.documents.editGraph(label, (graph) => move(graph, new Map([...places].filter(([id]) => !(graph.nodes[id] && isPinned(graph.nodes[id]))))));
+}
+
+export function align(editor: Editor, how: Alignment): void {
+  place(editor, editor.t.edits.align, aligned(boxes(editor), how));
+}
+
+export async function tidy(editor: Editor): Promise<void> {
+  const graph = activeGraph(editor);
+  if (!graph) return;
+  const some = selectedNodes(editor).length > 1;
+  const links = Object.entries(graph.nodes).flatMap(([to, node]) =>
+    Object.values(node.inputs ?? {}).flatMap((value) => {
+      const source = linkOf(value);
+      return source ? [{ from: source.node, to }] : [];
+    }),
+  );
+  place(editor, editor.t.edits.tidy, await laidOut(withRoom(editor, boxes(editor, !some)), links));
+  if (!some) editor.canvas?.fit();
+}
+
+export function group(editor: Editor): void {
+  const chosen = boxes(editor);
+  const [x, y] = editor.canvas?.centre() ?? [0, 0];
+  const box =
+    chosen.length > 0
+      ? {
+          left: Math.min(...chosen.map((one) => one.x)) - 20,
+          top: Math.min(...chosen.map((one) => one.y)) - 52,
+          right: Math.max(...chosen.map((one) => one.x + one.width)) + 20,
+          bottom: Math.max(...chosen.map((one) => one.y + one.height)) + 20,
+        }
+      : { left: x - 200, top: y - 120, right: x + 200, bottom: y + 120 };
+  editor.documents.editGraph(editor.t.edits.group, (graph) =>
+    addGroup(graph, { title: editor.t.canvas.groupNumber(groupsOf(graph).length + 1), pos: [Math.round(box.left), Math.round(box.top)], size: [Math.round(box.right - box.left), Math.round(box.bottom - box.top)] }),
+  );
+}
+
+export function addNoteHere(editor: Editor): void {
+  const [x, y] = editor.canvas?.centre() ?? [0, 0];
+  editor.documents.editGraph(editor.t.edits.addNote, (graph) => addNote(graph, { text: "", markdown: true, pos: [Math.round(x), Math.round(y)], size: [240, 120] }).graph);
+  const graph = activeGraph(editor);
+  const last = graph && notesOf(graph).at(-1);
+  if (last) editor.documents.select([`note:${last.id}`]);
+}
+
+export function distribute(editor: Editor, axis: "x" | "y"): void {
+  place(editor, editor.t.edits.distribute, distributed(boxes(editor), axis));
+}

@@ -1,0 +1,74 @@
+// Nodes out of the graph and into it: copied, pasted, doubled, deleted.
+import { activeGraph, selectedFrames, sizesIn } from "@/commands/selection";
+import { clipFrom, copied, cornersOf, pasted } from "@/model/clipboard";
+import { graphAt, withWhole, type Point } from "@/model/document";
+import { removeDecoration, removeNodes } from "@/model/edit";
+import { thingsIn } from "@/model/frames";
+import { writeJson } from "@/model/json";
+import { contains, unlinkAny } from "@/model/subgraph";
+import { scopeOf } from "@/store/documents";
+import type { Editor } from "@/store/editor";
+
+/** What is selected, frames with all that is in them. */
+function withContents(editor: Editor): ReadonlySet<string> {
+  const graph = activeGraph(editor);
+  const selection = editor.documents.active?.selection ?? new Set<string>();
+  if (!graph) return selection;
+  return new Set([...selection, ...selectedFrames(editor).flatMap((index) => thingsIn(graph, index, sizesIn(editor)))]);
+}
+
+export async function copy(editor: Editor): Promise<void> {
+  const one = editor.documents.active;
+  const graph = activeGraph(editor);
+  const clip = one && graph && copied(one.document, graph, withContents(editor));
+  if (clip) await navigator.clipboard.writeText(writeJson(clip, 2));
+}
+
+export async function paste(editor: Editor, links: boolean, text?: string): Promise<void> {
+  const clip = clipFrom(text ?? (await navigator.clipboard.readText()));
+  if (!clip) {
+    editor.view.say(editor.t.says.noNodes);
+    return;
+  }
+  const [x, y] = editor.canvas?.centre() ?? [0, 0];
+  putDown(editor, clip, [x - 120, y - 80], links, editor.t.edits.paste);
+}
+
+export function duplicate(editor: Editor): void {
+  const one = editor.documents.active;
+  const graph = activeGraph(editor);
+  const clip = one && graph && copied(one.document, graph, withContents(editor));
+  if (!clip || !graph) return;
+  const corners = cornersOf(clip);
+  putDown(editor, clip, [Math.min(...corners.map(([x]) => x)) + 32, Math.min(...corners.map(([, y]) => y)) + 32], true, editor.t.edits.duplicate);
+}
+
+function putDown(editor: Editor, clip: NonNullable<ReturnType<typeof clipFrom>>, at: Point, links: boolean, label: string): void {
+  const one = editor.documents.active;
+  if (!one) return;
+  let names: string[] = [];
+  const scope = scopeOf(one);
+  editor.documents.edit(one.uid, label, (document) => {
+    const made = pasted(document, graphAt(document, scope), clip, at, links);
+    const whole = withWhole(made.document, scope, made.graph);
+    if (contains(whole, scope, scope)) return document;
+    names = made.names;
+    return whole;
+  });
+  if (names.length > 0) editor.documents.select(names);
+  else editor.view.say(editor.t.says.inItself);
+}
+
+export function remove(editor: Editor): void {
+  const one = editor.documents.active;
+  if (!one) return;
+  const heal = editor.settings.getState().heal ? { catalogue: editor.library.catalogue } : null;
+  editor.documents.editGraph(editor.t.edits.delete, (graph, document) => {
+    const links = [...one.selection].filter((id) => id.startsWith("link:")).map((id) => id.slice(5).split("\n"));
+    const unlinked = links.reduce((current, [node, input]) => unlinkAny(current, { node: node ?? "", input: input ?? "" }), graph);
+    const names = new Set([...one.selection].filter((name) => Object.hasOwn(unlinked.nodes, name)));
+    const next = names.size > 0 ? removeNodes(unlinked, names, heal && { ...heal, document }) : unlinked;
+    return removeDecoration(next, one.selection);
+  });
+  editor.documents.select([]);
+}

@@ -1,0 +1,91 @@
+// Subgraphs kept for other workflows: kept, found, put into another workflow, changed, deleted.
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { accessFaults, documentOf, openPage, openTemplate, type Service, startBrowser, startService } from "./harness";
+
+let service: Service;
+let browser: Browser;
+
+beforeAll(async () => {
+  [service, browser] = await Promise.all([startService(), startBrowser()]);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await service?.stop();
+});
+
+const select = (page: Page, ...names: string[]) => page.evaluate((all) => (window.latentgraph!.documents.select(all), window.latentgraph!.canvas!.focus()), names);
+
+describe("a subgraph", () => {
+  test("is kept under a name, found in another workflow, by what a link fits too, runs there, and goes when its file is deleted", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await select(page, "positive", "negative", "sampler", "latent", "decode");
+    await page.keyboard.press("Control+Shift+g");
+    await page.locator('[data-node="subgraph"]').click({ button: "right" });
+    await page.getByRole("menuitem", { name: "Keep subgraph for all workflows" }).click();
+    await page.getByLabel("Name", { exact: true }).fill("fox maker");
+    await page.getByText("Kept by the service as workflows/subgraphs/fox maker.json").waitFor();
+    expect(await accessFaults(page, ["wcag2a", "wcag2aa"])).toEqual([]);
+    await page.keyboard.press("Enter");
+    await page.getByText("fox maker is kept").waitFor();
+
+    await page.keyboard.press("Alt+n");
+    await page.evaluate(() => window.latentgraph!.documents.editGraph("Loader", (graph) => ({ ...graph, nodes: { load: { type: "CheckpointLoaderSimple", inputs: { ckpt_name: "tiny-sd-128.safetensors" }, ui: { pos: [0, 0] } } } })));
+    const socket = (await page.locator('[data-node="load"] [data-end=output][data-socket="MODEL"]').boundingBox())!;
+    await page.mouse.move(socket.x + 5, socket.y + 5);
+    await page.mouse.down();
+    await page.mouse.move(socket.x + 300, socket.y + 200, { steps: 6 });
+    await page.mouse.up();
+    await page.getByLabel("Find a node").fill("fox");
+    await page.getByRole("option", { name: "fox maker" }).waitFor();
+    await page.keyboard.press("Enter");
+    await expect.poll(async () => Object.values((await documentOf(page)).nodes).map((one) => one.type)).toEqual(["CheckpointLoaderSimple", "subgraph:Subgraph"]);
+    const { nodes, subgraphs } = await documentOf(page);
+    expect(nodes["subgraph"]!.inputs!["model"]).toEqual({ from: ["load", "MODEL"] });
+    expect(Object.keys(subgraphs!)).toEqual(["Subgraph"]);
+
+    await page.evaluate(() =>
+      window.latentgraph!.documents.editGraph("Links", (graph) => ({
+        ...graph,
+        nodes: {
+          ...graph.nodes,
+          subgraph: { ...graph.nodes["subgraph"]!, inputs: { ...graph.nodes["subgraph"]!.inputs, clip: { from: ["load", "CLIP"] }, vae: { from: ["load", "VAE"] } } },
+          save: { type: "SaveImage", inputs: { images: { from: ["subgraph", "IMAGE"] }, filename_prefix: "fox" }, ui: { pos: [0, 180] } },
+        },
+      })),
+    );
+    await page.getByTestId("sentence").getByText(/nodes will run|all is known/).waitFor();
+    await page.keyboard.press("Control+Enter");
+    await page.locator('[data-node="save"] img').waitFor();
+
+    await page.getByTestId("rail-workflows").click();
+    await page.getByRole("button", { name: "Delete subgraphs/fox maker" }).click();
+    await page.getByText("Deleted subgraphs/fox maker").waitFor();
+    await expect.poll(() => page.evaluate(() => window.latentgraph!.library.store.getState().published.length)).toBe(0);
+    await page.getByRole("button", { name: "Bring it back" }).click();
+    await expect.poll(() => page.evaluate(() => window.latentgraph!.library.store.getState().published.length)).toBe(1);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
+  test("cannot be put into itself", async () => {
+    const { page, context } = await openPage(browser, service.url);
+    await page.waitForFunction(() => window.latentgraph?.library.store.getState().published.length === 1);
+    await page.keyboard.press("Alt+n");
+    const add = async () => {
+      await page.getByTestId("canvas").focus();
+      await page.keyboard.press("Tab");
+      await page.getByLabel("Find a node").fill("fox maker");
+      await page.keyboard.press("Enter");
+    };
+    await add();
+    await page.locator('[data-node="subgraph"]').getByRole("button", { name: "Enter this subgraph" }).click();
+    await page.locator('[data-node="sampler"]').waitFor();
+    await add();
+    await page.getByText("A subgraph cannot be put into itself").waitFor();
+    expect(Object.keys((await documentOf(page)).subgraphs!["Subgraph"]!.nodes)).toHaveLength(5);
+    await context.close();
+  });
+});
