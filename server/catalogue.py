@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
+from graph.errors import Problem
 from graph.files import write_whole
 from graph.json import JsonObject
 from graph.spec import NodeSpec
-from nodes.catalogue import Found, found_elsewhere, merged, plugin_points, read_catalogue
+from nodes.catalogue import ByType, Found, found_elsewhere, merged, plugin_points, read_catalogue
 
 FILE: Final = "plugins.json"
 _NOT_WHAT_WAS_WRITTEN: Final = (AttributeError, KeyError, TypeError, ValueError)
+
+_log = logging.getLogger("latentgraph.plugins")
 
 
 class LiveCatalogue(Mapping[str, NodeSpec]):
@@ -30,6 +34,12 @@ class LiveCatalogue(Mapping[str, NodeSpec]):
         self._builtin = read_catalogue()
         self._kept = _written(Found())
         self._now = merged(self._builtin, self._last_seen())
+        self._told: tuple[Problem, ...] = ()
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with plugins."""
+        return self._now.problems
 
     def __getitem__(self, name: str) -> NodeSpec:
         return self._now[name]
@@ -41,9 +51,14 @@ class LiveCatalogue(Mapping[str, NodeSpec]):
         return len(self._now)
 
     def bring(self, plugins: JsonObject) -> None:
-        """Take what a worker has found, as `Found.to_json` writes it. What cannot be kept is found again."""
+        """Take what a worker has found, as `Found.to_json` writes it, and log what is wrong with plugins, if that is news.
+        What cannot be kept is found again."""
         found = Found.from_json(plugins)
         self._now = merged(self._builtin, found)
+        if self.problems != self._told:
+            self._told = self.problems
+            for one in self.problems:
+                _log.warning("%s [%s] %s", one.message, one.code, one.hint or "")
         content = _written(found)
         if content == self._kept:
             return
@@ -59,6 +74,10 @@ class LiveCatalogue(Mapping[str, NodeSpec]):
         except (OSError, *_NOT_WHAT_WAS_WRITTEN):
             return found_elsewhere() if plugin_points() else Found()
         return seen if plugin_points() else Found()
+
+
+Nodes: TypeAlias = ByType[NodeSpec] | LiveCatalogue
+"""Node types by name, with what is wrong with plugins: as they are, or as they become."""
 
 
 def _written(found: Found) -> bytes:

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     devices = options.device or ["auto"]
     _refuse_absent(devices)
     workers = {device: worker_command(device, options.precision, where, user_folder(options)) for device in devices}
-    with _listen(options.host, options.port) as listening:
+    with listen(options.host, options.port) as listening:
         set_up(options.log_format)
         started = {device: start(command) for device, command in workers.items()}
         try:
@@ -252,13 +252,14 @@ async def _answer(host: str, listening: socket.socket, setup: Setup) -> None:
         await stop.wait()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """A bound socket. A port that is taken is said before any worker is started, and the application, which checks what
     requests say of it, is made for it. Raises InputError."""
     made = _socket(host)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((host, port))
+        made.listen()  # only then nobody else can bind it
     except (OSError, OverflowError) as error:
         made.close()
         hint = "Choose another with --port, or 0 for any free one."

@@ -74,7 +74,7 @@ async def count_tokens(request: web.Request) -> web.Response:
 
 
 async def system(request: web.Request) -> web.Response:
-    """The versions, the machine's memory and disk, and the workers with their devices."""
+    """The versions, the machine's memory and disk, the workers with their devices, and what is wrong with plugins."""
     service = service_of(request)
     disk = await asyncio.to_thread(shutil.disk_usage, service.user.root.parent)
     workers: list[Json] = [
@@ -97,6 +97,7 @@ async def system(request: web.Request) -> web.Response:
         "pixels": bounds.pixels,
     }
     told: JsonObject = {"version": __version__, "memory_bytes": memory, "workers": workers, "limits": limits}
+    told["plugins"] = {"problems": [problem(one) for one in service.catalogue.problems]}
     return web.json_response(told | {"disk": {"total_bytes": disk.total, "free_bytes": disk.free}})
 
 

@@ -163,17 +163,22 @@ async def kept(request: web.Request, asked: Asked) -> web.Response:
     """Commit the job, and answer: at once, or when it has ended."""
     service, wanted = service_of(request), asked.submission
     wait = _patience(request)
-    with service.hub.listening(lambda job, _client: job == wanted.id, nobody) as listener:
-        accepted = await service.desk.do(service.desk.store.accept, wanted)
-        if not wait:
-            ended = None
-        elif accepted.new:
-            ended = await _end_heard(listener, wait)
-        else:
-            ended = await ended_within(service, accepted.job.id, wait)
+    if wait:
+        accepted, ended = await _accepted_and_ended(service, wanted, wait)
+    else:
+        accepted, ended = await service.desk.do(service.desk.store.accept, wanted), None
     seeds = await seeds_of(service, accepted, asked)
     more: JsonObject = {"seeds": cast("Json", seeds)} if seeds else {}
     return _accepted(accepted, ended, {"warnings": cast("Json", asked.warnings)} | more)
+
+
+async def _accepted_and_ended(service: Service, wanted: Submission, wait: int) -> tuple[Accepted, Job | None]:
+    """The job, heard of from its beginning on, and, if that is within so many seconds, its end."""
+    with service.hub.listening(lambda job, _client: job == wanted.id, nobody) as listener:
+        accepted = await service.desk.do(service.desk.store.accept, wanted)
+        if accepted.new:
+            return accepted, await _end_heard(listener, wait)
+    return accepted, await ended_within(service, accepted.job.id, wait)
 
 
 async def seeds_of(service: Service, accepted: Accepted, asked: Asked) -> Seeds:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -11,8 +10,8 @@ from typing import Final
 from aiohttp import web
 
 from graph.cache.tiered import Cache
-from graph.spec import NodeSpec
 from nodes.folders import Folders
+from server.catalogue import Nodes
 from server.http.comfyui.answering import Answering
 from server.http.logbook import LogBook
 from server.http.problems import ProblemError
@@ -45,7 +44,7 @@ class Service:
     announces that it can tell them from results; `computing` is what workers compute with.
     """
 
-    catalogue: Mapping[str, NodeSpec]
+    catalogue: Nodes
     workspace: Workspace
     view: Cache
     desk: Desk

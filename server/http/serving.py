@@ -14,8 +14,8 @@ from typing import Final
 from aiohttp import web
 
 from graph.json import JsonObject
-from graph.spec import NodeSpec
 from graph.values import Values
+from server.catalogue import Nodes
 from server.http.app import create_app
 from server.http.connections import Arrivals
 from server.http.logbook import LogBook, logged
@@ -57,7 +57,7 @@ class Setup:
     are commands by device name, and `started` those of them that run already; `computing` is how they compute; with
     `previews` all of ComfyUI's clients get pictures while a prompt runs; `brought` hears which nodes plugins have."""
 
-    catalogue: Mapping[str, NodeSpec]
+    catalogue: Nodes
     workspace: Workspace
     user: Path
     workers: Mapping[str, Sequence[str]]

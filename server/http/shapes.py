@@ -74,6 +74,7 @@ SCHEMAS: Final[JsonObject] = {
     "Cache": record(entries=WHOLE, bytes=WHOLE, seconds=NUMBER),
     "System": record(
         version=TEXT, memory_bytes=WHOLE, disk=record(total_bytes=WHOLE, free_bytes=WHOLE), limits=mapped(WHOLE),
+        plugins=record(problems=listed(ref("Fault"))),
         workers=listed(record(name=TEXT, restarts=WHOLE, device=OBJECT, **_WORKER)),
     ),
     "Ticket": record(ticket=TEXT),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,27 @@ def test_what_a_worker_brings_is_there_at_once_and_from_the_next_start(plugin: P
     assert dict(LiveCatalogue(tmp_path)) == dict(seen) != read_catalogue()
     seen.bring(Found().to_json())
     assert dict(seen) == dict(LiveCatalogue(tmp_path)) == read_catalogue()
+
+
+def test_what_is_wrong_with_plugins_is_logged_when_it_is_news(
+    plugin: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    plugin.write_text("raise RuntimeError('no cards')")
+    broken = found_here().to_json()
+    seen = LiveCatalogue(tmp_path)
+    with caplog.at_level(logging.WARNING, "latentgraph.plugins"):
+        for brought in (broken, broken, Found().to_json(), broken):
+            seen.bring(brought)
+    told = "plugin 'good' (torch_plugin) cannot be used: RuntimeError: no cards [plugin_broken] Update or uninstall it."
+    assert [one.getMessage() for one in caplog.records] == [told, told]
+
+
+def test_a_service_tells_which_plugin_it_cannot_use(plugin: Path, tmp_path: Path) -> None:
+    plugin.write_text("raise RuntimeError('no cards')")
+    with started(tmp_path) as program:
+        [told] = program.ask("/api/v1/system")[1]["plugins"]["problems"]
+    assert told["code"] == "plugin_broken"
+    assert "RuntimeError: no cards" in told["message"]
 
 
 def test_plugins_that_are_gone_are_forgotten(tmp_path: Path) -> None:

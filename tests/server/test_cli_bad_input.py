@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from graph.errors import InputError
 from nodes.memory.host import torch_version
+from server.cli.serve import listen
 from tests.server.cli import WORKFLOWS, CommandLine
 
 
@@ -302,6 +304,12 @@ def test_a_place_in_a_foreign_file_names_node_and_input(latentgraph: CommandLine
     }
     assert "$['7'] (`7.width`): " in latentgraph("validate", str(latentgraph.write("p.json", {"7": node}))).out
     assert "(`7.width`): " in latentgraph("validate", str(latentgraph.write("c.json", canvas))).out
+
+
+def test_a_port_is_taken_before_it_is_answered_on() -> None:
+    with listen("127.0.0.1", 0) as first, pytest.raises(InputError) as refused:
+        listen("127.0.0.1", first.getsockname()[1])
+    assert [one.code for one in refused.value.problems] == ["port"]
 
 
 @pytest.mark.skipif(not torch_version().endswith("+cpu"), reason="this torch can compute on cards")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import WSMsgType
 
+from server.worker.hub import Hub
 from tests.server.service import Service, running, working
 
 
@@ -240,6 +241,22 @@ BAD: list[tuple[str, bytes, int, str]] = [
     ("?wait=x", json.dumps({"workflow": work()}).encode(), 400, "query"),
     ("/unknown/cancel", b"", 404, "unknown_job"),
 ]
+
+
+@pytest.mark.parametrize(("query", "listeners"), [("", 0), ("?wait=60", 1)])
+def test_only_who_waits_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str, listeners: int) -> None:
+    counts, listening = [0], Hub.listening
+
+    def counted(hub: Hub, *wanted: Any) -> Any:  # noqa: ANN401 - as it is
+        counts[0] += 1
+        return listening(hub, *wanted)
+
+    async def act(service: Service) -> None:
+        monkeypatch.setattr(Hub, "listening", counted)
+        answer = await service.post(f"/api/v1/jobs{query}", json.dumps({"workflow": work()}))
+        assert (answer.status, counts[0]) == (200 if query else 202, listeners)
+
+    do(tmp_path, act)
 
 
 def test_bad_requests_are_refused_and_change_nothing(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ async def main() -> None:
     parser.add_argument("--break-worker", default="")
     options = parser.parse_args()
     breaking.apply(options.broken)
+    from nodes.catalogue import ByType
     from server.http import serving as whole
     from server.http.serving import Setup, serving
     from server.jobs import desk
@@ -43,7 +44,7 @@ async def main() -> None:
     with Workspace(toy_places(folder)) as workspace, socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         limits = Limits(attempts=options.attempts, lease=options.lease)
-        setup = Setup(catalogue, workspace, folder / "user", workers, limits)
+        setup = Setup(ByType(catalogue), workspace, folder / "user", workers, limits)
         async with serving(setup, listening):
             print(listening.getsockname()[1], flush=True)
             await stop.wait()
