@@ -281,13 +281,13 @@ def _digest(node: str, port: str, path: Path | None, files: Files) -> str:
 
 
 def still_there(report: Report, files: Files | None) -> bool:
-    """Whether the files a node wrote are where they were, with the size they had."""
+    """Whether the files a node wrote are where they were, and as they were."""
     if files is None:
         return True
     for saved in report.files:
         path = files.find(saved.folder, saved.name)
         try:
-            if path is None or path.stat().st_size != saved.bytes:
+            if path is None or not saved.is_at(path):
                 return False
         except OSError:
             return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeAlias
 
 from graph.json import Json
@@ -15,12 +16,25 @@ from graph.json import Json
 
 @dataclass(frozen=True, slots=True)
 class SavedFile:
-    """A file a node wrote: `folder` is a known folder (output, temp), `name` relative to it with forward slashes."""
+    """A file a node wrote: `folder` is a known folder (output, temp), `name` relative to it with forward slashes. `modified`
+    is when it was last written, in nanoseconds since 1970; 0 where an older version has not kept that."""
 
     folder: str
     name: str
     bytes: int
     path: str
+    modified: int = 0
+
+    @classmethod
+    def at(cls, path: Path, folder: str, name: str) -> SavedFile:
+        """The file as it is now. Raises OSError."""
+        stat = path.stat()
+        return cls(folder, name, stat.st_size, str(path), stat.st_mtime_ns)
+
+    def is_at(self, path: Path) -> bool:
+        """Whether it is this file that lies there, as it was left. Raises OSError."""
+        stat = path.stat()
+        return stat.st_size == self.bytes and self.modified in (0, stat.st_mtime_ns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ class Numbered:
                     name = f"{stem}_{counter:05}_{self.suffix}"
                     path = self.folders.place(self.folder, name)
                     if _publish(temporary, path):
-                        return SavedFile(self.folder, name, path.stat().st_size, str(path))
+                        return SavedFile.at(path, self.folder, name)
                     counter += 1
         except OSError as error:
             hint = _HINTS.get(error.errno or 0)

@@ -285,7 +285,7 @@ def save(*, text: str, name: str = "saved.txt", context: Context) -> Report:
     """Writes a text into the output folder."""
     path = context.service(OutputFolder).path / name
     path.write_text(text)
-    return Report((SavedFile("output", name, len(text), str(path)),))
+    return Report((SavedFile.at(path, "output", name),))
 
 
 @node("Show", category="toy", effect=True, lane="inline")

@@ -87,10 +87,10 @@ def unpack(blob: bytes) -> dict[str, RawTensor]:
 
 
 def _report_to_json(report: Report) -> JsonObject:
-    files: list[Json] = [[one.folder, one.name, one.bytes, one.path] for one in report.files]
+    files: list[Json] = [[one.folder, one.name, one.bytes, one.path, one.modified] for one in report.files]
     return {"files": files, "text": list(report.text)}
 
 
 def _report_from_json(data: JsonObject) -> Report:
-    files = cast("list[tuple[str, str, int, str]]", data["files"])
+    files = cast("list[tuple[str, str, int, str, int]]", data["files"])
     return Report(tuple(SavedFile(*one) for one in files), tuple(cast("list[str]", data["text"])))

@@ -102,6 +102,13 @@ def output_file(harm: Callable[[Path], object]) -> Change:
     return change
 
 
+def replaced(path: Path) -> None:
+    """As when a file was deleted, and another run has taken its number."""
+    size = path.stat().st_size
+    path.unlink()
+    path.write_text("x" * size)
+
+
 def precision(engine: Engine, graph: Document) -> Document:
     engine.environment = Environment("bf16")
     return graph
@@ -227,6 +234,12 @@ CASES = {
     "the output file was changed": Case(
         FILES,
         output_file(lambda path: path.write_text("other")),
+        {"save": ("run", "its output file is gone or was changed")},
+        targets=("save",),
+    ),
+    "the output file is another of the same size": Case(
+        FILES,
+        output_file(replaced),
         {"save": ("run", "its output file is gone or was changed")},
         targets=("save",),
     ),

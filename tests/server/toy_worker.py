@@ -96,7 +96,7 @@ def write_text(*, value: int, name: str, context: Context) -> Report:
     path = context.service(Output).path / f"{name}.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
     saving.write_new(path, str(value).encode())
-    return Report((SavedFile("output", path.name, path.stat().st_size, str(path)),), (str(value),))
+    return Report((SavedFile.at(path, "output", path.name),), (str(value),))
 
 
 def implementations() -> dict[str, Implementation]:
