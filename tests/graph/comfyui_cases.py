@@ -10,9 +10,9 @@ from typing import cast
 
 import pytest
 
-from graph.comfyui.object_info import spec_from_object_info
 from graph.json import Json, JsonObject
 from graph.spec import Choice, FileChoice, Input, NodeSpec, Number, Output, Text, Toggle
+from tests.graph.declared import spec_from_object_info
 
 SHARED = Path(__file__).parents[3] / "shared"
 

@@ -1,4 +1,4 @@
-"""Node declarations in ComfyUI's shape and back."""
+"""Node declarations in ComfyUI's shape."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from graph.comfyui.object_info import object_info, spec_from_object_info
-from graph.json import Json, JsonObject
+from graph.comfyui.object_info import object_info
+from graph.json import Json
 from graph.spec import MISSING, Choice, ExtraName, FileChoice, Input, NodeSpec, Number, Output, Text, Toggle
 from tests.graph.comfyui_cases import CATALOGUE, full_catalogue, needs_shared, socket
+from tests.graph.declared import spec_from_object_info
 
 
 class SomeFiles:
@@ -97,45 +98,6 @@ def plain(one: Input) -> Input:
     """The input without what `/object_info` cannot say: which folder a file is in, and that floats are floats."""
     files = isinstance(one.widget, FileChoice)
     return replace(one, widget=FileChoice("any") if files else one.widget, default=MISSING if files else one.default)
-
-
-READ: dict[str, tuple[Json, Input]] = {
-    "a list of choices": ([["a", "b"]], Input("x", "COMBO", Choice(("a", "b")))),
-    "a newer list": (["COMBO", {"options": ["a"], "default": "a"}], Input("x", "COMBO", Choice(("a",)), "a")),
-    "choices that are numbers": ([[1, 2]], Input("x", "COMBO", Choice(("1", "2")))),
-    "the files of an empty folder": ([[]], Input("x", "COMBO", FileChoice("input"))),
-    "an upload": ([["a"], {"image_upload": True}], Input("x", "COMBO", FileChoice("input", True, (ExtraName("a"),)))),
-    "a default of the wrong kind": (["INT", {"default": 1.0}], Input("x", "INT", Number("INT"), 1)),
-    "no rounding": (["FLOAT", {"round": False}], Input("x", "FLOAT", Number("FLOAT"))),
-    "a forced link": (["INT", {"forceInput": True, "default": 3}], Input("x", "INT")),
-    "a socket with a default": (["LOSS_MAP", {"default": {}}], Input("x", "LOSS_MAP")),
-    "nothing": ([], Input("x", "*")),
-}
-
-
-@pytest.mark.parametrize(("info", "one"), READ.values(), ids=READ)
-def test_inputs_are_read(info: Json, one: Input) -> None:
-    data: JsonObject = {"input": {"required": {"x": info}}}
-    assert spec_from_object_info("T", data).inputs == (one,)
-
-
-def test_a_known_file_input_has_its_folder() -> None:
-    data: JsonObject = {"input": {"required": {"lora_name": [["a.safetensors"]]}}}
-    (one,) = spec_from_object_info("T", data).inputs
-    assert one.widget == FileChoice("loras", extra=(ExtraName("a.safetensors"),))
-
-
-def test_outputs_of_one_name_are_told_apart() -> None:
-    data: JsonObject = {"output": ["IMAGE", "IMAGE", ["a", "b"]], "output_name": ["IMAGE", "IMAGE", None]}
-    assert [(one.name, one.type) for one in spec_from_object_info("T", data).outputs] == [
-        ("IMAGE", "IMAGE"), ("IMAGE_2", "IMAGE"), ("COMBO", "COMBO"),
-    ]  # fmt: skip
-
-
-def test_the_declared_order_holds() -> None:
-    inputs: JsonObject = {"a": ["INT"], "b": ["INT"], "c": ["INT"]}
-    data: JsonObject = {"input": {"required": inputs}, "input_order": {"required": ["c", "gone", "a"]}}
-    assert [one.name for one in spec_from_object_info("T", data).inputs] == ["c", "a", "b"]
 
 
 @pytest.mark.golden

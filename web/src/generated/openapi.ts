@@ -475,7 +475,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The versions, the machine's memory and disk, and the workers with their devices */
+        /** The versions, the machine's memory and disk, the workers with their devices, and what is wrong with plugins */
         get: operations["system"];
         put?: never;
         post?: never;
@@ -882,6 +882,9 @@ export interface components {
                 [key: string]: number;
             };
             memory_bytes: number;
+            plugins: {
+                problems: components["schemas"]["Fault"][];
+            };
             version: string;
             workers: {
                 busy: boolean;
