@@ -138,7 +138,7 @@ class _Binding:
         if link.node in self.flat.instances:
             return  # reported by `flatten`
         if source is None:
-            hint = self.suggestions.nearest(link.node, self.flat.nodes)
+            hint = self.suggestions.nearest(link.node, self.flat.nodes) or f"Link {_article(port.type)} output to it."
             self._problem("unknown_node", f"linked to node {link.node!r}, which does not exist", port.name, hint)
             return
         spec = self.catalogue.get(source.type)
@@ -154,7 +154,7 @@ class _Binding:
         verdict = accepts(port.type, output.type)
         if not verdict.ok:
             fitting = [one.name for one in spec.outputs if accepts(port.type, one.type).ok]
-            hint = f"Its output {fitting[0]!r} fits." if fitting else None
+            hint = f"Its output {fitting[0]!r} fits." if fitting else f"Link {_article(port.type)} output to it."
             self._problem("type_mismatch", f"{link.node}.{link.output}: {verdict.reason}", port.name, hint)
 
     def _literal(self, port: Input, value: Json) -> Json:
@@ -207,10 +207,14 @@ def _faults(widget: Widget, value: Json, files: Files | None, suggestions: Sugge
             yield from _number_faults(widget, value)
         case Text():
             if not isinstance(value, str):
-                yield "wrong_type", f"expects a text, not {_short(value)}", None
+                yield "wrong_type", f"expects a text, not {_short(value)}", "Write it in double quotes."
         case Toggle():
             if not isinstance(value, bool):
-                yield "wrong_type", f"expects true or false, not {_short(value)}", None
+                yield (
+                    "wrong_type",
+                    f"expects true or false, not {_short(value)}",
+                    "Write true or false, without quotes.",
+                )
         case Choice():
             if not isinstance(value, str) or value not in widget.options:
                 meant = suggestions.nearest(value, widget.options) if isinstance(value, str) else None
@@ -223,10 +227,10 @@ def _faults(widget: Widget, value: Json, files: Files | None, suggestions: Sugge
 def _number_faults(widget: Number, value: Json) -> Iterator[Fault]:
     if isinstance(value, bool) or not isinstance(value, int | float):
         word = "a whole number" if widget.kind == "INT" else "a number"
-        yield "wrong_type", f"expects {word}, not {_short(value)}", None
+        yield "wrong_type", f"expects {word}, not {_short(value)}", f"Give it {widget.takes}."
         return
     if isinstance(value, float) and not math.isfinite(value):
-        yield "wrong_type", f"expects a finite number, not {value}", None
+        yield "wrong_type", f"expects a finite number, not {value}", f"Give it {widget.takes}."
         return
     if widget.kind == "INT" and value != int(value):
         yield "wrong_type", f"expects a whole number, not {value}", f"Try {round(value)}."
@@ -235,12 +239,15 @@ def _number_faults(widget: Number, value: Json) -> Iterator[Fault]:
     if widget.maximum is not None and value > widget.maximum:
         yield "too_big", f"{_short(value)} is above the maximum {widget.maximum}", f"Use {widget.maximum} or less."
     if widget.kind == "FLOAT" and abs(value) > sys.float_info.max:
-        yield "wrong_type", f"{_short(value)} is larger than any FLOAT", None
+        yield "wrong_type", f"{_short(value)} is larger than any FLOAT", "Use a smaller number."
+
+
+_FILE_NAME: Final = "Write its name in double quotes, relative to that folder."
 
 
 def _file_faults(widget: FileChoice, value: Json, files: Files | None, suggestions: Suggestions) -> Iterator[Fault]:
     if not isinstance(value, str) or not value:
-        yield "wrong_type", f"expects the name of a file in {widget.folder!r}, not {_short(value)}", None
+        yield "wrong_type", f"expects the name of a file in {widget.folder!r}, not {_short(value)}", _FILE_NAME
     elif files is not None and value not in widget.extra_names and files.find(widget.folder, value) is None:
         folder, name = files.meant(widget.folder, value)
         annotation = value.removeprefix(name) if value.startswith(name) else ""

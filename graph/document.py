@@ -120,6 +120,48 @@ def parse(data: Json, *, upgrades: Mapping[str, Upgrade] = UPGRADES) -> Document
         raise
 
 
+def parse_known(data: Json) -> tuple[Document, tuple[Problem, ...]]:
+    """As `parse`, but keys that this format does not have are left out and told: what else is wrong can be found as well.
+    Raises `InputError` where they are not all that is wrong with the structure."""
+    try:
+        return parse(data), ()
+    except InputError as error:
+        known = _known(upgrade(data)) if isinstance(data, dict) else data
+        if known == data:
+            raise
+        try:
+            return parse(known), error.problems
+        except InputError:
+            raise error from None
+
+
+def _known(data: JsonObject) -> JsonObject:
+    """The document without unknown keys, as far as it has the form of one."""
+    kept = _known_graph({key: one for key, one in data.items() if key in _DOCUMENT_KEYS})
+    subgraphs = kept.get("subgraphs")
+    if isinstance(subgraphs, dict):
+        kept["subgraphs"] = {
+            name: _known_graph(one) if isinstance(one := _only(wanted, _SUBGRAPH_KEYS), dict) else one
+            for name, wanted in subgraphs.items()
+        }
+    return kept
+
+
+def _known_graph(data: JsonObject) -> JsonObject:
+    """The same of the nodes and parameters of a graph."""
+    kept = dict(data)
+    nodes, parameters = kept.get("nodes"), kept.get("parameters")
+    if isinstance(nodes, dict):
+        kept["nodes"] = {name: _only(one, _NODE_KEYS) for name, one in nodes.items()}
+    if isinstance(parameters, list):
+        kept["parameters"] = [_only(one, _PARAMETER_KEYS) for one in parameters]
+    return kept
+
+
+def _only(data: Json, keys: frozenset[str]) -> Json:
+    return {key: one for key, one in data.items() if key in keys} if isinstance(data, dict) else data
+
+
 def upgrade(data: JsonObject, upgrades: Mapping[str, Upgrade] = UPGRADES) -> JsonObject:
     """Walk the chain of formats up to the current one."""
     seen: set[str] = set()
@@ -175,6 +217,7 @@ _DOCUMENT_KEYS: Final = frozenset(
 )
 _NODE_KEYS: Final = frozenset({"type", "inputs", "mode", "title", "ui"})
 _SUBGRAPH_KEYS: Final = frozenset({"name", "nodes", "parameters", "outputs", "ui"})
+_PARAMETER_KEYS: Final = frozenset({"name", "binds", "help"})
 _MODES: Final = frozenset({"on", "mute", "bypass"})
 
 
@@ -232,7 +275,7 @@ def _parameters(data: Json) -> tuple[Parameter, ...]:
 
 
 def _parameter(data: JsonObject) -> Parameter:
-    _expect(data.keys() <= {"name", "binds", "help"})
+    _expect(data.keys() <= _PARAMETER_KEYS)
     binds = [_list(bind) for bind in _list(data["binds"])]
     _expect(all(len(bind) == 2 for bind in binds))
     help_text = data.get("help")

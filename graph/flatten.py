@@ -226,11 +226,11 @@ def _refusal(
     """Why an instance cannot be laid out."""
     if subgraph is None:
         message = f"there is no subgraph {wanted!r} in this document"
-        return Problem("unknown_subgraph", message, hint=nearest(wanted, subgraphs))
+        hint = nearest(wanted, subgraphs) or "Add it to `subgraphs`, or remove the node."
+        return Problem("unknown_subgraph", message, hint=hint)
     if wanted in scope.chain:
-        return Problem(
-            "recursive_subgraph", f"subgraph {wanted!r} contains itself ({' -> '.join([*scope.chain, wanted])})"
-        )
+        message = f"subgraph {wanted!r} contains itself ({' -> '.join([*scope.chain, wanted])})"
+        return Problem("recursive_subgraph", message, hint="Remove it from one of them.")
     if len(scope.chain) == MAX_DEPTH:
         return Problem("subgraph_too_deep", f"subgraphs are nested deeper than {MAX_DEPTH} levels")
     return None

@@ -25,7 +25,8 @@ MAX_DEPTH = 200
 def loads(text: str | bytes, *, source: str = "document", max_bytes: int = MAX_BYTES) -> Json:
     """Parse JSON. Raises `InputError` (codes json_*) for anything that is not exactly one strict JSON value."""
     if len(text) > max_bytes:
-        raise _refused("json_too_large", f"{source} has {len(text):,} bytes; at most {max_bytes:,} are read", "")
+        hint = "Leave out what is no part of the workflow, such as pictures."
+        raise _refused("json_too_large", f"{source} has {len(text):,} bytes; at most {max_bytes:,} are read", hint)
     value: Json = None
     decoded = ""
     try:
@@ -47,19 +48,21 @@ def loads(text: str | bytes, *, source: str = "document", max_bytes: int = MAX_B
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         said = "it is empty" if not decoded.strip() else f"{error.msg.removesuffix(' at')} at {where}"
-        raise _refused("json_syntax", f"{source} is not JSON: {said}", "") from None
+        raise _refused("json_syntax", f"{source} is not JSON: {said}", _remedy(error, decoded)) from None
     except RecursionError:
         too_deep = True
     except ValueError as error:  # NaN, Infinity, integers of thousands of digits
         place = place_of(decoded, _is_refused_number)
-        raise _refused("json_number", f"{source} holds a number that JSON does not have{place}: {error}", "") from None
+        raise _refused(
+            "json_number", f"{source} holds a number that JSON does not have{place}: {error}", _FINITE
+        ) from None
     if not too_deep and _has_lone_surrogate(decoded, value):
         raise _refused(
             "json_encoding", f"{source} holds half a character (a lone surrogate)", "Write the whole character."
         )
     if too_deep:
         place = place_of(decoded, lambda token: token.depth >= MAX_DEPTH)
-        raise _refused("json_too_deep", f"{source} is nested deeper than {MAX_DEPTH} levels{place}", "")
+        raise _refused("json_too_deep", f"{source} is nested deeper than {MAX_DEPTH} levels{place}", _FLATTER)
     return value
 
 
@@ -80,6 +83,31 @@ def _canonical_encoder() -> Callable[[object, int], Iterable[str]]:
 
 
 _CANONICAL = _canonical_encoder()
+
+
+_FINITE = "Write a finite number of at most a few hundred digits, or null."
+_FLATTER = f"Nest objects and lists at most {MAX_DEPTH} deep."
+_REMEDIES = {
+    "Expecting property name": "A name in double quotes is expected there; after the last entry stands no comma.",
+    "Illegal trailing comma": "After the last entry stands no comma.",
+    "Expecting ',' delimiter": "A comma, or the bracket that closes, is expected there.",
+    "Expecting ':' delimiter": "A colon is expected there, between a name and its value.",
+    "Expecting value": "A value is expected there; after the last entry stands no comma.",
+    "Unterminated string": "The text that begins there lacks its closing quote.",
+    "Invalid control character": "Inside of a text a line break is written \\n, and a tab \\t.",
+    "Invalid \\": "Inside of a text a backslash is written \\\\.",
+    "Extra data": "The file should end there: it holds one value.",
+}
+"""How the parser's complaints begin, and what to do about each."""
+
+
+def _remedy(error: json.JSONDecodeError, text: str) -> str:
+    begins = text.lstrip()[:1]
+    if begins not in ("{", "["):
+        return (
+            "JSON of a workflow begins with {: this is another kind of file." if begins else "There is nothing in it."
+        )
+    return next((remedy for start, remedy in _REMEDIES.items() if error.msg.startswith(start)), "")
 
 
 class _DuplicateKeyError(Exception):

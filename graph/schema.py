@@ -17,6 +17,7 @@ from graph.json import Json, JsonObject
 from graph.schema_faults import told
 
 FILE: Final = Path(__file__).with_name("latentgraph-1.schema.json")
+_WHOLE: Final = f"What may be there is in graph/{FILE.name}."
 ADDRESS: Final = "https://latentgraph.dev/schema/latentgraph-1.json"
 
 
@@ -147,7 +148,7 @@ def structural_problems(data: Json, *, most: int = 100) -> list[Problem]:
 def _problem(path: list[str | int], message: str, hint: str | None) -> Problem:
     node = cast("str", path[1]) if len(path) > 1 and path[0] == "nodes" else None
     message = message if len(message) < 300 else message[:297] + "..."
-    return Problem("document_structure", message, node=node, path=json_path(*path), hint=hint)
+    return Problem("document_structure", message, node=node, path=json_path(*path), hint=hint or _WHOLE)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,13 @@ class Number:
     round: float | None = None
     seed: bool = False
 
+    @property
+    def takes(self) -> str:
+        """What may be given, in words."""
+        word = "a whole number" if self.kind == "INT" else "a number"
+        low = f" from {self.minimum}" if self.minimum is not None else ""
+        return word + low + (f" up to {self.maximum}" if self.maximum is not None else "")
+
     def schema(self) -> JsonObject:
         schema: JsonObject = {"type": "integer" if self.kind == "INT" else "number"}
         if self.minimum is not None:

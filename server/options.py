@@ -23,8 +23,11 @@ class Parser(argparse.ArgumentParser):
     that a parameter added to a workflow never changes what an old command line means. What reads a value may say what to do
     on a second line of its complaint."""
 
-    def __init__(self, *, prog: str, description: str | None, epilog: str | None = None) -> None:
-        super().__init__(prog=prog, description=description, epilog=epilog, allow_abbrev=False)
+    def __init__(
+        self, *, prog: str, description: str | None, epilog: str | None = None, usage: str | None = None
+    ) -> None:
+        """`usage` for those with so many options that a line of them all tells nobody anything."""
+        super().__init__(prog=prog, description=description, epilog=epilog, usage=usage, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         _, unrecognised, words = message.partition("unrecognized arguments: ")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from graph.document import SUBGRAPH, Document, Link, Parameter, with_inputs
@@ -65,12 +66,14 @@ def apply_flags(document: Document, found: Sequence[Flag], given: argparse.Names
         try:
             value = read_value(text, flag.port)
         except ValueError as error:
-            problems.append(Problem("parameter_value", f"{flag.option}: {error}"))
+            hint = f"Give it {_example(flag.port)}."
+            problems.append(Problem("parameter_value", f"{flag.option}: {error}", hint=hint))
             continue
         binds = [bind for bind in flag.parameter.binds if bind[0] in document.nodes]
         if not binds:
             message = f"{flag.option} sets nothing: no node that it is bound to is there"
-            problems.append(Problem("parameter_unbound", message))
+            hint = "Mend its `binds` in the workflow, or set an input with --set NODE.INPUT=VALUE."
+            problems.append(Problem("parameter_unbound", message, hint=hint))
         changes |= dict.fromkeys(binds, value)
     if problems:
         raise InputError(problems)
@@ -85,8 +88,8 @@ def apply_settings(document: Document, settings: Sequence[str], catalogue: Catal
         try:
             place, value = _setting(document, setting, catalogue)
             changes[place] = value
-        except ValueError as error:
-            problems.append(Problem("setting", f"--set {setting}: {error}", hint="Write --set node.input=value."))
+        except _SettingError as error:
+            problems.append(Problem("setting", f"--set {setting}: {error}", hint=error.hint))
     if problems:
         raise InputError(problems)
     return with_inputs(document, changes)
@@ -100,7 +103,7 @@ def read_value(text: str, port: Input | None) -> Json:
         case Number(kind="INT"):
             return _read(int, text, "a whole number")
         case Number():
-            return _read(float, text, "a number")
+            return _finite(_read(float, text, "a number"), text)
         case Toggle():
             known = {
                 "true": True,
@@ -127,11 +130,36 @@ def _text(text: str) -> str:
     return text
 
 
-def _read(kind: type[int] | type[float], text: str, word: str) -> Json:
+def _read(kind: type[int] | type[float], text: str, word: str) -> int | float:
     try:
         return kind(text)
     except ValueError:
         raise ValueError(f"expects {word}, not {text!r}") from None
+
+
+def _finite(value: float, text: str) -> float:
+    if not math.isfinite(value):
+        raise ValueError(f"expects a finite number, not {text!r}")
+    return value
+
+
+def _example(port: Input | None) -> str:
+    """What may be written for an input, for somebody who wrote something else."""
+    match port.widget if port else None:
+        case Number(takes=takes):
+            return takes
+        case Toggle():
+            return "true or false"
+        case _:
+            return "a text"
+
+
+class _SettingError(Exception):
+    """What is wrong with a `--set`, and what to write."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 def _flag(document: Document, parameter: Parameter, catalogue: Catalogue) -> Flag:
@@ -152,24 +180,49 @@ def _setting(document: Document, setting: str, catalogue: Catalogue) -> tuple[tu
     place, equals, text = setting.partition("=")
     node, dot, input_name = place.rpartition(".")
     if not equals or not dot:
-        raise ValueError("has no value" if not equals else "names no input")
+        hint = f"Write --set {place if dot else _place_of(place, document, catalogue)}=VALUE."
+        raise _SettingError("has no value" if not equals else "names no node", hint)
     if node not in document.nodes:
-        raise ValueError(_no_such_node(node, document, catalogue))
-    port = find_input(document.nodes[node].type, input_name, document.subgraphs, catalogue)
+        raise _no_such_node(node, document, catalogue)
+    kind = document.nodes[node].type
+    port = find_input(kind, input_name, document.subgraphs, catalogue)
     if port is None:
-        known = input_names(document.nodes[node].type, document.subgraphs, catalogue)
-        hint = nearest(input_name, known)
-        raise ValueError(f"{document.nodes[node].type} has no input {input_name!r}" + (f" ({hint})" if hint else ""))
-    return (node, input_name), read_value(text, port)
+        known = input_names(kind, document.subgraphs, catalogue)
+        raise _SettingError(
+            f"{kind} has no input {input_name!r}", nearest(input_name, known) or _listed("It has", known)
+        )
+    try:
+        return (node, input_name), read_value(text, port)
+    except ValueError as error:
+        raise _SettingError(str(error), f"Give it {_example(port)}.") from None
 
 
-def _no_such_node(node: str, document: Document, catalogue: Catalogue) -> str:
+def _place_of(word: str, document: Document, catalogue: Catalogue) -> str:
+    """What somebody may have meant who named a node or an input alone."""
+    if word in document.nodes:
+        return f"{word}.INPUT"
+    nodes = (
+        name for name, node in document.nodes.items() if find_input(node.type, word, document.subgraphs, catalogue)
+    )
+    found = next(nodes, None)
+    return f"{found}.{word}" if found else "NODE.INPUT"
+
+
+def _no_such_node(node: str, document: Document, catalogue: Catalogue) -> _SettingError:
     instance = document.nodes.get(node.split(":")[0])
     if instance is not None and instance.type.startswith(SUBGRAPH):
-        known = ", ".join(input_names(instance.type, document.subgraphs, catalogue)) or "none"
-        return f"{node!r} is inside a subgraph, which is set by its own inputs: {known}"
-    hint = nearest(node, document.nodes)
-    return f"there is no node {node!r}" + (f" ({hint})" if hint else "")
+        known = list(input_names(instance.type, document.subgraphs, catalogue))
+        message = f"{node!r} is inside a subgraph, which is set by its own inputs: {', '.join(known) or 'none'}"
+        return _SettingError(message, f"Write --set {node.split(':')[0]}.{known[0] if known else 'INPUT'}=VALUE.")
+    hint = nearest(node, document.nodes) or _listed("Its nodes are", document.nodes)
+    return _SettingError(f"there is no node {node!r}", hint)
+
+
+def _listed(what: str, names: Iterable[str], most: int = 8) -> str:
+    """Some of the names there are, for a hint."""
+    known = list(names)
+    more = f", ... ({len(known)} in all)" if len(known) > most else ""
+    return f"{what} {', '.join(known[:most]) or 'none'}{more}."
 
 
 def _options(flag: Flag) -> Iterator[str]:
@@ -198,12 +251,13 @@ def _metavar(port: Input | None) -> str:
 
 
 def _help(flag: Flag) -> str:
+    default = ""
     parts = [flag.parameter.help or (flag.port.tooltip if flag.port else None) or ""]
     if flag.port is not None and isinstance(flag.port.widget, Choice) and len(flag.port.widget.options) <= 12:
         parts.append(f"one of {', '.join(flag.port.widget.options)}")
-    if flag.port is not None and isinstance(flag.port.widget, Number) and flag.port.widget.seed:
+    elif flag.port is not None and isinstance(flag.port.widget, Number) and flag.port.widget.seed:
         parts.append("a whole number, or `random`")
     if flag.value is not None:
-        shown = str(flag.value)
-        parts.append(f"(default: {shown if len(shown) < 60 else shown[:57] + '...'})")
-    return " ".join(part for part in parts if part).replace("%", "%%")
+        shown = str(flag.value) or "empty"
+        default = f" (default: {shown if len(shown) < 60 else shown[:57] + '...'})"
+    return ("; ".join(part.removesuffix(".") for part in parts if part) + default).strip().replace("%", "%%")

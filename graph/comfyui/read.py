@@ -8,7 +8,7 @@ from graph.comfyui.picture_texts import is_picture
 from graph.comfyui.prompt import import_prompt
 from graph.comfyui.recognise import recognise
 from graph.comfyui.ui import import_ui
-from graph.document import parse
+from graph.document import parse, parse_known
 from graph.json import Json, loads
 from graph.spec import Catalogue
 
@@ -17,7 +17,13 @@ def read_workflow(content: bytes, catalogue: Catalogue, *, source: str = "file")
     """The workflow in a file's bytes, whatever its format. Raises `InputError`."""
     if is_picture(content):
         return import_picture(content, catalogue, source=source)
-    return import_workflow(loads(content, source=source), catalogue)
+    return import_known(loads(content, source=source), catalogue)
+
+
+def import_known(data: Json, catalogue: Catalogue) -> Imported:
+    """As `import_workflow`, but keys that our documents do not have are problems beside what else is found. Raises
+    `InputError`."""
+    return Imported(*parse_known(data)) if recognise(data) == "latentgraph" else import_workflow(data, catalogue)
 
 
 def import_workflow(data: Json, catalogue: Catalogue) -> Imported:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from graph.comfyui.imported import quoted
 from graph.comfyui.prompt import is_prompt
@@ -13,10 +13,13 @@ from graph.json import Json
 Format = Literal["latentgraph", "comfyui", "comfyui-api"]
 
 
+_FORMS: Final = "Give a latentgraph document, a workflow saved by ComfyUI, or a ComfyUI API prompt."
+
+
 def recognise(data: Json) -> Format:
     """The format of a workflow. Raises `InputError` (unknown_format) with what the file seems to be."""
     if not isinstance(data, dict):
-        raise _unknown(f"a workflow is a JSON object, not {quoted(data)}", "")
+        raise _unknown(f"a workflow is a JSON object, not {quoted(data)}", _FORMS)
     declared = data.get("format")
     if isinstance(declared, str) and declared.startswith("latentgraph/"):
         return "latentgraph"
@@ -35,8 +38,8 @@ def _advice(data: dict[str, Json]) -> str:
         return "It looks like a workflow of another program (nodes and edges)."
     if isinstance(data.get("workflow"), dict):
         return "The workflow seems to be inside, under `workflow`. Save that part as its own file."
-    return "Give a latentgraph document, a workflow saved by ComfyUI, or a ComfyUI API prompt."
+    return _FORMS
 
 
 def _unknown(message: str, hint: str) -> InputError:
-    return InputError([Problem("unknown_format", message, path="$", hint=hint or None)])
+    return InputError([Problem("unknown_format", message, path="$", hint=hint)])

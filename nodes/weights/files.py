@@ -23,6 +23,7 @@ from torch import Tensor
 
 from graph.errors import InputError
 from graph.json import loads
+from nodes.pickled import PICKLE_STARTS
 from nodes.weights.diffusers_folders import is_sharded, pickled, shards
 from nodes.weights.errors import (
     WeightsEmpty,
@@ -64,7 +65,6 @@ _OTHER_FORMATS: Sequence[tuple[bytes, str]] = (
     (b"\x89HDF", "an HDF5 file"),
     (b"\x1f\x8b", "a gzip archive"),
 )
-_PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +252,7 @@ def _conversion(path: Path) -> str:
 
 
 def _other_format(path: Path, start: bytes) -> WeightsError:
-    if start.startswith(_PICKLE_STARTS):
+    if start.startswith(PICKLE_STARTS):
         return WeightsPickle(
             f"pickle refused: {path.name} is a pickled PyTorch file, which can run any code when it is read",
             hint=f"Use the .safetensors version of this model, or convert this one: {_conversion(path)}",

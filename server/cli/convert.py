@@ -45,4 +45,5 @@ def _write(path: Path, text: str) -> None:
     try:
         write_durably(path, (text.encode(),))
     except OSError as error:
-        raise InputError([Problem("cannot_write", f"cannot write {path}: {error.strerror or error}")]) from None
+        message, hint = f"cannot write {path}: {error.strerror or error}", "Give another OUT, or - for standard output."
+        raise InputError([Problem("cannot_write", message, hint=hint)]) from None

@@ -11,11 +11,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from graph.errors import InputError, Problem, nearest
 from graph.files import draft, flush
+from nodes.folders import Folders
+from nodes.pickled import is_pickled
 from server.options import Parser, add_places, places
 from server.worker.unpickling import seconds_for
 from server.workspace import folders_of
@@ -24,6 +27,8 @@ _SUFFIX: Final = ".safetensors"
 _WAITED_LONGER: Final = 4
 """Times the processor time that the process may take: a slow disk takes none of it."""
 
+_UNREAD: Final = "  (a pickle, not read: make a safe file of it with `latentgraph models convert`)"
+
 _LIST: Final = (
     "List the model files that workflows can name, by folder. `latentgraph models convert` makes one of a pickle."
 )
@@ -31,6 +36,19 @@ _CONVERT: Final = """Make a .safetensors file of a pickled model (.ckpt, .pt, .p
 
 The file is read in a process of its own that has no network and little memory, and makes tensors only: a file that holds
 other objects is refused by their names."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A model file. Pickles are listed, as workflows may name them, but no loader reads one."""
+
+    name: str
+    needs_conversion: bool
+
+    @staticmethod
+    def of(folders: Folders, folder: str, name: str) -> _Listed:
+        path = folders.find(folder, name)
+        return _Listed(name, path is not None and is_pickled(path))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -44,13 +62,13 @@ def main(arguments: Sequence[str]) -> int:
     add_places(parser)
     options = parser.parse_args(arguments)
     folders = folders_of(places(options))
-    found = {folder: list(folders.names(folder)) for folder in folders.models}
+    found = {folder: [_Listed.of(folders, folder, name) for name in folders.names(folder)] for folder in folders.models}
     if options.json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps({folder: [asdict(one) for one in listed] for folder, listed in found.items()}, indent=2))
         return 0
-    for folder, names in found.items():
-        if names:
-            print(folder, *(f"  {name}" for name in names), sep="\n")
+    for folder, listed in found.items():
+        if listed:
+            print(folder, *(f"  {one.name}{_UNREAD if one.needs_conversion else ''}" for one in listed), sep="\n")
     return 0
 
 
@@ -72,16 +90,22 @@ def convert(arguments: Sequence[str]) -> int:
             os.replace(temporary, target)
         flush(target.parent)
     except OSError as error:
-        raise _refused("cannot_write", f"cannot write {target}: {error.strerror or error}") from None
+        hint = "Choose another place for the new file."
+        raise _refused("cannot_write", f"cannot write {target}: {error.strerror or error}", hint) from None
     print(json.dumps({"file": str(target), **told}) if options.json else "\n".join(_lines(target, told)))
     return 0
 
 
 def _expect_free(source: Path, target: Path, *, overwrite: bool) -> None:
     if target.suffix.lower() != _SUFFIX:
-        raise _refused("usage", f"{target} does not end in {_SUFFIX}", "Loaders go by that name.")
+        raise _refused(
+            "usage",
+            f"{target} does not end in {_SUFFIX}",
+            f"Loaders go by that name: write {target.with_suffix(_SUFFIX)}.",
+        )
     if not target.parent.is_dir():
-        raise _refused("cannot_write", f"there is no folder {target.parent}")
+        hint = "Make that folder, or give the path of a file in one that is there."
+        raise _refused("cannot_write", f"there is no folder {target.parent}", hint)
     if target.exists() and (target.is_dir() or not overwrite or target.samefile(source)):
         hint = "Choose another name, or replace it with --overwrite."
         raise _refused("file_exists", f"{target} is there already", hint)
@@ -92,7 +116,8 @@ def _read_apart(source: Path, target: Path) -> dict[str, Any]:
     try:
         seconds = seconds_for(source.stat().st_size)
     except OSError as error:
-        raise _refused("weights_unreadable", f"cannot read {source}: {error.strerror or error}") from None
+        hint = "Give the path of a model file that is there and may be read."
+        raise _refused("weights_unreadable", f"cannot read {source}: {error.strerror or error}", hint) from None
     command = [sys.executable, "-m", "server.worker.unpickling", str(source.absolute()), str(target.absolute())]
     try:
         done = subprocess.run(
@@ -126,5 +151,5 @@ def _lines(target: Path, told: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _refused(code: str, message: str, hint: str | None = None) -> InputError:
+def _refused(code: str, message: str, hint: str) -> InputError:
     return InputError([Problem(code, message, hint=hint)])

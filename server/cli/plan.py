@@ -25,7 +25,8 @@ _WORDS = {
 
 
 def parser() -> argparse.ArgumentParser:
-    made = Parser(prog="latentgraph plan", description=__doc__, epilog=WITH_FILE)
+    usage = "latentgraph plan FILE [OPTION ...]"
+    made = Parser(prog="latentgraph plan", description=__doc__, epilog=WITH_FILE, usage=usage)
     add_document(made)
     made.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     add_places(made)

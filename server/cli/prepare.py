@@ -31,9 +31,10 @@ def request(
     source = read_source(file or parser.parse_known_args(arguments)[0].file, catalogue)
     parameters = list(parameter_problems(source.document, catalogue))
     if errors_only(parameters):
-        raise InputError(errors_only(parameters))
+        raise InputError([*source.problems, *errors_only(parameters)])
     found = flags(source.document, catalogue)
     add_flags(parser, found)
+    parser.epilog = None if found else parser.epilog
     options = parser.parse_args(arguments)
     document = apply_flags(source.document, found, options)
     document, _ = draw(apply_settings(document, options.set, catalogue), catalogue)

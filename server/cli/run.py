@@ -35,7 +35,7 @@ _PREFIXES: Final = frozenset({"filename_prefix", "prefix"})
 
 
 def parser(prog: str = "latentgraph run", description: str | None = __doc__) -> argparse.ArgumentParser:
-    made = Parser(prog=prog, description=description, epilog=WITH_FILE)
+    made = Parser(prog=prog, description=description, epilog=WITH_FILE, usage=f"{prog} FILE [OPTION ...]")
     add_document(made)
     made.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     made.add_argument("--quiet", action="store_true", help="print nothing but errors and the files written")

@@ -131,7 +131,7 @@ def _serve(
 
 
 def parser() -> argparse.ArgumentParser:
-    made = Parser(prog="latentgraph serve", description=__doc__)
+    made = Parser(prog="latentgraph serve", description=__doc__, usage="latentgraph serve [OPTION ...]")
     made.add_argument(
         "--host", default="127.0.0.1", help="address to answer on (default: 127.0.0.1, this machine only)"
     )
@@ -152,7 +152,11 @@ def parser() -> argparse.ArgumentParser:
     )
     add_precision(made)
     made.add_argument("--database", metavar="URL", help="keep jobs in PostgreSQL, postgresql://... (default: a file)")
-    made.add_argument("--previews", action="store_true", help="send previews to all of ComfyUI's clients")
+    made.add_argument(
+        "--previews",
+        action="store_true",
+        help="send previews also to those of ComfyUI's clients that have not announced that they take them",
+    )
     _add_security(made)
     add_places(made)
     return made
@@ -173,9 +177,9 @@ def _add_security(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--allow-origin", action="append", default=[], metavar="URL", help="a site whose pages may use the service"
     )
-    group.add_argument("--max-request", type=_size, metavar="MIB", help="largest JSON (16)")
-    group.add_argument("--max-upload", type=_size, metavar="MIB", help="largest upload (100)")
-    group.add_argument("--max-nodes", type=_count, metavar="N", help="most nodes (20000)")
+    group.add_argument("--max-request", type=_size, metavar="MIB", help="largest JSON body (default: 16)")
+    group.add_argument("--max-upload", type=_size, metavar="MIB", help="largest upload (default: 100)")
+    group.add_argument("--max-nodes", type=_count, metavar="N", help="most nodes of a workflow (default: 20000)")
     group.add_argument(
         "--max-pixels",
         type=_count,

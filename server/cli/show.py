@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -37,7 +39,9 @@ def validate(arguments: Sequence[str]) -> int:
         problems = list(error.problems)
     wrong = errors_only(problems)
     if options.json:
-        print(json.dumps({"valid": not wrong, "problems": [asdict(one) for one in problems]}, indent=2))
+        status = "invalid" if wrong else "valid"
+        told = [asdict(one) for one in problems]
+        print(json.dumps({"status": status, "valid": not wrong, "problems": told}, indent=2))
     else:
         _print_problems(problems)
         counted = f"{len(wrong)} {'error' if len(wrong) == 1 else 'errors'}"
@@ -57,7 +61,7 @@ def nodes(arguments: Sequence[str]) -> int:
     catalogue: Catalogue = load_catalogue()
     if options.type is not None:
         if options.type not in catalogue:
-            hint = nearest(options.type, catalogue)
+            hint = nearest(options.type, catalogue) or "`latentgraph nodes` lists them."
             raise InputError([Problem("unknown_type", f"there is no node type {options.type!r}", hint=hint)])
         catalogue = {options.type: catalogue[options.type]}
     if options.comfyui:
@@ -129,7 +133,9 @@ def _described(spec: NodeSpec) -> list[str]:
     lines = [f"{spec.type} ({spec.display_name}) in {spec.category}", ""]
     if spec.description:
         lines += [spec.description, ""]
-    lines += [f"  {_input_line(one)}" for one in spec.inputs]
+    columns = shutil.get_terminal_size().columns
+    for one in spec.inputs:
+        lines += textwrap.wrap(f"  {_input_line(one)}", columns, subsequent_indent="      ", break_on_hyphens=False)
     lines += [f"  -> {one.name}: {one.type}{' (list)' if one.is_list else ''}" for one in spec.outputs]
     return lines
 
@@ -141,9 +147,18 @@ def _input_line(one: Input) -> str:
     if isinstance(one.widget, Number) and (one.widget.minimum is not None or one.widget.maximum is not None):
         parts.append(f"[{one.widget.minimum}..{one.widget.maximum}]")
     if isinstance(one.widget, Choice):
-        parts.append(f"({', '.join(one.widget.options)})")
+        first = f"= {one.widget.options[0]!r}, the first of " if _takes_first(one) else ""
+        parts.append(f"{first}({', '.join(one.widget.options)})")
     if one.optional:
-        parts.append("optional")
+        parts.append("(optional)")
+    elif isinstance(one.default, Missing) and not _takes_first(one):
+        parts.append("(required)")
     if one.tooltip:
         parts.append(f"- {one.tooltip}")
     return " ".join(parts)
+
+
+def _takes_first(one: Input) -> bool:
+    """Whether the first choice is taken where none is given, as `graph.bind` does."""
+    choices = one.widget.options if isinstance(one.widget, Choice) else ()
+    return bool(choices) and isinstance(one.default, Missing) and not one.optional

@@ -9,7 +9,7 @@ from graph.bind import bind
 from graph.bound import BoundGraph
 from graph.cache.entry import Empty
 from graph.comfyui.imported import Imported
-from graph.comfyui.read import import_workflow
+from graph.comfyui.read import import_known
 from graph.document import Document, json_path, with_inputs
 from graph.errors import InputError, Problem, errors_only, nearest
 from graph.flatten import flatten
@@ -69,7 +69,7 @@ def read(data: Json, catalogue: Mapping[str, NodeSpec], bounds: Bounds) -> Impor
     if isinstance(data, dict):
         nodes = data.get("nodes")
         _refuse_many(len(nodes) if isinstance(nodes, dict | list) else len(data), bounds)
-    return import_workflow(data, catalogue)
+    return import_known(data, catalogue)
 
 
 def check(

@@ -42,25 +42,25 @@ OTHERS = {"paint": made("Paint"), "number": made("Integer"), "text": made("Word"
     ("type", "inputs", "code", "input", "hint"),
     [
         # numbers
-        ("Knobs", {"strength": "x"}, "wrong_type", "strength", None),
-        ("Knobs", {"strength": True}, "wrong_type", "strength", None),
-        ("Knobs", {"strength": None}, "wrong_type", "strength", None),
-        ("Knobs", {"strength": [1]}, "wrong_type", "strength", None),
+        ("Knobs", {"strength": "x"}, "wrong_type", "strength", "Give it a number from 0.0 up to 5.0."),
+        ("Knobs", {"strength": True}, "wrong_type", "strength", "Give it a number from 0.0 up to 5.0."),
+        ("Knobs", {"strength": None}, "wrong_type", "strength", "Give it a number from 0.0 up to 5.0."),
+        ("Knobs", {"strength": [1]}, "wrong_type", "strength", "Give it a number from 0.0 up to 5.0."),
         ("Knobs", {"strength": -0.1}, "too_small", "strength", "Use 0.0 or more."),
         ("Knobs", {"strength": 5.1}, "too_big", "strength", "Use 5.0 or less."),
         ("Knobs", {"strength": 10**400}, "too_big", "strength", "Use 5.0 or less."),
         ("Knobs", {"strength": -(10**400)}, "too_small", "strength", "Use 0.0 or more."),
-        ("Scale", {"value": 10**400}, "wrong_type", "value", None),
-        ("Knobs", {"strength": float("inf")}, "wrong_type", "strength", None),
-        ("Knobs", {"strength": float("nan")}, "wrong_type", "strength", None),
+        ("Scale", {"value": 10**400}, "wrong_type", "value", "Use a smaller number."),
+        ("Knobs", {"strength": float("inf")}, "wrong_type", "strength", "Give it a number from 0.0 up to 5.0."),
+        ("Knobs", {"strength": float("nan")}, "wrong_type", "strength", "Give it a number from 0.0 up to 5.0."),
         ("Knobs", {"seed": 1.5}, "wrong_type", "seed", "Try 2."),
         ("Knobs", {"seed": -1}, "too_small", "seed", "Use 0 or more."),
         ("Knobs", {"seed": 2**64}, "too_big", "seed", f"Use {2**64 - 1} or less."),
         # texts, toggles, choices
-        ("Concat", {"a": 7}, "wrong_type", "a", None),
-        ("Concat", {"a": None}, "wrong_type", "a", None),
-        ("Knobs", {"on": 1}, "wrong_type", "on", None),
-        ("Knobs", {"on": "true"}, "wrong_type", "on", None),
+        ("Concat", {"a": 7}, "wrong_type", "a", "Write it in double quotes."),
+        ("Concat", {"a": None}, "wrong_type", "a", "Write it in double quotes."),
+        ("Knobs", {"on": 1}, "wrong_type", "on", "Write true or false, without quotes."),
+        ("Knobs", {"on": "true"}, "wrong_type", "on", "Write true or false, without quotes."),
         ("Knobs", {"mode": "sotf"}, "not_a_choice", "mode", "Did you mean 'soft'?"),
         ("Knobs", {"mode": "HARD"}, "not_a_choice", "mode", "Did you mean 'hard'?"),
         ("Knobs", {"mode": "???"}, "not_a_choice", "mode", "Choose hard, soft."),
@@ -69,13 +69,13 @@ OTHERS = {"paint": made("Paint"), "number": made("Integer"), "text": made("Word"
         ("Blend", {}, "missing_input", "a", "Link a TILE output to it."),
         ("Add", {}, "missing_input", "a", "Give it a value or link it."),
         ("Blend", {"a": 5}, "link_expected", "a", "Link a TILE output to it."),
-        ("Sum", {"values": "x"}, "wrong_type", "values", None),
+        ("Sum", {"values": "x"}, "wrong_type", "values", "Give it a whole number."),
         ("Blend", {"a": of("pain")}, "unknown_node", "a", "Did you mean 'paint'?"),
         ("Blend", {"a": of("paint", "oot")}, "unknown_output", "a", "Did you mean 'out'?"),
         ("Blend", {"a": of("cut", "x")}, "unknown_output", "a", "It has quotient, remainder."),
-        ("Blend", {"a": of("number")}, "type_mismatch", "a", None),
-        ("Add", {"a": of("text")}, "type_mismatch", "a", None),
-        ("Concat", {"a": of("cut", "quotient")}, "type_mismatch", "a", None),
+        ("Blend", {"a": of("number")}, "type_mismatch", "a", "Link a TILE output to it."),
+        ("Add", {"a": of("text")}, "type_mismatch", "a", "Link an INT output to it."),
+        ("Concat", {"a": of("cut", "quotient")}, "type_mismatch", "a", "Link a STRING output to it."),
         # the node's own check
         ("Knobs", {"strength": 2.0, "mode": "soft"}, "check_failed", None, None),
     ],
@@ -166,9 +166,9 @@ def test_a_check_that_itself_fails_is_a_problem_of_its_node() -> None:
         ("b.txt", None, None),
         ("bb.txt", "file_not_found", "Did you mean 'b.txt'?"),
         ("zzzzzzz", "file_not_found", "Choose b.txt, c.txt."),
-        ("", "wrong_type", None),
-        (7, "wrong_type", None),
-        (None, "wrong_type", None),
+        ("", "wrong_type", "Write its name in double quotes, relative to that folder."),
+        (7, "wrong_type", "Write its name in double quotes, relative to that folder."),
+        (None, "wrong_type", "Write its name in double quotes, relative to that folder."),
     ],
 )
 def test_files_are_looked_up(tmp_path: Path, value: Json, code: str | None, hint: str | None) -> None:
@@ -421,4 +421,6 @@ def test_the_first_of_many_slips_are_told_what_was_meant(monkeypatch: pytest.Mon
     monkeypatch.setattr("graph.errors._MOST_SEARCHED", 10)
     nodes = {name: made("Copy", tile=of("pain")) for name in "abcd"}
     graph = bound(document(paint=made("Paint"), **nodes))
-    assert [problem.hint for problem in graph.problems] == ["Did you mean 'paint'?"] * 2 + [None] * 2
+    assert [problem.hint for problem in graph.problems] == ["Did you mean 'paint'?"] * 2 + [
+        "Link a TILE output to it."
+    ] * 2

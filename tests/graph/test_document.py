@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import cast
 
 import pytest
@@ -21,12 +22,13 @@ from graph.document import (
     json_path,
     links,
     parse,
+    parse_known,
     read,
     to_json,
     upgrade,
     with_inputs,
 )
-from graph.errors import InputError
+from graph.errors import InputError, Problem
 from graph.json import Json, JsonObject
 from graph.schema import document_schema
 from tests.graph.documents import DOCUMENTS, mutated
@@ -142,6 +144,60 @@ def test_every_fault_of_structure_has_its_place(data: Json, paths: list[str]) ->
     with pytest.raises(InputError) as caught:
         parse(data)
     assert [problem.path for problem in caught.value.problems] == paths
+
+
+NODE: JsonObject = {"type": "T"}
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        pytest.param(doc(nodes={"n": NODE}, nmae="x", extra=1), [("$", "Did you mean 'name'?")], id="in the document"),
+        pytest.param(
+            doc(nodes={"n": {**NODE, "inptus": {}}}), [("$.nodes.n", "Did you mean 'inputs'?")], id="in a node"
+        ),
+        pytest.param(
+            doc(nodes={"n": NODE}, parameters=[{"name": "p", "binds": [], "default": 1}], xyz=1),
+            [("$", "It takes"), ("$.parameters[0]", "It takes")],
+            id="in two places",
+        ),
+        pytest.param(
+            doc(nodes={"n": NODE}, subgraphs={"s": {"nodes": {"m": {**NODE, "x": 1}}, "y": 2}}),
+            [("$.subgraphs.s", "It takes"), ("$.subgraphs.s.nodes.m", "It takes")],
+            id="in a subgraph",
+        ),
+    ],
+)
+def test_unknown_keys_alone_hide_nothing_else(data: JsonObject, told: list[tuple[str, str]]) -> None:
+    document, problems = parse_known(data)
+    assert document.nodes == {"n": Node("T")}
+    assert [problem.path for problem in problems] == [path for path, _ in told]
+    assert all(hint in str(problem.hint) for problem, (_, hint) in zip(problems, told, strict=True))
+    with pytest.raises(InputError, match="there is no field"):
+        parse(data)
+
+
+def refusals(read: Callable[[], object]) -> tuple[Problem, ...]:
+    try:
+        read()
+    except InputError as error:
+        return error.problems
+    return ()
+
+
+@given(DOCUMENTS.map(to_json).flatmap(lambda data: mutated(cast("Json", data))))
+def test_what_is_wrong_in_more_than_keys_is_refused_whole(data: Json) -> None:
+    strictly = refusals(lambda: parse(data))
+    known = refusals(lambda: parse_known(data))
+    assert known in (strictly, ())
+    if not known:
+        assert parse_known(data)[1] == strictly
+        assert all(problem.message.startswith("there is no field") for problem in strictly)
+
+
+def test_a_thousand_unknown_keys_are_told_in_part() -> None:
+    _, (problem,) = parse_known(doc(**{f"key {index}": 1 for index in range(1000)}))
+    assert problem.message.count("'key ") == 12
 
 
 def test_a_fault_in_a_node_names_the_node() -> None:

@@ -265,7 +265,7 @@ def test_a_bypassed_node_inside_an_instance_passes_the_instances_input() -> None
             {"a": Subgraph("a", {"x": made("subgraph:a")})},
             "recursive_subgraph",
             "s:x",
-            None,
+            "Remove it from one of them.",
             id="contains itself",
         ),
         pytest.param(
@@ -273,7 +273,7 @@ def test_a_bypassed_node_inside_an_instance_passes_the_instances_input() -> None
             {"a": Subgraph("a", {"x": made("subgraph:b")}), "b": Subgraph("b", {"y": made("subgraph:a")})},
             "recursive_subgraph",
             "s:x:y",
-            None,
+            "Remove it from one of them.",
             id="contains itself through another",
         ),
         pytest.param(

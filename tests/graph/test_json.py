@@ -38,6 +38,32 @@ def test_strict_json_is_read(text: str | bytes, value: Json) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("", "nothing in it"),
+        ("# A heading", "another kind of file"),
+        ('{"a": 1,}', "no comma"),
+        ("[1,]", "no comma"),
+        ("{'a': 1}", "double quotes"),
+        ('{"a" 1}', "colon"),
+        ('{"a": }', "value is expected"),
+        ('{"a": 1 "b": 2}', "comma"),
+        ('{"a": "x', "closing quote"),
+        ('{"a": "x\ny"}', "line break"),
+        ('{"a": "\\x"}', "backslash"),
+        ("{} {}", "end there"),
+        ("{", "name in double quotes"),
+        ("[NaN]", "finite number"),
+        ("[" * 300 + "]" * 300, "at most 200 deep"),
+    ],
+)
+def test_a_refusal_says_what_to_do(text: str, remedy: str) -> None:
+    with pytest.raises(InputError) as caught:
+        loads(text)
+    assert remedy in str(caught.value.problems[0].hint)
+
+
+@pytest.mark.parametrize(
     ("text", "code", "says"),
     [
         pytest.param("", "json_syntax", "it is empty", id="nothing"),

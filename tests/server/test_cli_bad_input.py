@@ -90,6 +90,7 @@ def test_a_wrong_document_is_refused_with_its_place(latentgraph: CommandLine, wr
     problems = done.json["problems"]
     assert wrong.code in [problem["code"] for problem in problems]
     assert wrong.place in json.dumps(problems)
+    assert all(problem["hint"] for problem in problems), problems
 
 
 def test_every_problem_is_reported_not_only_the_first(latentgraph: CommandLine) -> None:
@@ -99,6 +100,22 @@ def test_every_problem_is_reported_not_only_the_first(latentgraph: CommandLine) 
     ))  # fmt: skip
     codes = {problem["code"] for problem in latentgraph.run(file).json["problems"]}
     assert codes == {"too_small", "wrong_type", "unknown_output"}
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "validate"])
+def test_an_unknown_key_hides_no_other_problem(latentgraph: CommandLine, command: str) -> None:
+    document = graph(a={"type": "KSamplr"}, b=PREVIEW) | {"descripton": "x"}
+    done = latentgraph(command, str(latentgraph.write("w.json", document)), "--json", *latentgraph.places)
+    assert (done.code, done.json["status"]) == (2, "invalid")
+    assert [one["code"] for one in done.json["problems"]] == ["document_structure", "unknown_type"]
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "convert"])
+def test_an_unknown_key_is_refused(latentgraph: CommandLine, command: str) -> None:
+    file = latentgraph.write("w.json", graph(a=TEXT, b=PREVIEW) | {"descripton": "x"})
+    done = latentgraph(command, str(file), *(["-"] if command == "convert" else latentgraph.places))
+    assert (done.code, done.out) == (2, "")
+    assert "Did you mean 'description'?" in done.err
 
 
 @pytest.mark.parametrize(

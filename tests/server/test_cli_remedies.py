@@ -56,6 +56,27 @@ FOLDERS = [
     Refused("train {picture} --cache {here}/cache --output /proc/none", "cannot_save", "/proc/none", "--output"),
 ]  # fmt: skip
 
+VALUES = [
+    Refused("plan {picture} --set sampler.stepz=3", "setting", "--set sampler.stepz=3: KSampler has no input", "'steps'?"),
+    Refused("plan {picture} --set sampler.x=3", "setting", "--set sampler.x=3", "It has model, seed, steps"),
+    Refused("plan {picture} --set smapler.steps=3", "setting", "no node 'smapler'", "Did you mean 'sampler'?"),
+    Refused("plan {picture} --set x.steps=3", "setting", "no node 'x'", "Its nodes are checkpoint, positive"),
+    Refused("plan {picture} --set sampler", "setting", "has no value", "--set sampler.INPUT=VALUE"),
+    Refused("plan {picture} --set steps", "setting", "has no value", "--set sampler.steps=VALUE"),
+    Refused("plan {picture} --set steps=3", "setting", "names no node", "--set sampler.steps=VALUE"),
+    Refused("plan {picture} --set sampler.steps", "setting", "has no value", "--set sampler.steps=VALUE"),
+    Refused("plan {picture} --set x", "setting", "has no value", "--set NODE.INPUT=VALUE"),
+    Refused("plan {picture} --set sampler.steps=x", "setting", "a whole number, not 'x'", "from 1 up to 10000"),
+    Refused("plan {picture} --steps abc", "parameter_value", "--steps: expects a whole number", "from 1 up to 10000"),
+    Refused("plan {picture} --cfg nan", "parameter_value", "--cfg: expects a finite number", "from 0.0 up to 100.0"),
+    Refused("plan {picture} --cfg=-inf", "parameter_value", "--cfg: expects a finite number", "from 0.0 up to 100.0"),
+    Refused("nodes Xyz", "unknown_type", "'Xyz'", "`latentgraph nodes`"),
+    Refused("models convert {here}/a.txt {here}/none/x.safetensors", "cannot_write", "{here}/none", "Make that folder"),
+    Refused("models convert {here}/a.txt {here}/x.bin", "usage", "x.bin", "x.safetensors"),
+    Refused("models convert {here}/none.ckpt", "weights_unreadable", "none.ckpt", "a model file that is there"),
+    Refused("convert {picture} {here}/a.txt/x.json", "cannot_write", "a.txt/x.json", "another OUT"),
+]  # fmt: skip
+
 OTHERS = [
     Refused("train {picture} --sittings 2", "no_sittings", "`checkpoint` and `sitting`", "workflows/training/sitting.json"),
     Refused("train {picture} --sittings 0", "usage", "--sittings 0", "1 or more"),
@@ -70,18 +91,22 @@ OTHERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", [*USAGE, *FOLDERS, *OTHERS], ids=lambda case: case.words)
+@pytest.mark.parametrize("case", [*USAGE, *FOLDERS, *VALUES, *OTHERS], ids=lambda case: case.words)
 def test_a_refusal_says_what_to_do(latentgraph: CommandLine, case: Refused) -> None:
     latentgraph.write("a.txt", "no model and no folder")
     Tokens(latentgraph.folder / "user" / "tokens.json").create("alice")
     if case.code == "no_token":
         Tokens(latentgraph.folder / "user" / "tokens.json").revoke("alice")
-    done = latentgraph(*(word.format(here=latentgraph.folder, picture=PICTURE) for word in case.words.split()))
+    words = [word.format(here=latentgraph.folder, picture=PICTURE) for word in case.words.split()]
+    told = latentgraph(*words, "--json")
+    assert (told.code, told.json["status"], told.err) == (2, "invalid", "")
+    assert all(one["hint"] for one in told.json["problems"])
+    done = latentgraph(*words)
     assert (done.code, done.out) == (2, "")
     said = re.fullmatch(r"error: (.*) \[(\w+)\]\n    (.*)\n", done.err)
     assert said is not None, done.err
     assert said[2] == case.code
-    assert case.message in said[1]
+    assert case.message.format(here=latentgraph.folder) in said[1]
     assert case.hint in said[3]
 
 
@@ -141,3 +166,37 @@ def test_two_tokens_of_one_name_are_told_apart_by_their_ids(latentgraph: Command
     assert second.id in done.err
     assert latentgraph("token", "revoke", second.id, "--user", str(user)).code == 0
     assert Path(user / "tokens.json").read_text().count(first.id) == 1
+
+
+def test_pickles_are_listed_as_what_no_loader_reads(latentgraph: CommandLine) -> None:
+    latentgraph.write("models/checkpoints/a.ckpt", b"PK\x03\x04 an archive of pickles")
+    latentgraph.write(
+        "models/checkpoints/b.ckpt", (2).to_bytes(8, "little") + b"{}"
+    )  # by its content none, whatever its name
+    latentgraph.write("models/loras/c.safetensors", b"\x80\x02 a pickle")
+    told = latentgraph("models", "--json", *latentgraph.places).json
+    listed = {one["name"]: one["needs_conversion"] for folder in ("checkpoints", "loras") for one in told[folder]}
+    assert listed == {"a.ckpt": True, "b.ckpt": False, "c.safetensors": True, "tiny-sd-128.safetensors": False}
+    lines = latentgraph("models", *latentgraph.places).out.splitlines()
+    assert [line.split()[0] for line in lines if "`latentgraph models convert`" in line] == ["a.ckpt", "c.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines"),
+    [
+        ("KSampler", ["model: MODEL (required)", "steps: INT = 20 [1..10000]", "scheduler: COMBO = 'simple', the first"]),
+        ("CheckpointLoaderSimple", ["ckpt_name: COMBO (required)"]),
+    ],
+)  # fmt: skip
+def test_a_node_tells_what_happens_where_nothing_is_given(
+    latentgraph: CommandLine, kind: str, lines: list[str]
+) -> None:
+    said = latentgraph("nodes", kind).out
+    assert [line for line in lines if f"  {line}" not in said] == []
+
+
+def test_the_help_of_a_parameter_does_not_run_together(latentgraph: CommandLine) -> None:
+    said = " ".join(latentgraph("run", PICTURE, "--help").out.split())
+    assert "What it should not show (default: empty)" in said
+    assert "of the same prompt; a whole number, or `random` (default: 8)" in said
+    assert "With a FILE" not in said

@@ -163,6 +163,16 @@ def test_an_unwritable_output_folder_is_told_before_anything_is_computed(latentg
     assert blocked.is_file()
 
 
+@pytest.mark.parametrize(("width", "height"), [(104, 72), (136, 128)])
+def test_the_embedded_model_takes_sides_that_are_multiples_of_8(
+    latentgraph: CommandLine, width: int, height: int
+) -> None:
+    sides = ["--width", str(width), "--height", str(height)]
+    (picture,) = latentgraph.run(WORKFLOWS / "text_to_image.json", "--steps=1", *sides).json["files"]
+    with Image.open(picture) as made:
+        assert made.size == (width, height)
+
+
 def test_a_folder_in_the_output_that_cannot_be_fails_the_saving_node(latentgraph: CommandLine) -> None:
     blocked = latentgraph.write("output/below", "a file where the folder should be")
     done = latentgraph.run(WORKFLOWS / "text_to_image.json", FEW_STEPS, "--set", "save.filename_prefix=below/picture")
