@@ -32,6 +32,7 @@ from nodes.diffusion.vae import Autoencoder
 from nodes.diffusion.views import ModuleT
 from nodes.folders import FolderError, Folders
 from nodes.memory.residency import Residency, placed, weights_bytes
+from nodes.misplaced import expecting
 from nodes.weights.embedding_statistics import read_statistics
 from nodes.weights.hypernetworks import HypernetworkRef, hypernetwork_bytes, load_hypernetwork
 from nodes.weights.keymaps import Part
@@ -295,7 +296,9 @@ def named_network(
     and a `WeightsError` where the file is of another kind."""
     folders = context.service(Folders)
     path = folders.existing(folder, name, what)
-    return NetworkRef(path, folders.digest(path), open_file(path))
+    with expecting(what, folder, path):
+        config = open_file(path)
+    return NetworkRef(path, folders.digest(path), config)
 
 
 def _expected(module: nn.Module, ref: NetworkRef | WeightsRef, kind: type[ModuleT]) -> ModuleT:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 from graph.context import Context
@@ -12,7 +11,7 @@ from nodes.builtin.ranges import Percent, Strength
 from nodes.diffusion.control import ControlHint
 from nodes.diffusion.control_net import ControlNetConfig
 from nodes.errors import UnsuitableInput
-from nodes.folders import Folders
+from nodes.models import named_network
 from nodes.sockets import Conditioning, ControlNet, Image, Model, Vae
 from nodes.weights.networks import NetworkRef, is_difference, open_control_net
 
@@ -38,13 +37,13 @@ UNION_TYPES = (
 @node("ControlNetLoader", display_name="Load ControlNet Model", category="loaders", returns="CONTROL_NET", lane="io")
 def control_net_loader(*, control_net_name: ControlNetName, context: Context) -> ControlNet:
     """A control network: a picture of edges, depth, a pose, ... steers what is made."""
-    path, folders = _find(control_net_name, context)
-    if is_difference(path):
+    ref = _find(control_net_name, context)
+    if is_difference(ref.path):
         raise UnsuitableInput(
             f"{control_net_name} holds differences to a model, and means nothing without it",
             hint="Load it with DiffControlNetLoader, which takes the model too.",
         )
-    return ControlNet(NetworkRef(path, folders.digest(path), open_control_net(path)))
+    return ControlNet(ref)
 
 
 @node(
@@ -58,9 +57,8 @@ def control_net_loader(*, control_net_name: ControlNetName, context: Context) ->
 def diff_control_net_loader(*, model: Model, control_net_name: ControlNetName, context: Context) -> ControlNet:
     """A control network that is kept as the difference to a model, under what is laid over its weights. One that is not is
     loaded as it is."""
-    path, folders = _find(control_net_name, context)
-    ref = NetworkRef(path, folders.digest(path), open_control_net(path))
-    return ControlNet(replace(ref, base=model.weights, base_patches=model.adapters) if is_difference(path) else ref)
+    ref = _find(control_net_name, context)
+    return ControlNet(replace(ref, base=model.weights, base_patches=model.adapters) if is_difference(ref.path) else ref)
 
 
 @node(
@@ -126,10 +124,8 @@ def set_union_control_net_type(
     return replace(control_net, kind=kind)
 
 
-def _find(name: str, context: Context) -> tuple[Path, Folders]:
-    folders = context.service(Folders)
-    path = folders.existing("controlnet", name, "control network")
-    return path, folders
+def _find(name: str, context: Context) -> NetworkRef:
+    return named_network(context, "controlnet", name, "control network", open_control_net)
 
 
 def _steered(conditioning: Conditioning, hint: ControlHint) -> Conditioning:

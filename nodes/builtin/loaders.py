@@ -10,7 +10,9 @@ from graph.context import Context
 from graph.declare import Choices, FileIn, node
 from graph.result import Blocked
 from nodes.folders import Folders
+from nodes.misplaced import expecting
 from nodes.sockets import Clip, Model, Vae
+from nodes.weights.errors import WeightsMissing
 from nodes.weights.keymaps import Part
 from nodes.weights.load import Checkpoint, WeightsRef, open_checkpoint
 
@@ -52,7 +54,12 @@ def checkpoint_loader_simple(
     """A whole model from one file: the diffusion model, its text encoder and its VAE."""
     folders = context.service(Folders)
     path = folders.existing("checkpoints", ckpt_name, "checkpoint")
-    checkpoint = open_checkpoint(path)
+    with expecting("checkpoint", "checkpoints", path):
+        checkpoint = open_checkpoint(path)
+        if not checkpoint.parts:
+            raise WeightsMissing(
+                f"{ckpt_name} has no part of a checkpoint", hint="Load it with the loader of its kind."
+            )
     digest = folders.digest(path)
     refs = {part: WeightsRef(path, digest, part, checkpoint.config) for part in checkpoint.parts}
     model, vae = refs.get(Part.UNET), refs.get(Part.VAE)

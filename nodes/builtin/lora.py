@@ -9,6 +9,7 @@ from graph.context import Context
 from graph.declare import FileIn, Range, node
 from graph.result import Report
 from nodes.folders import Folders
+from nodes.misplaced import expecting
 from nodes.sockets import Clip, Model
 from nodes.weights.errors import listed
 from nodes.weights.load import WeightsRef
@@ -58,7 +59,8 @@ def _checked(name: str, targets: tuple[WeightsRef, ...], context: Context) -> tu
     """The adapter, if it fits these parts, and a report of what in it belongs to none of them."""
     folders = context.service(Folders)
     path = folders.existing("loras", name, "LoRA")
-    unknown = check_adapter(path, targets)
+    with expecting("LoRA", "loras", path):
+        unknown = check_adapter(path, targets)
     report = Report(
         text=(f"{name}: {len(unknown)} unknown tensors are not used: {listed(unknown)}",) if unknown else ()
     )

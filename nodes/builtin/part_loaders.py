@@ -11,6 +11,7 @@ from graph.declare import Advanced, Choices, FileIn, Tooltip, Unlinked, node
 from nodes.diffusion.config import SDXL
 from nodes.errors import UnsuitableInput
 from nodes.folders import FolderError, Folders
+from nodes.misplaced import expecting
 from nodes.sockets import Clip, Model, Vae
 from nodes.taesd import TAESD_CHOICES, find_taesd
 from nodes.weights.errors import WeightsWrongFamily
@@ -120,11 +121,16 @@ def _on(device: str, clip: Clip) -> Clip:
     return replace(clip, towers=tuple(replace(tower, on_cpu=device == "cpu") for tower in clip.towers))
 
 
+_NAMES: Final[Mapping[Part, str]] = {Part.UNET: "diffusion model", Part.VAE: "VAE", Part.TEXT: "text encoder"}
+
+
 def _ref(folders: Folders, folder: str, name: str, part: Part) -> WeightsRef:
     path = folders.find(folder, name)
     if path is None:
         raise FolderError(f"there is no file {name!r} in {folder!r}", code="file_not_found")
-    return WeightsRef(path, folders.digest(path), part, open_part(path, part))
+    with expecting(_NAMES[part], folder, path):
+        config = open_part(path, part)
+    return WeightsRef(path, folders.digest(path), part, config)
 
 
 def _expect_type(given: str, known: str) -> None:

@@ -125,8 +125,10 @@ def _vae(header: Header) -> Kind | None:
     return None if find_place(header, Part.VAE, config) is None else Kind("VAE", "vae")
 
 
-def _text_encoder(header: Header) -> Kind:
-    return Kind(f"text encoder of a {detect_part(header, Part.TEXT).family} model", "text_encoders")
+def _text_encoder(header: Header) -> Kind | None:
+    config = detect_part(header, Part.TEXT)
+    is_there = find_place(header, Part.TEXT, config) is not None
+    return Kind(f"text encoder of a {config.family} model", "text_encoders") if is_there else None
 
 
 _KINDS: Final[Sequence[Callable[[Header], Kind | None]]] = (
