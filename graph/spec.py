@@ -19,7 +19,7 @@ NumberKind = Literal["INT", "FLOAT"]
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """An INT or FLOAT field. `round` is the precision to which FLOATs are kept, `seed` asks for a control after each run."""
+    """An INT or FLOAT field. `round` is the precision to which FLOATs are kept, `seed` marks what each run may draw."""
 
     kind: NumberKind
     minimum: int | float | None = None
@@ -46,7 +46,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A STRING field. `dynamic_prompts` marks prompts in which `{a|b}` alternatives may be offered by an editor.
+    """A STRING field. `dynamic_prompts` marks prompts that may leave words open (`alternatives.py`), drawn at each run.
 
     A text may mention files of the known folder `mentions`: group 1 of each match of `pattern` is a name, to which one of
     `suffixes` may have to be added. What those files hold enters the key of the node, as that of a `FileChoice` does.

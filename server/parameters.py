@@ -18,7 +18,7 @@ from graph.errors import InputError, Problem, nearest
 from graph.interface import find_input, input_names
 from graph.json import Json
 from graph.spec import Catalogue, Choice, FileChoice, Input, Missing, Number, Text, Toggle
-from server.seeds import RANDOM
+from server.draws import RANDOM
 
 
 @dataclass(frozen=True, slots=True)

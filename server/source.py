@@ -7,10 +7,12 @@ from pathlib import Path
 
 from graph.comfyui.imported import Imported
 from graph.comfyui.read import read_workflow
+from graph.comfyui.recognise import Format
+from graph.comfyui.write import write_workflow
 from graph.errors import InputError, Problem
-from graph.json import MAX_BYTES
+from graph.json import MAX_BYTES, Json
 from graph.spec import Catalogue
-from server.seeds import draw
+from server.draws import as_written, draw, words_of
 
 
 def read_source(path: Path, catalogue: Catalogue) -> Imported:
@@ -28,4 +30,10 @@ def read_source(path: Path, catalogue: Catalogue) -> Imported:
 def read_drawn(path: Path, catalogue: Catalogue) -> Imported:
     """The same, with a number for each seed that the file leaves open."""
     found = read_source(path, catalogue)
-    return replace(found, document=draw(found.document, catalogue)[0])
+    return replace(found, document=draw(found.document, catalogue, as_written)[0])
+
+
+def written(source: Imported, form: Format, catalogue: Catalogue) -> Json:
+    """A workflow in a form. An API prompt can leave nothing open: what ComfyUI's editor would draw is drawn."""
+    words = words_of(source) if form == "comfyui-api" else as_written
+    return write_workflow(draw(source.document, catalogue, words)[0], form, catalogue)

@@ -19,10 +19,13 @@ class Imported:
 
     Those of severity `error` name parts of the file that could not be kept; a caller that wants all or nothing asks
     `graph.errors.errors_only`. What the document itself lacks is for validation to say.
+    `as_written`: its texts leave no words open (`graph.alternatives`), whatever is in them; so it is with API prompts, which
+    an editor has drawn.
     """
 
     document: Document
     problems: tuple[Problem, ...] = ()
+    as_written: bool = False
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Final
 
 from graph.comfyui.export_prompt import export_prompt
@@ -56,7 +57,7 @@ def import_picture(content: bytes, catalogue: Catalogue, *, source: str = "pictu
             failures += error.problems
             continue
         skipped = [Problem(one.code, f"{source}: {one.message}", severity="warning") for one in failures]
-        return Imported(found.document, (*skipped, *found.problems))
+        return replace(found, problems=(*skipped, *found.problems))
     if failures:
         raise InputError(failures)
     hint = "Pictures lose it when they are edited, converted, or sent through a chat. Ask for the original file."

@@ -35,7 +35,7 @@ def import_prompt(data: Json, catalogue: Catalogue) -> Imported:
         node = _node(name, one, f"{path}[{name!r}]", reading)
         if node is not None:
             nodes[name] = node
-    return Imported(Document(nodes), tuple(findings.problems))
+    return Imported(Document(nodes), tuple(findings.problems), as_written=True)
 
 
 def is_prompt(data: Json) -> bool:

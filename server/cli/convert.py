@@ -7,13 +7,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from graph.comfyui.write import write_workflow
 from graph.errors import InputError, Problem, errors_only
 from graph.files import write_durably
 from nodes.catalogue import load_catalogue
 from server.cli.prepare import print_problems
 from server.options import Parser, one_of
-from server.source import read_drawn
+from server.source import read_drawn, written
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -33,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     if errors_only(source.problems):
         raise InputError(source.problems)
     print_problems(source.problems)
-    text = json.dumps(write_workflow(source.document, options.to, catalogue), indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(written(source, options.to, catalogue), indent=2, ensure_ascii=False) + "\n"
     if options.output == "-":
         sys.stdout.write(text)
     else:

@@ -12,9 +12,9 @@ from typing import Final
 from graph.errors import InputError, Problem, errors_only
 from graph.spec import Catalogue
 from graph.validate import parameter_problems
+from server.draws import draw, words_of
 from server.parameters import add_flags, apply_flags, apply_settings, flags
 from server.planning import Request
-from server.seeds import draw
 from server.source import read_source
 
 WITH_FILE: Final = "With a FILE, the parameters of that workflow are listed here too."
@@ -37,7 +37,7 @@ def request(
     parser.epilog = None if found else parser.epilog
     options = parser.parse_args(arguments)
     document = apply_flags(source.document, found, options)
-    document, _ = draw(apply_settings(document, options.set, catalogue), catalogue)
+    document, _ = draw(apply_settings(document, options.set, catalogue), catalogue, words_of(source))
     return options, Request(document, str(Path(options.file).absolute()), (*source.problems, *parameters))
 
 

@@ -17,11 +17,11 @@ from graph.json import Json, JsonObject
 from graph.plan import plan
 from graph.spec import NodeSpec
 from nodes.folders import Folders
+from server.draws import Draws, draw, words_of
 from server.http.costs import too_many_pixels
 from server.http.service import Bounds
 from server.jobs.request import JobRequest
 from server.parameters import flags
-from server.seeds import Seeds, draw
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,11 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """A request that can run, warnings, and the seeds drawn for it."""
+    """A request that can run, warnings, and what was drawn for it."""
 
     request: JobRequest
     warnings: tuple[Problem, ...]
-    seeds: Seeds
+    draws: Draws
 
 
 def read(data: Json, catalogue: Mapping[str, NodeSpec], bounds: Bounds) -> Imported:
@@ -132,13 +132,13 @@ def requested(
     """A request of our API, and what to tell of it. Raises InputError with every problem."""
     imported = read(data, catalogue, bounds)
     document = with_parameters(imported.document, parameters, catalogue) if parameters else imported.document
-    document, seeds = draw(document, catalogue)
+    document, draws = draw(document, catalogue, words_of(imported))
     try:
         checked = check(document, imported.problems, catalogue, files, bounds)
         chosen = runnable(checked, targets)
     except InputError as error:
         raise InputError(_at_parameters(error.problems, document, parameters)) from None
-    return Requested(JobRequest(document, chosen, scope=scope or document.name), checked.problems, seeds)
+    return Requested(JobRequest(document, chosen, scope=scope or document.name), checked.problems, draws)
 
 
 def _at_parameters(problems: Iterable[Problem], document: Document, given: JsonObject) -> list[Problem]:

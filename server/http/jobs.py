@@ -14,6 +14,7 @@ from aiohttp import web
 from graph.comfyui.recognise import recognise
 from graph.errors import InputError
 from graph.json import Json, JsonObject, canonical
+from server.draws import Draws, held, told
 from server.http.bodies import Schema, conforming, json_body, object_body, whole_number, without_blocking
 from server.http.checking import Requested, requested
 from server.http.files import found, served
@@ -21,7 +22,6 @@ from server.http.problems import ProblemError
 from server.http.service import Service, service_of
 from server.jobs.job import ENDS, Accepted, Job, JobEvent, Move, State, Submission
 from server.jobs.request import request_from_text
-from server.seeds import Seeds, held
 from server.worker.hub import Dropped, Listener, nobody
 from server.worker.telling import problem
 
@@ -108,11 +108,11 @@ async def submit(request: web.Request) -> web.Response:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a client asks for, checked: the job to keep, warnings, and the seeds drawn for it."""
+    """What a client asks for, checked: the job to keep, warnings, and what was drawn for it."""
 
     submission: Submission
     warnings: list[JsonObject]
-    seeds: Seeds
+    draws: Draws
 
 
 async def asked_for(request: web.Request, body: JsonObject, key: str | None) -> Asked:
@@ -144,7 +144,7 @@ def key_of(request: web.Request) -> str | None:
 
 def to_keep(wanted: Requested, body: JsonObject, key: str | None, *, about: str) -> Asked:
     """The job to keep, and what to tell. A `key` makes a repeated submission of this body `about` the same thing the same
-    job, whatever was drawn for it (seeds) meanwhile."""
+    job, whatever was drawn for it meanwhile."""
     made = Submission(
         id=uuid.uuid4().hex,
         request=wanted.request.to_text(),
@@ -156,7 +156,7 @@ def to_keep(wanted: Requested, body: JsonObject, key: str | None, *, about: str)
         priority=cast("int", body.get("priority", 0)),
         time_limit=cast("float | None", body.get("time_limit")),
     )
-    return Asked(made, [problem(one) for one in wanted.warnings], wanted.seeds)
+    return Asked(made, [problem(one) for one in wanted.warnings], wanted.draws)
 
 
 async def kept(request: web.Request, asked: Asked) -> web.Response:
@@ -167,9 +167,8 @@ async def kept(request: web.Request, asked: Asked) -> web.Response:
         accepted, ended = await _accepted_and_ended(service, wanted, wait)
     else:
         accepted, ended = await service.desk.do(service.desk.store.accept, wanted), None
-    seeds = await seeds_of(service, accepted, asked)
-    more: JsonObject = {"seeds": cast("Json", seeds)} if seeds else {}
-    return _accepted(accepted, ended, {"warnings": cast("Json", asked.warnings)} | more)
+    draws = await draws_of(service, accepted, asked)
+    return _accepted(accepted, ended, {"warnings": cast("Json", asked.warnings)} | told(draws))
 
 
 async def _accepted_and_ended(service: Service, wanted: Submission, wait: int) -> tuple[Accepted, Job | None]:
@@ -181,12 +180,12 @@ async def _accepted_and_ended(service: Service, wanted: Submission, wait: int) -
     return accepted, await ended_within(service, accepted.job.id, wait)
 
 
-async def seeds_of(service: Service, accepted: Accepted, asked: Asked) -> Seeds:
-    """The seeds the job runs with: those drawn now or, for a submission that was sent again, those drawn the first time."""
-    if accepted.new or not asked.seeds:
-        return asked.seeds
+async def draws_of(service: Service, accepted: Accepted, asked: Asked) -> Draws:
+    """What was drawn for the job: now or, for a submission that was sent again, the first time."""
+    if accepted.new or not asked.draws:
+        return asked.draws
     text = await service.desk.do(service.desk.store.request, accepted.job.id)
-    return held(request_from_text(text).document, asked.seeds) if text else {}
+    return held(request_from_text(text).document, asked.draws) if text else {}
 
 
 def _accepted(accepted: Accepted, ended: Job | None, more: JsonObject) -> web.Response:

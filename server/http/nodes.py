@@ -11,17 +11,17 @@ from aiohttp import web
 
 from graph.comfyui.imported import Imported
 from graph.comfyui.recognise import Format
-from graph.comfyui.write import write_workflow
 from graph.errors import errors_only
 from graph.json import Json, JsonObject
 from graph.spec import to_json
 from graph.validate import validate as problems_of
+from server.draws import Draws, as_written, draw
 from server.http.bodies import json_body, page_of_names, without_blocking
 from server.http.checking import read
 from server.http.problems import ProblemError
 from server.http.service import Service, service_of
 from server.planning import Request, prepare, summary
-from server.seeds import Seeds, draw
+from server.source import written
 from server.workspace import PRECISIONS
 
 PLANNED: Final = {
@@ -76,13 +76,13 @@ async def convert(request: web.Request) -> web.Response:
         known = ", ".join(get_args(Format))
         raise ProblemError(404, "unknown_form", f"there is no form {request.match_info['form']!r}: {known}")
     source, _ = await _source(request)
-    document = await without_blocking(request, write_workflow, source.document, form, service_of(request).catalogue)
+    document = await without_blocking(request, written, source, form, service_of(request).catalogue)
     return web.json_response({"document": document, "problems": [asdict(one) for one in source.problems]})
 
 
 async def plan(request: web.Request) -> web.Response:
     """What would run, and why. `?scope=` names the workflow whose last run is compared with, `?precision=` as in a run."""
-    source, seeds = await _source(request)
+    source, draws = await _source(request)
     service = service_of(request)
     wanted = Request(source.document, request.query.get("scope", ""), source.problems)
     precision = request.query.get("precision", service.computing.precision)
@@ -90,27 +90,30 @@ async def plan(request: web.Request) -> web.Response:
         raise ProblemError(400, "query", f"precision is one of {', '.join(PRECISIONS)}")
     how = replace(service.computing, precision=precision)
     prepared = await asyncio.to_thread(prepare, wanted, service.catalogue, service.workspace, service.view, how)
-    return web.json_response(_with_open_seeds(summary(prepared.plan), seeds))
+    return web.json_response(_with_draws(summary(prepared.plan), draws))
 
 
-def _with_open_seeds(told: JsonObject, seeds: Seeds) -> JsonObject:
-    """The plan, saying of nodes whose seed is drawn at every run that they run for it."""
+def _with_draws(told: JsonObject, draws: Draws) -> JsonObject:
+    """The plan, saying of nodes for which something is drawn at every run that they run for it. An open prompt may happen to
+    be drawn as it was before, and be cached then; no plan can know."""
     nodes = cast("dict[str, JsonObject]", told["nodes"])
-    for name in seeds.keys() & nodes.keys():
+    for name in draws.keys() & nodes.keys():
         if nodes[name]["status"] == "run":
-            nodes[name] |= {"reason": "draws a new seed at every run", "code": "volatile"}
+            has_seed = any(isinstance(value, int) for value in draws[name].values())
+            reason = "draws a new seed at every run" if has_seed else "draws its words anew at every run"
+            nodes[name] |= {"reason": reason, "code": "volatile"}
     return told
 
 
-async def _source(request: web.Request) -> tuple[Imported, Seeds]:
-    """The workflow in the body, and the seeds drawn where it leaves them open."""
+async def _source(request: web.Request) -> tuple[Imported, Draws]:
+    """The workflow in the body, with a number for each open seed and its prompts as written, and what it leaves open."""
     data: Json = await json_body(request)
     if isinstance(data, dict) and data.keys() == {"workflow"}:
         data = data["workflow"]
     return await without_blocking(request, _drawn, data, service_of(request))
 
 
-def _drawn(data: Json, service: Service) -> tuple[Imported, Seeds]:
+def _drawn(data: Json, service: Service) -> tuple[Imported, Draws]:
     found = read(data, service.catalogue, service.bounds)
-    document, seeds = draw(found.document, service.catalogue)
-    return replace(found, document=document), seeds
+    document, draws = draw(found.document, service.catalogue, as_written)
+    return replace(found, document=document), draws

@@ -8,8 +8,9 @@ from aiohttp import web
 
 from graph.errors import InputError
 from graph.json import Json, JsonObject
+from server.draws import told as drawn
 from server.http.bodies import Schema, object_body
-from server.http.jobs import SUBMIT, Asked, asked_for, key_of, seeds_of, show
+from server.http.jobs import SUBMIT, Asked, asked_for, draws_of, key_of, show
 from server.http.problems import ProblemError
 from server.http.service import service_of
 
@@ -56,7 +57,8 @@ async def submit_many(request: web.Request) -> web.Response:
     accepted = await service.desk.do(service.desk.store.accept_all, [one.submission for one in asked])
     told: list[Json] = [
         show(one.job)
-        | {"warnings": cast("Json", each.warnings), "seeds": cast("Json", await seeds_of(service, one, each))}
+        | {"warnings": cast("Json", each.warnings), "seeds": {}}
+        | drawn(await draws_of(service, one, each))
         for one, each in zip(accepted, asked, strict=True)
     ]
     return web.json_response({"jobs": told}, status=202 if any(one.new for one in accepted) else 200)

@@ -48,6 +48,8 @@ export interface Job {
   warnings?: Problem[];
   /** What was drawn for inputs that were "random", by node and input. */
   seeds?: Record<string, Record<string, number>>;
+  /** The same for prompts that left words open. */
+  prompts?: Record<string, Record<string, string>>;
 }
 
 export interface JobRequest {

@@ -37,9 +37,9 @@ export const NodeCard = memo(function NodeCard({ id, data, selected }: NodeProps
   const latest = useKeyed(editor.runs.previews, key);
   const preview = useStore(editor.settings, (state) => state.previews) ? latest : undefined;
   const problems = useKeyed(editor.plans.problems, key);
-  const seeds = useStore(editor.runs.store, (state) => state.seeds[place.uid]?.[place.scope === "" ? id : `subgraph:${place.scope}/${id}`]);
+  const draws = useStore(editor.runs.store, (state) => state.draws[place.uid]?.[place.scope === "" ? id : `subgraph:${place.scope}/${id}`]);
   const renaming = useStore(editor.view.store, (state) => state.renaming === id);
-  const services = useMemo(() => servicesFor(editor, seeds, id), [editor, seeds, id]);
+  const services = useMemo(() => servicesFor(editor, draws, id), [editor, draws, id]);
   const badge = badgeOf(plan, run, problems, t.plan);
   const collapsed = isCollapsed(node);
   const colour = colourOf(node);

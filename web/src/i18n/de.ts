@@ -452,6 +452,7 @@ export const de: Messages = {
   widgets: {
     backTo: (label, value) => `${label}: zurück auf ${value}`,
     backToTip: (value) => `Zurück auf ${value}`,
+    lastText: (text) => `Der letzte Lauf zog: ${text}`,
     empty: "leer",
     completes: { embedding: "Embedding", LoRA: "LoRA: fügt seinen Knoten hinzu" },
     choose: "wählen…",

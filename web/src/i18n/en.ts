@@ -454,6 +454,7 @@ export const en = {
   widgets: {
     backTo: (label: string, value: string) => `${label}: back to ${value}`,
     backToTip: (value: string) => `Back to ${value}`,
+    lastText: (text: string) => `The last run drew: ${text}`,
     empty: "empty",
     completes: { embedding: "embedding", LoRA: "LoRA: adds its node" },
     choose: "choose…",

@@ -6,6 +6,12 @@ import { EventSocket } from "@/api/socket";
 import { after, ENDED, newJob, withEarlier, type JobEvent, type JobRun, type NodeRun, type OutputFile } from "@/model/runs";
 import { Keyed } from "@/store/keyed";
 
+/** What a job drew for the inputs of a node. */
+export interface Draws {
+  seeds: Readonly<Record<string, number>>;
+  prompts: Readonly<Record<string, string>>;
+}
+
 export interface RunsState {
   connected: boolean;
   /** Whether there ever was a connection. */
@@ -22,8 +28,8 @@ export interface RunsState {
   running: Readonly<Record<string, JobRun>>;
   /** The last job of each document. */
   last: Readonly<Record<string, string>>;
-  /** The seeds that the last job of each document drew. */
-  seeds: Readonly<Record<string, Record<string, Record<string, number>>>>;
+  /** What the last job of each document drew, by node and input: seeds, and prompts that left words open. */
+  draws: Readonly<Record<string, Readonly<Record<string, Draws>>>>;
 }
 
 const MOST_JOBS = 60;
@@ -39,7 +45,7 @@ export class Runs {
     next: null,
     running: {},
     last: {},
-    seeds: {},
+    draws: {},
   }));
   /** What is known of each node, by `uid/flat name`. */
   readonly nodes = new Keyed<NodeRun>();
@@ -82,7 +88,7 @@ export class Runs {
   async submit(uid: string, request: JobRequest): Promise<Job> {
     const job = await submitJob(request);
     this.own(uid, job.id);
-    if (job.seeds) this.store.setState(({ seeds }) => ({ seeds: { ...seeds, [uid]: job.seeds! } }));
+    this.drew(uid, job);
     for (const event of this.early.get(job.id) ?? []) this.fold(event);
     this.early.delete(job.id);
     this.refreshSoon();
@@ -94,7 +100,7 @@ export class Runs {
     this.own(uid, id);
     try {
       const job = await getJob(id);
-      if (job.seeds) this.store.setState(({ seeds }) => ({ seeds: { ...seeds, [uid]: job.seeds! } }));
+      this.drew(uid, job);
       await this.catchUp(id);
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
@@ -200,6 +206,13 @@ export class Runs {
     }
     this.store.setState(({ running }) => ({ running: { ...running, [job.id]: job } }));
     if (ENDED.has(job.state) && !ENDED.has(before.state)) this.onEnd(uid, job);
+  }
+
+  private drew(uid: string, { seeds, prompts }: Job): void {
+    const nodes = new Set([...Object.keys(seeds ?? {}), ...Object.keys(prompts ?? {})]);
+    if (nodes.size === 0) return;
+    const drawn = Object.fromEntries([...nodes].map((node): [string, Draws] => [node, { seeds: seeds?.[node] ?? {}, prompts: prompts?.[node] ?? {} }]));
+    this.store.setState(({ draws }) => ({ draws: { ...draws, [uid]: drawn } }));
   }
 
   private preview(key: string, picture: Blob | null): void {

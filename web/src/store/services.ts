@@ -5,11 +5,12 @@ import { checkpointOf } from "@/model/checkpoint";
 import { scopeOf } from "@/store/documents";
 import { insertLora } from "@/model/lora";
 import type { Editor } from "@/store/editor";
+import type { Draws } from "@/store/runs";
 import { filesOf } from "@/store/library";
 import type { TokenCount, WidgetServices } from "@/widgets/contract";
 
-/** `seeds`: what was drawn at the last run for the inputs of this node. `node`: its name in the graph that is looked at, if it is there. */
-export function servicesFor(editor: Editor, seeds: Record<string, number> | undefined, node?: string): WidgetServices {
+/** `draws`: what was drawn at the last run for the inputs of this node. `node`: its name in the graph that is looked at, if it is there. */
+export function servicesFor(editor: Editor, draws: Draws | undefined, node?: string): WidgetServices {
   const inFolder = async (kept: Promise<string>): Promise<string> => {
     try {
       const name = await kept;
@@ -25,7 +26,8 @@ export function servicesFor(editor: Editor, seeds: Record<string, number> | unde
     upload: (file, name, _folder, onProgress) => inFolder(upload(file, name, onProgress)),
     uploadMask: (mask, original) => inFolder(uploadMask(mask, original)),
     pictureUrl: (name, folder) => fileUrl(folder, name),
-    lastSeed: seeds ? Object.values(seeds)[0] : undefined,
+    lastSeed: draws ? Object.values(draws.seeds)[0] : undefined,
+    lastTexts: draws?.prompts ?? NOTHING,
     editMask: (name) => new Promise((done) => editor.view.set({ mask: { name, done } })),
     tokens: (text, signal) => tokens(text, node === undefined ? null : checkpointFor(editor, node), signal),
     ...(node === undefined ? {} : { addLora: (name: string) => addLora(editor, node, name) }),
@@ -58,3 +60,4 @@ function addLora(editor: Editor, prompt: string, name: string): void {
 }
 
 const NONE: readonly string[] = [];
+const NOTHING: Readonly<Record<string, string>> = {};

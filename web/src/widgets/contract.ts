@@ -38,6 +38,8 @@ export interface WidgetServices {
   pictureUrl: (name: string, folder: string) => string;
   /** The seed that the service drew when this input was last run, if it was `"random"`. */
   lastSeed: number | bigint | string | undefined;
+  /** What the last run drew for texts that leave words open, by input. */
+  lastTexts: Readonly<Record<string, string>>;
   /** Open the mask editor over everything for a picture of the input folder. Resolves to the new name, null if closed. */
   editMask: (name: string) => Promise<string | null>;
   /** How a text is dealt into tokens. Absent, or null, where that is not known. */

@@ -53,6 +53,7 @@ const SERVICES: WidgetServices = {
   uploadMask: async (_mask, original) => original,
   pictureUrl: (name) => demoPicture(name),
   lastSeed: 812736450912,
+  lastTexts: { text: "a red fox in deep snow, dawn" },
   editMask: async () => null,
   tokens: async (text) => {
     const words = [...text.matchAll(/[\p{L}\p{N}]+|[^\s\p{L}\p{N}]/gu)];

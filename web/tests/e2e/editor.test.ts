@@ -84,21 +84,6 @@ describe("the day's work", () => {
     expect(await page.evaluate(() => window.latentgraph!.runs.nodes.get(`${window.latentgraph!.documents.active!.uid}/sampler`))).toBeUndefined();
     await context.close();
   });
-
-  test("a random seed is drawn by the service, shown, and kept with one click; the document is never changed", async () => {
-    const { page, context } = await openPage(browser, service.url);
-    await openTemplate(page, "text_to_image");
-    await page.evaluate(() => window.latentgraph!.documents.editGraph("Few steps", (graph) => ({ ...graph, nodes: { ...graph.nodes, sampler: { ...graph.nodes["sampler"]!, inputs: { ...graph.nodes["sampler"]!.inputs, steps: 1, seed: "random" } } } })));
-    await expect.poll(() => node(page, "sampler").locator("[data-state]").getAttribute("data-tip")).toContain("draws a new seed at every run");
-    await page.getByTestId("run").click();
-    const seed = () => page.evaluate(() => window.latentgraph!.runs.store.getState().seeds[window.latentgraph!.documents.active!.uid]?.["sampler"]?.["seed"] ?? -1);
-    await expect.poll(seed).toBeGreaterThanOrEqual(0);
-    const drawn = await seed();
-    await idle(page);
-    expect((await documentOf(page)).nodes["sampler"]!.inputs!["seed"]).toBe("random");
-    await expect.poll(() => node(page, "sampler").locator("[data-input=seed]").innerText()).toContain(String(drawn));
-    await context.close();
-  });
 });
 
 describe("building a graph", () => {

@@ -1,10 +1,12 @@
 // A prompt. At rest it is the text with its weights and embeddings marked; with the focus it is an editor, which is loaded when first
 // needed and until then, or where it cannot be loaded, a plain text area. Nothing but the value outlives the focus.
 import { lazy, Suspense, useMemo, useRef, useState, type ComponentType, type PointerEvent, type ReactNode } from "react";
+import { Dices } from "lucide-react";
 import { useMessages, type Messages } from "@/i18n/messages";
 import type { TextSchema } from "@/model/catalogue";
 import { useWidgetServices, type TokenCount, type WidgetProps } from "@/widgets/contract";
 import { leave } from "@/widgets/leave";
+import { alternativesIn } from "@/widgets/prompt/alternatives";
 import { knows, type Known, type Offer } from "@/widgets/prompt/completion";
 import { marksOf } from "@/widgets/prompt/grammar";
 import { PlainEditor } from "@/widgets/prompt/PlainEditor";
@@ -53,6 +55,7 @@ export function PromptField(props: WidgetProps<TextSchema, string>) {
   const embeddings = schema.mentions ? services.files(schema.mentions) : NONE;
   const loras = services.addLora ? services.files("loras") : NONE;
   const known = useMemo<Known>(() => ({ embeddings, loras, suffixes: schema.suffixes ?? NONE }), [embeddings, loras, schema.suffixes]);
+  const drawn = schema.dynamic_prompts && alternativesIn(text).length > 0 ? services.lastTexts[label] : undefined;
   const borders = useMemo(() => bordersOf(tokens, text.length), [tokens, text.length]);
 
   const enter = () => {
@@ -109,6 +112,11 @@ export function PromptField(props: WidgetProps<TextSchema, string>) {
       )}
       <div className={styles.corner}>
         <Reset {...props} />
+        {drawn !== undefined && (
+          <span className={styles.drawn} title={t.lastText(drawn)} role="img" aria-label={t.lastText(drawn)}>
+            <Dices size={11} />
+          </span>
+        )}
         {tokens && (
           <span className={styles.tokens} data-long={tokens.chunks.length > 1 ? "" : undefined} title={says(tokens, t)}>
             {countWords(tokens)}

@@ -2,6 +2,8 @@
 // the service's (`nodes/diffusion/prompt.py`): `(text)` weighs 1.1 times as much, `(text:1.3)` exactly 1.3, inner weights win,
 // `\(` and `\)` are plain. Pure.
 
+import { alternativesIn } from "@/widgets/prompt/alternatives";
+
 const EMPHASIS = 1.1;
 const DEEPEST = 64;
 const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i;
@@ -89,7 +91,7 @@ function groupAt(text: string, from: number, to: number, around: number): Group 
   return { from, to, innerFrom: from + 1, innerTo: explicit ? colon : to - 1, weight: explicit ? Number(said) : around * EMPHASIS, explicit };
 }
 
-export type MarkKind = "up" | "up2" | "up3" | "down" | "down2" | "syntax" | "embedding" | "unknown" | "stray";
+export type MarkKind = "up" | "up2" | "up3" | "down" | "down2" | "syntax" | "open" | "embedding" | "unknown" | "stray";
 
 /** A stretch to be shown differently. Marks are in order and never overlap. */
 export interface Mark {
@@ -120,6 +122,7 @@ export function marksOf(text: string, isKnown: (name: string) => boolean): Mark[
     const name = (found[1] ?? "").replace(/\\([()])/g, "$1");
     spans.push({ from: found.index, to: found.index + found[0].length, kind: isKnown(name) ? "embedding" : "unknown" });
   }
+  for (const at of alternativesIn(text)) spans.push({ from: at, to: at + 1, kind: "open" });
   for (const { from, to } of spans) edges.add(from).add(to);
   const sorted = [...edges].sort((a, b) => a - b);
   const place = new Map(sorted.map((edge, index) => [edge, index]));

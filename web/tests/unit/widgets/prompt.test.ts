@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { alternativesIn } from "@/widgets/prompt/alternatives";
 import { knows, offersFor, type Known } from "@/widgets/prompt/completion";
 import { marksOf, read } from "@/widgets/prompt/grammar";
 import { reweigh } from "@/widgets/prompt/weight";
@@ -99,6 +100,22 @@ function weighed(marked: string, by: number): string | null {
   const made = text.slice(0, edit.from) + edit.insert + text.slice(edit.to);
   return `${made.slice(0, edit.select[0])}[${made.slice(...edit.select)}]${made.slice(edit.select[1])}`;
 }
+
+describe("words that are left open", () => {
+  it.each<[string, string]>([
+    ["a {red|blue} fox", "  {   |    }    "],
+    ["{a|{b|c}}", "{ |{ | }}"],
+    ["{a {b} c|d}", "{       | }"],
+    ["{a}", "   "],
+    ["a|b", "   "],
+    ["{a|b", "    "],
+    ["{a|b\\}c}", "{ |    }"],
+    ["\\{a|b\\}", "       "],
+  ])("in %s", (text, signs) => {
+    const found = new Set(alternativesIn(text));
+    expect([...text].map((letter, at) => (found.has(at) ? letter : " ")).join("")).toBe(signs);
+  });
+});
 
 describe("weights by keys", () => {
   it.each<[string, number, string | null]>([

@@ -1,4 +1,4 @@
-"""Seeds that a document leaves open: drawn at each run, told, and never written into the document."""
+"""Draws that a document leaves open: drawn at each run, told, and never written into the document."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from graph.document import parse, to_json
 from nodes.catalogue import load_catalogue
 from server.cli.prepare import request
 from server.cli.run import parser as run_parser
-from server.seeds import MOST, Seeds, draw, held
+from server.draws import MOST, Draws, draw, held
 from tests.server.cli import WORKFLOWS, CommandLine
 from tests.server.service import running
 
@@ -28,7 +28,7 @@ def document(**more: object) -> dict[str, Any]:
     return {"format": "latentgraph/1", "nodes": {"a": sampler("random"), "b": sampler(7)}, **more}
 
 
-def drawn_of(given: dict[str, Any]) -> tuple[Any, Seeds]:
+def drawn_of(given: dict[str, Any]) -> tuple[Any, Draws]:
     made, seeds = draw(parse(given), load_catalogue())
     return to_json(made), seeds
 
@@ -38,7 +38,7 @@ def test_an_open_seed_is_drawn_and_the_document_stays() -> None:
     drawn, seeds = draw(given, load_catalogue())
     assert to_json(given) == document()
     assert list(seeds) == ["a"]
-    assert 0 <= seeds["a"]["seed"] <= MOST
+    assert 0 <= int(seeds["a"]["seed"]) <= MOST
     assert to_json(drawn)["nodes"] == {"a": sampler(seeds["a"]["seed"]), "b": sampler(7)}
 
 
@@ -167,3 +167,99 @@ def test_the_command_line_draws_what_its_flags_leave_open(latentgraph: CommandLi
     assert seeds[2] == 5
     assert all(isinstance(one, int) and one <= MOST for one in seeds)
     assert len(set(seeds)) == 4
+
+
+# Words of prompts
+
+
+def prompt(text: object) -> dict[str, Any]:
+    return {"type": "CLIPTextEncode", "inputs": {"text": text}}
+
+
+def prompts(**texts: object) -> dict[str, Any]:
+    return {"format": "latentgraph/1", "nodes": {name: prompt(text) for name, text in texts.items()}}
+
+
+def test_open_words_are_drawn_and_the_document_stays() -> None:
+    given = parse(prompts(a="a {red|blue} fox", b="a fox"))
+    drawn, draws = draw(given, load_catalogue())
+    assert to_json(given) == prompts(a="a {red|blue} fox", b="a fox")
+    assert list(draws) == ["a"]
+    assert draws["a"]["text"] in {"a red fox", "a blue fox"}
+    assert to_json(drawn) == prompts(a=draws["a"]["text"], b="a fox")
+
+
+def test_every_alternative_is_drawn() -> None:
+    assert {drawn_of(prompts(a="{x|y|z}"))[1]["a"]["text"] for _ in range(200)} == {"x", "y", "z"}
+
+
+def test_prompts_of_one_parameter_are_drawn_once() -> None:
+    given = prompts(
+        **{name: "{0|1}{0|1}{0|1}{0|1}{0|1}{0|1}{0|1}{0|1}{0|1}{0|1}{0|1}{0|1}{0|1}{0|1}" for name in "abc"}
+    )
+    given["parameters"] = [{"name": "prompt", "binds": [["a", "text"], ["b", "text"]]}]
+    draws = drawn_of(given)[1]
+    assert draws["a"] == draws["b"] != draws["c"]
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"type": "SaveImage", "inputs": {"filename_prefix": "{a|b}"}},
+        {"type": "PrimitiveString", "inputs": {"value": "{a|b}"}},
+        {"type": "CLIPTextEncode", "inputs": {"text": {"from": ["{a|b}", "STRING"]}}},
+        {"type": "CLIPTextEncode", "inputs": {"text": '{"animal": "fox"}'}},
+        {"type": "Unknown", "inputs": {"text": "{a|b}"}},
+    ],
+)
+def test_what_is_no_open_prompt_comes_back_as_it_is(node: dict[str, Any]) -> None:
+    given = {"format": "latentgraph/1", "nodes": {"a": node}}
+    assert drawn_of(given) == (given, {})
+
+
+def with_open_words() -> dict[str, Any]:
+    workflow: dict[str, Any] = json.loads((WORKFLOWS / "text_to_image.json").read_text())
+    workflow["nodes"]["positive"]["inputs"]["text"] = "a {red|blue} fox"
+    return workflow
+
+
+WORDS = {"a red fox", "a blue fox"}
+
+
+def test_the_service_tells_what_words_it_drew_and_plans_the_node_to_run(tmp_path: Path) -> None:
+    async def ask() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        async with running(tmp_path) as service:
+            plan = (await service.post("/api/v1/plan", json.dumps(with_open_words()))).json
+            job = (await service.post("/api/v1/jobs", json.dumps({"workflow": with_open_words()}))).json
+            batch = (
+                await service.post("/api/v1/batches", json.dumps({"jobs": [{"workflow": with_open_words()}]}))
+            ).json
+            return plan, job, batch
+
+    plan, job, batch = asyncio.run(ask())
+    node = plan["nodes"]["positive"]
+    assert (node["status"], node["reason"]) == ("run", "draws its words anew at every run")
+    assert job["prompts"]["positive"]["text"] in WORDS
+    assert "seeds" not in job
+    assert batch["jobs"][0]["prompts"]["positive"]["text"] in WORDS
+
+
+def api_prompt(text: str) -> dict[str, Any]:
+    return {"a": {"class_type": "CLIPTextEncode", "inputs": {"text": text, "clip": ["b", 1]}},
+            "b": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "tiny-sd-128.safetensors"}}}  # fmt: skip
+
+
+def test_the_texts_of_an_api_prompt_stand_as_they_are(latentgraph: CommandLine) -> None:
+    file = latentgraph.write("prompt.json", api_prompt("a {red|blue} fox"))
+    done = latentgraph("convert", str(file), "-", "--to", "comfyui-api")
+    assert done.json["a"]["inputs"]["text"] == "a {red|blue} fox"
+
+
+@pytest.mark.parametrize(("form", "texts"), [("comfyui-api", WORDS), ("latentgraph", {"a {red|blue} fox"})])
+def test_an_api_prompt_leaves_no_words_open_and_other_forms_keep_them(
+    latentgraph: CommandLine, form: str, texts: set[str]
+) -> None:
+    file = latentgraph.write("open.json", with_open_words())
+    made = latentgraph("convert", str(file), "-", "--to", form).json
+    nodes = made if form == "comfyui-api" else made["nodes"]
+    assert nodes["positive"]["inputs"]["text"] in texts

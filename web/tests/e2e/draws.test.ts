@@ -1,0 +1,60 @@
+// What a workflow leaves open and each run draws: seeds, and words of prompts. The document never changes by it.
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { documentOf, openPage, openTemplate, type Service, startBrowser, startService } from "./harness";
+
+let service: Service;
+let browser: Browser;
+
+beforeAll(async () => {
+  [service, browser] = await Promise.all([startService(), startBrowser()]);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await service?.stop();
+});
+
+const node = (page: Page, id: string) => page.locator(`[data-node="${id}"]`);
+
+async function idle(page: Page): Promise<void> {
+  await page.getByTestId("cancel").waitFor({ state: "detached", timeout: 90_000 });
+}
+
+describe("each run", () => {
+  test("a random seed is drawn by the service, shown, and kept with one click; the document is never changed", async () => {
+    const { page, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await page.evaluate(() => window.latentgraph!.documents.editGraph("Few steps", (graph) => ({ ...graph, nodes: { ...graph.nodes, sampler: { ...graph.nodes["sampler"]!, inputs: { ...graph.nodes["sampler"]!.inputs, steps: 1, seed: "random" } } } })));
+    await expect.poll(() => node(page, "sampler").locator("[data-state]").getAttribute("data-tip")).toContain("draws a new seed at every run");
+    await page.getByTestId("run").click();
+    const seed = () => page.evaluate(() => window.latentgraph!.runs.store.getState().draws[window.latentgraph!.documents.active!.uid]?.["sampler"]?.seeds["seed"] ?? -1);
+    await expect.poll(seed).toBeGreaterThanOrEqual(0);
+    const drawn = await seed();
+    await idle(page);
+    expect((await documentOf(page)).nodes["sampler"]!.inputs!["seed"]).toBe("random");
+    await expect.poll(() => node(page, "sampler").locator("[data-input=seed]").innerText()).toContain(String(drawn));
+    await context.close();
+  });
+
+  test("draws one of the words that a prompt leaves open, says which, and the plan says so before", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    const prompt = page.locator('[data-node="positive"]').getByRole("textbox");
+    await prompt.click();
+    await page.keyboard.press("Control+a");
+    await page.keyboard.type("a {red|blue} fox");
+    await page.keyboard.press("Escape");
+    const written = "a {red|blue} fox";
+    await expect.poll(async () => (await documentOf(page)).nodes["positive"]!.inputs!["text"]).toBe(written);
+    await page.getByTestId("sentence").getByText(/nodes will run/).waitFor();
+    await expect.poll(() => page.locator('[data-node="positive"] [data-state="run"]').getAttribute("data-tip")).toContain("draws its words anew at every run");
+    for (let run = 0; run < 2; run++) {
+      await page.keyboard.press("Control+Enter");
+      await page.locator('[data-node="positive"]').getByRole("img", { name: /^The last run drew: a (red|blue)/ }).waitFor();
+    }
+    expect((await documentOf(page)).nodes["positive"]!.inputs!["text"]).toBe(written);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+});
