@@ -93,7 +93,7 @@ def test_cached_outputs_are_told_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("chosen", "again"), [({}, ["executing", "status"]), ({"prompt_id": "known"}, ["status"])])
-def test_the_end_of_a_brief_prompt_is_told_twice_to_who_may_have_missed_it(
+def test_the_end_of_a_brief_prompt_is_told_again_to_who_may_have_missed_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: dict[str, object], again: list[str]
 ) -> None:
     """A client that learns the id from the answer may hear what happens before it knows whose it is, and waits for ever."""
@@ -108,6 +108,9 @@ def test_the_end_of_a_brief_prompt_is_told_twice_to_who_may_have_missed_it(
             repeated = await client.until("status")
             assert kinds(repeated) == again
             assert [one for one in repeated if one[0] == "executing"] == ended[-1:] * (len(again) - 1)
+            await service.post("/prompt", json.dumps({"prompt": prompt(4)}))
+            for _ in ("queued", "running"):
+                assert kinds(await client.until("status")) == again
 
     do(tmp_path, act)
 

@@ -31,7 +31,7 @@ def server_kills(driver: Driver, n: int, mutant: str) -> Outcome:
         assert doomed is not None
         death = threading.Timer(choose.uniform(0.05, 1.0), doomed.kill)
         death.start()
-        jobs += choose.randint(10, 30)
+        jobs += choose.randint(12, 30)
         for _ in driver.submit_all(jobs):
             time.sleep(choose.uniform(0.0, 0.04))
         death.join()

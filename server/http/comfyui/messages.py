@@ -42,6 +42,11 @@ def status(remaining: int, sid: str | None = None) -> tuple[str, JsonObject]:
     return "status", data | ({"sid": sid} if sid is not None else {})
 
 
+def closing(job: str) -> tuple[str, JsonObject]:
+    """The prompt is finished, well or not; sent when its history can be read."""
+    return "executing", {"node": None, "prompt_id": job}
+
+
 @dataclass(slots=True)
 class Translator:
     """What one socket has been told of one job so far. `metadata` chooses the newer form of previews."""
@@ -73,10 +78,6 @@ class Translator:
                 yield self._state(data, "error")
             case kind if kind in ENDS:
                 yield self._end(notice)
-
-    def closing(self) -> Message:
-        """The prompt is finished, well or not; sent when its history can be read."""
-        return "executing", {"node": None, "prompt_id": self.job}
 
     def _start(self, event: JobEvent) -> Iterator[Message]:
         timed: JsonObject = {"prompt_id": self.job, "timestamp": milliseconds(event.time)}

@@ -16,7 +16,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from graph.errors import InputError
 from graph.json import loads
 from server.http.comfyui.facts import features_of
-from server.http.comfyui.messages import Message, Translator, status
+from server.http.comfyui.messages import Message, Translator, closing, status
 from server.http.logbook import MOST_LINES, Line
 from server.http.service import Service, service_of
 from server.jobs.job import ENDS, JobEvent
@@ -26,6 +26,11 @@ _LARGEST: Final = 65536
 _MOST_MESSAGES: Final = 10_000
 AGAIN: Final = 1.0
 """Seconds after the end of a prompt when those are told once more who may not have listened yet."""
+BRIEF: Final = 5.0
+"""Seconds from the answer to the end of a prompt within which that may have been missed."""
+REMEMBERED: Final = 30.0
+"""Seconds for which such an end comes before every word on the queue."""
+MOST_REMEMBERED: Final = 64
 SILENCE: Final = 4.0
 """Seconds after which nobody is left without a word."""
 
@@ -60,7 +65,7 @@ class _Session:
         self._socket, self._service, self._sid = socket, service, sid
         self._translators: dict[str, Translator] = {}
         self._held: dict[str, float] = {}
-        self._brief: list[Message] = []
+        self._brief: dict[str, float] = {}
         self._metadata = False
         self._again = asyncio.Event()
         self._speaking = asyncio.Lock()
@@ -113,16 +118,18 @@ class _Session:
             if isinstance(message, tuple) or self._metadata or self._service.previews:
                 await self._send(message)
         if isinstance(notice, JobEvent) and (notice.type in ("queued", "running", "requeued") or notice.type in ENDS):
-            await self._send(status(self._service.hub.remaining))
+            await self._tell_queue()
         if isinstance(notice, JobEvent) and notice.type in ENDS and translator:
-            await self._send(translator.closing())
+            await self._send(closing(translator.job))
             self._close(translator)
 
     def _close(self, translator: Translator) -> None:
         del self._translators[translator.job]
         loop = asyncio.get_running_loop()
-        if loop.time() - self._held.pop(translator.job, -AGAIN) < AGAIN:
-            self._brief.append(translator.closing())
+        if loop.time() - self._held.pop(translator.job, -BRIEF) < BRIEF:
+            self._brief[translator.job] = loop.time() + REMEMBERED
+            for oldest in list(self._brief)[:-MOST_REMEMBERED]:
+                del self._brief[oldest]
         loop.call_later(AGAIN, self._again.set)
 
     async def send_again(self) -> None:
@@ -134,16 +141,17 @@ class _Session:
                         await self._again.wait()
                 self._again.clear()
                 async with self._speaking:
-                    await self._say_again()
+                    await self._tell_queue()
 
-    async def _say_again(self) -> None:
-        """That prompts are over which were over so soon that who learned their id from the answer may have missed it, unless
-        another prompt goes on meanwhile; and the length of the queue. A client that began to listen too late looks again
-        when it hears these, some only in this order; and one that takes silence for a lost connection keeps it."""
+    async def _tell_queue(self) -> None:
+        """The length of the queue. Before it, unless another prompt goes on, that prompts are over which were over so soon
+        that who learned their id from the answer may have missed it: a client that began to listen too late looks again
+        when it hears both, some only in this order. One that takes silence for a lost connection keeps it."""
         if not self._translators:
-            for message in self._brief:
-                await self._send(message)
-            self._brief.clear()
+            now = asyncio.get_running_loop().time()
+            self._brief = {job: until for job, until in self._brief.items() if until > now}
+            for job in self._brief:
+                await self._send(closing(job))
         await self._send(status(self._service.hub.remaining))
 
     async def _features(self, text: str) -> None:
