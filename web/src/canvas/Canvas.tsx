@@ -10,7 +10,6 @@ import {
   type Connection,
   type EdgeChange,
   type FinalConnectionState,
-  type NodeChange,
   type ReactFlowProps,
 } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
@@ -21,23 +20,24 @@ import { ConnectionLine } from "@/canvas/ConnectionLine";
 import { GroupFrame, LinkPoint, NoteCard, RerouteCard } from "@/canvas/Decorations";
 import { boxOf, controlOf } from "@/canvas/control";
 import { boxOfCell, cellOf, linksIn } from "@/canvas/culling";
+import { STILL, useDragging, type Latest } from "@/canvas/dragging";
 import { Grid } from "@/canvas/Grid";
+import { GuideLines } from "@/canvas/GuideLines";
 import { LinkEdge } from "@/canvas/LinkEdge";
 import { ManyLinks, MOST_LINKS } from "@/canvas/ManyLinks";
 import { Minimap } from "@/canvas/Minimap";
 import { NodeCard } from "@/canvas/NodeCard";
 import { Overview } from "@/canvas/Overview";
 import { CanvasPlaceContext, type CanvasPlace } from "@/canvas/place";
-import { middleOfPoint, nameOfHandle, Projection, samePlaces, targetOfEdge, type FlowEdge, type FlowNode } from "@/canvas/project";
+import { nameOfHandle, Projection, samePlaces, targetOfEdge, type FlowEdge, type FlowNode } from "@/canvas/project";
 import { PointedLink } from "@/canvas/PointedLink";
 import { linkAt, REACH, usePointedLink } from "@/canvas/pointing";
 import { followFingers } from "@/canvas/touch";
 import { boundsOf, fitted, FURTHEST, levelOf, NEAREST } from "@/canvas/viewport";
 import { linkMenu, nodeMenu, paneMenu } from "@/commands/menus";
 import { useMessages } from "@/i18n/messages";
-import { graphAt, linkOf, type Point } from "@/model/document";
-import { movableIn, placeOf } from "@/model/frames";
-import { addPoint, insertOnLink, linksFrom, move } from "@/model/edit";
+import { graphAt } from "@/model/document";
+import { addPoint, linksFrom } from "@/model/edit";
 import { DENSITIES } from "@/model/geometry";
 import { prefixOf, scopeOf, type OpenDocument } from "@/store/documents";
 import { useActive, useEditor, type Editor } from "@/store/editor";
@@ -47,7 +47,7 @@ const NODE_TYPES = { card: NodeCard, note: NoteCard, "group-frame": GroupFrame, 
 const EDGE_TYPES = { link: LinkEdge };
 const NOBODY: FlowNode[] = [];
 const NOTHING: FlowEdge[] = [];
-const STILL: ReadonlyMap<string, Point> = new Map();
+const NO_NODES: ReadonlyMap<string, FlowNode> = new Map();
 const SNAP: [number, number] = [8, 8];
 const BOX_KEYS = ["Shift", "Control"];
 const ADDING_KEYS = ["Shift", "Meta", "Control"];
@@ -84,8 +84,8 @@ function GraphCanvas() {
   const [projection] = useState(() => new Projection());
   const [connecting] = useState(() => new Connecting());
   const [pull] = useState(() => new Pull());
-  const [moved, setMoved] = useState<ReadonlyMap<string, Point>>(STILL);
-  const gesture = useRef<{ base: Map<string, Point>; members: Map<string, string[]> } | null>(null);
+  const latest = useRef<Latest>({ nodes: NOBODY, graph, document, painted: NOTHING, byId: NO_NODES });
+  const { moved, guides, onNodesChange, onDragStart, onDrag, onDragStop, onDragEnd } = useDragging(latest, projection, flow);
 
   // Where to look from at first: where one was, else so that all is seen. Known before anything is drawn, so that from far away
   // nothing is ever mounted.
@@ -121,7 +121,6 @@ function GraphCanvas() {
     setStart(fitted(boundsOf(nodes.map(boxOf)), box.width, box.height));
   }, [start, nodes, catalogue]);
 
-  const latest = useRef({ nodes, graph, document, painted, byId });
   useEffect(() => {
     latest.current = { nodes, graph, document, painted, byId };
   });
@@ -133,85 +132,6 @@ function GraphCanvas() {
   }, [editor, flow]);
 
   useEffect(() => followFingers(wrapper.current!, () => flow.getViewport(), (from) => void flow.setViewport(from)), [flow]);
-
-  const onNodesChange = useCallback(
-    (changes: NodeChange<FlowNode>[]) => {
-      const picked = changes.filter((change) => change.type === "select");
-      if (picked.length > 0) {
-        const next = new Set(documents.active?.selection);
-        for (const change of picked) if (change.selected) next.add(change.id);
-          else next.delete(change.id);
-        documents.select(next);
-      }
-      const places = new Map<string, Point>();
-      let ended = false;
-      for (const change of changes) {
-        if (change.type !== "position" || !change.position) continue;
-        const at: Point = change.id.startsWith("point:") ? middleOfPoint(change.position) : [change.position.x, change.position.y];
-        places.set(change.id, at);
-        if (!change.dragging) ended = true;
-      }
-      if (places.size === 0) return;
-      const { base, members } = gesture.current ?? { base: new Map<string, Point>(), members: new Map<string, string[]>() };
-      for (const [id, at] of [...places]) {
-        const from = base.get(id);
-        for (const member of members.get(id) ?? []) {
-          const was = base.get(member);
-          if (from && was && !places.has(member)) places.set(member, [was[0] + at[0] - from[0], was[1] + at[1] - from[1]]);
-        }
-      }
-      if (!ended) {
-        setMoved((before) => new Map([...before, ...places]));
-        return;
-      }
-      const nudged = gesture.current === null;
-      documents.editGraph(editor.t.edits.move, (current) => move(current, places), nudged ? "nudge" : undefined);
-      setMoved(STILL);
-    },
-    [documents, editor],
-  );
-
-  const onDragStart = useCallback((_: unknown, node: FlowNode) => {
-    const { nodes: all } = latest.current;
-    const sizeOf = projection.sizes(latest.current.graph, latest.current.document, library.catalogue, DENSITIES[settings.getState().density]);
-    const base = new Map<string, Point>(all.map((other) => [other.id, [other.position.x, other.position.y]]));
-    for (const other of all) if (other.id.startsWith("point:")) base.set(other.id, middleOfPoint(other.position));
-    const dragged = all.filter((other) => other.id === node.id || other.selected);
-    const within = (frame: FlowNode) => (frame.data.kind === "group" ? movableIn(latest.current.graph, frame.data.index, sizeOf) : []);
-    const members = new Map(dragged.filter((other) => other.type === "group-frame").map((frame) => [frame.id, within(frame)]));
-    for (const ids of members.values()) for (const id of ids) if (!base.has(id)) base.set(id, placeOf(latest.current.graph, id));
-    gesture.current = { base, members };
-  }, [projection, library, settings]);
-
-  const hovered = useRef<Element | null>(null);
-  const linkUnder = useCallback((event: { clientX: number; clientY: number }, id: string) => {
-    const { graph: current } = latest.current;
-    const node = current.nodes[id];
-    if (!node || Object.values(node.inputs ?? {}).some(linkOf)) return null;
-    const found = window.document.elementsFromPoint(event.clientX, event.clientY).find((element) => element.hasAttribute("data-link"));
-    return found ?? null;
-  }, []);
-  const onDrag = useCallback(
-    (event: MouseEvent | TouchEvent | ReactMouseEvent, node: FlowNode, all: FlowNode[]) => {
-      const found = "clientX" in event && all.length === 1 ? linkUnder(event, node.id) : null;
-      if (found === hovered.current) return;
-      hovered.current?.classList.remove(styles.receiving!);
-      found?.classList.add(styles.receiving!);
-      hovered.current = found;
-    },
-    [linkUnder],
-  );
-  const onDragStop = useCallback(
-    (_: unknown, node: FlowNode) => {
-      gesture.current = null;
-      const id = hovered.current?.getAttribute("data-link");
-      hovered.current?.classList.remove(styles.receiving!);
-      hovered.current = null;
-      if (!id) return;
-      documents.editGraph(editor.t.edits.insert, (current, whole) => insertOnLink(current, node.id, targetOfEdge(id), whole, library.catalogue) ?? current);
-    },
-    [documents, library, editor],
-  );
 
   const onEdgesChange = useCallback(
     (changes: EdgeChange<FlowEdge>[]) => {
@@ -292,9 +212,7 @@ function GraphCanvas() {
   const handlers = useMemo<ReactFlowProps<FlowNode, FlowEdge>>(
     () => ({
       onSelectionDragStart: (event, all) => all[0] && onDragStart(event, all[0]),
-      onSelectionDragStop: () => {
-        gesture.current = null;
-      },
+      onSelectionDragStop: onDragEnd,
       onMoveStart: () => wrapper.current?.setAttribute("data-moving", ""),
       onMoveEnd: (_, at) => {
         wrapper.current?.removeAttribute("data-moving");
@@ -333,7 +251,7 @@ function GraphCanvas() {
         if (all[0]) view.set({ menu: { at: { x: event.clientX, y: event.clientY }, items: nodeMenu(editor, all[0].id, null) } });
       },
     }),
-    [editor, documents, view, flow, uid, scope, nodeAt, paintedLinkAt, onDragStart],
+    [editor, documents, view, flow, uid, scope, nodeAt, paintedLinkAt, onDragStart, onDragEnd],
   );
   return (
     <CanvasPlaceContext value={place}>
@@ -385,6 +303,7 @@ function GraphCanvas() {
           nodeDragThreshold={2}
           {...handlers}
         />}
+        {guides.length > 0 && <GuideLines of={guides} />}
         {far && <Overview nodes={nodes} edges={edges} lit={pointed?.edge.id ?? null} />}
         {pointed && <PointedLink of={pointed} nodes={byId} />}
         {showMinimap && nodes.length > 0 && <Minimap nodes={placed} edges={links} />}

@@ -1,7 +1,8 @@
 // What the rest of the editor can do with the canvas while it is on the page.
 import type { ReactFlowInstance } from "@xyflow/react";
 import type { FlowEdge, FlowNode } from "@/canvas/project";
-import { boundsOf, fitted, type Box } from "@/canvas/viewport";
+import { boundsOf, fitted } from "@/canvas/viewport";
+import type { Box } from "@/model/geometry";
 import type { CanvasControl } from "@/store/editor";
 
 export const boxOf = (node: FlowNode): Box => ({ x: node.position.x, y: node.position.y, width: node.width ?? 0, height: node.height ?? 0 });

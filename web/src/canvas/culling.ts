@@ -3,7 +3,7 @@
 import type { Point } from "@/model/document";
 import { reachOf } from "@/canvas/path";
 import type { FlowEdge, FlowNode } from "@/canvas/project";
-import type { Box } from "@/canvas/viewport";
+import type { Box } from "@/model/geometry";
 
 const STEPS = 16;
 

@@ -3,12 +3,12 @@
 import { endOf } from "@/canvas/culling";
 import { linkPath, type LinkStyle } from "@/canvas/path";
 import type { CardData, FlowEdge, FlowNode, GroupData, NoteData } from "@/canvas/project";
-import { boundsOf, type Box } from "@/canvas/viewport";
+import { boundsOf } from "@/canvas/viewport";
 import { colourOf, hiddenLinksOf, linkOf, safeColour } from "@/model/document";
 import { writeJson } from "@/model/json";
 import { typeFamily } from "@/model/ports";
 import { valueOf } from "@/model/value";
-import type { Row } from "@/model/geometry";
+import type { Box, Row } from "@/model/geometry";
 
 /** What a variable of the theme is, as a colour that every program knows: `#rrggbb`. */
 export type Look = (variable: string) => string;

@@ -1,17 +1,11 @@
 // From what is to be seen to where to look from.
+import type { Box } from "@/model/geometry";
 import type { Viewport } from "@/store/documents";
 
 export const FURTHEST = 0.04;
 export const NEAREST = 2.5;
 export const FAR = 0.3;
 export const MIDDLE = 0.55;
-
-export interface Box {
-  x: number;
-  y: number;
-  width: number;
-  height: number;
-}
 
 export function boundsOf(boxes: Iterable<Box>): Box | null {
   let left = Infinity;

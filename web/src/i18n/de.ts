@@ -397,6 +397,7 @@ export const de: Messages = {
     wheel: "Das Mausrad",
     wheels: { zoom: "Zoomt", pan: "Verschiebt" },
     snap: { label: "Am Raster einrasten", about: "Knoten bewegen sich in Schritten von 8." },
+    guides: { label: "Linien beim Ziehen", about: "Wo ein Knoten neben einen anderen kommt, bleibt er, und eine Linie zeigt es." },
     grid: { label: "Das Raster zeigen", about: "Punkte auf der Fläche." },
     minimap: { label: "Die Übersichtskarte zeigen", about: "Der ganze Graph, in der Ecke." },
     heal: { label: "Verbindungen beim Löschen erhalten", about: "Was ein Knoten weitergab, wird direkt mit dem verbunden, der es nahm." },

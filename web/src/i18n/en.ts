@@ -398,6 +398,7 @@ export const en = {
     wheel: "The wheel",
     wheels: { zoom: "Zooms", pan: "Moves" },
     snap: { label: "Snap to the grid", about: "Nodes move in steps of 8." },
+    guides: { label: "Lines while dragging", about: "Where a node comes beside another it stays, and a line shows it." },
     grid: { label: "Show the grid", about: "Dots on the canvas." },
     minimap: { label: "Show the minimap", about: "The whole graph, in the corner." },
     heal: { label: "Keep links when deleting", about: "What a node passed on is linked straight to who took it." },

@@ -4,6 +4,13 @@ import type { InputSpec, OutputSpec } from "@/model/catalogue";
 import { isCollapsed, linkOf, literalOf, sizeOf, type GraphNode } from "@/model/document";
 import type { Interface } from "@/model/interface";
 
+export interface Box {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
 export interface Metrics {
   row: number;
   head: number;

@@ -109,7 +109,7 @@ export function Window({ title, wide, onClose, children }: { title: string; wide
   );
 }
 
-const SWITCHES = ["snap", "grid", "minimap", "heal", "previews"] as const;
+const SWITCHES = ["snap", "guides", "grid", "minimap", "heal", "previews"] as const;
 
 function SettingsForm() {
   const { settings } = useEditor();

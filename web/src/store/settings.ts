@@ -12,6 +12,8 @@ export interface Settings {
   /** Whether the wheel has been asked about. */
   wheelKnown: boolean;
   snap: boolean;
+  /** Lines that help to put things beside each other. */
+  guides: boolean;
   minimap: boolean;
   grid: boolean;
   /** Taking a node away links what it passed on to who took it. */
@@ -30,6 +32,7 @@ export const DEFAULTS: Settings = {
   wheel: "zoom",
   wheelKnown: false,
   snap: true,
+  guides: true,
   minimap: true,
   grid: true,
   heal: true,

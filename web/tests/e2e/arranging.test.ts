@@ -120,6 +120,42 @@ describe("a node", () => {
   });
 });
 
+describe("a node that is dragged", () => {
+  test("comes to rest beside another that it comes near, and a line shows it; not with the setting off", async () => {
+    const { page, errors, close } = await start();
+    const drag = async (x: number, y: number) => {
+      const box = (await node(page, "latent").getByText("Empty Latent Image").boundingBox())!;
+      const [fromX, fromY] = [box.x + 20, box.y + box.height / 2];
+      await page.mouse.move(fromX, fromY);
+      await page.mouse.down();
+      await page.mouse.move(fromX + 3, fromY); // where the drag begins
+      await page.mouse.move(fromX + 3 + x, fromY + y, { steps: 6 });
+      await settled(page);
+    };
+    const left = async (id: string) => ((await ui(page, id))["pos"] as number[])[0]!;
+    const zoom = await page.evaluate(() => new DOMMatrix(document.querySelector<HTMLElement>(".react-flow__viewport")!.style.transform).a);
+    await page.evaluate(() => window.latentgraph!.settings.setState({ snap: false }));
+    // Four pixels of the screen from where its left edge is under that of the loader.
+    const far = (await left("checkpoint")) - (await left("latent"));
+    await drag(far * zoom + 4, 30);
+    await page.locator('[data-testid="guide"][data-axis="x"]').waitFor();
+    await page.mouse.up();
+    await expect.poll(() => left("latent")).toBe(await left("checkpoint"));
+    expect(await page.getByTestId("guide").count()).toBe(0);
+    await page.getByTestId("canvas").focus();
+    await page.keyboard.press("Control+z");
+    await expect.poll(async () => (await left("checkpoint")) - (await left("latent"))).toBe(far);
+
+    await page.evaluate(() => window.latentgraph!.settings.setState({ guides: false }));
+    await drag(far * zoom + 4, 30);
+    expect(await page.getByTestId("guide").count()).toBe(0);
+    await page.mouse.up();
+    await expect.poll(async () => Math.abs((await left("latent")) - (await left("checkpoint")))).toBeGreaterThan(1);
+    expect(errors).toEqual([]);
+    await close();
+  });
+});
+
 describe("fields that are seldom changed", () => {
   test("are unfolded with a click, in one step", async () => {
     const { page, close } = await start();

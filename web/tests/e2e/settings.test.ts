@@ -75,6 +75,22 @@ describe("settings", () => {
   });
 });
 
+describe("who asks the system for more contrast", () => {
+  test.each(["dark", "light"] as const)("reads every text at 7:1 or more (%s)", async (theme) => {
+    const { page, context } = await openPage(browser, service.url);
+    await page.emulateMedia({ contrast: "more" });
+    await page.evaluate((to) => window.latentgraph!.settings.setState({ theme: to }), theme);
+    await openTemplate(page, "text_to_image");
+    await page.getByTestId("sentence").getByText(/nodes will run|all is known/).waitFor();
+    for (const panel of ["queue", "models", "workflows"]) {
+      await page.getByTestId(`rail-${panel}`).click();
+      await page.getByRole("button", { name: "Close the panel" }).waitFor();
+      expect(await accessFaults(page, ["wcag2aaa"])).toEqual([]);
+    }
+    await context.close();
+  });
+});
+
 describe("shortcuts", () => {
   const line = (page: Page, id: string) => page.locator(`[data-command="${id}"]`);
 

@@ -1,0 +1,130 @@
+// Dragging: what is moved while it is, the lines it comes near, frames that take along what is in them, and a link that a node is dropped
+// on. The document is edited once, at the end.
+import { useCallback, useRef, useState, type MouseEvent as ReactMouseEvent, type RefObject } from "react";
+import type { NodeChange, ReactFlowInstance } from "@xyflow/react";
+import { boxOf } from "@/canvas/control";
+import { middleOfPoint, targetOfEdge, type FlowEdge, type FlowNode, type Projection } from "@/canvas/project";
+import { linkOf, type Document, type Graph, type Point } from "@/model/document";
+import { insertOnLink, move } from "@/model/edit";
+import { movableIn, placeOf } from "@/model/frames";
+import { DENSITIES } from "@/model/geometry";
+import { guidesFor, type Guide, type Guided } from "@/model/guides";
+import { useEditor } from "@/store/editor";
+import styles from "@/canvas/canvas.module.css";
+
+/** What was drawn last, for what happens between two drawings. */
+export interface Latest {
+  nodes: readonly FlowNode[];
+  graph: Graph;
+  document: Document;
+  /** The links that are painted, not elements. */
+  painted: readonly FlowEdge[];
+  byId: ReadonlyMap<string, FlowNode>;
+}
+
+export const STILL: ReadonlyMap<string, Point> = new Map();
+const NO_GUIDES: readonly Guide[] = [];
+/** On the screen. */
+const GUIDE_REACH = 6;
+
+export function useDragging(latest: RefObject<Latest>, projection: Projection, flow: ReactFlowInstance<FlowNode, FlowEdge>) {
+  const editor = useEditor();
+  const { documents, library, settings } = editor;
+  const [moved, setMoved] = useState<ReadonlyMap<string, Point>>(STILL);
+  const [guides, setGuides] = useState<readonly Guide[]>(NO_GUIDES);
+  const gesture = useRef<{ base: Map<string, Point>; members: Map<string, string[]> } | null>(null);
+
+  const onNodesChange = useCallback(
+    (changes: NodeChange<FlowNode>[]) => {
+      const picked = changes.filter((change) => change.type === "select");
+      if (picked.length > 0) {
+        const next = new Set(documents.active?.selection);
+        for (const change of picked) if (change.selected) next.add(change.id);
+          else next.delete(change.id);
+        documents.select(next);
+      }
+      const places = new Map<string, Point>();
+      let ended = false;
+      for (const change of changes) {
+        if (change.type !== "position" || !change.position) continue;
+        const at: Point = change.id.startsWith("point:") ? middleOfPoint(change.position) : [change.position.x, change.position.y];
+        places.set(change.id, at);
+        if (!change.dragging) ended = true;
+      }
+      if (places.size === 0) return;
+      const guided = gesture.current && changes.length === 1 && settings.getState().guides ? guidesOf(changes[0]!, latest.current.nodes, GUIDE_REACH / flow.getZoom()) : null;
+      for (const [id, at] of guided ? [...places] : []) places.set(id, [at[0] + guided!.shift.x, at[1] + guided!.shift.y]);
+      setGuides(ended || !guided ? NO_GUIDES : guided.lines);
+      const { base, members } = gesture.current ?? { base: new Map<string, Point>(), members: new Map<string, string[]>() };
+      for (const [id, at] of [...places]) {
+        const from = base.get(id);
+        for (const member of members.get(id) ?? []) {
+          const was = base.get(member);
+          if (from && was && !places.has(member)) places.set(member, [was[0] + at[0] - from[0], was[1] + at[1] - from[1]]);
+        }
+      }
+      if (!ended) {
+        setMoved((before) => new Map([...before, ...places]));
+        return;
+      }
+      const nudged = gesture.current === null;
+      documents.editGraph(editor.t.edits.move, (current) => move(current, places), nudged ? "nudge" : undefined);
+      setMoved(STILL);
+    },
+    [latest, documents, editor, settings, flow],
+  );
+
+  const onDragStart = useCallback((_: unknown, node: FlowNode) => {
+    const { nodes: all } = latest.current;
+    const sizeOf = projection.sizes(latest.current.graph, latest.current.document, library.catalogue, DENSITIES[settings.getState().density]);
+    const base = new Map<string, Point>(all.map((other) => [other.id, [other.position.x, other.position.y]]));
+    for (const other of all) if (other.id.startsWith("point:")) base.set(other.id, middleOfPoint(other.position));
+    const dragged = all.filter((other) => other.id === node.id || other.selected);
+    const within = (frame: FlowNode) => (frame.data.kind === "group" ? movableIn(latest.current.graph, frame.data.index, sizeOf) : []);
+    const members = new Map(dragged.filter((other) => other.type === "group-frame").map((frame) => [frame.id, within(frame)]));
+    for (const ids of members.values()) for (const id of ids) if (!base.has(id)) base.set(id, placeOf(latest.current.graph, id));
+    gesture.current = { base, members };
+  }, [latest, projection, library, settings]);
+
+  const hovered = useRef<Element | null>(null);
+  const linkUnder = useCallback((event: { clientX: number; clientY: number }, id: string) => {
+    const { graph: current } = latest.current;
+    const node = current.nodes[id];
+    if (!node || Object.values(node.inputs ?? {}).some(linkOf)) return null;
+    const found = window.document.elementsFromPoint(event.clientX, event.clientY).find((element) => element.hasAttribute("data-link"));
+    return found ?? null;
+  }, [latest]);
+  const onDrag = useCallback(
+    (event: MouseEvent | TouchEvent | ReactMouseEvent, node: FlowNode, all: FlowNode[]) => {
+      const found = "clientX" in event && all.length === 1 ? linkUnder(event, node.id) : null;
+      if (found === hovered.current) return;
+      hovered.current?.classList.remove(styles.receiving!);
+      found?.classList.add(styles.receiving!);
+      hovered.current = found;
+    },
+    [linkUnder],
+  );
+  const onDragStop = useCallback(
+    (_: unknown, node: FlowNode) => {
+      gesture.current = null;
+      const id = hovered.current?.getAttribute("data-link");
+      hovered.current?.classList.remove(styles.receiving!);
+      hovered.current = null;
+      if (!id) return;
+      documents.editGraph(editor.t.edits.insert, (current, whole) => insertOnLink(current, node.id, targetOfEdge(id), whole, library.catalogue) ?? current);
+    },
+    [documents, library, editor],
+  );
+  const onDragEnd = useCallback(() => {
+    gesture.current = null;
+  }, []);
+  return { moved, guides, onNodesChange, onDragStart, onDrag, onDragStop, onDragEnd };
+}
+
+/** The lines that a dragged node or note comes near; points of links, and frames with what is in them, have none. */
+function guidesOf(change: NodeChange<FlowNode>, nodes: readonly FlowNode[], reach: number): Guided | null {
+  const node = change.type === "position" && change.position ? nodes.find((one) => one.id === change.id) : undefined;
+  if (!node || change.type !== "position" || !change.position || node.type === "point" || node.type === "group-frame") return null;
+  const others = nodes.filter((one) => one !== node && one.type !== "point" && one.type !== "group-frame").map(boxOf);
+  return guidesFor({ ...boxOf(node), ...change.position }, others, reach);
+}
