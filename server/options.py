@@ -13,6 +13,8 @@ from graph.errors import InputError, Problem, nearest
 from server.workspace import DISK_CAP, GIB, PRECISIONS, Computing, Places
 
 _MOST_GIB: Final = 2**32
+MOST: Final = 2**63 - 1
+"""The largest number that an option takes which counts something."""
 DEVICES: Final = "auto|cpu|cuda[:N]"
 _CARDS: Final = ("gpu", "nvidia", "cuda")
 """How people call what torch calls `cuda`."""

@@ -20,6 +20,7 @@ from nodes.memory.host import host_bytes, torch_version
 from server.logs import set_up
 from server.options import (
     DEVICES,
+    MOST,
     Parser,
     add_places,
     add_precision,
@@ -196,8 +197,8 @@ def _size(text: str) -> int:
 
 
 def _count(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 2**40):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) <= MOST):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 up to {MOST}")
     return int(text)
 
 

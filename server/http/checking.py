@@ -89,9 +89,13 @@ def runnable(checked: Checked, targets: Sequence[str] | None) -> tuple[str, ...]
     if targets is not None:
         needed = set(upstream(checked.graph, targets))
         faults = [one for one in faults if one.node is None or one.node in needed]
+    try:
+        found = plan(checked.graph, view=Empty(), targets=targets).targets
+    except InputError as error:
+        raise InputError([*faults, *error.problems]) from None
     if faults:
         raise InputError(faults)
-    return plan(checked.graph, view=Empty(), targets=targets).targets
+    return found
 
 
 def with_parameters(document: Document, given: JsonObject, catalogue: Mapping[str, NodeSpec]) -> Document:

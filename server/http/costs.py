@@ -14,12 +14,14 @@ from graph.bound import BoundGraph
 from graph.errors import Problem
 from graph.flatten import FlatGraph
 from server.http.service import Bounds
+from server.options import MOST
 
 PIXEL_BYTES: Final = 64
 """Bytes of memory that decoding takes for each pixel, in tiles: measured were 60.3 (8192x8192, torch 2.13), which are five
 pictures of three float32."""
 _COUNTS: Final = ("batch_size", "amount", "length")
 """Fields that say how many pictures a node makes."""
+_COUNTED: Final = frozenset(("width", "height", *_COUNTS))
 
 
 def pixels_that_fit(memory: int, workers: int) -> int:
@@ -28,13 +30,16 @@ def pixels_that_fit(memory: int, workers: int) -> int:
 
 
 def too_many_pixels(flat: FlatGraph, graph: BoundGraph, bounds: Bounds) -> Iterator[Problem]:
-    """Nodes whose pictures together have more pixels than are taken, each of their numbers within its own range."""
+    """Nodes whose pictures together have more pixels than are taken, each of their numbers within its own range. Numbers of
+    pixels that are larger than any that can be set are not told apart."""
     for name, node in graph.nodes.items():
+        if any(one.input in _COUNTED for one in graph.faults.get(name, ())):
+            continue
         width, height = node.literals.get("width"), node.literals.get("height")
         if not (isinstance(width, int) and isinstance(height, int)):
             continue
         number = math.prod(one for one in map(node.literals.get, _COUNTS) if isinstance(one, int))
-        pixels = width * height * number
+        pixels = min(width * height * number, MOST)
         if pixels <= bounds.pixels:
             continue
         asked = f"{width}x{height}" if number == 1 else f"{number} of {width}x{height}"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
 import pytest
 
 from graph.document import Document, Parameter, Subgraph, SubgraphOutput, to_json
 from graph.errors import InputError, Problem
+from graph.spec import Input, NodeSpec, Number, Output
 from nodes.catalogue import read_catalogue
 from nodes.folders import Folders
 from nodes.memory.host import host_bytes
@@ -35,7 +40,12 @@ def test_half_of_the_memory_is_for_pictures(memory: int, workers: int, side: int
 
 
 @pytest.mark.parametrize(
-    ("arguments", "pixels"), [([], min(2**28, pixels_that_fit(host_bytes(), 2))), (["--max-pixels", "12345"], 12345)]
+    ("arguments", "pixels"),
+    [
+        ([], min(2**28, pixels_that_fit(host_bytes(), 2))),
+        (["--max-pixels", "12345"], 12345),
+        (["--max-pixels", str(2**63 - 1)], 2**63 - 1),
+    ],
 )
 def test_a_service_takes_what_fits_unless_told(arguments: list[str], pixels: int) -> None:
     assert bounds(parser().parse_args(arguments), 2).pixels == pixels
@@ -48,11 +58,13 @@ def empty(**inputs: int) -> Document:
     )
 
 
-def refused(document: Document, pixels: int, **parameters: int) -> list[Problem]:
+def refused(
+    document: Document, pixels: int, catalogue: Mapping[str, NodeSpec] | None = None, **parameters: int
+) -> list[Problem]:
     """What is wrong with it where so many pixels are taken."""
     bounds = Bounds(pixels=pixels)
     try:
-        requested(to_json(document), dict(parameters), None, "", read_catalogue(), Folders({}), bounds)
+        requested(to_json(document), dict(parameters), None, "", catalogue or read_catalogue(), Folders({}), bounds)
     except InputError as error:
         return list(error.problems)
     return []
@@ -77,6 +89,48 @@ def test_the_refusal_says_where_how_much_and_what_to_do() -> None:
     for part in ("16384x16384", "268,435,456 pixels", f"{2**28 * PIXEL_BYTES / 1e9:.1f} GB", "100,000,000 pixels"):
         assert part in told.message
     assert "--max-pixels 268435456" in (told.hint or "")
+
+
+@pytest.mark.parametrize("number", [4096, 1])
+def test_the_service_takes_the_number_that_the_hint_names(number: int) -> None:
+    [told] = refused(empty(width=16384, height=16384, batch_size=number), 10**8)
+    named = re.findall(r"--max-pixels (\d+)", told.hint or "")
+    assert bounds(parser().parse_args(["--max-pixels", *named]), 1).pixels == 16384 * 16384 * number
+
+
+@pytest.mark.parametrize(
+    ("inputs", "codes"),
+    [
+        ({"width": 10**400, "height": 10**400}, ["too_big", "too_big"]),
+        ({"width": -(10**9), "height": -(10**9)}, ["too_small", "too_small"]),
+        ({"width": 16384, "height": 16384, "batch_size": 10**4000}, ["too_big"]),
+    ],
+)
+def test_numbers_out_of_their_own_range_are_told_as_that(inputs: dict[str, int], codes: list[str]) -> None:
+    assert [one.code for one in refused(empty(**inputs), 2**28)] == codes
+
+
+def test_a_node_whose_numbers_have_no_range_is_counted_however_large_they_are() -> None:
+    sides = tuple(Input(name, "INT", Number("INT")) for name in ("width", "height"))
+    catalogue = {**read_catalogue(), "Sized": NodeSpec("Sized", "", sides, (Output("o", "LATENT"),))}
+    nodes = {
+        "sized": made("Sized", width=10**3000, height=10**3000),
+        "show": made("PreviewAny", source=of("sized", "o")),
+    }
+    assert [one.code for one in refused(Document(nodes), 2**28, catalogue)] == ["too_many_pixels"]
+
+
+def test_too_many_pixels_hide_no_other_problem() -> None:
+    document = empty(width=16384, height=16384)
+    document = replace(document, nodes={**document.nodes, "other": made("PreviewAny", source=of("gone", "LATENT"))})
+    assert [one.code for one in refused(document, 10**6)] == ["too_many_pixels", "unknown_node"]
+
+
+def test_an_unknown_key_hides_no_other_problem() -> None:
+    data = {**to_json(empty(width=1)), "descripton": "x"}
+    with pytest.raises(InputError) as raised:
+        requested(data, {}, None, "", read_catalogue(), Folders({}), Bounds())
+    assert [one.code for one in raised.value.problems] == ["document_structure", "too_small"]
 
 
 def test_what_a_parameter_sets_is_refused_at_the_parameter() -> None:
