@@ -23,6 +23,11 @@ def is_open(text: str) -> bool:
     return drawn(text, lambda _: 0) != text
 
 
+def closed(text: str) -> str:
+    """A text of which every draw makes this one."""
+    return re.sub(r"[{|}]", r"\\\g<0>", text)
+
+
 def drawn(text: str, choose: Choose) -> str:
     """The text with one of each alternatives, and plain signs in the place of escaped ones. Takes linear time."""
     outside: _Pieces = []

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, TypeAlias, cast
 
-from graph.alternatives import drawn, is_open
+from graph.alternatives import closed, drawn, is_open
 from graph.comfyui.imported import Imported
 from graph.document import SUBGRAPH, Document, Node, Parameter, Subgraph
 from graph.interface import Subgraphs, find_input
@@ -32,9 +32,9 @@ Words: TypeAlias = "Callable[[str], str]"
 _Place = tuple[str, str]
 
 
-def words_of(source: Imported) -> Words:
-    """How the open texts of a workflow are drawn for a run, by what it was read from."""
-    return as_written if source.as_written else in_one_way
+def words_of(source: Imported) -> Words | None:
+    """How the open texts of a workflow are drawn for a run; None where what it was read from leaves none open."""
+    return None if source.as_written else in_one_way
 
 
 def in_one_way(text: str) -> str:
@@ -43,14 +43,19 @@ def in_one_way(text: str) -> str:
 
 
 def as_written(text: str) -> str:
-    """The text itself: for who only asks what would run, and for API prompts, in which everything is drawn."""
+    """The text itself: for who only asks what would run."""
     return text
 
 
-def draw(document: Document, catalogue: Catalogue, words: Words = in_one_way) -> tuple[Document, Draws]:
-    """The document with a number for each open seed and a text for each open prompt, and these by node and input. Fields of
-    one parameter get one number, and the same text where they hold the same. Nodes of a subgraph, which all its instances
-    share, are named `subgraph:NAME/node`."""
+def kept(source: Imported, catalogue: Catalogue) -> Document:
+    """The document of a source for a form that may leave words open: texts that leave none open there do not here either."""
+    return draw(source.document, catalogue, closed)[0] if source.as_written else source.document
+
+
+def draw(document: Document, catalogue: Catalogue, words: Words | None = in_one_way) -> tuple[Document, Draws]:
+    """The document with a number for each open seed and a text for each open prompt, and these by node and input. Without
+    `words` no prompt is open. Fields of one parameter get one number, and the same text where they hold the same. Nodes of a
+    subgraph, which all its instances share, are named `subgraph:NAME/node`."""
     subgraphs = document.subgraphs
     found = _draws(document.nodes, document.parameters, subgraphs, catalogue, words)
     nodes = _with_draws(document.nodes, found)
@@ -102,7 +107,7 @@ def _draws(
     parameters: tuple[Parameter, ...],
     subgraphs: Subgraphs,
     catalogue: Catalogue,
-    words: Words,
+    words: Words | None,
 ) -> Draws:
     together = {bind: one.binds[0] for one in reversed(parameters) for bind in one.binds}
     seeds, texts = _open(nodes, subgraphs, catalogue)
@@ -115,6 +120,8 @@ def _draws(
     found: Draws = {}
     for name, key in seeds:
         found.setdefault(name, {})[key] = numbers[together.get((name, key), (name, key))]
+    if words is None:
+        return found
     for (name, key), text in texts.items():
         same = (together.get((name, key), (name, key)), text)
         if same not in worded:

@@ -12,7 +12,7 @@ from graph.comfyui.write import write_workflow
 from graph.errors import InputError, Problem
 from graph.json import MAX_BYTES, Json
 from graph.spec import Catalogue
-from server.draws import as_written, draw, words_of
+from server.draws import as_written, draw, kept, words_of
 
 
 def read_source(path: Path, catalogue: Catalogue) -> Imported:
@@ -35,5 +35,7 @@ def read_drawn(path: Path, catalogue: Catalogue) -> Imported:
 
 def written(source: Imported, form: Format, catalogue: Catalogue) -> Json:
     """A workflow in a form. An API prompt can leave nothing open: what ComfyUI's editor would draw is drawn."""
-    words = words_of(source) if form == "comfyui-api" else as_written
-    return write_workflow(draw(source.document, catalogue, words)[0], form, catalogue)
+    document = kept(source, catalogue)
+    if form == "comfyui-api":
+        document, _ = draw(source.document, catalogue, words_of(source))
+    return write_workflow(document, form, catalogue)

@@ -115,5 +115,5 @@ async def _source(request: web.Request) -> tuple[Imported, Draws]:
 
 def _drawn(data: Json, service: Service) -> tuple[Imported, Draws]:
     found = read(data, service.catalogue, service.bounds)
-    document, draws = draw(found.document, service.catalogue, as_written)
+    document, draws = draw(found.document, service.catalogue, None if found.as_written else as_written)
     return replace(found, document=document), draws

@@ -13,6 +13,7 @@ from aiohttp import web
 from graph.comfyui.read import read_workflow
 from graph.document import to_json
 from nodes.folders import is_inside
+from server.draws import kept
 from server.http.bodies import body_of
 from server.http.files import served
 from server.http.problems import ProblemError
@@ -26,7 +27,7 @@ async def read_file(request: web.Request) -> web.Response:
     content = await body_of(request, service.bounds.upload)
     catalogue = service.catalogue
     imported = await asyncio.to_thread(read_workflow, content, catalogue, source="the file")
-    document = to_json(imported.document)
+    document = to_json(kept(imported, catalogue))
     return web.json_response({"document": document, "problems": [asdict(one) for one in imported.problems]})
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.alternatives import drawn, is_open
+from graph.alternatives import closed, drawn, is_open
 
 
 def first(_: int) -> int:
@@ -91,3 +91,8 @@ def test_deep_nests_are_no_work() -> None:
     assert drawn("{a|" * depth, last) == "{a|" * depth
     assert drawn("{x|y" * depth + "}" * depth, last) == "y" * depth
     assert drawn("{" * depth + "}" * depth, last) == "{" * depth + "}" * depth
+
+
+@given(st.text(alphabet="ab\\{|}"))
+def test_a_closed_text_is_drawn_as_it_was(text: str) -> None:
+    assert drawn(closed(text), first) == drawn(closed(text), last) == text

@@ -255,6 +255,30 @@ def test_the_texts_of_an_api_prompt_stand_as_they_are(latentgraph: CommandLine) 
     assert done.json["a"]["inputs"]["text"] == "a {red|blue} fox"
 
 
+def test_of_an_api_prompt_no_words_are_told_to_be_drawn(tmp_path: Path) -> None:
+    prompt = api_prompt("a {red|blue} fox") | {"show": {"class_type": "PreviewAny", "inputs": {"source": ["a", 0]}}}
+
+    async def ask() -> tuple[Any, Any, Any]:
+        async with running(tmp_path) as service:
+            plan = (await service.post("/api/v1/plan", json.dumps(prompt))).json
+            job = (await service.post("/api/v1/jobs", json.dumps({"workflow": prompt}))).json
+            return plan, job, (await service.post("/upload/workflow", json.dumps(prompt))).json
+
+    plan, job, opened = asyncio.run(ask())
+    assert "draws" not in plan["nodes"]["a"]["reason"]
+    assert "prompts" not in job
+    assert opened["document"]["nodes"]["a"]["inputs"]["text"] == "a \\{red\\|blue\\} fox"
+
+
+@pytest.mark.parametrize("form", ["latentgraph", "comfyui"])
+def test_the_texts_of_an_api_prompt_leave_nothing_open_in_other_forms(latentgraph: CommandLine, form: str) -> None:
+    file = latentgraph.write("prompt.json", api_prompt("a {red|blue} fox"))
+    other = latentgraph.write("other.json", latentgraph("convert", str(file), "-", "--to", form).json)
+    made = latentgraph("convert", str(other), "-", "--to", "comfyui-api").json
+    texts = [one["inputs"]["text"] for one in made.values() if one["class_type"] == "CLIPTextEncode"]
+    assert texts == ["a {red|blue} fox"]
+
+
 @pytest.mark.parametrize(("form", "texts"), [("comfyui-api", WORDS), ("latentgraph", {"a {red|blue} fox"})])
 def test_an_api_prompt_leaves_no_words_open_and_other_forms_keep_them(
     latentgraph: CommandLine, form: str, texts: set[str]
