@@ -37,6 +37,8 @@ def told(fault: ValidationError) -> Told:
     if tell is None:
         return fault.message[:500], None
     message, hint = tell(fault)
+    if "propertyNames" in fault.schema_path:  # the place is that of the object, and what is wrong one of its names
+        message = f"the name {_short(fault.instance)} {message}"
     return message, hint or _meaning(fault.schema)
 
 
@@ -80,26 +82,35 @@ def _required(fault: ValidationError) -> Told:
 def _additional(fault: ValidationError) -> Told:
     known = list(_properties(fault))
     strange = [one for one in cast("JsonObject", fault.instance) if one not in known]
-    word = "field" if len(strange) == 1 else "fields"
-    message = f"there is no {word} {_names([repr(one[:_LONGEST]) for one in strange])} here"
+    there_is = "there is no field" if len(strange) == 1 else "there are no fields"
+    message = f"{there_is} {_names([repr(one[:_LONGEST]) for one in strange])} here"
     return message, nearest(strange[0], known, _SLIP) or _meaning(fault.schema) or f"It takes {_names(known)}."
 
 
-def _too_few_fields(fault: ValidationError) -> Told:
-    return f"has too few fields: {fault.validator_value} at least", _meaning(
-        fault.schema
-    ) or f"It takes {_names(_properties(fault))}."
+def _fields(words: str, bound: str) -> Callable[[ValidationError], Told]:
+    def tell(fault: ValidationError) -> Told:
+        hint = _meaning(fault.schema) or f"It takes {_names(_properties(fault))}."
+        return f"has {words} fields: {fault.validator_value} {bound}", hint
+
+    return tell
 
 
 def _bound(words: str) -> Callable[[ValidationError], Told]:
     return lambda fault: (f"{_short(fault.instance)} is {words} {_short(fault.validator_value)}", None)
 
 
-def _size(words: str, of: str) -> Callable[[ValidationError], Told]:
+def _size(words: str, one: str, many: str) -> Callable[[ValidationError], Told]:
     def tell(fault: ValidationError) -> Told:
-        return f"has {len(cast('str', fault.instance)):,} {of}; {words} {fault.validator_value:,}", None
+        size = len(cast("str", fault.instance))
+        return f"has {size:,} {one if size == 1 else many}; {words} {fault.validator_value:,}", None
 
     return tell
+
+
+def _too_long(fault: ValidationError) -> Told:
+    """A list of a fixed length: `prefixItems`, and nothing after them."""
+    most = len(cast("Mapping[str, list[Json]]", fault.schema)["prefixItems"])
+    return f"has {len(cast('list[Json]', fault.instance)):,} entries; at most {most}", None
 
 
 def _pattern(fault: ValidationError) -> Told:
@@ -113,14 +124,16 @@ _TELLERS: Final[Mapping[str, Callable[[ValidationError], Told]]] = {
     "enum": _enum,
     "required": _required,
     "additionalProperties": _additional,
-    "minProperties": _too_few_fields,
+    "minProperties": _fields("too few", "at least"),
+    "maxProperties": _fields("too many", "at most"),
     "minimum": _bound("below the minimum"),
     "maximum": _bound("above the maximum"),
     "exclusiveMinimum": _bound("not above"),
-    "minLength": _size("at least", "characters"),
-    "maxLength": _size("at most", "characters"),
-    "minItems": _size("at least", "entries"),
-    "maxItems": _size("at most", "entries"),
+    "minLength": _size("at least", "character", "characters"),
+    "maxLength": _size("at most", "character", "characters"),
+    "minItems": _size("at least", "entry", "entries"),
+    "maxItems": _size("at most", "entry", "entries"),
+    "items": _too_long,
     "pattern": _pattern,
 }
 

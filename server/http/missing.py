@@ -24,7 +24,8 @@ async def missing(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except web.HTTPMethodNotAllowed as error:
         allowed = ", ".join(sorted(error.allowed_methods))
-        raise ProblemError(405, "method_not_allowed", f"{path!r} takes {allowed}, not {request.method[:20]}") from None
+        said = f"{path!r} takes {allowed}, not {request.method[:20]}"
+        raise ProblemError(405, "method_not_allowed", said, headers={"Allow": allowed}) from None
     except web.HTTPNotFound:
         known = _nearest(request.app, path)
         hint = f"Did you mean {known!r}? {_LIST}" if known else _LIST
@@ -40,7 +41,7 @@ def _nearest(app: web.Application, path: str) -> str | None:
 def _likeness(known: str, path: str) -> float:
     """How much of two paths is the same, 0 to 1, where one of ours has words and not names of parts."""
     parts, asked = known.split("/"), path.split("/")
-    if "{" in known and len(parts) != len(asked):
+    if "{" in known and (len(parts) != len(asked) or "" in asked[1:]):  # no name is empty
         return 0.0
     fixed = [index for index, one in enumerate(parts) if not one.startswith("{")]
     words = [path] if len(fixed) == len(parts) else [asked[index] for index in fixed]

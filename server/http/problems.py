@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Final
 
@@ -19,11 +19,20 @@ _log = logging.getLogger("latentgraph.http")
 
 
 class ProblemError(Exception):
-    """An answer that is an error."""
+    """An answer that is an error. `headers` are those of its own."""
 
-    def __init__(self, status: int, code: str, detail: str, problems: Sequence[Problem] = ()) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        problems: Sequence[Problem] = (),
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status, self.code, self.detail, self.problems = status, code, detail, tuple(problems)
+        self.headers: Mapping[str, str] = headers or {}
 
 
 def answer(error: ProblemError) -> web.Response:
@@ -35,8 +44,10 @@ def answer(error: ProblemError) -> web.Response:
             {name: _short(value) if isinstance(value, str) else value for name, value in asdict(problem).items()}
             for problem in error.problems
         ]
-    headers = {"Retry-After": "5"} if error.status in (429, 503) else {}
-    return web.json_response(body, status=error.status, content_type="application/problem+json", headers=headers)
+    later = {"Retry-After": "5"} if error.status in (429, 503) else {}
+    return web.json_response(
+        body, status=error.status, content_type="application/problem+json", headers={**later, **error.headers}
+    )
 
 
 def _short(text: str) -> str:

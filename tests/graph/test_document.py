@@ -173,7 +173,7 @@ def test_unknown_keys_alone_hide_nothing_else(data: JsonObject, told: list[tuple
     assert document.nodes == {"n": Node("T")}
     assert [problem.path for problem in problems] == [path for path, _ in told]
     assert all(hint in str(problem.hint) for problem, (_, hint) in zip(problems, told, strict=True))
-    with pytest.raises(InputError, match="there is no field"):
+    with pytest.raises(InputError, match="there (is|are) no field"):
         parse(data)
 
 
@@ -192,7 +192,7 @@ def test_what_is_wrong_in_more_than_keys_is_refused_whole(data: Json) -> None:
     assert known in (strictly, ())
     if not known:
         assert parse_known(data)[1] == strictly
-        assert all(problem.message.startswith("there is no field") for problem in strictly)
+        assert all(problem.message.startswith(("there is no field", "there are no fields")) for problem in strictly)
 
 
 def test_a_thousand_unknown_keys_are_told_in_part() -> None:

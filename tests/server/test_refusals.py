@@ -37,7 +37,7 @@ class Told:
 
 BODIES = (
     Told(RUN, {"prompt": "a red fox"}, "body_additionalProperties", "$", "there is no field 'prompt' here", PARAMETERS_GO),
-    Told(RUN, {"a": 1, "b": 2}, "body_additionalProperties", "$", "there is no fields 'a', 'b' here", PARAMETERS_GO),
+    Told(RUN, {"a": 1, "b": 2}, "body_additionalProperties", "$", "there are no fields 'a', 'b' here", PARAMETERS_GO),
     Told(RUN, {"parameter": {}}, "body_additionalProperties", "$", "there is no field 'parameter' here",
          "Did you mean 'parameters'?"),
     Told(RUN, {"parameters": []}, "body_type", "$.parameters", "expects an object, not a list",
@@ -87,6 +87,10 @@ def test_places_that_exclude_each_other_are_named() -> None:
     }
 
 
+def with_input(value: Json) -> dict[str, Any]:
+    return {"nodes": {"a": {"type": "X", "inputs": {"i": value}}}}
+
+
 @pytest.mark.parametrize(
     ("document", "path", "message", "hint"),
     [
@@ -98,6 +102,11 @@ def test_places_that_exclude_each_other_are_named() -> None:
         ({"nodes": {"a": {"type": ""}}}, "$.nodes.a.type", "has 0 characters; at least 1",
          "A node type, or `subgraph:NAME`."),
         ({"nodes": {"a": 3}}, "$.nodes.a", "expects an object, not 3", None),
+        ({"nodes": {"": {"type": "X"}}}, "$.nodes", 'the name "" has 0 characters; at least 1', None),
+        (with_input({"from": ["b", "o"], "value": 1}), "$.nodes.a.inputs.i", "has too many fields: 1 at most",
+         "It takes from, value."),
+        (with_input({"from": ["b", "o", "p"]}), "$.nodes.a.inputs.i.from", "has 3 entries; at most 2", None),
+        (with_input({"from": ["b"]}), "$.nodes.a.inputs.i.from", "has 1 entry; at least 2", None),
     ],
 )  # fmt: skip
 def test_a_document_is_refused_in_a_sentence(
@@ -112,6 +121,7 @@ def test_a_document_is_refused_in_a_sentence(
     ("method", "path", "status", "code", "says"),
     [
         ("GET", "/api/v1/job", 404, "unknown_path", "Did you mean '/api/v1/jobs'?"),
+        ("GET", "/api/v1/jobs/", 404, "unknown_path", "Did you mean '/api/v1/jobs'?"),
         ("GET", "/api/v1/jobs/7f/output", 404, "unknown_path", "Did you mean '/api/v1/jobs/{id}/outputs'?"),
         ("GET", "/api/v1/workflow/text_to_image/versions", 404, "unknown_path", "'/api/v1/workflows/{name}/versions'"),
         ("GET", "/nowhere/at/all", 404, "unknown_path", "/api/v1/openapi.json lists what there is"),
@@ -136,5 +146,17 @@ def test_what_is_not_there_is_told_with_what_is(
             answer = await (service.get(path) if method == "GET" else service.post(path, b""))
             assert (answer.status, answer.kind, answer.json["code"]) == (status, "application/problem+json", code)
             assert says in answer.json["detail"]
+
+    asyncio.run(act())
+
+
+@pytest.mark.parametrize(("path", "allowed"), [("/health/live", "GET, HEAD"), ("/api/v1/jobs", "GET, HEAD, POST")])
+def test_a_method_that_is_not_taken_is_answered_with_those_that_are(tmp_path: Path, path: str, allowed: str) -> None:
+    async def act() -> None:
+        async with (
+            running(tmp_path) as service,
+            service.session.patch(f"http://127.0.0.1:{service.port}{path}", json={}) as answer,
+        ):
+            assert (answer.status, answer.headers["Allow"]) == (405, allowed)
 
     asyncio.run(act())
