@@ -14,6 +14,7 @@ from typing import Final, TypeAlias, cast
 
 from graph.alternatives import closed, drawn, is_open
 from graph.comfyui.imported import Imported
+from graph.comfyui.metadata import embedded_texts
 from graph.document import SUBGRAPH, Document, Node, Parameter, Subgraph
 from graph.interface import Subgraphs, find_input
 from graph.json import Json, JsonObject
@@ -49,7 +50,16 @@ def as_written(text: str) -> str:
 
 def kept(source: Imported, catalogue: Catalogue) -> Document:
     """The document of a source for a form that may leave words open: texts that leave none open there do not here either."""
-    return draw(source.document, catalogue, closed)[0] if source.as_written else source.document
+    return _closed(source.document, catalogue) if source.as_written else source.document
+
+
+def carried(ran: Document, catalogue: Catalogue) -> dict[str, str]:
+    """The texts in the pictures that a document has made: each of them read again means what was drawn."""
+    return embedded_texts(_closed(ran, catalogue), ran, catalogue)
+
+
+def _closed(ran: Document, catalogue: Catalogue) -> Document:
+    return draw(ran, catalogue, closed)[0]
 
 
 def draw(document: Document, catalogue: Catalogue, words: Words | None = in_one_way) -> tuple[Document, Draws]:

@@ -29,14 +29,15 @@ KEYS: Final = (OWN, CANVAS, PROMPT)
 _NOT_JSON: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"|(?P<word>-?\bInfinity\b|\bNaN\b)')
 
 
-def embedded_texts(document: Document, catalogue: Catalogue) -> dict[str, str]:
-    """The texts to write into a picture, by key: our document, the API prompt, the canvas file. All are ASCII.
+def embedded_texts(document: Document, ran: Document, catalogue: Catalogue) -> dict[str, str]:
+    """The texts to write into a picture, by key: our document, the API prompt, the canvas file. All are ASCII. `ran` is the
+    document as a prompt has it, which leaves no words open whatever is in its texts.
 
     Raises `InputError` if the document's structure cannot be resolved.
     """
     return {
         OWN: json.dumps(to_json(document), separators=(",", ":")),
-        PROMPT: json.dumps(export_prompt(document, catalogue)),
+        PROMPT: json.dumps(export_prompt(ran, catalogue)),
         CANVAS: json.dumps(export_ui(document, catalogue)),
     }
 

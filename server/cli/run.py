@@ -13,7 +13,6 @@ from dataclasses import asdict, replace
 from types import FrameType
 from typing import Final
 
-from graph.comfyui.metadata import embedded_texts
 from graph.context import CancelToken
 from graph.events import Event, NodeFailed, Outcome, RunFinished
 from graph.json import JsonObject
@@ -24,6 +23,7 @@ from graph.values import Values
 from nodes.catalogue import load_catalogue, load_implementations
 from server.cli.prepare import WITH_FILE, print_problems, printable, request
 from server.cli.progress import Silent, Watcher, watcher
+from server.draws import carried
 from server.options import Parser, add_computing, add_document, add_places, computing, places
 from server.planning import Prepared, Request, prepare
 from server.workspace import Computing, Workspace, expect_writable
@@ -145,7 +145,7 @@ def _run(
             values=values,
             files=workspace.folders,
             services=workspace.services(how),
-            metadata=embedded_texts(wanted.document, catalogue),
+            metadata=carried(wanted.document, catalogue),
             cancel=cancel,
             previous=prepared.previous,
         )

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from graph.bind import bind
 from graph.cache.tiered import Cache
-from graph.comfyui.metadata import embedded_texts
 from graph.context import CancelToken
 from graph.declare import Check, Implementation
 from graph.events import Event, RunFinished
@@ -19,6 +18,7 @@ from graph.plan import Plan, plan
 from graph.result import Report
 from graph.run import run
 from graph.values import Values
+from server.draws import carried
 from server.jobs.request import JobRequest
 from server.workspace import Workspace
 
@@ -93,4 +93,4 @@ class Engine:
         """What saved pictures carry; nothing when nothing will be saved."""
         if not made.having("run") and not made.having("depends"):
             return {}
-        return {**embedded_texts(request.document, self._catalogue), **request.texts}
+        return {**carried(request.document, self._catalogue), **request.texts}

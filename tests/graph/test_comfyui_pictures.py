@@ -75,7 +75,7 @@ def test_a_prompt_alone_is_enough() -> None:
 
 
 def test_what_a_picture_of_ours_carries() -> None:
-    carried = embedded_texts(DOCUMENT, CATALOGUE)
+    carried = embedded_texts(DOCUMENT, DOCUMENT, CATALOGUE)
     assert list(carried) == ["latentgraph", "prompt", "workflow"]
     assert all(text.isascii() for text in carried.values())
     assert import_picture(png(carried), CATALOGUE).document == DOCUMENT

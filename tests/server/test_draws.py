@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from graph.comfyui.read import import_workflow
 from graph.document import parse, to_json
 from nodes.catalogue import load_catalogue
 from server.cli.prepare import request
 from server.cli.run import parser as run_parser
-from server.draws import MOST, Draws, draw, held
+from server.draws import MOST, Draws, carried, draw, held, words_of
 from tests.server.cli import WORKFLOWS, CommandLine
 from tests.server.service import running
 
@@ -253,6 +254,16 @@ def test_the_texts_of_an_api_prompt_stand_as_they_are(latentgraph: CommandLine) 
     file = latentgraph.write("prompt.json", api_prompt("a {red|blue} fox"))
     done = latentgraph("convert", str(file), "-", "--to", "comfyui-api")
     assert done.json["a"]["inputs"]["text"] == "a {red|blue} fox"
+
+
+@pytest.mark.parametrize("key", ["latentgraph", "prompt", "workflow"])
+@pytest.mark.parametrize("text", ["a fox", "a {red|blue} fox", "{", "a\\\\{b|c}"])
+def test_what_a_picture_carries_means_what_was_drawn(key: str, text: str) -> None:
+    catalogue = load_catalogue()
+    ran = parse({"format": "latentgraph/1", "nodes": {"a": {"type": "CLIPTextEncode", "inputs": {"text": text}}}})
+    again = import_workflow(json.loads(carried(ran, catalogue)[key]), catalogue)
+    drawn, _ = draw(again.document, catalogue, words_of(again))
+    assert [one.inputs["text"] for one in drawn.nodes.values()] == [text]
 
 
 def test_of_an_api_prompt_no_words_are_told_to_be_drawn(tmp_path: Path) -> None:
