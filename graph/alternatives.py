@@ -23,6 +23,18 @@ def is_open(text: str) -> bool:
     return drawn(text, lambda _: 0) != text
 
 
+def has_choice(text: str) -> bool:
+    """Whether one draw may differ from another; not so where signs are only escaped."""
+    found: list[int] = []
+
+    def first(count: int) -> int:
+        found.append(count)
+        return 0
+
+    drawn(text, first)
+    return bool(found)
+
+
 def closed(text: str) -> str:
     """A text of which every draw makes this one."""
     return re.sub(r"[{|}]", r"\\\g<0>", text)

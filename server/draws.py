@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, TypeAlias, cast
 
-from graph.alternatives import closed, drawn, is_open
+from graph.alternatives import closed, drawn, has_choice, is_open
 from graph.comfyui.imported import Imported
 from graph.comfyui.metadata import embedded_texts
 from graph.document import SUBGRAPH, Document, Node, Parameter, Subgraph
@@ -44,8 +44,13 @@ def in_one_way(text: str) -> str:
 
 
 def as_written(text: str) -> str:
-    """The text itself: for who only asks what would run."""
+    """The text itself: for who only looks at a workflow."""
     return text
+
+
+def settled(text: str) -> str:
+    """The text itself, or what it means if that is one thing only: for who asks what would run."""
+    return text if has_choice(text) else in_one_way(text)
 
 
 def kept(source: Imported, catalogue: Catalogue) -> Document:

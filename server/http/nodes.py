@@ -9,13 +9,14 @@ from typing import Final, cast, get_args
 
 from aiohttp import web
 
+from graph.alternatives import has_choice
 from graph.comfyui.imported import Imported
 from graph.comfyui.recognise import Format
 from graph.errors import errors_only
 from graph.json import Json, JsonObject
 from graph.spec import to_json
 from graph.validate import validate as problems_of
-from server.draws import Draws, as_written, draw
+from server.draws import Draws, as_written, draw, settled
 from server.http.bodies import json_body, page_of_names, without_blocking
 from server.http.checking import read
 from server.http.problems import ProblemError
@@ -84,7 +85,9 @@ async def plan(request: web.Request) -> web.Response:
     """What would run, and why. `?scope=` names the workflow whose last run is compared with, `?precision=` as in a run."""
     source, draws = await _source(request)
     service = service_of(request)
-    wanted = Request(source.document, request.query.get("scope", ""), source.problems)
+    words = None if source.as_written else settled
+    document, _ = await asyncio.to_thread(draw, source.document, service.catalogue, words)
+    wanted = Request(document, request.query.get("scope", ""), source.problems)
     precision = request.query.get("precision", service.computing.precision)
     if precision not in PRECISIONS:
         raise ProblemError(400, "query", f"precision is one of {', '.join(PRECISIONS)}")
@@ -98,8 +101,9 @@ def _with_draws(told: JsonObject, draws: Draws) -> JsonObject:
     be drawn as it was before, and be cached then; no plan can know."""
     nodes = cast("dict[str, JsonObject]", told["nodes"])
     for name in draws.keys() & nodes.keys():
-        if nodes[name]["status"] == "run":
-            has_seed = any(isinstance(value, int) for value in draws[name].values())
+        has_seed = any(isinstance(value, int) for value in draws[name].values())
+        has_words = any(isinstance(value, str) and has_choice(value) for value in draws[name].values())
+        if nodes[name]["status"] == "run" and (has_seed or has_words):
             reason = "draws a new seed at every run" if has_seed else "draws its words anew at every run"
             nodes[name] |= {"reason": reason, "code": "volatile"}
     return told

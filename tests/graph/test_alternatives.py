@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.alternatives import closed, drawn, is_open
+from graph.alternatives import closed, drawn, has_choice, is_open
 
 
 def first(_: int) -> int:
@@ -33,6 +33,7 @@ def last(count: int) -> int:
 )
 def test_one_of_the_alternatives_stands(text: str, of_first: str, of_last: str) -> None:
     assert is_open(text)
+    assert has_choice(text)
     assert (drawn(text, first), drawn(text, last)) == (of_first, of_last)
 
 
@@ -95,4 +96,5 @@ def test_deep_nests_are_no_work() -> None:
 
 @given(st.text(alphabet="ab\\{|}"))
 def test_a_closed_text_is_drawn_as_it_was(text: str) -> None:
+    assert not has_choice(closed(text))
     assert drawn(closed(text), first) == drawn(closed(text), last) == text

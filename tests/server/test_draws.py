@@ -218,10 +218,14 @@ def test_what_is_no_open_prompt_comes_back_as_it_is(node: dict[str, Any]) -> Non
     assert drawn_of(given) == (given, {})
 
 
-def with_open_words() -> dict[str, Any]:
+def with_words(text: str) -> dict[str, Any]:
     workflow: dict[str, Any] = json.loads((WORKFLOWS / "text_to_image.json").read_text())
-    workflow["nodes"]["positive"]["inputs"]["text"] = "a {red|blue} fox"
+    workflow["nodes"]["positive"]["inputs"]["text"] = text
     return workflow
+
+
+def with_open_words() -> dict[str, Any]:
+    return with_words("a {red|blue} fox")
 
 
 WORDS = {"a red fox", "a blue fox"}
@@ -264,6 +268,20 @@ def test_what_a_picture_carries_means_what_was_drawn(key: str, text: str) -> Non
     again = import_workflow(json.loads(carried(ran, catalogue)[key]), catalogue)
     drawn, _ = draw(again.document, catalogue, words_of(again))
     assert [one.inputs["text"] for one in drawn.nodes.values()] == [text]
+
+
+def test_signs_that_are_only_escaped_are_planned_as_they_run(tmp_path: Path) -> None:
+    async def ask() -> list[dict[str, Any]]:
+        async with running(tmp_path) as service:
+            texts = ("a \\{red\\} fox", "a {red} fox", "a \\{red\\} owl")
+            workflows = [with_words(text) for text in texts]
+            return [
+                (await service.post("/api/v1/plan", json.dumps(one))).json["nodes"]["positive"] for one in workflows
+            ]
+
+    escaped, plain, other = asyncio.run(ask())
+    assert escaped == plain
+    assert escaped["key"] != other["key"]
 
 
 def test_of_an_api_prompt_no_words_are_told_to_be_drawn(tmp_path: Path) -> None:
