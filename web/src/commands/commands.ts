@@ -17,6 +17,8 @@ export interface Command {
   group: keyof Messages["commandGroups"];
   /** `mod` is Control, or Command on a Mac. */
   keys?: string[];
+  /** Keys that the browser takes and tells of in its own way; they are shown and cannot be others. */
+  fixed?: string;
   /** Works also while one types in a field. */
   always?: boolean;
   enabled?: (editor: Editor) => boolean;
@@ -44,7 +46,7 @@ export const COMMANDS: readonly Command[] = [
   { id: "add-node", group: "Edit", keys: ["Tab", "/"], run: openPalette },
   { id: "copy", group: "Edit", keys: ["mod+c"], enabled: someSelected, run: copy },
   { id: "cut", group: "Edit", keys: ["mod+x"], enabled: someSelected, run: async (editor) => (await copy(editor), remove(editor)) },
-  { id: "paste", group: "Edit", run: (editor) => paste(editor, false) },
+  { id: "paste", group: "Edit", fixed: "mod+v", run: (editor) => paste(editor, false) },
   { id: "paste-links", group: "Edit", keys: ["mod+shift+v"], run: (editor) => paste(editor, true) },
   { id: "duplicate", group: "Edit", keys: ["mod+d"], enabled: someSelected, run: duplicate },
   { id: "delete", group: "Edit", keys: ["Delete", "Backspace"], enabled: someSelected, run: remove },

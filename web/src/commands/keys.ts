@@ -26,7 +26,7 @@ export function shownKeys(keys: string): string {
 
 /** The first keys of a command, to be read; undefined where it has none. */
 export function shownFor(chosen: Settings["keys"], id: CommandId): string | undefined {
-  const first = keysOf(chosen, id)[0];
+  const first = keysOf(chosen, id)[0] ?? command(id).fixed;
   return first === undefined ? undefined : shownKeys(first);
 }
 

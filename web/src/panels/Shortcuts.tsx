@@ -3,7 +3,7 @@ import { useEffect, useState } from "react";
 import { RotateCcw, X } from "lucide-react";
 import { useStore } from "zustand";
 import { commandFor, keysOf, withKeys, withOwnKeys, withoutKeys } from "@/commands/bindings";
-import { COMMANDS, type CommandId } from "@/commands/commands";
+import { command, COMMANDS, type CommandId } from "@/commands/commands";
 import { pressed, shownKeys } from "@/commands/keys";
 import { useMessages } from "@/i18n/messages";
 import { useEditor } from "@/store/editor";
@@ -93,6 +93,7 @@ function Line({ id, changing, onChanging, onTold }: LineProps) {
     <div className={styles.shortcut} data-command={id} data-changed={chosen[id] !== undefined}>
       <span>{name}</span>
       <span className={own.keys}>
+        {command(id).fixed !== undefined && <kbd>{shownKeys(command(id).fixed!)}</kbd>}
         {chosen[id] !== undefined && !changing && (
           <button type="button" className={own.small} aria-label={t.ownOf(name)} data-tip={t.own} onClick={() => settings.setState(({ keys: before }) => ({ keys: withOwnKeys(before, id) }))}>
             <RotateCcw size={11} />
@@ -104,7 +105,7 @@ function Line({ id, changing, onChanging, onTold }: LineProps) {
           </button>
         )}
         <button type="button" className={own.change} aria-label={t.changeOf(name, keys.map(shownKeys).join(t.or))} data-tip={t.change} aria-pressed={changing} onClick={() => onChanging(!changing)} onBlur={() => changing && onChanging(false)}>
-          {changing ? <em>{t.press}</em> : keys.length === 0 ? <span className={styles.faint}>{t.noKeys}</span> : keys.map((one) => <kbd key={one}>{shownKeys(one)}</kbd>)}
+          {changing ? <em>{t.press}</em> : keys.length === 0 ? <span className={styles.faint}>{command(id).fixed === undefined ? t.noKeys : "+"}</span> : keys.map((one) => <kbd key={one}>{shownKeys(one)}</kbd>)}
         </button>
       </span>
     </div>

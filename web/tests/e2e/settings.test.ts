@@ -105,6 +105,7 @@ describe("shortcuts", () => {
     await page.keyboard.press("Control+m");
     await page.getByText("Ctrl+M now means “Bypass”, no longer “Mute”.").waitFor();
     expect(await line(page, "mute").innerText()).toContain("none");
+    expect(await line(page, "paste").innerText()).toContain("Ctrl+V"); // the browser's own
     expect(await accessFaults(page, ["wcag2a", "wcag2aa"])).toEqual([]);
     await page.keyboard.press("Escape");
 
