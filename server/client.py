@@ -14,6 +14,8 @@ number, so that a lost connection loses none. `AsyncClient` is the same for prog
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import json
 import math
 import os
@@ -44,28 +46,36 @@ _GLANCE: Final = 0.1
 _LOST: Final = (urllib.error.URLError, ConnectionError, TimeoutError, HTTPException)
 
 
-class ServiceError(GraphError):
+class ClientError(GraphError):
+    """Base of what the client raises. Its text says what to do, too: in a script nobody else does."""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}. {self.hint}" if self.hint else super().__str__()
+
+
+class ServiceError(ClientError):
     """The service refused: `status` and `code` as it gave them, and every problem it found."""
 
     def __init__(self, status: int, code: str, detail: str, problems: Sequence[Problem] = ()) -> None:
-        super().__init__(detail, code=code)
+        super().__init__(detail, code=code, hint=problems[0].hint if problems else None)
         self.status, self.problems = status, tuple(problems)
 
 
-class UnreachableError(GraphError):
+class UnreachableError(ClientError):
     """No service answered."""
 
     code = "unreachable"
 
 
-class JobFailedError(GraphError):
+class JobFailedError(ClientError):
     """The job has ended otherwise than done. `job` says how."""
 
     code = "job_failed"
 
     def __init__(self, job: Job) -> None:
         error = job.error or {}
-        super().__init__(f"job {job.id} is {job.state}: {error.get('message', '')}".rstrip(": "), code=job.state)
+        message = f"job {job.id} is {job.state}: {error.get('message', '')}".rstrip(": ")
+        super().__init__(message, code=job.state, hint=cast("str | None", error.get("hint")))
         self.job = job
 
 
@@ -119,9 +129,9 @@ class Client:
     """One service. Safe to share between threads: it holds nothing but where to ask and how."""
 
     def __init__(self, url: str = URL, *, token: str | None = None, patience: float = 30.0) -> None:
-        """`token` is for a service that asks for one (default: LATENTGRAPH_TOKEN); `patience` are the seconds that one
-        answer may take."""
-        self._url, self._patience = url.rstrip("/"), patience
+        """`url` may lack its `http://`; `token` is for a service that asks for one (default: LATENTGRAPH_TOKEN); `patience`
+        are the seconds that one answer may take."""
+        self._url, self._patience = (url if "://" in url else f"http://{url}").rstrip("/"), patience
         self._token = token or os.environ.get("LATENTGRAPH_TOKEN")
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -220,12 +230,16 @@ class Client:
         """The content of a file that a job has saved."""
         return self._bytes("GET", output.url)
 
-    def save(self, output: Output, folder: str | Path) -> Path:
-        """Write the file into a folder of this machine, under its own name. Returns the path."""
+    def save(self, output: Output, folder: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the file into a folder of this machine, under its own name; where that is taken, as browsers do, under
+        `name (1).png` and so on, unless the other is to be overwritten. Returns the path."""
         path = Path(folder) / Path(output.name).name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(self.fetch(output))
-        return path
+        content = self.fetch(output)
+        if overwrite:
+            path.write_bytes(content)
+            return path
+        return _written(path, content)
 
     def upload(self, file: str | Path | bytes, name: str | None = None, *, overwrite: bool = False) -> Upload:
         """Put a file into the folder `input`. Bytes need a name."""
@@ -318,11 +332,12 @@ class Client:
 
 
 class AsyncClient:
-    """The same for asyncio: each call of `client` on a thread of its own, so that the loop goes on. An async context
-    manager; at most `at_once` calls are under way, waits among them. A call that is cancelled is not waited for."""
+    """The same for asyncio: each call on a thread of its own, so that the loop goes on. An async context manager; at most
+    `at_once` calls are under way, waits among them. A call that is cancelled is not waited for."""
 
-    def __init__(self, client: Client | None = None, *, at_once: int = 64) -> None:
-        self._client = client or Client()
+    def __init__(self, url: str = URL, *, token: str | None = None, patience: float = 30.0, at_once: int = 64) -> None:
+        """As `Client`."""
+        self._client = Client(url, token=token, patience=patience)
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="latentgraph-client")
 
     async def __aenter__(self) -> AsyncClient:
@@ -365,9 +380,9 @@ class AsyncClient:
         """As `Client.cancel`."""
         return await self._do(self._client.cancel, job)
 
-    async def save(self, output: Output, folder: str | Path) -> Path:
+    async def save(self, output: Output, folder: str | Path, *, overwrite: bool = False) -> Path:
         """As `Client.save`."""
-        return await self._do(self._client.save, output, folder)
+        return await self._do(partial(self._client.save, output, folder, overwrite=overwrite))
 
     async def upload(self, file: str | Path | bytes, name: str | None = None, *, overwrite: bool = False) -> Upload:
         """As `Client.upload`."""
@@ -375,6 +390,16 @@ class AsyncClient:
 
     async def _do(self, act: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, act, *arguments)
+
+
+def _written(path: Path, content: bytes) -> Path:
+    """Where the content was written: the path, or the first one beside it that nobody has."""
+    for number in itertools.count():
+        free = path.with_name(f"{path.stem} ({number}){path.suffix}") if number else path
+        with contextlib.suppress(FileExistsError), free.open("xb") as file:
+            file.write(content)
+            return free
+    raise AssertionError("there is always another number")
 
 
 def _refusal(error: urllib.error.HTTPError) -> ServiceError:

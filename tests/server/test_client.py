@@ -50,7 +50,12 @@ def test_a_job_from_submission_to_file(tmp_path: Path) -> None:
         assert (done.state, done.texts) == ("done", {"save": ["42"]})
         (output,) = done.outputs
         assert (output.node, output.name, client.fetch(output)) == ("save", "v7.txt", b"42")
-        assert client.save(output, tmp_path / "here").read_text() == "42"
+        here = tmp_path / "here"
+        assert client.save(output, here) == here / "v7.txt"
+        (here / "v7.txt").write_text("mine")
+        assert [client.save(output, here).name for _ in range(2)] == ["v7 (1).txt", "v7 (2).txt"]
+        assert ((here / "v7.txt").read_text(), (here / "v7 (2).txt").read_text()) == ("mine", "42")
+        assert client.save(output, here, overwrite=True).read_text() == "42"
         assert [one.id for one in client.jobs("done")] == [job.id]
         assert client.job(job.id) == done
         assert client.plan(work(42))["run"] == 1
@@ -162,7 +167,7 @@ def answering(handler: type[BaseHTTPRequestHandler]) -> Iterator[Client]:
         thread = threading.Thread(target=service.serve_forever, args=(0.01,))
         thread.start()
         try:
-            yield Client(f"http://127.0.0.1:{service.server_port}")
+            yield Client(f"127.0.0.1:{service.server_port}")
         finally:
             service.shutdown()
             thread.join()
@@ -203,6 +208,7 @@ def test_saved_workflows_and_uploads(tmp_path: Path) -> None:
         with pytest.raises(ServiceError) as refused:
             client.run("text_to_image", promt="a fox")
         assert refused.value.problems[0].code == "unknown_parameter"
+        assert str(refused.value) == "the workflow has no parameter 'promt'. Did you mean 'prompt'?"
         assert client.upload(tmp_path / "mine.png").name == "mine.png"
         assert client.upload(buffer.getvalue(), "sub/theirs.png").name == "sub/theirs.png"
         with pytest.raises(ServiceError) as nameless:
@@ -220,6 +226,10 @@ def test_a_token_is_sent(tmp_path: Path) -> None:
         async with running(tmp_path / "service", door=Door(gate=Gate(tokens))) as service:
             url = f"http://127.0.0.1:{service.port}"
             assert "text_to_image" in await asyncio.to_thread(Client(url, token=secret).workflows)
+            async with AsyncClient(url, token=secret) as client:
+                with pytest.raises(ServiceError) as unknown:
+                    await client.job("none")
+            assert unknown.value.status == 404
             with pytest.raises(ServiceError) as refused:
                 await asyncio.to_thread(Client(url).workflows)
             assert refused.value.status == 401
@@ -231,7 +241,7 @@ def test_nobody_there_is_said_plainly() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with pytest.raises(UnreachableError, match="does not answer"):
+    with pytest.raises(UnreachableError, match=r"does not answer: .*\. Is the service started\?$"):
         Client(f"http://127.0.0.1:{port}").workflows()
 
 
@@ -255,7 +265,7 @@ def test_jobs_are_submitted_followed_and_fetched_from_asyncio(tmp_path: Path) ->
     async def run() -> None:
         async with asyncio.timeout(100), working(tmp_path) as service:
             address = f"http://127.0.0.1:{service.port}"
-            async with AsyncClient(Client(address)) as client:
+            async with AsyncClient(address) as client:
                 jobs = await asyncio.gather(*(client.submit(work(value)) for value in range(8)))
                 told = [event.type async for event in client.events(jobs[0])]
                 assert (told[0], told[-1]) == ("queued", "done")
