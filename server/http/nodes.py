@@ -16,7 +16,7 @@ from graph.errors import errors_only
 from graph.json import Json, JsonObject
 from graph.spec import to_json
 from graph.validate import validate as problems_of
-from server.draws import Draws, as_written, draw, settled
+from server.draws import Draws, as_written, draw, in_one_way, is_fixed, settled
 from server.http.bodies import json_body, page_of_names, without_blocking
 from server.http.checking import read
 from server.http.problems import ProblemError
@@ -85,7 +85,8 @@ async def plan(request: web.Request) -> web.Response:
     """What would run, and why. `?scope=` names the workflow whose last run is compared with, `?precision=` as in a run."""
     source, draws = await _source(request)
     service = service_of(request)
-    words = None if source.as_written else settled
+    fixed = is_fixed(source.document, draws, service.catalogue)
+    words = None if source.as_written else in_one_way if fixed else settled
     document, _ = await asyncio.to_thread(draw, source.document, service.catalogue, words)
     wanted = Request(document, request.query.get("scope", ""), source.problems)
     precision = request.query.get("precision", service.computing.precision)
@@ -93,7 +94,7 @@ async def plan(request: web.Request) -> web.Response:
         raise ProblemError(400, "query", f"precision is one of {', '.join(PRECISIONS)}")
     how = replace(service.computing, precision=precision)
     prepared = await asyncio.to_thread(prepare, wanted, service.catalogue, service.workspace, service.view, how)
-    return web.json_response(_with_draws(summary(prepared.plan), draws))
+    return web.json_response(_with_draws(summary(prepared.plan), {} if fixed else draws))
 
 
 def _with_draws(told: JsonObject, draws: Draws) -> JsonObject:

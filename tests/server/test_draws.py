@@ -224,8 +224,10 @@ def with_words(text: str) -> dict[str, Any]:
     return workflow
 
 
-def with_open_words() -> dict[str, Any]:
-    return with_words("a {red|blue} fox")
+def with_open_words(seed: object = "random") -> dict[str, Any]:
+    workflow = with_words("a {red|blue} fox")
+    workflow["nodes"]["sampler"]["inputs"]["seed"] = seed
+    return workflow
 
 
 WORDS = {"a red fox", "a blue fox"}
@@ -245,8 +247,77 @@ def test_the_service_tells_what_words_it_drew_and_plans_the_node_to_run(tmp_path
     node = plan["nodes"]["positive"]
     assert (node["status"], node["reason"]) == ("run", "draws its words anew at every run")
     assert job["prompts"]["positive"]["text"] in WORDS
-    assert "seeds" not in job
     assert batch["jobs"][0]["prompts"]["positive"]["text"] in WORDS
+
+
+LONG = "{0|1}" * 40
+"""A text that has next to no chance to be drawn twice alike."""
+
+
+def seeded(seed: object, text: str = LONG, **more: object) -> dict[str, Any]:
+    nodes = {"s": sampler(seed), "a": prompt(text)} | {name: prompt(one) for name, one in more.items()}
+    return {"format": "latentgraph/1", "nodes": nodes}
+
+
+LINKED: dict[str, Any] = {
+    "format": "latentgraph/1",
+    "nodes": {
+        "n": {"type": "PrimitiveInt", "inputs": {"value": 7}},
+        "s": sampler({"from": ["n", "INT"]}),
+        "a": prompt(LONG),
+    },
+}
+
+
+def words_at(given: dict[str, Any]) -> object:
+    return drawn_of(given)[1]["a"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        (seeded(7), seeded(7), True),
+        (seeded(7), seeded(8), False),
+        (seeded(7), seeded(7, b=LONG), True),
+        (seeded("random"), seeded("random"), False),
+        (prompts(a=LONG), prompts(a=LONG), False),
+        (LINKED, LINKED, True),
+    ],
+    ids=["the same seed", "another seed", "another prompt beside it", "random seeds", "no seed", "a linked seed"],
+)
+def test_words_are_drawn_by_the_seed(one: dict[str, Any], other: dict[str, Any], alike: bool) -> None:
+    assert (words_at(one) == words_at(other)) == alike
+
+
+def test_words_of_a_seed_that_was_drawn_are_drawn_again_with_it() -> None:
+    first, draws = drawn_of(seeded("random"))
+    assert words_at(seeded(draws["s"]["seed"])) == first["nodes"]["a"]["inputs"]["text"]
+
+
+def test_all_words_come_up_among_few_seeds() -> None:
+    assert {words_at(seeded(seed, "{x|y|z}")) for seed in range(20)} == {"x", "y", "z"}
+
+
+def test_words_in_a_subgraph_are_drawn_by_the_seed_outside() -> None:
+    inner = {"name": "inner", "nodes": {"a": prompt(LONG)}}
+    draws = [
+        drawn_of(document(nodes={"k": sampler(seed), "one": {"type": "subgraph:s"}}, subgraphs={"s": inner}))[1]
+        for seed in (7, 7, 8)
+    ]
+    assert draws[0] == draws[1] != draws[2]
+
+
+def test_of_a_fixed_seed_the_plan_knows_the_words(tmp_path: Path) -> None:
+    async def ask() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        async with running(tmp_path) as service:
+            job = (await service.post("/api/v1/jobs", json.dumps({"workflow": with_open_words(7)}))).json
+            plain = with_words(job["prompts"]["positive"]["text"])
+            plans = [(await service.post("/api/v1/plan", json.dumps(one))).json for one in (with_open_words(7), plain)]
+            return job, plans[0]["nodes"]["positive"], plans[1]["nodes"]["positive"]
+
+    job, of_open, of_plain = asyncio.run(ask())
+    assert "seeds" not in job
+    assert of_open == of_plain
 
 
 def api_prompt(text: str) -> dict[str, Any]:
