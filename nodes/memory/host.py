@@ -3,28 +3,51 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 _BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})  # x86, x86 with tiles, Arm
 
 
-def host_bytes(cgroup_limit: Path = Path("/sys/fs/cgroup/memory.max")) -> int:
-    """Physical memory, or the container's limit where that is less."""
+def host_bytes(root: Path = Path("/")) -> int:
+    """Physical memory, or what this process may use of it where that is less: the limit of a container or a unit of systemd
+    (`MemoryMax`), by the files of control groups below `root`."""
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min([physical, *_limits(root)])
+
+
+def _limits(root: Path) -> Iterator[int]:
+    """The limits of the control groups that this process is in: of its own, and of all that these are part of."""
+    for line in _text(root / "proc/self/cgroup").splitlines():
+        hierarchy, _, rest = line.partition(":")
+        controllers, _, group = rest.partition(":")
+        if (hierarchy, controllers) == ("0", ""):
+            mounted, file = root / "sys/fs/cgroup", "memory.max"
+        elif "memory" in controllers.split(","):
+            mounted, file = root / "sys/fs/cgroup/memory", "memory.limit_in_bytes"
+        else:
+            continue
+        inside = PurePosixPath(group.lstrip("/"))
+        if ".." in inside.parts:  # outside of what a container sees of the groups
+            inside = PurePosixPath()
+        for one in (inside, *inside.parents):
+            limit = _text(mounted / one / file).strip()
+            if limit.isdecimal():
+                yield int(limit)
+
+
+def _text(file: Path) -> str:
+    """What is in a file, nothing where it cannot be read."""
     try:
-        limit = cgroup_limit.read_text().strip()
+        return file.read_text(errors="replace")
     except OSError:
-        return physical
-    return min(physical, int(limit)) if limit.isdigit() else physical
+        return ""
 
 
 def cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether the CPU has bfloat16 instructions. Where the system does not say, no: float32 is never wrong."""
-    try:
-        lines = cpuinfo.read_text(errors="replace").splitlines()
-    except OSError:
-        return False
+    lines = _text(cpuinfo).splitlines()
     flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
     return not _BF16_FLAGS.isdisjoint(flags.split())
 

@@ -102,11 +102,46 @@ def test_bfloat16_is_believed_only_from_the_flags(cpuinfo: str, expected: bool, 
     assert cpu_has_bf16(tmp_path / "absent") is False
 
 
-@pytest.mark.parametrize(("limit", "bound"), [("1048576\n", 2**20), ("max\n", None)])
-def test_memory_is_what_the_container_may_use(limit: str, bound: int | None, tmp_path: Path) -> None:
+UNIT = "system.slice/latentgraph.service"
+NO_LIMIT = str(2**63 - 4096)
+
+
+@pytest.mark.parametrize(
+    ("groups", "limits", "bound"),
+    [
+        ("0::/", {"memory.max": "1048576"}, 2**20),
+        ("0::/", {"memory.max": "max"}, None),
+        ("0::/", {}, None),
+        ("", {"memory.max": "1048576"}, None),
+        (f"0::/{UNIT}", {f"{UNIT}/memory.max": "1048576"}, 2**20),
+        (f"0::/{UNIT}", {f"{UNIT}/memory.max": "max", "system.slice/memory.max": "1048576"}, 2**20),
+        (f"0::/{UNIT}", {f"{UNIT}/memory.max": "2097152", "system.slice/memory.max": "1048576"}, 2**20),
+        (f"0::/{UNIT}", {f"{UNIT}/memory.max": "1048576", "system.slice/memory.max": "2097152"}, 2**20),
+        (f"0::/{UNIT}", {"system.slice/other.service/memory.max": "1048576", "user.slice/memory.max": "1048576"}, None),
+        ("0::/not/mounted/here", {"memory.max": "1048576"}, 2**20),
+        ("0::/../beside", {"memory.max": "1048576"}, 2**20),
+        ("0::/a:b", {"a:b/memory.max": "1048576"}, 2**20),
+        ("4:memory:/a\n0::/", {"memory/a/memory.limit_in_bytes": "1048576"}, 2**20),
+        ("4:cpu,memory:/a/b\n0::/", {"memory/a/memory.limit_in_bytes": "1048576"}, 2**20),
+        ("4:memory:/not/mounted/here", {"memory/memory.limit_in_bytes": "1048576"}, 2**20),
+        ("4:memory:/a", {"memory/a/memory.limit_in_bytes": NO_LIMIT}, None),
+        ("4:cpu:/a", {"memory/a/memory.limit_in_bytes": "1048576"}, None),
+        ("1:name=systemd:/a", {"a/memory.max": "1048576"}, None),
+    ],
+)  # fmt: skip
+def test_memory_is_what_the_process_may_use(
+    groups: str, limits: dict[str, str], bound: int | None, tmp_path: Path
+) -> None:
     physical = host_bytes(tmp_path / "absent")
-    (tmp_path / "memory.max").write_text(limit)
-    assert host_bytes(tmp_path / "memory.max") == (physical if bound is None else bound)
+    written(tmp_path / "proc/self/cgroup", groups)
+    for name, limit in limits.items():
+        written(tmp_path / "sys/fs/cgroup" / name, limit)
+    assert host_bytes(tmp_path) == (physical if bound is None else bound)
+
+
+def written(path: Path, line: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(line + "\n")
 
 
 def test_what_auto_rests_on_tells_machines_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
