@@ -155,6 +155,8 @@ def node(
     display_name: str = "",
     version: int = 1,
     effect: bool = False,
+    saves: str = "",
+    passes_on: bool = False,
     deterministic: bool = True,
     lane: Lane = "cpu",
     deprecated: bool = False,
@@ -165,7 +167,7 @@ def node(
     check: Check | None = None,
 ) -> Callable[[NodeFunction], NodeFunction]:
     """Declare the decorated function as the node `type`. `returns` names its outputs, `aliases` gives the names that inputs
-    once had, `words` are what else people look for it by.
+    once had, `words` are what else people look for it by. A node that `saves` files has an effect by that.
 
     Raises `DeclarationError`, naming the function and the parameter, for what cannot be typed.
     """
@@ -178,6 +180,8 @@ def node(
         outputs, expands = _outputs(hints.get("return", MISSING), returns, name)
         if (needs is None) != (not any(one.lazy for one in inputs)):
             raise DeclarationError(f"{name}: lazy inputs and a `needs` function belong together")
+        if passes_on and [(one.type, takes_lists) for one in inputs] != [(one.type, one.is_list) for one in outputs]:
+            raise DeclarationError(f"{name}: what passes its input on has one input, and one output of the same type")
         spec = NodeSpec(
             type=type,
             category=category,
@@ -186,7 +190,9 @@ def node(
             display_name=display_name or type,
             description=inspect.cleandoc(function.__doc__ or ""),
             version=version,
-            effect=effect,
+            effect=effect or saves != "",
+            saves=saves,
+            passes_on=passes_on,
             deterministic=deterministic,
             takes_lists=takes_lists,
             expands=expands,

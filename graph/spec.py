@@ -165,7 +165,8 @@ class NodeSpec:
     """The declaration of one node type.
 
     `version` changes when the same inputs give other results (it enters every key). `effect`: the node does something
-    outside the graph (saves a file), so it is a root of the run. `deterministic=False`: runs every time.
+    outside the graph (saves a file), so it is a root of the run. `saves`: the known folder that it saves files in, if any.
+    `passes_on`: its one output is its one input as it is. `deterministic=False`: runs every time.
     `takes_lists`: called once with whole lists. `lane`: where it may run beside others. `aliases`: names that inputs once
     had, each with today's. `words`: what else people look for it by.
     """
@@ -178,6 +179,8 @@ class NodeSpec:
     description: str = ""
     version: int = 1
     effect: bool = False
+    saves: str = ""
+    passes_on: bool = False
     deterministic: bool = True
     takes_lists: bool = False
     expands: bool = False
@@ -259,6 +262,8 @@ def from_json(data: JsonObject) -> NodeSpec:
 _TRAITS: Final[Mapping[str, Json]] = {
     "version": 1,
     "effect": False,
+    "saves": "",
+    "passes_on": False,
     "deterministic": True,
     "takes_lists": False,
     "expands": False,

@@ -280,7 +280,7 @@ def block_even(*, value: int) -> int | Blocked:
 # Files and effects
 
 
-@node("Save", category="toy", effect=True, lane="io")
+@node("Save", category="toy", saves="output", lane="io")
 def save(*, text: str, name: str = "saved.txt", context: Context) -> Report:
     """Writes a text into the output folder."""
     path = context.service(OutputFolder).path / name

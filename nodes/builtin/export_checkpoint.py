@@ -24,7 +24,7 @@ _PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.floa
     "ExportCheckpoint",
     display_name="Export Checkpoint",
     category="training/model",
-    effect=True,
+    saves="output",
     lane="io",
 )
 def export_checkpoint(

@@ -18,7 +18,7 @@ FramesPerSecond = Annotated[float, Range(0.01, 1000.0, 0.01)]
 _METHODS = {"default": 4, "fastest": 0, "slowest": 6}
 
 
-@node("SaveAnimatedWEBP", category="image/animation", effect=True, lane="io")
+@node("SaveAnimatedWEBP", category="image/animation", saves="output", lane="io")
 def save_animated_webp(
     *,
     images: Image,
@@ -36,7 +36,7 @@ def save_animated_webp(
     return _saved(data, ".webp", images, filename_prefix, context)
 
 
-@node("SaveAnimatedPNG", category="image/animation", effect=True, lane="io")
+@node("SaveAnimatedPNG", category="image/animation", saves="output", lane="io")
 def save_animated_png(
     *,
     images: Image,

@@ -59,7 +59,12 @@ def load_image_mask(*, image: PictureName, channel: Literal["alpha", "red", "gre
 
 
 @node(
-    "SaveImage", display_name="Save Image", category="image", effect=True, lane="io", words=("output", "export", "png")
+    "SaveImage",
+    display_name="Save Image",
+    category="image",
+    saves="output",
+    lane="io",
+    words=("output", "export", "png"),
 )
 def save_image(*, images: Image, filename_prefix: Prefix = "ComfyUI", context: Context) -> Report:
     """Save pictures as PNG into the output folder, with the workflow inside.
@@ -75,7 +80,7 @@ def save_image(*, images: Image, filename_prefix: Prefix = "ComfyUI", context: C
     "PreviewImage",
     display_name="Preview Image",
     category="image",
-    effect=True,
+    saves="temp",
     lane="io",
     words=("show", "display", "view"),
 )
@@ -84,7 +89,7 @@ def preview_image(*, images: Image, context: Context) -> Report:
     return _save(images, "temp", "preview", context, compression=_PREVIEW_COMPRESSION)
 
 
-@node("MaskPreview", category="mask", effect=True, lane="io")
+@node("MaskPreview", category="mask", saves="temp", lane="io")
 def mask_preview(*, mask: Mask, context: Context) -> Report:
     """Show a mask."""
     return _save(Image(to_image(mask.values)), "temp", "mask", context, compression=_PREVIEW_COMPRESSION)

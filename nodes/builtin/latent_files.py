@@ -23,7 +23,7 @@ _VERSION = "latent_format_version_0"
 _SCALE_BEFORE_VERSIONS = 0.18215
 
 
-@node("SaveLatent", category="_for_testing", effect=True, lane="io")
+@node("SaveLatent", category="_for_testing", saves="output", lane="io")
 def save_latent(*, samples: Latent, filename_prefix: Prefix = "latents/ComfyUI", context: Context) -> Report:
     """Save a latent into the output folder, with the workflow inside."""
     height, width = (CELL * side for side in samples.samples.shape[2:])

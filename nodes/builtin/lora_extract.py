@@ -30,7 +30,7 @@ _SAVED_IN: Final = torch.float16
     "LoraSave",
     display_name="Extract and Save Lora",
     category="_for_testing",
-    effect=True,
+    saves="output",
     lane="cpu",
     experimental=True,
 )

@@ -22,7 +22,7 @@ _WIDTH, _HEIGHT = 800, 480
     "LossGraphNode",
     display_name="Plot Loss Graph",
     category="training",
-    effect=True,
+    saves="output",
     lane="io",
     experimental=True,
 )

@@ -28,7 +28,7 @@ _CATEGORY: Final = "advanced/model_merging"
     "CheckpointSave",
     display_name="Save Checkpoint",
     category=_CATEGORY,
-    effect=True,
+    saves="output",
     lane="io",
     words=("export model",),
 )
@@ -45,14 +45,14 @@ def checkpoint_save(
     return save_parts(parts, config, filename_prefix, context) + _left_out(model)
 
 
-@node("ModelSave", category=_CATEGORY, effect=True, lane="io")
+@node("ModelSave", category=_CATEGORY, saves="output", lane="io")
 def model_save(*, model: Model, filename_prefix: str = "diffusion_models/ComfyUI", context: Context) -> Report:
     """Save the diffusion model alone, merges and LoRAs included. It is found again among the diffusion models."""
     config = savable(model.config, model.weights.config)
     return save_parts((model_part(model),), config, filename_prefix, context) + _left_out(model)
 
 
-@node("CLIPSave", category=_CATEGORY, effect=True, lane="io")
+@node("CLIPSave", category=_CATEGORY, saves="output", lane="io")
 def clip_save(*, clip: Clip, filename_prefix: str = "clip/ComfyUI", context: Context) -> Report:
     """Save the text encoders, each as a file of its own: `_clip_l`, `_clip_g` or `_clip_h` is put after the prefix."""
     report = Report()
@@ -65,7 +65,7 @@ def clip_save(*, clip: Clip, filename_prefix: str = "clip/ComfyUI", context: Con
     return report
 
 
-@node("VAESave", category=_CATEGORY, effect=True, lane="io")
+@node("VAESave", category=_CATEGORY, saves="output", lane="io")
 def vae_save(*, vae: Vae, filename_prefix: str = "vae/ComfyUI_vae", context: Context) -> Report:
     """Save the autoencoder alone. It is found again among the VAEs."""
     return save_parts((vae_part(vae, alone=True),), vae.config, filename_prefix, context)

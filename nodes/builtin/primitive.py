@@ -15,6 +15,7 @@ LARGEST: Final = 2**63 - 1
     category="utils/primitive",
     returns="STRING",
     lane="inline",
+    passes_on=True,
     words=("text", "constant"),
 )
 def primitive_string(*, value: str) -> str:
@@ -28,6 +29,7 @@ def primitive_string(*, value: str) -> str:
     category="utils/primitive",
     returns="STRING",
     lane="inline",
+    passes_on=True,
     words=("text", "prompt"),
 )
 def primitive_string_multiline(*, value: Annotated[str, Multiline()]) -> str:
@@ -41,6 +43,7 @@ def primitive_string_multiline(*, value: Annotated[str, Multiline()]) -> str:
     category="utils/primitive",
     returns="INT",
     lane="inline",
+    passes_on=True,
     words=("number", "integer", "constant"),
 )
 def primitive_int(*, value: Annotated[int, Range(-LARGEST, LARGEST), Seed()]) -> int:
@@ -54,6 +57,7 @@ def primitive_int(*, value: Annotated[int, Range(-LARGEST, LARGEST), Seed()]) ->
     category="utils/primitive",
     returns="FLOAT",
     lane="inline",
+    passes_on=True,
     words=("number", "decimal", "constant"),
 )
 def primitive_float(*, value: Annotated[float, Range(-LARGEST, LARGEST)]) -> float:
@@ -67,6 +71,7 @@ def primitive_float(*, value: Annotated[float, Range(-LARGEST, LARGEST)]) -> flo
     category="utils/primitive",
     returns="BOOLEAN",
     lane="inline",
+    passes_on=True,
     words=("switch", "toggle"),
 )
 def primitive_boolean(*, value: bool) -> bool:
@@ -74,7 +79,7 @@ def primitive_boolean(*, value: bool) -> bool:
     return value
 
 
-@node("Reroute", category="utils", returns="value", lane="inline", words=("dot", "point"))
+@node("Reroute", category="utils", returns="value", lane="inline", passes_on=True, words=("dot", "point"))
 def reroute(*, value: object) -> object:
     """Passes its input on. It only tidies a canvas: it is dissolved before a run."""
     return value

@@ -124,7 +124,7 @@ def lora_model_loader(*, model: Model, lora: LoraModel, strength_model: AdapterS
     "SaveLoRANode",
     display_name="Save LoRA Weights",
     category="loaders",
-    effect=True,
+    saves="output",
     lane="io",
     experimental=True,
 )

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from types import FrameType
-from typing import Final
 
 from graph.context import CancelToken
 from graph.events import Event, NodeFailed, Outcome, RunFinished
@@ -29,9 +28,6 @@ from server.planning import Prepared, Request, prepare
 from server.workspace import Computing, Workspace, expect_writable
 
 EXIT = {"done": 0, "failed": 1, "cancelled": 130}
-
-_PREFIXES: Final = frozenset({"filename_prefix", "prefix"})
-"""Inputs that only those nodes have that save files in the output folder."""
 
 
 def parser(prog: str = "latentgraph run", description: str | None = __doc__) -> argparse.ArgumentParser:
@@ -73,11 +69,7 @@ def perform(
 
 def _will_save(plan: Plan) -> bool:
     """Whether a node may run that saves files in the output folder."""
-    saving = (
-        name
-        for name, node in plan.graph.nodes.items()
-        if node.spec.effect and _PREFIXES & node.spec.inputs_by_name.keys()
-    )
+    saving = (name for name, node in plan.graph.nodes.items() if node.spec.saves == "output")
     return any(name in plan.steps and plan.steps[name].status in ("run", "depends") for name in saving)
 
 

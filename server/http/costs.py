@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
-from graph.bound import BoundGraph
+from graph.bound import BoundGraph, BoundNode
 from graph.errors import Problem
 from graph.flatten import FlatGraph
+from graph.json import Json
 from server.http.service import Bounds
 from server.options import MOST
 
@@ -32,13 +34,15 @@ def pixels_that_fit(memory: int, workers: int) -> int:
 def too_many_pixels(flat: FlatGraph, graph: BoundGraph, bounds: Bounds) -> Iterator[Problem]:
     """Nodes whose pictures together have more pixels than are taken, each of their numbers within its own range. Numbers of
     pixels that are larger than any that can be set are not told apart."""
+    known: dict[str, Json] = {}
     for name, node in graph.nodes.items():
         if any(one.input in _COUNTED for one in graph.faults.get(name, ())):
             continue
-        width, height = node.literals.get("width"), node.literals.get("height")
-        if not (isinstance(width, int) and isinstance(height, int)):
+        number_of = partial(_number, graph, node, known=known)
+        width, height = number_of("width"), number_of("height")
+        if width is None or height is None:
             continue
-        number = math.prod(one for one in map(node.literals.get, _COUNTS) if isinstance(one, int))
+        number = math.prod(one for one in map(number_of, _COUNTS) if one is not None)
         pixels = min(width * height * number, MOST)
         if pixels <= bounds.pixels:
             continue
@@ -51,3 +55,24 @@ def too_many_pixels(flat: FlatGraph, graph: BoundGraph, bounds: Bounds) -> Itera
         entry = flat.entries.get((name, "width"))
         path = entry.path if entry else flat.path(name, "inputs", "width")
         yield Problem("too_many_pixels", message, node=name, input="width", path=path, hint=hint)
+
+
+def _number(graph: BoundGraph, node: BoundNode, name: str, known: dict[str, Json]) -> int | None:
+    """The number of pixels or pictures that an input gets, be it handed on by other nodes; None where only running tells.
+    `known` is what nodes were found to hand on, so that many that get the same number do not look for it anew."""
+    value: Json = None
+    passed: list[str] = []
+    while link := node.links.get(name):
+        if link.node in known:
+            value = known[link.node]
+            break
+        known[link.node] = None  # until it is found, which in a circle it never is
+        passed.append(link.node)
+        node = graph.nodes[link.node]
+        if not node.spec.passes_on or graph.faults.get(link.node):
+            break
+        (name,) = node.spec.inputs_by_name
+    else:
+        value = node.literals.get(name)
+    known.update(dict.fromkeys(passed, value))
+    return value if isinstance(value, int) and value > 0 else None

@@ -195,6 +195,18 @@ def _two_types() -> int | str:
     return 1
 
 
+def _two_numbers(*, a: int, b: int) -> int:
+    return a + b
+
+
+def _as_text(*, value: int) -> str:
+    return str(value)
+
+
+def _as_list(*, value: int) -> list[int]:
+    return [value]
+
+
 @pytest.mark.parametrize(
     ("function", "declared", "says"),
     [
@@ -214,6 +226,9 @@ def _two_types() -> int | str:
         (_lazy_alone, {}, "_lazy_alone: lazy inputs and a `needs` function belong together"),
         (_positional, {"needs": lambda: []}, "_positional"),
         (_two_types, {"returns": "x"}, "_two_types: returns one type or one tuple of types"),
+        (_two_numbers, {"returns": "x", "passes_on": True}, "_two_numbers: what passes its input on has one input"),
+        (_as_text, {"returns": "x", "passes_on": True}, "_as_text: what passes its input on has one input"),
+        (_as_list, {"returns": "x", "passes_on": True}, "_as_list: what passes its input on has one input"),
         (lambda: None, {}, "<lambda>: has no return annotation"),
     ],
 )
@@ -223,6 +238,15 @@ def test_what_cannot_be_typed_is_refused(
     with pytest.raises(DeclarationError) as caught:
         spec_of(function, **declared)
     assert says in str(caught.value)
+
+
+def test_a_node_that_saves_has_an_effect() -> None:
+    def saves(*, value: int) -> Report:
+        return Report(text=(str(value),))
+
+    assert [spec_of(saves, **declared).effect for declared in ({"saves": "output"}, {"effect": True}, {})] == [
+        True, True, False,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("returns", ["a", ("a",), ("a", "b", "c"), ("a", "a")])

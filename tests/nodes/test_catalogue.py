@@ -62,6 +62,13 @@ def test_the_catalogue_is_read_without_torch_and_quickly_enough_for_any_process(
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_what_has_an_effect_saves_or_shows() -> None:
+    folders = {name: spec.saves for name, spec in SPECS.items() if spec.effect}
+    assert [name for name, folder in folders.items() if folder == ""] == ["PreviewAny"]
+    assert sorted(name for name, folder in folders.items() if folder == "temp") == ["MaskPreview", "PreviewImage"]
+    assert set(folders.values()) == {"", "temp", "output"}
+
+
 # The reference
 
 NOT_OFFERED = {"pixel_space"}  # an entry among files that stands for models without an autoencoder, which are not built

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from nodes.catalogue import GROUP
 from tests.server.cli import ROOT, WORKFLOWS, CommandLine, program
 
 NAMES = sorted(path.stem for path in WORKFLOWS.glob("*.json"))
@@ -161,6 +162,42 @@ def test_an_unwritable_output_folder_is_told_before_anything_is_computed(latentg
     assert (done.code, [one["code"] for one in done.json["problems"]]) == (2, ["cannot_save"])
     assert latentgraph("cache", "info", "--json", *latentgraph.places).json["entries"] == 0
     assert blocked.is_file()
+
+
+PLUGIN = """
+from graph.declare import node
+from graph.result import Report
+
+@node("PluginSave", category="plugin", saves="output")
+def plugin_save(*, name: str) -> Report:
+    return Report(text=(name,))
+
+@node("PluginShow", category="plugin", effect=True)
+def plugin_show(*, filename_prefix: str) -> Report:
+    return Report(text=(filename_prefix,))
+"""
+
+
+@pytest.mark.parametrize(
+    ("node", "codes"),
+    [
+        ({"type": "PluginSave", "inputs": {"name": "a"}}, ["cannot_save"]),
+        ({"type": "PluginShow", "inputs": {"filename_prefix": "a"}}, []),
+    ],
+)
+def test_nodes_of_plugins_say_themselves_whether_they_save(
+    latentgraph: CommandLine, monkeypatch: pytest.MonkeyPatch, node: dict[str, object], codes: list[str]
+) -> None:
+    latentgraph.write("site/plug-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: plug\nVersion: 1.0\n")
+    latentgraph.write("site/plug-1.0.dist-info/entry_points.txt", f"[{GROUP}]\ngood = saving_plugin\n")
+    latentgraph.write("site/saving_plugin.py", PLUGIN)
+    monkeypatch.syspath_prepend(str(latentgraph.folder / "site"))
+    monkeypatch.setenv("PYTHONPATH", str(latentgraph.folder / "site"))
+    monkeypatch.delitem(sys.modules, "saving_plugin", raising=False)
+    latentgraph.write("output", "a file where the folder should be")
+    document: dict[str, object] = {"format": "latentgraph/1", "nodes": {"node": node}}
+    done = latentgraph.run(latentgraph.write("plugin.json", document))
+    assert (done.code, [one["code"] for one in done.json["problems"]]) == (2 if codes else 0, codes)
 
 
 @pytest.mark.parametrize(("width", "height"), [(104, 72), (136, 128)])

@@ -8,15 +8,18 @@ from dataclasses import replace
 
 import pytest
 
-from graph.document import Document, Parameter, Subgraph, SubgraphOutput, to_json
+from graph.bind import bind
+from graph.bound import BoundNode
+from graph.document import Document, Link, Parameter, Subgraph, SubgraphOutput, to_json
 from graph.errors import InputError, Problem
+from graph.flatten import flatten
 from graph.spec import Input, NodeSpec, Number, Output
 from nodes.catalogue import read_catalogue
 from nodes.folders import Folders
 from nodes.memory.host import host_bytes
 from server.cli.serve import bounds, parser
 from server.http.checking import requested
-from server.http.costs import PIXEL_BYTES, pixels_that_fit
+from server.http.costs import PIXEL_BYTES, pixels_that_fit, too_many_pixels
 from server.http.service import Bounds
 from tests.graph.engine import made, of
 
@@ -81,6 +84,92 @@ def refused(
 )
 def test_the_product_is_what_counts(inputs: dict[str, int], pixels: int, taken: bool) -> None:
     assert [one.code for one in refused(empty(**inputs), pixels)] == ([] if taken else ["too_many_pixels"])
+
+
+def handed_on(*through: str, width: int = 2048) -> Document:
+    """A picture whose width comes through nodes of these types, the first of which has it."""
+    document = empty(height=1024)
+    nodes = dict(document.nodes)
+    value: int | Link = width
+    for number, kind in enumerate(through):
+        nodes[f"n{number}"] = made(kind, **{one.name: value for one in read_catalogue()[kind].inputs})
+        value = of(f"n{number}", read_catalogue()[kind].outputs[0].name)
+    return replace(document, nodes={**nodes, "latent": made("EmptyLatentImage", height=1024, width=value)})
+
+
+@pytest.mark.parametrize(
+    ("document", "codes"),
+    [
+        (handed_on("PrimitiveInt"), ["too_many_pixels"]),
+        (handed_on("PrimitiveInt", width=1024), []),
+        (handed_on("PrimitiveInt", "PrimitiveInt", "PrimitiveInt"), ["too_many_pixels"]),
+        (handed_on("PrimitiveInt", "Reroute"), ["too_many_pixels"]),
+        (handed_on("Reroute", "PrimitiveInt"), ["too_many_pixels"]),
+        (handed_on("PrimitiveInt", width=10**9), ["too_many_pixels"]),
+        (handed_on("PrimitiveInt", width=-(10**9)), []),
+        (handed_on("PrimitiveInt", width=2**63), ["too_big"]),
+    ],
+)
+def test_a_number_that_other_nodes_only_hand_on_counts_as_one_that_is_given(
+    document: Document, codes: list[str]
+) -> None:
+    assert [one.code for one in refused(document, 2**20)] == codes
+
+
+def test_a_number_that_is_computed_is_not_guessed() -> None:
+    pixels = Input("value", "INT", Number("INT"))
+    twice = NodeSpec("Twice", "", (pixels,), (Output("INT", "INT"),))
+    document = handed_on("PrimitiveInt")
+    nodes = {**document.nodes, "n0": replace(document.nodes["n0"], type="Twice")}
+    catalogue = {**read_catalogue(), "Twice": twice}
+    assert refused(replace(document, nodes=nodes), 2**20, catalogue) == []
+    passing = {**catalogue, "Twice": replace(twice, passes_on=True)}
+    assert [one.path for one in refused(replace(document, nodes=nodes), 2**20, passing)] == [
+        "$.nodes.latent.inputs.width"
+    ]
+
+
+def test_numbers_that_nodes_hand_on_in_a_circle_are_told_as_that() -> None:
+    document = handed_on("PrimitiveInt", "PrimitiveInt")
+    nodes = {**document.nodes, "n0": made("PrimitiveInt", value=of("n1", "INT"))}
+    assert {one.code for one in refused(replace(document, nodes=nodes), 2**20)} == {"cycle"}
+
+
+class Counted(dict[str, BoundNode]):
+    """Nodes that count how often they are looked up."""
+
+    lookups = 0
+
+    def __getitem__(self, name: str) -> BoundNode:
+        self.lookups += 1
+        return super().__getitem__(name)
+
+
+def test_a_number_that_many_get_is_looked_for_once() -> None:
+    document = handed_on(*["PrimitiveInt"] * 50)
+    more = {f"more{number}": document.nodes["latent"] for number in range(50)}
+    catalogue = read_catalogue()
+    flat = flatten(replace(document, nodes={**document.nodes, **more}), catalogue)
+    graph = bind(flat, catalogue, Folders({}))
+    nodes = Counted(graph.nodes)
+    told = list(too_many_pixels(flat, replace(graph, nodes=nodes), Bounds(pixels=2**20)))
+    assert (len(told), nodes.lookups) == (51, 50)
+
+
+def test_a_number_of_pictures_counts_from_inside_and_outside_a_subgraph() -> None:
+    inner = Subgraph(
+        "many",
+        {"count": made("PrimitiveInt", value=1),
+         "latent": made("EmptyLatentImage", width=1024, height=1024, batch_size=of("count", "INT"))},
+        (Parameter("number", (("count", "value"),)),), (SubgraphOutput("o", of("latent", "LATENT")),),
+    )  # fmt: skip
+    for number, codes in [(1, []), (2, ["too_many_pixels"])]:
+        nodes = {
+            "number": made("PrimitiveInt", value=number),
+            "many": made("subgraph:many", number=of("number", "INT")),
+            "show": made("PreviewAny", source=of("many", "o")),
+        }
+        assert [one.code for one in refused(Document(nodes, subgraphs={"many": inner}), 2**20)] == codes
 
 
 def test_the_refusal_says_where_how_much_and_what_to_do() -> None:

@@ -90,7 +90,7 @@ def runs_out(*, how: str = "says", number: int = 0) -> int:
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 
-@node("WriteText", category="toy", effect=True, lane="io")
+@node("WriteText", category="toy", saves="output", lane="io")
 def write_text(*, value: int, name: str, context: Context) -> Report:
     """Writes a number into a file, whole or not at all, as nodes do that save."""
     path = context.service(Output).path / f"{name}.txt"

@@ -69,6 +69,10 @@ export interface NodeSpec {
   outputs: OutputSpec[];
   version?: number;
   effect?: boolean;
+  /** The known folder that it saves files in. */
+  saves?: string;
+  /** Its one output is its one input as it is. */
+  passes_on?: boolean;
   deterministic?: boolean;
   takes_lists?: boolean;
   expands?: boolean;
