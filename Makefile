@@ -135,7 +135,7 @@ torture: setup
 	$(BIN)/python -m tests.torture $(if $(FULL),--full) $(ROWS)
 
 serve: setup
-	$(BIN)/python -m server serve
+	$(BIN)/python -m server serve $(if $(PORT),--port $(PORT))
 
 # Files that are generated from the sources and committed; tests say when one is stale.
 generated: setup

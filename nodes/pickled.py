@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+PICKLED_SUFFIXES: Final = (".ckpt", ".pt", ".pth", ".bin")
+"""How files that PyTorch has pickled are called."""
 PICKLE_STARTS: Final = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from graph.errors import InputError
 from graph.json import loads
-from nodes.pickled import PICKLE_STARTS
+from nodes.pickled import PICKLE_STARTS, PICKLED_SUFFIXES
 from nodes.weights.diffusers_folders import is_sharded, pickled, shards
 from nodes.weights.errors import (
     WeightsEmpty,
@@ -258,7 +258,10 @@ def _other_format(path: Path, start: bytes) -> WeightsError:
             hint=f"Use the .safetensors version of this model, or convert this one: {_conversion(path)}",
         )
     kind = next((kind for magic, kind in _OTHER_FORMATS if start.startswith(magic)), "not a safetensors file")
-    return WeightsNotSafetensors(f"{path.name} is {kind}", hint="Models must be .safetensors files.")
+    hint = "Models must be .safetensors files."
+    if path.suffix.lower() in PICKLED_SUFFIXES:
+        hint = f"{hint} If PyTorch has saved this one: {_conversion(path)}"
+    return WeightsNotSafetensors(f"{path.name} is {kind}", hint=hint)
 
 
 def _cut_off(path: Path) -> WeightsTruncated:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from graph.errors import InputError, Problem
 from nodes.memory.host import host_bytes, torch_version
+from server.cli.greeting import greeting, own_names
 from server.logs import set_up
 from server.options import (
     DEVICES,
@@ -173,7 +174,8 @@ def _add_security(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME[:PORT]",
-        help="a name by which the service is reached",
+        help="a name by which the service is reached, beside this machine's own: others are refused, as pages of other "
+        "sites could use them",
     )
     group.add_argument(
         "--allow-origin", action="append", default=[], metavar="URL", help="a site whose pages may use the service"
@@ -223,7 +225,7 @@ def _door(options: argparse.Namespace, tokens: Tokens) -> Door:
     from server.http.serving import Door
 
     beyond = options.host not in LOOPBACK
-    named = {one.lower() for one in options.allow_host} | ({options.host} if beyond else set())
+    named = {one.lower() for one in options.allow_host} | (set(own_names(options.host)) if beyond else set())
     started = secrets.token_urlsafe(24) if options.auth and not beyond else None
     gate = Gate(tokens, started) if options.auth or beyond else None
     return Door(frozenset(named), frozenset(options.allow_origin), gate)
@@ -252,9 +254,12 @@ async def _answer(host: str, listening: socket.socket, setup: Setup) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     bound = listening.getsockname()[1]
     async with serving(setup, listening):
-        fragment = f"/#token={setup.door.gate.started}" if setup.door.gate and setup.door.gate.started else ""
-        print(f"latentgraph answers on http://{f'[{host}]' if ':' in host else host}:{bound}{fragment}", flush=True)
+        gate = setup.door.gate
+        print(
+            *greeting(host, bound, started=gate.started if gate else None, asks=gate is not None), sep="\n", flush=True
+        )
         await stop.wait()
+        print("latentgraph stops; jobs that run go on at its next start", flush=True)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -267,7 +272,7 @@ def listen(host: str, port: int) -> socket.socket:
         made.listen()  # only then nobody else can bind it
     except (OSError, OverflowError) as error:
         made.close()
-        hint = "Choose another with --port, or 0 for any free one."
+        hint = "Choose another with --port (`make serve PORT=8190`), or 0 for any free one."
         raise InputError([Problem("port", f"cannot listen on {host}:{port}: {error}", hint=hint)]) from None
     return made
 

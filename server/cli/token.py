@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from collections.abc import Sequence
 from typing import Final
 
@@ -43,7 +44,11 @@ def _create(tokens: Tokens, name: str, *, as_json: bool) -> None:
         return
     print(secret)
     print(f"\nThis is token {made.id} for {made.name!r}. It is not kept and cannot be shown again.")
-    print("Clients send it as `Authorization: Bearer TOKEN`.")
+    print("Clients send it as `Authorization: Bearer TOKEN`; the editor opens with it at ADDRESS/#token=TOKEN.")
+    where = tokens.path.absolute()
+    print(
+        f"Its hash is in {where}: it is for a service that is started with `--user {shlex.quote(str(where.parent))}`."
+    )
 
 
 def _list(tokens: Tokens, *, as_json: bool) -> None:

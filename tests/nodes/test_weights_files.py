@@ -103,6 +103,15 @@ def test_wrong_files(make: Callable[[Path], object], code: str, words: str, tmp_
     assert "model.safetensors" in str(raised.value)
 
 
+@pytest.mark.parametrize("start", [b"PK\x03\x04", b"\x80\x02", b"archive.tar"])
+def test_what_pytorch_has_saved_is_refused_with_the_command_that_converts_it(start: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "an old.ckpt"
+    path.write_bytes(start + b"\0" * 100)
+    with pytest.raises(WeightsError) as refused:
+        read_header(path)
+    assert f"latentgraph models convert '{path}'" in (refused.value.hint or "")
+
+
 def test_a_file_is_described_without_reading_its_tensors(tmp_path: Path) -> None:
     header = read_header(saved(tmp_path / "a.safetensors"))
     assert {name: (one.dtype, one.shape) for name, one in header.tensors.items()} == {

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import cast
 
-from server.http.comfyui.messages import MOST_STATES, Translator
+from graph.json import Json
+from server.http.comfyui.messages import MOST_STATES, Translator, failure
 from server.jobs.job import JobEvent
 
 
@@ -37,3 +38,9 @@ def test_of_very_many_nodes_those_that_ended_first_are_left_out() -> None:
     assert listed[-1]["long"] == "running"
     assert listed[-1]["n999"] == "finished"
     assert listed[-2]["n999"] == "running"
+
+
+def test_what_to_do_is_said_with_what_went_wrong() -> None:
+    error: dict[str, Json] = {"node": "1", "message": "pickle refused", "hint": "Convert it."}
+    assert failure(error, "T")["exception_message"] == "pickle refused\nConvert it."
+    assert failure({**error, "hint": None}, "T")["exception_message"] == "pickle refused"

@@ -170,6 +170,13 @@ def test_no_worker_is_started_for_a_service_that_cannot_answer(
     assert f"[{code}]" in done.err or f"{code}:" in done.err, done.err
 
 
+def test_a_new_token_says_for_which_service_it_is(latentgraph: CommandLine) -> None:
+    user = latentgraph.folder / "a user"
+    said = latentgraph("token", "create", "ada", "--user", str(user)).out
+    assert str(user / "tokens.json") in said
+    assert f"started with `--user '{user}'`" in said
+
+
 @pytest.mark.parametrize("content", ["{", "{}", "[3]", '[{"id": "x"}]'])
 def test_a_damaged_file_of_tokens_lets_nobody_in(tmp_path: Path, content: str) -> None:
     tokens = Tokens(tmp_path / "tokens.json")

@@ -146,12 +146,13 @@ class Translator:
 
 
 def failure(error: JsonObject, node_type: str) -> JsonObject:
-    """The facts of a failed node, under their names."""
+    """The facts of a failed node, under their names. The message says what to do, too: their clients show nothing else."""
     given = cast("dict[str, Json]", error.get("inputs") or {})
+    said = [str(one) for one in (error.get("message"), error.get("hint")) if one]
     return {
         "node_id": error.get("node") or "",
         "node_type": node_type,
-        "exception_message": error.get("message"),
+        "exception_message": "\n".join(said),
         "exception_type": error.get("exception") or error.get("code"),
         "traceback": list[Json](str(error.get("trace") or "").splitlines(keepends=True)),
         "current_inputs": {name: [value] for name, value in given.items()},
