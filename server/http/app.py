@@ -184,6 +184,7 @@ OURS: Final = (
         "POST",
         "/api/v1/jobs/{id}/retry",
         jobs.retry,
+        body=jobs.RETRY,
         query=jobs.WAIT,
         status=202,
         answer=ref("Job"),

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, cast, get_args
 
 from aiohttp import web
@@ -28,16 +28,19 @@ from server.worker.telling import problem
 _TEXT: Final[Schema] = {"type": "string", "maxLength": 200, "pattern": "^(?![\\s\\S]*[\\u0000-\\u001f])"}
 _PRIORITY: Final[Schema] = {"type": "number", "minimum": -1e9, "maximum": 1e9}
 _RANK: Final[Schema] = {"type": "integer", "minimum": -1000, "maximum": 1000}
+_TIME_LIMIT: Final[Schema] = {
+    "exclusiveMinimum": 0,
+    "maximum": 604_800,
+    "description": "seconds that an attempt may run before it fails",
+}
 _ORDER: Final[Schema] = {
     "number": _PRIORITY | {"description": "place in the queue; lower runs first"},
-    "front": {"type": "boolean", "description": "before all that wait"},
-    "priority": _RANK | {"description": "higher runs first, whatever the numbers; 0 is usual"},
-    "time_limit": {
-        "type": "number",
-        "exclusiveMinimum": 0,
-        "maximum": 604_800,
-        "description": "seconds that an attempt may run before it fails",
+    "front": {
+        "type": "boolean",
+        "description": "before all that wait, with the highest priority among them; of a `priority`, if that is given",
     },
+    "priority": _RANK | {"description": "higher runs first, whatever the numbers; 0 is usual"},
+    "time_limit": _TIME_LIMIT | {"type": "number"},
     "client": _TEXT | {"description": "who asks; events can be had by it"},
 }
 PARAMETERS: Final[Schema] = {"type": "object", "description": "values of the workflow's parameters, by name"}
@@ -70,7 +73,10 @@ MOVE: Final[Schema] = {
     "properties": {
         "number": _PRIORITY,
         "priority": _RANK,
-        "front": {"const": True, "description": "true, for a place before all that wait; leave it out for another"},
+        "front": {
+            "const": True,
+            "description": "true, for a place before all that wait (or all of a `priority`); leave it out for another",
+        },
         "before": _TEXT | {"description": "the id of a waiting job to run just before"},
         "after": _TEXT | {"description": "the id of a waiting job to run just after"},
     },
@@ -82,6 +88,17 @@ MOVE: Final[Schema] = {
             }
         }
         for name in _PLACES
+    },
+}
+RETRY: Final[Schema] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "time_limit": _TIME_LIMIT
+        | {
+            "type": ["number", "null"],
+            "description": "seconds that an attempt may run before it fails; null for none, that of the job if left out",
+        }
     },
 }
 LONGEST_WAIT: Final = 600
@@ -151,12 +168,16 @@ def to_keep(wanted: Requested, body: JsonObject, key: str | None, *, about: str)
         fingerprint=hashlib.blake2b(canonical([about, body]), digest_size=16).hexdigest(),
         client=cast("str | None", body.get("client")),
         number=None if body.get("number") is None else float(cast("float", body["number"])),
-        front=body.get("front") is True,
+        first=body.get("front") is True,
         key=key,
-        priority=cast("int", body.get("priority", 0)),
-        time_limit=cast("float | None", body.get("time_limit")),
+        priority=cast("int | None", body.get("priority")),
+        time_limit=_seconds(body.get("time_limit")),
     )
     return Asked(made, [problem(one) for one in wanted.warnings], wanted.draws)
+
+
+def _seconds(value: Json) -> float | None:
+    return None if value is None else float(cast("float", value))
 
 
 async def kept(request: web.Request, asked: Asked) -> web.Response:
@@ -164,20 +185,21 @@ async def kept(request: web.Request, asked: Asked) -> web.Response:
     service, wanted = service_of(request), asked.submission
     wait = _patience(request)
     if wait:
-        accepted, ended = await _accepted_and_ended(service, wanted, wait)
+        accepted = await _accepted_and_awaited(service, wanted, wait)
     else:
-        accepted, ended = await service.desk.do(service.desk.store.accept, wanted), None
+        accepted = await service.desk.do(service.desk.store.accept, wanted)
     draws = await draws_of(service, accepted, asked)
-    return _accepted(accepted, ended, {"warnings": cast("Json", asked.warnings)} | told(draws))
+    return _accepted(accepted, {"warnings": cast("Json", asked.warnings)} | told(draws))
 
 
-async def _accepted_and_ended(service: Service, wanted: Submission, wait: int) -> tuple[Accepted, Job | None]:
-    """The job, heard of from its beginning on, and, if that is within so many seconds, its end."""
+async def _accepted_and_awaited(service: Service, wanted: Submission, wait: int) -> Accepted:
+    """The job, heard of from its beginning on, at its end or as it stands when so many seconds are over."""
     with service.hub.listening(lambda job, _client: job == wanted.id, nobody) as listener:
         accepted = await service.desk.do(service.desk.store.accept, wanted)
         if accepted.new:
-            return accepted, await _end_heard(listener, wait)
-    return accepted, await ended_within(service, accepted.job.id, wait)
+            job = await _end_heard(listener, wait) or await service.desk.do(service.desk.store.job, wanted.id)
+            return replace(accepted, job=job or accepted.job)
+    return replace(accepted, job=await awaited(service, accepted.job, wait))
 
 
 async def draws_of(service: Service, accepted: Accepted, asked: Asked) -> Draws:
@@ -188,10 +210,10 @@ async def draws_of(service: Service, accepted: Accepted, asked: Asked) -> Draws:
     return held(request_from_text(text).document, asked.draws) if text else {}
 
 
-def _accepted(accepted: Accepted, ended: Job | None, more: JsonObject) -> web.Response:
-    job = ended or accepted.job
+def _accepted(accepted: Accepted, more: JsonObject) -> web.Response:
+    job = accepted.job
     shown = show(job) | more
-    status = 202 if accepted.new and ended is None else 200
+    status = 202 if accepted.new and job.state not in ENDS else 200
     return web.json_response(shown, status=status, headers={"Location": f"/api/v1/jobs/{job.id}"})
 
 
@@ -200,17 +222,18 @@ def _patience(request: web.Request) -> int:
     return whole_number(request, "wait", 0, most=LONGEST_WAIT)
 
 
-async def ended_within(service: Service, job: str, seconds: float) -> Job | None:
-    """The job when it has ended; None when the time is up first."""
+async def awaited(service: Service, job: Job, seconds: float) -> Job:
+    """The job when it has ended, or as it stands when the time is up."""
 
     def wanted(one: str, _client: str | None) -> bool:
-        return one == job
+        return one == job.id
 
     with service.hub.listening(wanted, nobody) as listener:
-        found_job = await service.desk.do(service.desk.store.job, job)
-        if found_job is None or found_job.state in ENDS:
-            return found_job
-        return await _end_heard(listener, seconds)
+        now = await service.desk.do(service.desk.store.job, job.id) or job
+        if now.state in ENDS:
+            return now
+        ended = await _end_heard(listener, seconds)
+    return ended or await service.desk.do(service.desk.store.job, job.id) or now
 
 
 async def _end_heard(listener: Listener, seconds: float) -> Job | None:
@@ -260,8 +283,7 @@ async def get_job(request: web.Request) -> web.Response:
     """One job: its state, and what came out or went wrong. `?wait=SECONDS` waits for its end."""
     job = await known(request)
     wait = _patience(request)
-    ended = await ended_within(service_of(request), job.id, wait) if wait else None
-    return web.json_response(show(ended or job))
+    return web.json_response(show(await awaited(service_of(request), job, wait) if wait else job))
 
 
 async def cancel(request: web.Request) -> web.Response:
@@ -272,14 +294,19 @@ async def cancel(request: web.Request) -> web.Response:
 
 
 async def retry(request: web.Request) -> web.Response:
-    """Submit what an ended job asked for anew, as a job of its own. What its nodes had finished is not computed again."""
+    """Submit what an ended job asked for anew, as a job of its own. What its nodes had finished is not computed again.
+    `time_limit` gives it another time than the first had."""
     service = service_of(request)
     wait = _patience(request)
+    body = await object_body(request, RETRY)
     job = await known(request)
-    accepted = await service.desk.do(service.desk.store.retry, job.id, uuid.uuid4().hex)
+    limit = _seconds(body.get("time_limit", job.time_limit))
+    accepted = await service.desk.do(service.desk.store.retry, job.id, uuid.uuid4().hex, time_limit=limit)
     if accepted is None:
         raise unknown(job.id)
-    return _accepted(accepted, await ended_within(service, accepted.job.id, wait) if wait else None, {"warnings": []})
+    if wait:
+        accepted = replace(accepted, job=await awaited(service, accepted.job, wait))
+    return _accepted(accepted, {"warnings": []})
 
 
 async def move(request: web.Request) -> web.Response:

@@ -99,7 +99,9 @@ async def followed(service: Service, job: str, after: int) -> AsyncIterator[Noti
         return one == job
 
     with service.hub.listening(wanted, wanted) as listener:
-        for event in await service.desk.do(service.desk.store.events, job, after=after):
+        kept = await service.desk.do(service.desk.store.events, job, after=after)
+        early = listener.waiting  # told before or while the kept ones were read: progress among them may be older
+        for event in kept:
             yield event
             after = event.sequence
             if event.type in ENDS:
@@ -109,10 +111,13 @@ async def followed(service: Service, job: str, after: int) -> AsyncIterator[Noti
             return  # whoever asks has heard of its end
         while True:
             notice = await listener.next()
+            early -= 1
             if isinstance(notice, JobEvent):
                 if notice.sequence <= after:
                     continue
                 after = notice.sequence
+            elif early >= 0:
+                continue
             yield notice
             if isinstance(notice, JobEvent) and notice.type in ENDS:
                 return

@@ -22,6 +22,8 @@ End = Literal["done", "failed", "cancelled"]
 Ending = Literal["cancelled", "time_limit"]
 
 ENDS: Final[tuple[State, ...]] = ("done", "failed", "cancelled", "quarantined")
+OWN_WORDS: Final = frozenset(("queued", "moved", "running", "requeued", "cancelling", "timed_out", *ENDS))
+"""What the store itself records of a job. Every other word is its worker's."""
 
 
 class StoreError(GraphError):
@@ -35,10 +37,11 @@ class StoreError(GraphError):
 class Submission:
     """A job as asked for. `request` is what its worker needs to run it (JSON text) and the store never looks into it.
 
-    A higher `priority` runs first, and within one the lower `number`; None takes the next of a rising count, or its
-    negative with `front`. Two submissions with one `key` are one job if their `fingerprint`s agree, and a refusal
-    otherwise; the same holds for a chosen `id`. `time_limit` is in seconds, for each attempt; `workflow` is what an editor
-    calls the workflow, by which its jobs can be found.
+    A higher `priority` runs first (None is 0), and within one the lower `number`; None takes the next of a rising count, or
+    its negative with `front`, as ComfyUI does. One that is to be `first` comes before all that wait, with the highest of
+    their priorities, or before all of its own `priority`. Two submissions with one `key` are one job if their `fingerprint`s
+    agree, and a refusal otherwise; the same holds for a chosen `id`. `time_limit` is in seconds, for each attempt;
+    `workflow` is what an editor calls the workflow, by which its jobs can be found.
     """
 
     id: str
@@ -47,16 +50,17 @@ class Submission:
     client: str | None = None
     number: float | None = None
     front: bool = False
+    first: bool = False
     key: str | None = None
-    priority: int = 0
+    priority: int | None = None
     time_limit: float | None = None
     workflow: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Another place for a waiting job: by its own `number` and `priority`, before all others of its priority (`front`), or
-    next to another waiting job, whose priority it takes."""
+    """Another place for a waiting job: by its own `number` and `priority`; before all that wait (`front`), with the highest
+    of their priorities, or before all of a `priority`; or next to another waiting job, whose priority it takes."""
 
     number: float | None = None
     priority: int | None = None

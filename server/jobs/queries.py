@@ -147,4 +147,6 @@ class Queries:
 def job_of(row: Any) -> Job:  # noqa: ANN401 - a row that begins with `COLUMNS`
     """The job in a row."""
     fields: dict[str, Any] = dict(zip(_NAMES, row, strict=False))
-    return Job(**fields | {"number": float(fields["number"]), "result": json.loads(fields["result"])})
+    limit = fields["time_limit"]
+    numbers = {"number": float(fields["number"]), "time_limit": None if limit is None else float(limit)}
+    return Job(**fields | numbers | {"result": json.loads(fields["result"])})

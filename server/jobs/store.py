@@ -16,7 +16,6 @@ from sqlalchemy import (
     and_,
     delete,
     exists,
-    func,
     insert,
     select,
     update,
@@ -92,11 +91,11 @@ class Store(Queries):
                 self._refuse_excess(change.connection, new)
             return [one or self._keep(change, made) for one, made in zip(known, submissions, strict=True)]
 
-    def retry(self, job: str, anew: str) -> Accepted | None:
-        """Keep a new job `anew` that asks for what an ended one asked for; None if there is none. Raises StoreError."""
-        asked = select(
-            JOBS.c.state, JOBS.c.request, JOBS.c.client, JOBS.c.priority, JOBS.c.time_limit, JOBS.c.workflow
-        ).where(JOBS.c.id == job)  # fmt: skip
+    def retry(self, job: str, anew: str, *, time_limit: float | None) -> Accepted | None:
+        """Keep a new job `anew` that asks for what an ended one asked for, with a time of its own; None if there is none.
+        Raises StoreError."""
+        asked = select(JOBS.c.state, JOBS.c.request, JOBS.c.client, JOBS.c.priority, JOBS.c.workflow)
+        asked = asked.where(JOBS.c.id == job)
         with self._change() as change:
             row = change.connection.execute(asked).first()
             if row is None:
@@ -111,7 +110,7 @@ class Store(Queries):
                 f"retry of {job} as {anew}",
                 row.client,
                 priority=row.priority,
-                time_limit=row.time_limit,
+                time_limit=time_limit,
                 workflow=row.workflow,
             )
             return self._keep(change, again)
@@ -277,11 +276,14 @@ class Store(Queries):
             raise StoreError(f"{waiting} jobs are waiting already", code="queue_full", hint=hint)
 
     def _keep(self, change: Change, submission: Submission) -> Accepted:
+        priority, number = submission.priority or 0, submission.number
+        if submission.first and number is None:
+            priority, number = _front(change.connection, submission.priority, priority)
         made = {
             "id": submission.id,
             "state": "queued",
-            "priority": submission.priority,
-            "place": submission.number,
+            "priority": priority,
+            "place": number,
             "sign": -1.0 if submission.front else 1.0,
             "client": submission.client,
             "idempotency_key": submission.key,
@@ -303,10 +305,9 @@ class Store(Queries):
         priority = own if move.priority is None else move.priority
         if move.number is not None:
             return priority, move.number
-        same = and_(QUEUED, JOBS.c.priority == priority)
         if move.front:
-            least = connection.execute(select(func.min(JOBS.c.number)).where(same)).scalar()
-            return priority, float(least or 0.0) - 1.0
+            priority, before = _front(connection, move.priority, own)
+            return priority, number if before is None else before
         beside = move.before or move.after
         if beside is None or beside == job:
             return priority, number
@@ -376,6 +377,18 @@ def _waiting(connection: Connection, job: str) -> tuple[int, float]:
     return row.priority, row.number
 
 
+def _front(connection: Connection, wanted: int | None, own: int) -> tuple[int, float | None]:
+    """The priority and number of a place before all that wait, or before all of the `wanted` priority; `own` is what the
+    job has at least. No number if nothing is there to come before."""
+    waiting = select(JOBS.c.priority, JOBS.c.number).where(QUEUED).order_by(*IN_LINE).limit(1)
+    if wanted is not None:
+        waiting = waiting.where(JOBS.c.priority == wanted)
+    first = connection.execute(waiting).first()
+    if first is None or (wanted is None and first.priority < own):
+        return own if wanted is None else wanted, None
+    return first.priority, first.number - 1.0
+
+
 def _between(numbers: Sequence[float], at: int) -> float | None:
     """A number that comes before `numbers[at]` and after the one before it; None if there is none."""
     if at == 0:
@@ -399,7 +412,10 @@ def _as_asked(ending: Ending | None, state: End, result: JsonObject) -> tuple[En
     """How a job ends that was to end: one stopped by its time limit has failed, whatever its worker made of it."""
     if ending != "time_limit" or state != "cancelled":
         return state, result
-    hint = "Give it more with `time_limit`. What its nodes had finished is kept, so another run goes on from there."
+    hint = (
+        'Retry it with more, {"time_limit": SECONDS}, or with null for no limit. What its nodes had finished is kept, so '
+        "another run goes on from there."
+    )
     return "failed", result | {"error": {"code": "time_limit", "message": "the job ran out of its time", "hint": hint}}
 
 

@@ -1,6 +1,9 @@
 """From the store to whoever listens: kept events and passing progress, to queues that have an end.
 
 A listener that does not keep up is dropped, not waited for; it connects again and asks for what it missed by number.
+
+Events are told when they are kept, progress at once; so that it is not told before what its worker said earlier, it is held
+back until that has been told. Of each node the latest alone is held.
 """
 
 from __future__ import annotations
@@ -9,10 +12,10 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from graph.json import JsonObject
-from server.jobs.job import ENDS, JobEvent
+from server.jobs.job import ENDS, OWN_WORDS, JobEvent
 
 MOST_WAITING: Final = 10_000
 MOST_BYTES: Final = 32 * 2**20
@@ -29,6 +32,8 @@ class Passing:
 
 
 Notice: TypeAlias = "JobEvent | Passing"
+Place: TypeAlias = "tuple[int, int]"
+"""How far the words of a worker have come: the attempt at its job, and how many of its words were said in it."""
 Wanted: TypeAlias = Callable[[str, "str | None"], bool]
 """Whether the events of a job (its id, its client) are wanted."""
 
@@ -66,6 +71,11 @@ class Listener:
         self._queue.put_nowait(notice)
         return True
 
+    @property
+    def waiting(self) -> int:
+        """How many notices are queued."""
+        return self._queue.qsize()
+
     async def next(self) -> Notice:
         """The next notice. Raises `Dropped`."""
         notice = await self._queue.get()
@@ -80,6 +90,25 @@ def _size_of(notice: Notice) -> int:
     return len(notice.picture if isinstance(notice, Passing) else notice.text)
 
 
+@dataclass(slots=True)
+class _Line:
+    """What has been told of a running job, and progress that has to wait, by its node."""
+
+    told: Place = (0, 0)
+    held: dict[str, tuple[Place, Passing]] = field(default_factory=dict)
+
+    def hear(self, event: JobEvent) -> None:
+        if event.type == "running":
+            self.told = (cast("int", event.data["attempt"]), 0)
+        elif event.type not in OWN_WORDS:
+            self.told = (self.told[0], self.told[1] + 1)
+
+    def due(self) -> list[Passing]:
+        """What need not wait any longer, in the order it was said."""
+        ready = [node for node, (place, _) in self.held.items() if place <= self.told]
+        return [self.held.pop(node)[1] for node in ready]
+
+
 class Hub:
     """Everybody who listens. Used on the event loop."""
 
@@ -89,6 +118,7 @@ class Hub:
         self.dropped = 0
         """How many listeners have fallen too far behind."""
         self._listeners: set[Listener] = set()
+        self._lines: dict[str, _Line] = {}
 
     @contextlib.contextmanager
     def listening(self, wanted: Wanted, progress: Wanted) -> Iterator[Listener]:
@@ -104,10 +134,36 @@ class Hub:
         """How many listen."""
         return len(self._listeners)
 
-    def publish(self, notices: Sequence[Notice]) -> None:
-        for notice in notices:
-            if isinstance(notice, JobEvent):
-                self.remaining += (notice.type == "queued") - (notice.type in ENDS)
+    def publish(self, events: Sequence[JobEvent]) -> None:
+        """Tell what was kept, and the progress that waited for it."""
+        notices: list[Notice] = []
+        for event in events:
+            self.remaining += (event.type == "queued") - (event.type in ENDS)
+            notices.append(event)
+            notices += self._due_after(event)
+        self._offer(notices)
+
+    def pass_on(self, progress: Passing, place: Place) -> None:
+        """Tell progress as soon as the words have been told that its worker said before it."""
+        line = self._lines.setdefault(progress.job, _Line())
+        if place <= line.told:
+            self._offer([progress])
+            return
+        node = str(progress.data["node"])
+        line.held.pop(node, None)
+        line.held[node] = (place, progress)
+
+    def _due_after(self, event: JobEvent) -> list[Passing]:
+        if event.type in ENDS:
+            self._lines.pop(event.job, None)
+            return []
+        if event.type in OWN_WORDS and event.type != "running":
+            return []
+        line = self._lines.setdefault(event.job, _Line())
+        line.hear(event)
+        return line.due()
+
+    def _offer(self, notices: Sequence[Notice]) -> None:
         for listener in tuple(self._listeners):
             for notice in notices:
                 self.dropped += not listener.offer(notice)

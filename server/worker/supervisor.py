@@ -88,6 +88,7 @@ class Supervisor:
         self._idle = asyncio.Event()
         self._kept = asyncio.Event()
         self._pending: list[Happening] = []
+        self._words = 0
         self._writing = asyncio.Lock()
         self._process: _Process | None = None
         self._watched = False
@@ -221,10 +222,12 @@ class Supervisor:
             return  # of a job that is no longer this worker's
         match message["type"]:
             case "happened":
+                self._words += 1
                 self._pending.append(Happening(str(message["what"]), cast("JsonObject", message["data"])))
                 self._kept.set()
             case "progress":
-                self._hub.publish([Passing(claim.id, claim.client, cast("JsonObject", message["data"]), blob)])
+                progress = Passing(claim.id, claim.client, cast("JsonObject", message["data"]), blob)
+                self._hub.pass_on(progress, (claim.attempt, self._words))
                 self._watch(claim)
             case "ended":
                 await self._end(claim, cast("End", message["state"]), cast("JsonObject", message["result"]))
@@ -297,7 +300,7 @@ class Supervisor:
 
     def _begin(self, claim: Claim) -> None:
         self.claim = claim
-        self._watched = False
+        self._watched, self._words = False, 0
         self._watch(claim)
         self._send({"type": "job", "job": claim.id, "fence": claim.fence, "request": claim.request})
         if claim.time_limit is not None:

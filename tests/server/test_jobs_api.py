@@ -101,6 +101,72 @@ def test_jobs_are_listed_moved_and_cancelled(tmp_path: Path) -> None:
     do(tmp_path, act, workers=False)
 
 
+def test_who_waited_in_vain_is_told_how_the_job_stands_now(tmp_path: Path) -> None:
+    async def act(service: Service) -> None:
+        long = work(1, count=10_000)
+        first = await service.post("/api/v1/jobs?wait=2", json.dumps({"workflow": long}), {"Idempotency-Key": "k"})
+        assert (first.status, first.json["state"], first.json["attempts"]) == (202, "running", 1)
+        job = first.json["id"]
+        again = await service.post("/api/v1/jobs?wait=1", json.dumps({"workflow": long}), {"Idempotency-Key": "k"})
+        got = await service.get(f"/api/v1/jobs/{job}?wait=1")
+        for one in (again, got):
+            assert (one.status, one.json["id"], one.json["state"]) == (200, job, "running")
+        await service.post(f"/api/v1/jobs/{job}/cancel", b"")
+        assert (await service.get(f"/api/v1/jobs/{job}?wait=60")).json["state"] == "cancelled"
+        retried = await service.post(f"/api/v1/jobs/{job}/retry?wait=2", b"")
+        assert (retried.status, retried.json["state"], retried.json["attempts"]) == (202, "running", 1)
+
+    do(tmp_path, act)
+
+
+def test_progress_comes_after_what_was_said_before_it(tmp_path: Path) -> None:
+    """Of many nodes that tell of themselves as soon as they start, to our sockets, ComfyUI's, and a stream."""
+
+    async def act(service: Service) -> None:
+        url = f"http://127.0.0.1:{service.port}"
+        names = [str(index) for index in range(6)]
+        prompt = {
+            name: {"class_type": "Steps", "inputs": {"value": 70 + int(name), "milliseconds": 1}} for name in names
+        }
+        prompt |= {
+            f"w{name}": {"class_type": "WriteText", "inputs": {"value": [name, 0], "name": name}} for name in names
+        }
+        async with (
+            service.session.ws_connect(f"{url}/api/v1/events") as ours,
+            service.session.ws_connect(f"{url}/ws?clientId=me") as theirs,
+        ):
+            answer = await service.post("/prompt", json.dumps({"prompt": prompt, "client_id": "me"}))
+            job = answer.json["prompt_id"]
+            begun: set[str] = set()
+            progressed = 0
+            while (said := await _next_text(ours))["type"] != "done":
+                if said["type"] == "node_started":
+                    begun.add(said["data"]["node"])
+                elif said["type"] == "progress":
+                    progressed += 1
+                    assert said["data"]["node"] in begun
+            assert progressed > 0
+            seen: set[str] = set()
+            while (said := await _next_text(theirs))["type"] != "execution_success":
+                if said["type"] == "executing":
+                    seen.add(said["data"]["node"])
+                elif said["type"] == "progress":
+                    assert said["data"]["node"] in seen
+            assert seen == begun
+            assert (await service.get(f"/api/v1/jobs/{job}")).json["state"] == "done"
+
+    do(tmp_path, act)
+
+
+async def _next_text(socket: Any) -> Any:  # noqa: ANN401 - what was said
+    while (message := await socket.receive(timeout=30)).type == WSMsgType.BINARY:
+        length, _ = struct.unpack(">II", message.data[:8])
+        if length > 2**16:
+            continue  # a picture for ComfyUI's clients
+        return json.loads(message.data[8 : 8 + length])
+    return json.loads(message.data)
+
+
 async def read_all(service: Service, query: str) -> list[dict[str, Any]]:
     """Everything the socket says until it closes."""
     heard: list[dict[str, Any]] = []

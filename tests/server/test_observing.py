@@ -181,12 +181,20 @@ def test_whoever_falls_behind_is_counted_and_the_figures_go_on() -> None:
 def test_what_waits_for_a_listener_is_bounded_in_bytes(notice: Notice) -> None:
     async def act() -> None:
         hub = Hub()
+
+        def offer(times: int) -> None:
+            for _ in range(times):
+                if isinstance(notice, Passing):
+                    hub.pass_on(notice, (0, 0))
+                else:
+                    hub.publish([notice])
+
         with hub.listening(lambda _job, _client: True, lambda _job, _client: True) as listener:
             for _ in range(10):
-                hub.publish([notice] * 4)
+                offer(4)
                 for _ in range(4):
                     assert await listener.next() is notice
-            hub.publish([notice] * 5)
+            offer(5)
             assert hub.dropped == 1
             with pytest.raises(Dropped):
                 await listener.next()
@@ -229,7 +237,9 @@ def test_jobs_whose_end_was_missed_are_not_followed_for_ever() -> None:
         hub, metrics = Hub(), Metrics()
         following = asyncio.create_task(_follow(cast("Any", SimpleNamespace(hub=hub)), metrics))
         await asyncio.sleep(0)
-        for sequence, (kind, data) in enumerate((("running", {}), ("node_started", {"node": "n", "type": "T"}))):
+        for sequence, (kind, data) in enumerate(
+            (("running", {"attempt": 1}), ("node_started", {"node": "n", "type": "T"}))
+        ):
             hub.publish([JobEvent("job", sequence, 0.0, kind, json.dumps(data))])
         while not metrics._types:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0)

@@ -41,6 +41,7 @@ def line(store: Store) -> str:
         ("d", Move(priority=1), "dabc"),
         ("a", Move(priority=-1), "bcda"),
         ("b", Move(priority=1, front=True), "bacd"),
+        ("a", Move(priority=-1, front=True), "bcda"),
         ("a", Move(before="unknown"), ""),
         ("unknown", Move(front=True), ""),
     ],
@@ -55,6 +56,39 @@ def test_a_waiting_job_is_moved(store: Store, job: str, move: Move, order: str) 
     else:
         store.move(job, move)
     assert line(store) == (order or "abcd")
+
+
+@pytest.mark.parametrize(
+    ("job", "priority", "order"),
+    [(Submission("e", "{}", "e", first=True), 7, "ecadb"),
+     (Submission("e", "{}", "e", first=True, priority=0), 0, "caedb"),
+     (Submission("e", "{}", "e", first=True, priority=9), 9, "ecadb"),
+     (Submission("e", "{}", "e", first=True, priority=3), 3, "caedb"),
+     (Submission("e", "{}", "e", front=True), 0, "caedb"),
+     (Submission("e", "{}", "e", first=True, number=2.5), 0, "cadbe")],
+)  # fmt: skip
+def test_front_is_before_all_that_wait_or_all_of_a_priority(
+    store: Store, job: Submission, priority: int, order: str
+) -> None:
+    for name, above in (("a", 7), ("b", 0), ("c", 7), ("d", 0)):
+        store.accept(Submission(name, "{}", name, priority=above))
+    store.move("d", Move(front=True, priority=0))
+    store.move("c", Move(front=True))
+    assert (store.accept(job).job.priority, line(store)) == (priority, order)
+
+
+def test_a_move_to_the_front_passes_higher_priorities(store: Store) -> None:
+    for name, above in (("a", 7), ("b", 0)):
+        store.accept(Submission(name, "{}", name, priority=above))
+    store.move("b", Move(front=True))
+    assert (line(store), [one.priority for one in store.line(limit=9)]) == ("ba", [7, 7])
+
+
+def test_the_front_of_nothing_is_a_usual_place(store: Store) -> None:
+    assert store.accept(Submission("a", "{}", "a", first=True)).job.number == 1
+    store.accept(Submission("b", "{}", "b", first=True))
+    store.accept(Submission("c", "{}", "c", priority=-3))
+    assert line(store) == "bac"
 
 
 def test_there_is_always_room_between_two(store: Store) -> None:
@@ -171,6 +205,18 @@ def test_a_job_that_takes_too_long_fails_and_says_so(tmp_path: Path, kind: str, 
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("body", ['{"time_limit": 0}', '{"time_limit": "long"}', '{"priority": 1}', "[]"])
+def test_a_retry_takes_another_time_limit_and_nothing_else(tmp_path: Path, body: str) -> None:
+    async def act(service: Service) -> None:
+        job = await submit(service)
+        await service.post(f"/api/v1/jobs/{job['id']}/cancel", b"")
+        refused = await service.post(f"/api/v1/jobs/{job['id']}/retry", body)
+        assert (refused.status, refused.json["code"]) == (422, "input_wrong")
+        assert (await service.get("/api/v1/jobs")).json["counts"] == {"cancelled": 1}
+
+    do(tmp_path, act, workers=False)
+
+
 def test_only_what_has_ended_is_retried(tmp_path: Path) -> None:
     async def run() -> None:
         async with asyncio.timeout(60), running(tmp_path) as service:
@@ -178,7 +224,10 @@ def test_only_what_has_ended_is_retried(tmp_path: Path) -> None:
             refused = await service.post(f"/api/v1/jobs/{job['id']}/retry", b"")
             assert (refused.status, refused.json["code"]) == (409, "job_not_ended")
             await service.post(f"/api/v1/jobs/{job['id']}/cancel", b"")
-            again = (await service.post(f"/api/v1/jobs/{job['id']}/retry", b"")).json
-            assert (again["state"], again["priority"], again["time_limit"]) == ("queued", 3, 7)
+            for body, limit in ((b"", 7.0), (b'{"time_limit": 4}', 4.0), (b'{"time_limit": null}', None), (b"{}", 7.0)):
+                again = (await service.post(f"/api/v1/jobs/{job['id']}/retry", body)).json
+                assert (again["state"], again["priority"], again["time_limit"]) == ("queued", 3, limit)
+                assert isinstance(job["time_limit"], float)
+                assert limit is None or isinstance(again["time_limit"], float)
 
     asyncio.run(run())

@@ -280,7 +280,7 @@ export interface paths {
         put?: never;
         /**
          * Submit what an ended job asked for anew, as a job of its own
-         * @description What its nodes had finished is not computed again.
+         * @description What its nodes had finished is not computed again. `time_limit` gives it another time than the first had.
          */
         post: operations["retry"];
         delete?: never;
@@ -961,7 +961,7 @@ export interface operations {
                     jobs: {
                         /** @description who asks; events can be had by it */
                         client?: string;
-                        /** @description before all that wait */
+                        /** @description before all that wait, with the highest priority among them; of a `priority`, if that is given */
                         front?: boolean;
                         /** @description place in the queue; lower runs first */
                         number?: number;
@@ -1834,7 +1834,7 @@ export interface operations {
                 "application/json": {
                     /** @description who asks; events can be had by it */
                     client?: string;
-                    /** @description before all that wait */
+                    /** @description before all that wait, with the highest priority among them; of a `priority`, if that is given */
                     front?: boolean;
                     /** @description place in the queue; lower runs first */
                     number?: number;
@@ -2301,7 +2301,7 @@ export interface operations {
                     /** @description the id of a waiting job to run just before */
                     before?: string;
                     /**
-                     * @description true, for a place before all that wait; leave it out for another
+                     * @description true, for a place before all that wait (or all of a `priority`); leave it out for another
                      * @constant
                      */
                     front?: true;
@@ -2632,7 +2632,14 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description seconds that an attempt may run before it fails; null for none, that of the job if left out */
+                    time_limit?: number | null;
+                };
+            };
+        };
         responses: {
             /** @description As asked. */
             202: {
@@ -2641,6 +2648,18 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description json_syntax, json_encoding, json_number, json_duplicate_key, json_too_deep, json_too_large */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "json_syntax" | "json_encoding" | "json_number" | "json_duplicate_key" | "json_too_deep" | "json_too_large";
+                    };
                 };
             };
             /** @description token */
@@ -2691,6 +2710,18 @@ export interface operations {
                     };
                 };
             };
+            /** @description body_too_large, json_too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "body_too_large" | "json_too_large";
+                    };
+                };
+            };
             /** @description content_type, content_encoding */
             415: {
                 headers: {
@@ -2712,6 +2743,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
                         code?: "host";
+                    };
+                };
+            };
+            /** @description input_wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "input_wrong";
                     };
                 };
             };
@@ -4621,7 +4664,7 @@ export interface operations {
                 "application/json": {
                     /** @description who asks; events can be had by it */
                     client?: string;
-                    /** @description before all that wait */
+                    /** @description before all that wait, with the highest priority among them; of a `priority`, if that is given */
                     front?: boolean;
                     /** @description place in the queue; lower runs first */
                     number?: number;
