@@ -4,12 +4,14 @@ import { NodeResizeControl, type NodeProps } from "@xyflow/react";
 import { useStore } from "zustand";
 import { Boxes, ChevronDown, ChevronRight, Pin } from "lucide-react";
 import { useMessages } from "@/i18n/messages";
+import { EndName } from "@/canvas/EndName";
 import { FieldRow } from "@/canvas/FieldRow";
 import { NodePicture } from "@/canvas/NodePicture";
 import { useCanvasPlace } from "@/canvas/place";
 import type { CardData, FlowNode } from "@/canvas/project";
 import { Socket } from "@/canvas/Socket";
 import { badgeOf, StateBadge } from "@/canvas/StateBadge";
+import { INPUTS, NEW, OUTPUTS } from "@/model/boundary";
 import { colourOf, graphAt, hiddenLinksOf, isCollapsed, isPinned, linkOf, literalOf, type GraphNode } from "@/model/document";
 import { writeJson } from "@/model/json";
 import { setNodeUi } from "@/model/edit";
@@ -124,19 +126,20 @@ interface RowViewProps {
 function RowView({ row, id, node, of, near, problems, run, services }: RowViewProps) {
   if (row.kind === "ports") {
     const middle = row.y + row.height / 2;
+    const line = { top: row.y, lineHeight: `${row.height}px` };
     return (
       <>
         {row.input && <Socket node={id} name={row.input.name} end="input" type={row.input.type} y={middle} linked={linkOf(node.inputs?.[row.input.name]) !== null || of.kind === "unknown"} optional={row.input.optional === true || row.input.default !== undefined} />}
         {row.output && <Socket node={id} name={row.output.name} end="output" type={row.output.type} y={middle} linked list={row.output.is_list} />}
         {near && row.input && (
-          <span data-input={row.input.name} className={`${styles.port} ${row.output ? "" : styles.lone} ${problems?.some((one) => one.input === row.input?.name) ? styles.missing : ""}`} style={{ top: row.y, lineHeight: `${row.height}px` }}>
+          <PortName id={id} name={row.input.name} className={`${styles.port} ${row.output ? "" : styles.lone} ${problems?.some((one) => one.input === row.input?.name) ? styles.missing : ""}`} style={line} input={row.input.name}>
             {portLabel(row.input.name, node, of)}
-          </span>
+          </PortName>
         )}
         {near && row.output && (
-          <span className={`${styles.port} ${styles.output} ${row.input ? "" : styles.lone}`} style={{ top: row.y, lineHeight: `${row.height}px` }}>
+          <PortName id={id} name={row.output.name} className={`${styles.port} ${styles.output} ${row.input ? "" : styles.lone}`} style={line}>
             {row.output.name}
-          </span>
+          </PortName>
         )}
       </>
     );
@@ -144,6 +147,27 @@ function RowView({ row, id, node, of, near, problems, run, services }: RowViewPr
   if (row.kind === "more") return <More row={row} id={id} near={near} />;
   if (row.kind === "picture") return <NodePicture row={row} id={id} node={node} of={of} run={run} services={services} />;
   return <FieldRow row={row} id={id} node={node} near={near} problem={problems?.find((one) => one.input === row.input.name)?.message} />;
+}
+
+interface PortNameProps {
+  id: string;
+  name: string;
+  /** The input that a menu opened here is about. */
+  input?: string;
+  className: string;
+  style: CSSProperties;
+  children: string;
+}
+
+/** What stands at a socket; at the ends of a subgraph it can be renamed. */
+function PortName({ id, name, input, className, style, children }: PortNameProps) {
+  const isEnd = (id === INPUTS || id === OUTPUTS) && name !== NEW;
+  if (isEnd) return <EndName kind={id === INPUTS ? "input" : "output"} name={name} className={className} style={style} />;
+  return (
+    <span data-input={input} className={className} style={style}>
+      {children}
+    </span>
+  );
 }
 
 /** Unfolds the fields that are seldom changed, or folds them away again. */

@@ -236,6 +236,8 @@ export const de: Messages = {
     sampling: "was gerade entsteht",
     noPicture: "noch kein Bild",
     title: "Titel",
+    renameEnd: "Doppelklick zum Umbenennen",
+    endName: (name: string) => `Neuer Name von ${name}`,
     or: " oder ",
     list: "Liste",
     optional: "freigestellt",
@@ -418,7 +420,7 @@ export const de: Messages = {
       { what: "Doppelklick auf eine Verbindung", does: "Punkt hinzufügen" },
       { what: "Mit Umschalt einen Kasten ziehen", does: "Wählen" },
       { what: "Mit Umschalt einen Ausgang ziehen", does: "Alle seine Verbindungen umhängen" },
-      { what: "Doppelklick auf einen Titel", does: "Umbenennen" },
+      { what: "Doppelklick auf einen Titel oder einen Namen am Ende eines Untergraphen", does: "Umbenennen" },
     ],
   },
   shortcuts: {

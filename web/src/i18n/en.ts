@@ -237,6 +237,8 @@ export const en = {
     sampling: "what is being sampled",
     noPicture: "no picture yet",
     title: "Title",
+    renameEnd: "Double-click to rename",
+    endName: (name: string) => `New name of ${name}`,
     or: " or ",
     list: "list",
     optional: "optional",
@@ -419,7 +421,7 @@ export const en = {
       { what: "Double-click a link", does: "Add a point" },
       { what: "Shift and drag a box", does: "Select" },
       { what: "Shift and drag an output", does: "Move all its links" },
-      { what: "Double-click a title", does: "Rename" },
+      { what: "Double-click a title, or a name at an end of a subgraph", does: "Rename" },
     ],
   },
   shortcuts: {

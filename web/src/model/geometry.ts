@@ -62,7 +62,7 @@ export function geometryOf(node: GraphNode, of: Interface, metrics: Metrics): Ge
 }
 
 /** Whether a node shows a picture: what it loads, or what came out of it. */
-export function showsPicture(of: Interface): boolean {
+function showsPicture(of: Interface): boolean {
   const spec = of.spec;
   if (!spec) return false;
   const makesOne = spec.effect === true && spec.inputs.some((one) => one.type === "IMAGE" || one.type === "MASK");

@@ -5,6 +5,7 @@ import type { Target } from "@/model/connect";
 import {
   freshName,
   graphAt,
+  hiddenLinksOf,
   linkOf,
   linkTo,
   namesIn,
@@ -268,10 +269,11 @@ export function setParameter(graph: Graph, name: string, change: Partial<Paramet
   return { ...graph, parameters: (graph.parameters ?? []).map((one) => (one.name === name ? { ...one, ...change } : one)) };
 }
 
-/** Rename an input of a subgraph, at its instances too. */
+/** Rename an input or output of a subgraph, at its instances too; a name that is taken, or none, changes nothing. */
 export function renameSubgraphPort(document: Document, id: string, kind: "input" | "output", before: string, after: string): Document {
   const subgraph = document.subgraphs?.[id];
-  if (!subgraph || before === after || after.trim() === "") return document;
+  const taken = (kind === "input" ? subgraph?.parameters : subgraph?.outputs)?.some((one) => one.name === after);
+  if (!subgraph || taken || after === "" || after === NEW) return document;
   const changed =
     kind === "input"
       ? { ...subgraph, parameters: (subgraph.parameters ?? []).map((one) => (one.name === before ? { ...one, name: after } : one)) }
@@ -287,8 +289,7 @@ function renamedIn(graph: Graph, id: string, kind: "input" | "output", before: s
   let next = graph;
   for (const [name, node] of Object.entries(graph.nodes)) {
     if (kind === "input" && instances.has(name) && node.inputs?.[before] !== undefined) {
-      const inputs = Object.fromEntries(Object.entries(node.inputs).map(([key, value]) => [key === before ? after : key, value]));
-      next = withNode(next, name, (one) => ({ ...one, inputs }));
+      next = withNode(next, name, (one) => ({ ...one, inputs: renamedKey(one.inputs!, before, after), ...(one.ui ? { ui: renamedUi(one, before, after) } : {}) }));
     }
     if (kind === "output") next = withNode(next, name, (one) => renamedLinks(one, instances, before, after));
   }
@@ -299,6 +300,19 @@ function renamedIn(graph: Graph, id: string, kind: "input" | "output", before: s
     next = { ...next, outputs: next.outputs.map((one) => (instances.has(one.from[0]) && one.from[1] === before ? { ...one, from: [one.from[0], after] as [string, string] } : one)) };
   }
   return next;
+}
+
+const renamedKey = <Value>(all: Readonly<Record<string, Value>>, before: string, after: string): Record<string, Value> => Object.fromEntries(Object.entries(all).map(([key, value]) => [key === before ? after : key, value]));
+
+/** Hidden links, and those that go through a point, are known by their input. */
+function renamedUi(node: GraphNode, before: string, after: string): GraphNode["ui"] {
+  const via = node.ui?.["via"] as Record<string, string> | undefined;
+  const hidden = hiddenLinksOf(node);
+  return {
+    ...node.ui,
+    ...(via ? { via: renamedKey(via, before, after) } : {}),
+    ...(hidden.length > 0 ? { hidden: hidden.map((one) => (one === before ? after : one)) } : {}),
+  };
 }
 
 function renamedLinks(node: GraphNode, instances: ReadonlySet<string>, before: string, after: string): GraphNode {

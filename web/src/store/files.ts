@@ -270,7 +270,7 @@ export async function openFromAddress(editor: Editor): Promise<void> {
 }
 
 /** The document with values for its parameters, by name. Others are left out. */
-export function filledIn(document: Document, values: Readonly<Record<string, unknown>>): Document {
+function filledIn(document: Document, values: Readonly<Record<string, unknown>>): Document {
   return (document.parameters ?? []).reduce<Document>((next, parameter) => {
     if (!Object.hasOwn(values, parameter.name)) return next;
     return parameter.binds.reduce<Document>((current, [node, input]) => setInput(current as Graph, node, input, values[parameter.name]) as Document, next);

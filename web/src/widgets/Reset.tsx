@@ -11,7 +11,7 @@ interface ResetProps<Value> {
   onChange: (value: Value, kind?: ChangeKind) => void;
 }
 
-export function isChanged(value: unknown, initial: unknown): boolean {
+function isChanged(value: unknown, initial: unknown): boolean {
   return value !== undefined && initial !== undefined && value !== initial;
 }
 

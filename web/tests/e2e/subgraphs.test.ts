@@ -70,6 +70,32 @@ describe("a subgraph", () => {
     await context.close();
   });
 
+  test("has its inputs and outputs renamed from inside, and where it is used", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await select(page, "sampler", "latent");
+    await page.keyboard.press("Control+Shift+g");
+    await page.locator('[data-node="subgraph"]').getByRole("button", { name: "Enter this subgraph" }).click();
+    const rename = async (end: string, before: string, after: string, key: string) => {
+      await page.locator(`[data-node="${end}"]`).getByText(before, { exact: true }).dblclick();
+      await page.getByLabel(`New name of ${before}`).fill(after);
+      await page.keyboard.press(key);
+      await page.getByLabel(`New name of ${before}`).waitFor({ state: "detached" });
+    };
+    await rename("@inputs", "seed", "chance", "Escape");
+    expect((await documentOf(page)).nodes["subgraph"]!.inputs).toHaveProperty("seed");
+    await rename("@inputs", "seed", "steps", "Enter");
+    expect((await documentOf(page)).nodes["subgraph"]!.inputs).toHaveProperty("seed");
+    await rename("@inputs", "seed", "chance", "Enter");
+    await rename("@outputs", "LATENT", "latent", "Enter");
+    const { nodes, subgraphs } = await documentOf(page);
+    expect(nodes["subgraph"]!.inputs).toHaveProperty("chance");
+    expect(nodes["decode"]!.inputs!["samples"]).toEqual({ from: ["subgraph", "latent"] });
+    expect(subgraphs!["Subgraph"]!.outputs!.map((one) => one.name)).toEqual(["latent"]);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
   test("cannot be put into itself", async () => {
     const { page, context } = await openPage(browser, service.url);
     await page.waitForFunction(() => window.latentgraph?.library.store.getState().published.length === 1);

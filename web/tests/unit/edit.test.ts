@@ -102,6 +102,16 @@ describe("a subgraph", () => {
     expect(next.parameters!.find((one) => one.name === "prompt")!.binds).toEqual([[made.name, "words"]]);
   });
 
+  test("renames an input where its link is hidden or goes through a point", () => {
+    const linked = { ...made.document.nodes[made.name]!, ui: { hidden: ["prompt"], via: { prompt: "r1" } } };
+    const next = renameSubgraphPort({ ...made.document, nodes: { ...made.document.nodes, [made.name]: linked } }, "Sampling", "input", "prompt", "words");
+    expect(next.nodes[made.name]!.ui).toEqual({ hidden: ["words"], via: { words: "r1" } });
+  });
+
+  test.each(["seed", "prompt", "", "+"])("renames no input to %j", (after) => {
+    expect(renameSubgraphPort(made.document, "Sampling", "input", "prompt", after)).toBe(made.document);
+  });
+
   test("renames an output where it is taken", () => {
     const next = renameSubgraphPort(made.document, "Sampling", "output", "LATENT", "latent");
     expect(linkOf(next.nodes["decode"]!.inputs!["samples"])).toEqual({ node: made.name, output: "latent" });
