@@ -108,13 +108,6 @@ def fill_prefix(prefix: str, *, width: int, height: int, now: datetime) -> str:
     return _VARIABLE.sub(fill, prefix)
 
 
-def write_new(path: Path, data: bytes) -> bool:
-    """Write a file that does not exist yet, durably and all at once; False if the name is taken. Raises OSError."""
-    with draft(path.parent) as temporary:
-        write_flushed(temporary, (data,))
-        return _publish(temporary, path)
-
-
 def _publish(temporary: Path, path: Path) -> bool:
     try:
         os.link(temporary, path)

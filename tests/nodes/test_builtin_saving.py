@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nodes.folders import FolderError, Folders, standard_folders
-from nodes.saving import Numbered, SaveError, fill_prefix, write_new
+from nodes.saving import Numbered, SaveError, fill_prefix
 
 NOW = datetime(2025, 3, 9, 7, 5, 1)
 
@@ -82,14 +82,6 @@ def test_a_name_never_leaves_the_folder(folders: Folders, tmp_path: Path, stem: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_is_ever_overwritten(tmp_path: Path) -> None:
-    path = tmp_path / "a"
-    assert write_new(path, b"first")
-    assert not write_new(path, b"second")
-    assert path.read_bytes() == b"first"
-    assert os.listdir(tmp_path) == ["a"]
-
-
 def test_a_name_taken_meanwhile_gives_the_next_number(
     folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +89,7 @@ def test_a_name_taken_meanwhile_gives_the_next_number(
     monkeypatch.setattr("nodes.saving._highest", lambda directory, stem: 0)
     assert png(folders, "a").save(b"x").name == "a_00002_.png"
     assert (tmp_path / "output/a_00001_.png").read_bytes() == b"other writer"
+    assert sorted(os.listdir(tmp_path / "output")) == ["a_00001_.png", "a_00002_.png"]
 
 
 def refuse(code: int) -> Callable[..., object]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from graph.context import Context
 from graph.declare import Implementation, implementation, node
+from graph.files import draft, write_flushed
 from graph.keys import Environment
 from graph.result import Report, SavedFile
 from graph.values import Values
@@ -95,7 +96,9 @@ def write_text(*, value: int, name: str, context: Context) -> Report:
     """Writes a number into a file, whole or not at all, as nodes do that save."""
     path = context.service(Output).path / f"{name}.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
-    saving.write_new(path, str(value).encode())
+    with draft(path.parent) as temporary:
+        write_flushed(temporary, (str(value).encode(),))
+        saving._publish(temporary, path)
     return Report((SavedFile.at(path, "output", path.name),), (str(value),))
 
 
