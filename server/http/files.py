@@ -59,11 +59,6 @@ def is_upload_of_comfyui(path: Path, name: str) -> bool:
     return is_raster(path) or _start(path).startswith(_READ)
 
 
-def raster_kind(path: Path) -> str | None:
-    """Which picture that is shown a file is, by its name and its first bytes together; None if it is none."""
-    return _kind_of(path) if path.suffix.lower() in SHOWN else None
-
-
 def is_raster(path: Path) -> bool:
     """Whether the file begins like a picture that is shown, whatever its name."""
     return _kind_of(path) is not None
@@ -106,8 +101,8 @@ class _FileItself(web.FileResponse):
 
 
 def served(path: Path, name: str) -> web.FileResponse:
-    """The file, with ranges and validators; `name` is what a download is called."""
-    kind = raster_kind(path)
+    """The file, with ranges and validators; `name` is what it is called, wherever it lies."""
+    kind = _kind_of(path) if Path(name).suffix.lower() in SHOWN else None
     label = os.path.basename(name)
     response = _FileItself(path, headers=_headers("inline" if kind else "attachment", label))
     response.content_type = kind or "application/octet-stream"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -10,7 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
-from server.http.metrics import METRICS, STUCK
+from server.http.metrics import METRICS, STUCK, is_paused
 from server.http.service import Service, service_of
 from server.jobs.job import StoreError
 from server.worker.telling import problem
@@ -28,7 +29,7 @@ async def live(_request: web.Request) -> web.Response:
 
 async def ready(request: web.Request) -> web.Response:
     """Jobs are taken up: 503 with reasons while no worker is ready, the store or the disk fails, or jobs wait beside an idle
-    worker."""
+    worker. A queue that somebody has `paused` is no failure: it is told in `notes`."""
     service = service_of(request)
     workers = {
         one.name: {
@@ -43,11 +44,26 @@ async def ready(request: web.Request) -> web.Response:
     if since is not None and time.monotonic() - since > STUCK:
         reasons.append(f"jobs have waited beside an idle worker for {time.monotonic() - since:.0f} s")
     status = "ready" if not reasons else "starting" if reasons == [_STARTING] else "not ready"
-    told = {"status": status, "workers": workers, "reasons": reasons}
+    paused = await _is_paused(service)
+    told = {
+        "status": status,
+        "workers": workers,
+        "reasons": reasons,
+        "paused": paused,
+        "notes": [_PAUSED] if paused else [],
+    }
     return web.json_response(told, status=503 if reasons else 200)
 
 
 _STARTING: Final = "no worker is ready"
+_PAUSED: Final = "the queue is paused: no job is begun until POST /api/v1/queue/resume"
+
+
+async def _is_paused(service: Service) -> bool:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_PROBE):
+            return await is_paused(service)
+    return False
 
 
 async def _reasons(service: Service) -> AsyncIterator[str]:

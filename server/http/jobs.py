@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import uuid
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, cast, get_args
 
 from aiohttp import web
@@ -331,17 +332,25 @@ async def list_outputs(request: web.Request) -> web.Response:
 
 
 async def get_output(request: web.Request) -> web.StreamResponse:
-    """One file a job has saved, by its number in the list. Ranges and validators are understood."""
+    """One file a job has saved, by its number in the list: as it was saved, whatever has become of its name. Ranges and
+    validators are understood."""
     job = await known(request)
     text = request.match_info["number"]
     listed = outputs(job)
     if not (text.isascii() and text.isdecimal() and len(text) < 6 and int(text) < len(listed)):
         raise ProblemError(404, "unknown_output", f"the job has {len(listed)} outputs, numbered from 0")
     one = listed[int(text)]
-    path = found(service_of(request).folders, str(one["folder"]), str(one["name"]))
+    path = await asyncio.to_thread(_saved, service_of(request), one)
     if path is None:
         raise ProblemError(404, "output_gone", f"the file {one['name']!r} is not there any more")
     return served(path, str(one["name"]))
+
+
+def _saved(service: Service, output: JsonObject) -> Path | None:
+    """The content that the job recorded or, where that is not kept, the file that has its name; None if that is gone too."""
+    digest = output.get("digest")
+    kept = service.blobs.find(str(digest)) if digest is not None else None
+    return kept or found(service.folders, str(output["folder"]), str(output["name"]))
 
 
 def outputs(job: Job) -> list[JsonObject]:
@@ -370,7 +379,7 @@ def show(job: Job) -> JsonObject:
         "time_limit": job.time_limit,
         "client": job.client,
         "attempts": job.attempts,
-        "cancelling": job.ending == "cancelled",
+        "cancelling": job.ending == "cancelled" and job.state == "running",
         "created": job.created,
         "started": job.started,
         "finished": job.finished,

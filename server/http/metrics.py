@@ -151,6 +151,7 @@ _GAUGES: Final[tuple[_Kind, ...]] = (
     ("latentgraph_disk_free_bytes", "Room where jobs are kept", ()),
     ("latentgraph_listeners", "Sockets and streams that are open", ()),
     ("latentgraph_event_loop_lag_seconds", "How late the event loop was when last asked", ()),
+    ("latentgraph_queue_paused", "Whether no job is begun until the queue is resumed", ()),
     ("latentgraph_stuck", "Whether jobs wait beside an idle worker", ()),
     ("latentgraph_build_info", "What runs", ("version", "torch", "python", "sqlite")),
 )
@@ -180,6 +181,7 @@ async def show(request: web.Request) -> web.Response:
         metrics.set(name, number)
     metrics.drops(service.hub.dropped)
     metrics.set("latentgraph_listeners", service.hub.listeners)
+    metrics.set("latentgraph_queue_paused", await is_paused(service))
     metrics.set("latentgraph_stuck", metrics.stuck_since is not None)
     text = await asyncio.to_thread(generate_latest, metrics.registry)
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
@@ -232,13 +234,13 @@ async def _watch(service: Service, metrics: Metrics) -> None:
         workers = service.crew.supervisors
         busy = sum(one.claim is not None for one in workers)
         idle = any(one.ready and one.claim is None for one in workers)
-        if not idle or service.hub.remaining <= busy or await _is_paused(service):
+        if not idle or service.hub.remaining <= busy or await is_paused(service):
             metrics.stuck_since = None
         elif metrics.stuck_since is None:
             metrics.stuck_since = time.monotonic()
 
 
-async def _is_paused(service: Service) -> bool:
+async def is_paused(service: Service) -> bool:
     """Whether jobs are to wait. A store that cannot tell is no reason for them to."""
     try:
         return await service.desk.do(service.desk.store.paused)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ from server.worker.hub import Hub
 from server.worker.starting import Started
 from server.worker.supervisor import ignored
 from server.workspace import Computing, Workspace
+
+_log = logging.getLogger("latentgraph.jobs")
 
 SWEEP, AGE = 600.0, 3600.0
 """Seconds: between two looks for blobs that no job has, and how old those must be."""
@@ -80,6 +83,10 @@ async def serving(setup: Setup, listening: socket.socket) -> AsyncIterator[Servi
     with logged(log), Desk(opening, hub.publish, setup.limits) as desk:
         counts = await desk.do(desk.store.counts)
         hub.remaining = counts.get("queued", 0) + counts.get("running", 0)
+        if await desk.do(desk.store.paused):
+            _log.warning(
+                "the queue is paused, jobs that wait: %d; /api/v1/queue/resume goes on", counts.get("queued", 0)
+            )
         crew = Crew(setup.workers, desk, hub, setup.started, setup.brought)
         mine = UserFiles(setup.user / "default")
         service = Service(
@@ -103,7 +110,8 @@ async def serving(setup: Setup, listening: socket.socket) -> AsyncIterator[Servi
         metrics, arrivals = Metrics(), Arrivals()
         app = create_app(service, doorkeeper, metrics)
         app.middlewares.insert(0, arrivals.noting())
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+        # A compressed body is refused by its header; nobody is to unpack it meanwhile.
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0, auto_decompress=False)
         await runner.setup()
         try:
             await web.SockSite(runner, listening, backlog=BACKLOG).start()

@@ -79,7 +79,9 @@ SCHEMAS: Final[JsonObject] = {
     ),
     "Ticket": record(ticket=TEXT),
     "Live": record(status=TEXT),
-    "Ready": record(status=TEXT, workers=mapped(record(**_WORKER)), reasons=listed(TEXT)),
+    "Ready": record(
+        status=TEXT, workers=mapped(record(**_WORKER)), reasons=listed(TEXT), paused=BOOLEAN, notes=listed(TEXT),
+    ),
 }  # fmt: skip
 """By the names that the document gives them."""
 

@@ -129,6 +129,16 @@ class Queries:
             found = list(connection.execute(asked).scalars())
         return found if offset is not None else found[::-1]
 
+    def told(self, jobs: Sequence[str], types: Sequence[str]) -> list[JobEvent]:
+        """What was recorded of these kinds of these jobs, of each in its order."""
+        asked = (
+            select(EVENTS)
+            .where(EVENTS.c.job.in_(jobs), EVENTS.c.type.in_(types))
+            .order_by(EVENTS.c.job, EVENTS.c.sequence)
+        )
+        with self._reading() as connection:
+            return [JobEvent(row.job, row.sequence, row.time, row.type, row.data) for row in connection.execute(asked)]
+
     def events(self, job: str, *, after: int = 0) -> list[JobEvent]:
         """What was recorded of a job after a sequence number."""
         asked = (

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
+import logging
 import threading
 from collections.abc import AsyncIterator, Callable
 from importlib import import_module
@@ -20,6 +22,18 @@ from graph.json import JsonObject
 from server.http.bodies import SMALL, conforming, json_body, without_blocking
 from server.http.service import SERVICE, Bounds, Service
 from tests.server.service import running
+
+
+def test_a_compressed_body_is_refused_unread(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def act() -> None:
+        async with running(tmp_path) as service:
+            for body in (gzip.compress(b'{"workflow": {}}'), b"no gzip at all" * 10_000):
+                refused = await service.post("/api/v1/jobs", body, {"Content-Encoding": "gzip"})
+                assert (refused.status, refused.json["code"]) == (415, "content_encoding")
+            assert (await service.get("/health/live")).status == 200
+
+    asyncio.run(act())
+    assert [one for one in caplog.records if one.levelno >= logging.ERROR] == []
 
 
 async def told_of(body: bytes, *, announced: bool) -> dict[str, Any]:

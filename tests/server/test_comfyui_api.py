@@ -46,7 +46,8 @@ def test_one_prompt_from_queue_to_history(tmp_path: Path) -> None:
             greeting = await client.until("status", sid="tester")
             assert greeting[0][1]["status"] == {"exec_info": {"queue_remaining": 0}}
             status, accepted = await client.prompt(prompt(7, count=2, milliseconds=60), prompt_id="my id/ü")
-            assert (status, accepted) == (200, {"prompt_id": "my id/ü", "number": 1.0, "node_errors": {}})
+            assert (status, accepted) == (200, {"prompt_id": "my id/ü", "number": 1, "node_errors": {}})
+            assert isinstance(accepted["number"], int)
             heard = await client.finished("my id/ü")
             assert kinds(heard) == [
                 "status", "status", "execution_start", "execution_cached", "executing", "progress", "progress",
@@ -183,15 +184,22 @@ def test_a_failing_node_is_told_and_ends_the_prompt(tmp_path: Path) -> None:
 def test_interrupt_ends_what_runs(tmp_path: Path, body: bytes) -> None:
     async def act(service: Service) -> None:
         async with connected(service) as client:
-            await client.prompt(prompt(1, count=10_000), prompt_id="p")
+            long = {"1": node("Steps", count=1), "2": node("Steps", value=["1", 0], count=10_000)}
+            long["3"] = node("WriteText", value=["2", 0], name="p")
+            await client.prompt(long, prompt_id="p")
             await client.prompt(prompt(2), prompt_id="q")
-            await client.until("progress")
+            await client.until("progress", node="2")
             assert (await service.post("/interrupt", b'{"prompt_id": "q"}')).status == 200
             assert (await service.post("/interrupt", body)).status == 200
-            assert "execution_interrupted" in kinds(await client.finished("p"))
+            heard = dict(await client.finished("p"))["execution_interrupted"]
             assert "execution_success" in kinds(await client.finished("q"))
             status = (await client.history("p"))["p"]["status"]
             assert (status["status_str"], status["messages"][-1][0]) == ("error", "execution_interrupted")
+            told = status["messages"][-1][1]
+            assert (told["node_id"], told["node_type"], told["executed"]) == ("2", "Steps", ["1"])
+            assert {name: told[name] for name in heard} == heard
+            listed = (await service.get("/api/jobs/p")).json["execution_status"]
+            assert listed == status
 
     do(tmp_path, act)
 

@@ -70,6 +70,39 @@ def test_any_form_runs_and_its_file_can_be_fetched(tmp_path: Path, workflow: dic
     do(tmp_path, act)
 
 
+@pytest.mark.parametrize("name", ["file.txt", None])
+def test_an_output_is_served_as_it_was_saved(tmp_path: Path, name: str | None) -> None:
+    """Also when another content has its name by now, or nothing has."""
+
+    async def act(service: Service) -> None:
+        job = await submit(service, query="?wait=60")
+        path = tmp_path / "output" / "file.txt"
+        path.unlink()
+        if name is not None:
+            (tmp_path / "output" / name).write_text("of somebody else")
+        answer = await service.get(job["outputs"][0]["url"])
+        assert (answer.status, answer.body) == (200, b"1")
+        for blob in (tmp_path / "user" / "blobs").rglob("*"):
+            if blob.is_file():
+                blob.unlink()
+        answer = await service.get(job["outputs"][0]["url"])
+        assert (
+            (answer.status, answer.body) == (200, b"of somebody else") if name else answer.json["code"] == "output_gone"
+        )
+
+    do(tmp_path, act)
+
+
+def test_what_has_been_cancelled_is_not_being_cancelled(tmp_path: Path) -> None:
+    async def act(service: Service) -> None:
+        job = (await submit(service, work(1, count=10_000), "?wait=1"))["id"]
+        await service.post(f"/api/v1/jobs/{job}/cancel", b"")
+        ended = (await service.get(f"/api/v1/jobs/{job}?wait=60")).json
+        assert (ended["state"], ended["cancelling"]) == ("cancelled", False)
+
+    do(tmp_path, act)
+
+
 def test_one_key_is_one_job(tmp_path: Path) -> None:
     async def act(service: Service) -> None:
         jobs = await asyncio.gather(*(submit(service, key="k") for _ in range(10)))

@@ -121,7 +121,7 @@ def test_a_batch_is_kept_whole_or_not_at_all(store: Store, names: str | list[str
     assert [job.id for job in store.line(limit=9)] == ["taken"]
 
 
-def test_a_pause_survives_a_restart_and_what_runs_goes_on(tmp_path: Path) -> None:
+def test_a_pause_survives_a_restart_and_what_runs_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def before(service: Service) -> None:
         first = await submit(service, work(1, count=20))
         while (await service.get(f"/api/v1/jobs/{first['id']}")).json["state"] == "queued":  # noqa: ASYNC110 - on disk
@@ -137,11 +137,26 @@ def test_a_pause_survives_a_restart_and_what_runs_goes_on(tmp_path: Path) -> Non
             await asyncio.sleep(0.02)
         told = (await service.get("/api/v1/queue")).json
         assert (told["paused"], told["counts"]) == (True, {"done": 1, "queued": 1})
+        assert "the queue is paused, jobs that wait: 1" in caplog.text
+        assert await tells(service) == (
+            True,
+            1,
+            ["the queue is paused: no job is begun until POST /api/v1/queue/resume"],
+        )
         waiting = told["waiting"][0]["id"]
         assert (await service.post("/api/v1/queue/resume", b"")).json["paused"] is False
         assert (await service.get(f"/api/v1/jobs/{waiting}?wait=60")).json["state"] == "done"
+        assert await tells(service) == (False, 0, [])
+
+    async def tells(service: Service) -> tuple[bool, int, list[str]]:
+        """What the readiness and the figures say of the queue."""
+        figures = (await service.get("/metrics")).body.decode().splitlines()
+        (gauge,) = (one.split()[1] for one in figures if one.startswith("latentgraph_queue_paused "))
+        ready = (await service.get("/health/ready")).json
+        return ready["paused"], int(float(gauge)), ready["notes"]
 
     do(tmp_path, before)
+    assert "paused" not in caplog.text
     do(tmp_path, after)
 
 

@@ -10,8 +10,8 @@ from aiohttp import web
 from graph.errors import InputError
 from graph.json import Json, JsonObject
 from server.http.bodies import json_body
-from server.http.comfyui.messages import milliseconds, ui
-from server.http.comfyui.queue import status_of
+from server.http.comfyui.messages import Course, milliseconds, plain, ui
+from server.http.comfyui.queue import courses_of, status_of
 from server.http.service import Service, service_of
 from server.jobs.job import Job, State
 from server.jobs.queries import Order
@@ -76,7 +76,8 @@ async def get_job(request: web.Request) -> web.Response:
     told["outputs"] = {node: ui(one) for node, one in _outputs(job).items()}
     told["workflow"] = {"prompt": prompt, "extra_data": extra}
     if job.state not in ("queued", "running"):
-        told["execution_status"] = status_of(job, prompt)
+        course = (await courses_of(service, [name])).get(name, Course())
+        told["execution_status"] = status_of(job, prompt, course)
     return web.json_response(told)
 
 
@@ -114,7 +115,7 @@ def _shown(job: Job) -> JsonObject:
     told: JsonObject = {
         "id": job.id,
         "status": _STATUS[job.state],
-        "priority": job.number,
+        "priority": plain(job.number),
         "create_time": milliseconds(job.created),
         "execution_start_time": milliseconds(job.started) if job.started else None,
         "execution_end_time": milliseconds(job.finished) if job.finished else None,
@@ -132,7 +133,7 @@ def _files(output: JsonObject) -> list[JsonObject]:
 
 
 def _error(job: Job) -> Json:
-    messages = cast("list[list[Json]]", status_of(job, {})["messages"]) if job.result.get("error") else []
+    messages = cast("list[list[Json]]", status_of(job, {}, Course())["messages"]) if job.result.get("error") else []
     return next((one[1] for one in messages if one[0] == "execution_error"), None)
 
 

@@ -32,6 +32,11 @@ def ui(output: JsonObject) -> JsonObject:
     return told
 
 
+def plain(number: float) -> float:
+    """A number as ComfyUI writes it: 3, not 3.0."""
+    return int(number) if number.is_integer() else number
+
+
 def milliseconds(time: float | None) -> int:
     return int((time or 0.0) * 1000)
 
@@ -48,15 +53,42 @@ def closing(job: str) -> tuple[str, JsonObject]:
 
 
 @dataclass(slots=True)
+class Course:
+    """How far a prompt got: the node begun last, the types of those begun, and those that ended."""
+
+    at: str = ""
+    types: dict[str, str] = field(default_factory=dict)
+    executed: list[Json] = field(default_factory=list)
+
+    def hear(self, event: JobEvent) -> None:
+        if event.type == "node_started":
+            self.at = str(event.data["node"])
+            self.types[self.at] = str(event.data["type"])
+        elif event.type == "node_finished":
+            self.executed.append(event.data["node"])
+
+    def interrupted(self) -> JsonObject:
+        """What is told of a prompt that was ended on request."""
+        return {"node_id": self.at, "node_type": self.types.get(self.at, ""), "executed": self.executed}
+
+    def failed(self, error: JsonObject, node_type: str | None = None) -> JsonObject:
+        """What is told of a prompt that failed; `node_type` where the node has not begun."""
+        kind = self.types.get(str(error.get("node") or ""), node_type or "")
+        return failure(error, kind) | {"executed": self.executed}
+
+
+COURSE: Final = ("node_started", "node_finished")
+"""The events that `Course` hears."""
+
+
+@dataclass(slots=True)
 class Translator:
     """What one socket has been told of one job so far. `metadata` chooses the newer form of previews."""
 
     job: str
     metadata: bool
     _nodes: dict[str, Json] = field(default_factory=dict)
-    _types: dict[str, str] = field(default_factory=dict)
-    _executed: list[Json] = field(default_factory=list)
-    _at: str = ""
+    _course: Course = field(default_factory=Course)
 
     def messages(self, notice: Notice) -> Iterator[Message]:
         """What to send for one notice; `status` messages are the socket's own business."""
@@ -64,13 +96,13 @@ class Translator:
             yield from self._progress(notice)
             return
         data = notice.data
+        self._course.hear(notice)
         match notice.type:
             case "started":
                 yield from self._start(notice)
             case "node_started":
                 yield from self._node_started(data)
             case "node_finished":
-                self._executed.append(data["node"])
                 if data.get("output"):
                     yield "executed", self._node(data) | {"output": ui(cast("JsonObject", data["output"]))}
                 yield self._state(data, "finished")
@@ -87,8 +119,6 @@ class Translator:
             yield "executed", {"node": node, "display_node": node, "output": ui(output), "prompt_id": self.job}
 
     def _node_started(self, data: JsonObject) -> Iterator[Message]:
-        self._at = str(data["node"])
-        self._types[self._at] = str(data["type"])
         yield self._state(data, "running")
         yield "executing", self._node(data)
 
@@ -138,11 +168,9 @@ class Translator:
         if event.type == "done":
             return "execution_success", timed
         if event.type == "cancelled":
-            place: JsonObject = {"node_id": self._at, "node_type": self._types.get(self._at, "")}
-            return "execution_interrupted", timed | place | {"executed": self._executed}
+            return "execution_interrupted", timed | self._course.interrupted()
         error = cast("JsonObject", event.data.get("error") or {})
-        node = str(error.get("node") or "")
-        return "execution_error", timed | failure(error, self._types.get(node, "")) | {"executed": self._executed}
+        return "execution_error", timed | self._course.failed(error)
 
 
 def failure(error: JsonObject, node_type: str) -> JsonObject:

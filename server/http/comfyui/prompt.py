@@ -21,6 +21,7 @@ from graph.json import Json, JsonObject, canonical
 from server.http.bodies import json_body, without_blocking
 from server.http.checking import check, read, runnable
 from server.http.comfyui.errors import graph_error, node_errors, outputs_of
+from server.http.comfyui.messages import plain
 from server.http.problems import ProblemError
 from server.http.service import Service, service_of
 from server.jobs.job import StoreError, Submission
@@ -68,7 +69,7 @@ async def post_prompt(request: web.Request) -> web.Response:
         told = graph_error("invalid_prompt_id" if taken else error.code, str(error), error.hint or "")
         return web.json_response({"error": told, "node_errors": {}}, status=400 if taken else 429)
     return web.json_response(
-        {"prompt_id": accepted.job.id, "number": accepted.job.number, "node_errors": prompt.node_errors}
+        {"prompt_id": accepted.job.id, "number": plain(accepted.job.number), "node_errors": prompt.node_errors}
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, cast
 
 from aiohttp import web
@@ -14,9 +14,9 @@ from graph.errors import InputError
 from graph.json import Json, JsonObject
 from server.http.bodies import json_body
 from server.http.comfyui.errors import class_type
-from server.http.comfyui.messages import failure, milliseconds, ui
+from server.http.comfyui.messages import COURSE, Course, milliseconds, plain, ui
 from server.http.service import Service, service_of
-from server.jobs.job import Job
+from server.jobs.job import ENDS, Job
 from server.jobs.request import shown
 
 MOST_HISTORY: Final = 10_000
@@ -96,53 +96,67 @@ async def free(request: web.Request) -> web.Response:
     return web.Response()
 
 
-async def _listed(service: Service, jobs: Sequence[str], shown_as: Callable[[Job, str], str]) -> str:
+async def _listed(service: Service, jobs: Sequence[str], shown_as: Callable[[Job, str, Course], str]) -> str:
     """These jobs as JSON with commas between. They are read some at a time: there may be thousands, each with all of its
     prompt, and the store has others to serve in between."""
     pages: list[str] = []
     for start in range(0, len(jobs), _PAGE):
         page = await service.desk.do(service.desk.store.with_requests, jobs[start : start + _PAGE])
-        pages += await asyncio.to_thread(lambda found: [shown_as(job, text) for job, text in found], page)
+        cut_short = [job.id for job, _ in page if job.state in ENDS and job.state != "done"]
+        courses = await courses_of(service, cut_short)
+        pages += await asyncio.to_thread(
+            lambda found, known: [shown_as(job, text, known.get(job.id, Course())) for job, text in found],
+            page,
+            courses,
+        )
     return ", ".join(pages)
+
+
+async def courses_of(service: Service, jobs: Sequence[str]) -> Mapping[str, Course]:
+    """How far these prompts got, by what was told of them."""
+    courses: dict[str, Course] = {}
+    for event in await service.desk.do(service.desk.store.told, jobs, COURSE) if jobs else ():
+        courses.setdefault(event.job, Course()).hear(event)
+    return courses
 
 
 def _json(text: str) -> web.Response:
     return web.Response(text=text, content_type="application/json")
 
 
-def _item(job: Job, text: str) -> str:
+def _item(job: Job, text: str, _course: Course) -> str:
     return json.dumps(_five(job, *shown(text)))
 
 
 def _five(job: Job, prompt: JsonObject, extra: JsonObject, targets: list[str]) -> Json:
-    return [job.number, job.id, prompt, extra, cast("Json", targets)]
+    return [plain(job.number), job.id, prompt, extra, cast("Json", targets)]
 
 
-def _named_entry(job: Job, text: str) -> str:
-    return f"{json.dumps(job.id)}: {json.dumps(_entry(job, text))}"
+def _named_entry(job: Job, text: str, course: Course) -> str:
+    return f"{json.dumps(job.id)}: {json.dumps(_entry(job, text, course))}"
 
 
-def _entry(job: Job, text: str) -> JsonObject:
+def _entry(job: Job, text: str, course: Course) -> JsonObject:
     prompt, extra, targets = shown(text)
     outputs = cast("dict[str, JsonObject]", job.result.get("outputs", {}))
     told = {node: ui(one) for node, one in outputs.items()}
     return {
         "prompt": _five(job, prompt, extra, targets),
         "outputs": cast("Json", told),
-        "status": status_of(job, prompt),
+        "status": status_of(job, prompt, course),
         "meta": {
             node: {"node_id": node, "display_node": node, "parent_node": None, "real_node_id": node} for node in told
         },
     }
 
 
-def status_of(job: Job, prompt: JsonObject) -> JsonObject:
+def status_of(job: Job, prompt: JsonObject, course: Course) -> JsonObject:
     """How a prompt ended, with the messages that told of it."""
     done = job.state == "done"
-    return {"status_str": "success" if done else "error", "completed": done, "messages": _messages(job, prompt)}
+    return {"status_str": "success" if done else "error", "completed": done, "messages": _messages(job, prompt, course)}
 
 
-def _messages(job: Job, prompt: JsonObject) -> Json:
+def _messages(job: Job, prompt: JsonObject, course: Course) -> Json:
     began: JsonObject = {"prompt_id": job.id, "timestamp": milliseconds(job.started)}
     ended: JsonObject = {"prompt_id": job.id, "timestamp": milliseconds(job.finished)}
     messages: list[Json] = [
@@ -153,10 +167,10 @@ def _messages(job: Job, prompt: JsonObject) -> Json:
     if job.state == "done":
         messages.append(["execution_success", ended])
     elif job.state == "cancelled":
-        messages.append(["execution_interrupted", {"node_id": "", "node_type": "", "executed": [], **ended}])
+        messages.append(["execution_interrupted", {**course.interrupted(), **ended}])
     else:
         kind = class_type(prompt, str(error.get("node") or ""))
-        messages.append(["execution_error", {**failure(error, kind), "executed": [], **ended}])
+        messages.append(["execution_error", {**course.failed(error, kind), **ended}])
     return messages
 
 

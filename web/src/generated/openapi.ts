@@ -257,7 +257,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * One file a job has saved, by its number in the list
+         * One file a job has saved, by its number in the list: as it was saved, whatever has become of its name
          * @description Ranges and validators are understood.
          */
         get: operations["get_output"];
@@ -702,7 +702,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Jobs are taken up: 503 with reasons while no worker is ready, the store or the disk fails, or jobs wait beside an idle worker */
+        /**
+         * Jobs are taken up: 503 with reasons while no worker is ready, the store or the disk fails, or jobs wait beside an idle worker
+         * @description A queue that somebody has `paused` is no failure: it is told in `notes`.
+         */
         get: operations["ready"];
         put?: never;
         post?: never;
@@ -857,6 +860,8 @@ export interface components {
             waiting: components["schemas"]["Job"][];
         };
         Ready: {
+            notes: string[];
+            paused: boolean;
             reasons: string[];
             status: string;
             workers: {
