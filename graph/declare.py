@@ -13,17 +13,16 @@ what it cannot type.
 from __future__ import annotations
 
 import inspect
-import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from graph.context import Context
 from graph.errors import DeclarationError
 from graph.json import Json
-from graph.result import Blocked, Expansion, Report
+from graph.socket_types import outputs_of, socket_type, without_none
 from graph.spec import (
     MISSING,
     Choice,
@@ -34,7 +33,6 @@ from graph.spec import (
     Missing,
     NodeSpec,
     Number,
-    Output,
     Text,
     Toggle,
     Widget,
@@ -176,12 +174,7 @@ def node(
         name = getattr(function, "__qualname__", repr(function))
         hints = _hints(function, name)
         context, inputs, takes_lists = _inputs(function, hints, name)
-        gathered = {parameter: fields.names for parameter, hint in hints.items() if (fields := _fields(hint))}
-        outputs, expands = _outputs(hints.get("return", MISSING), returns, name)
-        if (needs is None) != (not any(one.lazy for one in inputs)):
-            raise DeclarationError(f"{name}: lazy inputs and a `needs` function belong together")
-        if passes_on and [(one.type, takes_lists) for one in inputs] != [(one.type, one.is_list) for one in outputs]:
-            raise DeclarationError(f"{name}: what passes its input on has one input, and one output of the same type")
+        outputs, expands = outputs_of(hints.get("return", MISSING), returns, name)
         spec = NodeSpec(
             type=type,
             category=category,
@@ -204,8 +197,8 @@ def node(
             words=words,
             module=function.__module__,
         )
-        called = _gathering(function, gathered) if gathered else function
-        setattr(function, ATTRIBUTE, Implementation(spec, called, needs, check, context))
+        _expect_sound(spec, needs, name)
+        setattr(function, ATTRIBUTE, Implementation(spec, _gathering(function, hints), needs, check, context))
         return function
 
     return declare
@@ -217,19 +210,12 @@ def implementation(function: object) -> Implementation | None:
     return found if isinstance(found, Implementation) else None
 
 
-def socket_type(annotation: object, place: str) -> str:
-    """The socket type of a Python type: `int` is INT, `object` is `*`, `Image | Mask` is `IMAGE,MASK`."""
-    if annotation in _PRIMITIVES:
-        return _PRIMITIVES[typing.cast("type", annotation)]
-    if _is_union(annotation):
-        return ",".join(socket_type(one, place) for one in get_args(annotation))
-    name = getattr(annotation, "socket_type", None)
-    if isinstance(name, str):
-        return name
-    raise DeclarationError(f"{place}: {annotation!r} is not a socket type (give the class a `socket_type`)")
-
-
-_PRIMITIVES: dict[object, str] = {int: "INT", float: "FLOAT", str: "STRING", bool: "BOOLEAN", object: "*"}
+def _expect_sound(spec: NodeSpec, needs: Needs | None, name: str) -> None:
+    if (needs is None) != (not any(one.lazy for one in spec.inputs)):
+        raise DeclarationError(f"{name}: lazy inputs and a `needs` function belong together")
+    given = [(one.type, one.is_list) for one in spec.outputs]
+    if spec.passes_on and (len(given) != 1 or [(one.type, spec.takes_lists) for one in spec.inputs] != given):
+        raise DeclarationError(f"{name}: what passes its input on has one input, and one output of the same type")
 
 
 def _hints(function: Callable[..., object], name: str) -> dict[str, object]:
@@ -280,8 +266,11 @@ def _fields(annotation: object) -> Fields | None:
     return _mark(get_args(annotation)[1:], Fields) if get_origin(annotation) is Annotated else None
 
 
-def _gathering(function: Callable[..., object], parameters: Mapping[str, Sequence[str]]) -> Callable[..., object]:
-    """The function called with the inputs of its mappings one by one."""
+def _gathering(function: Callable[..., object], hints: Mapping[str, object]) -> Callable[..., object]:
+    """The function called with the inputs of its mappings one by one; the function itself where it has no mapping."""
+    parameters = {parameter: fields.names for parameter, hint in hints.items() if (fields := _fields(hint))}
+    if not parameters:
+        return function
 
     @wraps(function)
     def called(**inputs: object) -> object:
@@ -296,7 +285,7 @@ def _input(name: str, annotation: object, default: Any, place: str) -> tuple[Inp
     if get_origin(annotation) is Annotated:
         annotation, *extras = get_args(annotation)
         marks = tuple(extras)
-    annotation, optional = _without_none(annotation)
+    annotation, optional = without_none(annotation)
     if optional and default is not None and not isinstance(default, Missing):
         raise DeclarationError(f"{place}: an input that may be None has no other default than None")
     if default is None and not optional:
@@ -362,49 +351,6 @@ def _widget(annotation: object, marks: tuple[object, ...], place: str) -> Widget
             text = replace(text, mentions=named.folder, pattern=named.pattern, suffixes=named.suffixes)
         return replace(text, quotes=True) if _mark(marks, Quotes) else text
     return None
-
-
-def _outputs(annotation: object, returns: str | tuple[str, ...], name: str) -> tuple[tuple[Output, ...], bool]:
-    if isinstance(annotation, Missing):
-        raise DeclarationError(f"{name}: has no return annotation")
-    parts = [part for part in _union(annotation) if part not in (Blocked, type(None))]
-    expands = Expansion in parts
-    parts = [part for part in parts if part is not Expansion]
-    if len(parts) > 1:
-        raise DeclarationError(f"{name}: returns one type or one tuple of types, not {annotation!r}")
-    values = [] if not parts else list(get_args(parts[0])) if get_origin(parts[0]) is tuple else [parts[0]]
-    values = [value for value in values if value is not Report]
-    names = (returns,) if isinstance(returns, str) else returns
-    if len(names) != len(values) or len(set(names)) != len(names):
-        raise DeclarationError(f"{name}: `returns` gives {len(names)} distinct names for {len(values)} outputs")
-    return tuple(_output(output, value, name) for output, value in zip(names, values, strict=True)), expands
-
-
-def _output(output: str, annotation: object, name: str) -> Output:
-    place = f"{name} -> {output}"
-    parts = [part for part in _union(annotation) if part is not Blocked]
-    annotation = parts[0] if len(parts) == 1 else Union[tuple(parts)]  # noqa: UP007 - built at run time
-    is_list = get_origin(annotation) is list
-    if is_list:
-        (annotation,) = get_args(annotation)
-    if get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    return Output(output, socket_type(annotation, place), is_list)
-
-
-def _is_union(annotation: object) -> bool:
-    return get_origin(annotation) in (Union, types.UnionType)
-
-
-def _union(annotation: object) -> Iterable[object]:
-    return get_args(annotation) if _is_union(annotation) else (annotation,)
-
-
-def _without_none(annotation: object) -> tuple[object, bool]:
-    parts = tuple(part for part in _union(annotation) if part is not type(None))
-    if len(parts) == len(tuple(_union(annotation))):
-        return annotation, False
-    return (parts[0] if len(parts) == 1 else Union[parts]), True  # noqa: UP007 - built at run time
 
 
 Mark = TypeVar("Mark")

@@ -24,10 +24,10 @@ from graph.declare import (
     Unlinked,
     implementation,
     node,
-    socket_type,
 )
 from graph.errors import DeclarationError
 from graph.result import Blocked, Expansion, Report
+from graph.socket_types import socket_type
 from graph.spec import (
     MISSING,
     Choice,
@@ -203,6 +203,10 @@ def _as_text(*, value: int) -> str:
     return str(value)
 
 
+def _nothing() -> Report:
+    return Report()
+
+
 def _as_list(*, value: int) -> list[int]:
     return [value]
 
@@ -228,6 +232,7 @@ def _as_list(*, value: int) -> list[int]:
         (_two_types, {"returns": "x"}, "_two_types: returns one type or one tuple of types"),
         (_two_numbers, {"returns": "x", "passes_on": True}, "_two_numbers: what passes its input on has one input"),
         (_as_text, {"returns": "x", "passes_on": True}, "_as_text: what passes its input on has one input"),
+        (_nothing, {"passes_on": True}, "_nothing: what passes its input on has one input"),
         (_as_list, {"returns": "x", "passes_on": True}, "_as_list: what passes its input on has one input"),
         (lambda: None, {}, "<lambda>: has no return annotation"),
     ],
