@@ -17,6 +17,16 @@ Service = TypeVar("Service")
 Preview = Callable[[], bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A picture that is a result, in the place of a preview: none is left out, whether somebody looks or not."""
+
+    picture: bytes
+
+    def __call__(self) -> bytes:
+        return self.picture
+
+
 class CancelToken:
     """Set once, seen everywhere: by the scheduler between nodes and by bodies at each progress tick."""
 
@@ -72,7 +82,8 @@ class Context:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     def progress(self, value: int, maximum: int, preview: Preview | None = None) -> None:
-        """Report `value` of `maximum` done; raises `Cancelled` when the run was cancelled."""
+        """Report `value` of `maximum` done; raises `Cancelled` when the run was cancelled. A `Delivery` for a preview is
+        brought to who asked for the run."""
         self.cancel.check()
         self.sink(value, maximum, preview)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import torch
 
-from graph.context import Context
+from graph.context import Context, Delivery
 from graph.declare import FileIn, node
 from graph.result import Report
 from nodes.diffusion.mask import CHANNELS, to_image
@@ -87,6 +87,22 @@ def save_image(*, images: Image, filename_prefix: Prefix = "ComfyUI", context: C
 def preview_image(*, images: Image, context: Context) -> Report:
     """Show pictures without keeping them."""
     return _save(images, "temp", "preview", context, compression=_PREVIEW_COMPRESSION)
+
+
+@node(
+    "SaveImageWebsocket",
+    category="api/image",
+    effect=True,
+    deterministic=False,
+    lane="io",
+    words=("send", "deliver", "stream", "script"),
+)
+def save_image_websocket(*, images: Image, context: Context) -> Report:
+    """Send pictures as PNG to the client that asked for the run, over its WebSocket, and save nothing. It runs every time:
+    what was sent once is nowhere to be had again."""
+    for number, pixels in enumerate(images.pixels, 1):
+        context.progress(number, len(images.pixels), Delivery(encode_png(pixels, {})))
+    return Report()
 
 
 @node("MaskPreview", category="mask", saves="temp", lane="io")

@@ -19,16 +19,20 @@ from server.jobs.job import ENDS, OWN_WORDS, JobEvent
 
 MOST_WAITING: Final = 10_000
 MOST_BYTES: Final = 32 * 2**20
+MOST_OF_RESULTS: Final = 256 * 2**20
+"""Bytes of pictures that are results and wait beside it: a preview that is left out is not missed, a result is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passing:
-    """Progress of a running job: `data` says of which node; `picture` is an encoded preview, or empty."""
+    """Progress of a running job: `data` says of which node; `picture` is an encoded preview, or empty, or a result that is
+    only told (`is_result`)."""
 
     job: str
     client: str | None
     data: JsonObject
     picture: bytes = b""
+    is_result: bool = False
 
 
 Notice: TypeAlias = "JobEvent | Passing"
@@ -55,6 +59,7 @@ class Listener:
     progress: Wanted
     _queue: asyncio.Queue[Notice | None] = field(default_factory=asyncio.Queue)
     _bytes: int = 0
+    _of_results: int = 0
     _dropped: bool = False
 
     def offer(self, notice: Notice) -> bool:
@@ -62,12 +67,11 @@ class Listener:
         wanted = self.progress if isinstance(notice, Passing) else self.wanted
         if self._dropped or not wanted(notice.job, notice.client):
             return True
-        size = _size_of(notice)
-        if self._queue.qsize() >= MOST_WAITING or self._bytes + size > MOST_BYTES:
+        self._count(notice, 1)
+        if self._queue.qsize() >= MOST_WAITING or self._bytes > MOST_BYTES or self._of_results > MOST_OF_RESULTS:
             self._dropped = True
             self._queue.put_nowait(None)
             return False
-        self._bytes += size
         self._queue.put_nowait(notice)
         return True
 
@@ -81,8 +85,14 @@ class Listener:
         notice = await self._queue.get()
         if notice is None or self._dropped:
             raise Dropped
-        self._bytes -= _size_of(notice)
+        self._count(notice, -1)
         return notice
+
+    def _count(self, notice: Notice, sign: int) -> None:
+        if isinstance(notice, Passing) and notice.is_result:
+            self._of_results += sign * _size_of(notice)
+        else:
+            self._bytes += sign * _size_of(notice)
 
 
 def _size_of(notice: Notice) -> int:
@@ -92,10 +102,15 @@ def _size_of(notice: Notice) -> int:
 
 @dataclass(slots=True)
 class _Line:
-    """What has been told of a running job, and progress that has to wait, by its node."""
+    """What has been told of a running job, and progress that has to wait: of each node the last, and every result."""
 
     told: Place = (0, 0)
-    held: dict[str, tuple[Place, Passing]] = field(default_factory=dict)
+    held: list[tuple[Place, Passing]] = field(default_factory=list)
+
+    def hold(self, place: Place, progress: Passing) -> None:
+        node = progress.data["node"]
+        self.held = [one for one in self.held if one[1].is_result or one[1].data["node"] != node]
+        self.held.append((place, progress))
 
     def hear(self, event: JobEvent) -> None:
         if event.type == "running":
@@ -105,8 +120,9 @@ class _Line:
 
     def due(self) -> list[Passing]:
         """What need not wait any longer, in the order it was said."""
-        ready = [node for node, (place, _) in self.held.items() if place <= self.told]
-        return [self.held.pop(node)[1] for node in ready]
+        ready = [one for place, one in self.held if place <= self.told]
+        self.held = [one for one in self.held if one[0] > self.told]
+        return ready
 
 
 class Hub:
@@ -149,9 +165,7 @@ class Hub:
         if place <= line.told:
             self._offer([progress])
             return
-        node = str(progress.data["node"])
-        line.held.pop(node, None)
-        line.held[node] = (place, progress)
+        line.hold(place, progress)
 
     def _due_after(self, event: JobEvent) -> list[Passing]:
         if event.type in ENDS:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol, TypeAlias, cast
 
-from graph.context import CancelToken, Preview
+from graph.context import CancelToken, Delivery, Preview
 from graph.errors import GraphError
 from graph.events import NodeFailed
 from graph.json import JsonObject
@@ -175,6 +175,9 @@ class Telling:
         self._channel.send({"type": "ended", "state": ended.state, "result": ended.result, **self._address})
 
     def _progress(self, told: Progress, watched: bool) -> None:
+        if isinstance(told.preview, Delivery):
+            self._channel.send({"type": "delivered", "data": told.data, **self._address}, told.preview.picture)
+            return
         now = time.monotonic()
         node, last = str(told.data["node"]), told.data["value"] == told.data["maximum"]
         if not last and now - self._progressed.get(node, 0.0) < TICK:

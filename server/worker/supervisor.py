@@ -225,8 +225,9 @@ class Supervisor:
                 self._words += 1
                 self._pending.append(Happening(str(message["what"]), cast("JsonObject", message["data"])))
                 self._kept.set()
-            case "progress":
-                progress = Passing(claim.id, claim.client, cast("JsonObject", message["data"]), blob)
+            case "progress" | "delivered" as kind:
+                data = cast("JsonObject", message["data"])
+                progress = Passing(claim.id, claim.client, data, blob, is_result=kind == "delivered")
                 self._hub.pass_on(progress, (claim.attempt, self._words))
                 self._watch(claim)
             case "ended":

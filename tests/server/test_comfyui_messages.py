@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import cast
 
-from graph.json import Json
+from graph.json import Json, JsonObject
 from server.http.comfyui.messages import MOST_STATES, Translator, failure
 from server.jobs.job import JobEvent
+from server.worker.hub import Passing
 
 
 def _events(count: int) -> Iterator[JobEvent]:
@@ -38,6 +39,19 @@ def test_of_very_many_nodes_those_that_ended_first_are_left_out() -> None:
     assert listed[-1]["long"] == "running"
     assert listed[-1]["n999"] == "finished"
     assert listed[-2]["n999"] == "running"
+
+
+def test_a_picture_that_is_a_result_comes_while_its_node_executes() -> None:
+    translator = Translator("j", metadata=False)
+    for name in ("send", "other"):
+        started = {"node": name, "display": name, "type": "T"}
+        list(translator.messages(JobEvent("j", 1, 0.0, "node_started", json.dumps(started))))
+    progress: dict[str, Json] = {"node": "send", "display": "send", "value": 1, "maximum": 2}
+    told = [list(translator.messages(Passing("j", None, progress, b"\x89PNG", is_result=True))) for _ in range(2)]
+    at: JsonObject = {"node": "send", "display_node": "send", "prompt_id": "j"}
+    assert told[0][0] == ("executing", at)
+    assert ("executing", at) not in told[1]
+    assert told[0][-1] == told[1][-1] == b"\0\0\0\1\0\0\0\2\x89PNG"
 
 
 def test_what_to_do_is_said_with_what_went_wrong() -> None:

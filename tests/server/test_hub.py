@@ -15,7 +15,8 @@ def event(word: str, attempt: int = 1) -> JobEvent:
 
 
 def progress(node: str, value: int) -> Passing:
-    return Passing("job", None, {"node": node, "value": value})
+    """Of a node in capitals, a result."""
+    return Passing("job", None, {"node": node, "value": value}, is_result=node.isupper())
 
 
 Step = tuple[str, int] | tuple[str, int, int, int]
@@ -32,6 +33,8 @@ ORDERS: dict[str, tuple[list[Step], str]] = {
         "running started node_started a1 node_finished b1"),
     "the latest of a node is held": (
         [("running", 1), ("a", 1, 1, 1), ("b", 1, 1, 1), ("a", 2, 1, 1), ("started", 0)], "running started b1 a2"),
+    "every result is held": (
+        [("running", 1), ("A", 1, 1, 1), ("b", 1, 1, 1), ("A", 2, 1, 1), ("started", 0)], "running started A1 b1 A2"),
     "words of the store are none of the worker's": (
         [("running", 1), ("a", 1, 1, 1), ("cancelling", 0), ("moved", 0), ("started", 0)],
         "running cancelling moved started a1"),

@@ -24,7 +24,7 @@ from server.http.logbook import Line, LogBook
 from server.http.metrics import Metrics, _follow
 from server.jobs.job import JobEvent, StoreError
 from server.logs import REQUEST, JsonLines
-from server.worker.hub import MOST_BYTES, MOST_WAITING, Dropped, Hub, Notice, Passing, nobody
+from server.worker.hub import MOST_BYTES, MOST_OF_RESULTS, MOST_WAITING, Dropped, Hub, Notice, Passing, nobody
 from tests.server.service import Service, running, working
 
 WORK = {
@@ -175,8 +175,9 @@ def test_whoever_falls_behind_is_counted_and_the_figures_go_on() -> None:
     [
         JobEvent("job", 1, 0.0, "started", " " * (MOST_BYTES // 4)),
         Passing("job", None, {}, bytes(MOST_BYTES // 4)),
+        Passing("job", None, {}, bytes(MOST_OF_RESULTS // 4), is_result=True),
     ],
-    ids=["events", "pictures"],
+    ids=["events", "previews", "results"],
 )
 def test_what_waits_for_a_listener_is_bounded_in_bytes(notice: Notice) -> None:
     async def act() -> None:

@@ -89,6 +89,7 @@ class Translator:
     metadata: bool
     _nodes: dict[str, Json] = field(default_factory=dict)
     _course: Course = field(default_factory=Course)
+    _executing: Json = None
 
     def messages(self, notice: Notice) -> Iterator[Message]:
         """What to send for one notice; `status` messages are the socket's own business."""
@@ -120,10 +121,12 @@ class Translator:
 
     def _node_started(self, data: JsonObject) -> Iterator[Message]:
         yield self._state(data, "running")
-        yield "executing", self._node(data)
+        yield self._execute(data)
 
     def _progress(self, notice: Passing) -> Iterator[Message]:
         data = notice.data
+        if notice.is_result and self._executing != data["node"]:  # clients take it for a result of the node told last
+            yield self._execute(data)
         yield self._state(data, "running", cast("int", data["value"]), cast("int", data["maximum"]))
         if notice.picture and self.metadata:
             yield self._preview_with_metadata(notice)
@@ -141,6 +144,10 @@ class Translator:
         about = _places(node, display) | {"prompt_id": self.job, "image_type": kind}
         text = json.dumps(about).encode()
         return struct.pack(">II", _PREVIEW_WITH_METADATA, len(text)) + text + notice.picture
+
+    def _execute(self, data: JsonObject) -> Message:
+        self._executing = data["node"]
+        return "executing", self._node(data)
 
     def _node(self, data: JsonObject) -> JsonObject:
         return {"node": data["node"], "display_node": data["display"], "prompt_id": self.job}

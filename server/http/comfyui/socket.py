@@ -1,6 +1,7 @@
 """`/ws`: status for everybody, the messages of a prompt for the client that sent it and nobody else.
 
-Scripts take any binary message for a result, as previews are off there by default; so here too.
+Scripts take any binary message for a result, as previews are off there by default; so here too. Pictures that are results
+(`SaveImageWebsocket`) are sent to all.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from server.http.comfyui.messages import Message, Translator, closing, status
 from server.http.logbook import MOST_LINES, Line
 from server.http.service import Service, service_of
 from server.jobs.job import ENDS, JobEvent
-from server.worker.hub import Dropped, Listener, Notice
+from server.worker.hub import Dropped, Listener, Notice, Passing
 
 _LARGEST: Final = 65536
 _MOST_MESSAGES: Final = 10_000
@@ -115,7 +116,8 @@ class _Session:
             self._held[notice.job] = asyncio.get_running_loop().time()
         translator = self._translators.setdefault(notice.job, Translator(notice.job, self._metadata)) if ours else None
         for message in translator.messages(notice) if translator else ():
-            if isinstance(message, tuple) or self._metadata or self._service.previews:
+            is_result = isinstance(notice, Passing) and notice.is_result
+            if isinstance(message, tuple) or is_result or self._metadata or self._service.previews:
                 await self._send(message)
         if isinstance(notice, JobEvent) and (notice.type in ("queued", "running", "requeued") or notice.type in ENDS):
             await self._tell_queue()
