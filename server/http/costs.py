@@ -68,6 +68,8 @@ def _number(graph: BoundGraph, node: BoundNode, name: str, known: dict[str, Json
             break
         known[link.node] = None  # until it is found, which in a circle it never is
         passed.append(link.node)
+        if link.node not in graph.nodes:  # of an unknown type, or none that runs
+            break
         node = graph.nodes[link.node]
         if not node.spec.passes_on or graph.faults.get(link.node):
             break

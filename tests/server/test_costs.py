@@ -135,6 +135,13 @@ def test_numbers_that_nodes_hand_on_in_a_circle_are_told_as_that() -> None:
     assert {one.code for one in refused(replace(document, nodes=nodes), 2**20)} == {"cycle"}
 
 
+@pytest.mark.parametrize("kind", ["Unknown", "Note"])
+def test_a_number_that_a_node_hands_on_which_cannot_run_is_told_as_that(kind: str) -> None:
+    document = handed_on("PrimitiveInt")
+    nodes = {**document.nodes, "n0": made(kind)}
+    assert "too_many_pixels" not in {one.code for one in refused(replace(document, nodes=nodes), 2**20)}
+
+
 class Counted(dict[str, BoundNode]):
     """Nodes that count how often they are looked up."""
 
