@@ -1,19 +1,7 @@
-"""A client of the service for Python programs: submit, follow, fetch. The standard library alone, blocking, typed.
-
-    from server.client import Client
-
-    client = Client()
-    job = client.run("text_to_image", prompt="a red fox", seed=7)
-    for output in client.result(job).outputs:
-        client.save(output, "pictures")
-
-A submission carries a key, so that sending it again after a lost answer never makes a second job; events are followed by
-number, so that a lost connection loses none. `AsyncClient` is the same for programs on asyncio.
-"""
+"""The client: each call waits for its answer."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import itertools
 import json
@@ -23,106 +11,34 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, cast
 from urllib.parse import quote, urlencode
 
-from graph.errors import GraphError, Problem
+from graph.errors import Problem
 from graph.json import Json, JsonObject
-
-T = TypeVar("T")
+from server.client.answers import (
+    ENDS,
+    Event,
+    Job,
+    JobFailedError,
+    Output,
+    UnreachableError,
+    Upload,
+    answered,
+    job_of,
+    problems_of,
+    refusal,
+)
 
 URL: Final = "http://127.0.0.1:8188"
-ENDS: Final = ("done", "failed", "cancelled", "quarantined")
 
 _TRIES: Final = 4
 _LONGEST_WAIT: Final = 50
 _GLANCE: Final = 0.1
 _LOST: Final = (urllib.error.URLError, ConnectionError, TimeoutError, HTTPException)
-
-
-class ClientError(GraphError):
-    """Base of what the client raises. Its text says what to do, too: in a script nobody else does."""
-
-    def __str__(self) -> str:
-        return f"{super().__str__()}. {self.hint}" if self.hint else super().__str__()
-
-
-class ServiceError(ClientError):
-    """The service refused: `status` and `code` as it gave them, and every problem it found."""
-
-    def __init__(self, status: int, code: str, detail: str, problems: Sequence[Problem] = ()) -> None:
-        super().__init__(detail, code=code, hint=problems[0].hint if problems else None)
-        self.status, self.problems = status, tuple(problems)
-
-
-class UnreachableError(ClientError):
-    """No service answered."""
-
-    code = "unreachable"
-
-
-class JobFailedError(ClientError):
-    """The job has ended otherwise than done. `job` says how."""
-
-    code = "job_failed"
-
-    def __init__(self, job: Job) -> None:
-        error = job.error or {}
-        message = f"job {job.id} is {job.state}: {error.get('message', '')}".rstrip(": ")
-        super().__init__(message, code=job.state, hint=cast("str | None", error.get("hint")))
-        self.job = job
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """A file that a job has saved: by which node, in which folder under which name, and where to fetch it."""
-
-    node: str
-    folder: str
-    name: str
-    bytes: int
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A job as it stood when it was asked for. `raw` is all that the service told."""
-
-    id: str
-    state: str
-    outputs: tuple[Output, ...] = ()
-    texts: Mapping[str, Json] = field(default_factory=dict)
-    error: JsonObject | None = None
-    raw: JsonObject = field(default_factory=dict, repr=False)
-
-    @property
-    def ended(self) -> bool:
-        return self.state in ENDS
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened to a job. What is kept has a `sequence` number; progress has none."""
-
-    type: str
-    data: JsonObject
-    sequence: int | None = None
-    time: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A file that is now in the folder `input`: its name is what a LoadImage takes."""
-
-    name: str
-    bytes: int
-    sha256: str
 
 
 class Client:
@@ -161,7 +77,7 @@ class Client:
 
     def job(self, job: Job | str) -> Job:
         """A job as it stands now."""
-        return _job(self._json("GET", f"/api/v1/jobs/{_id(job)}"))
+        return job_of(self._json("GET", f"/api/v1/jobs/{_id(job)}"))
 
     def jobs(self, *states: str) -> Iterator[Job]:
         """Jobs in these states (all, without any), the latest first; asked for page by page."""
@@ -170,7 +86,7 @@ class Client:
             query = {"state": ",".join(states), **({"before": before} if before is not None else {})}
             page = self._json("GET", f"/api/v1/jobs?{urlencode(query)}")
             for one in cast("list[JsonObject]", page["jobs"]):
-                yield _job(one)
+                yield job_of(one)
             before = page["next"]
             if before is None:
                 return
@@ -181,7 +97,7 @@ class Client:
         while True:
             left = max(end - time.monotonic(), 0.0)
             whole = math.floor(min(left, _LONGEST_WAIT))  # the service waits whole seconds; the rest is waited for here
-            found = _job(self._json("GET", f"/api/v1/jobs/{_id(job)}?wait={whole}", patience=self._patience + whole))
+            found = job_of(self._json("GET", f"/api/v1/jobs/{_id(job)}?wait={whole}", patience=self._patience + whole))
             left = end - time.monotonic()
             if found.ended or left <= 0:
                 return found
@@ -220,11 +136,11 @@ class Client:
 
     def cancel(self, job: Job | str) -> Job:
         """End a job. Repeating it, or a job that has ended, changes nothing."""
-        return _job(self._json("POST", f"/api/v1/jobs/{_id(job)}/cancel"))
+        return job_of(self._json("POST", f"/api/v1/jobs/{_id(job)}/cancel"))
 
     def retry(self, job: Job | str) -> Job:
         """The same request anew, as a job of its own."""
-        return _job(self._json("POST", f"/api/v1/jobs/{_id(job)}/retry"))
+        return job_of(self._json("POST", f"/api/v1/jobs/{_id(job)}/retry"))
 
     def fetch(self, output: Output) -> bytes:
         """The content of a file that a job has saved."""
@@ -247,12 +163,12 @@ class Client:
         called = name or ("" if isinstance(file, bytes) else Path(file).name)
         query = urlencode({"name": called, "overwrite": str(overwrite).lower()})
         answer = self._bytes("POST", f"/api/v1/uploads?{query}", content, kind="application/octet-stream")
-        told = _told(dict, answer, self._url)
+        told = answered(dict, answer, self._url)
         return Upload(told["name"], told["bytes"], told["sha256"])
 
     def workflows(self) -> list[str]:
         """The names of the saved workflows."""
-        return _told(list, self._bytes("GET", "/api/v1/workflows"), self._url)
+        return answered(list, self._bytes("GET", "/api/v1/workflows"), self._url)
 
     def workflow(self, name: str) -> JsonObject:
         """One saved workflow: `document`, and the JSON Schema of its `parameters`."""
@@ -261,14 +177,16 @@ class Client:
     def validate(self, workflow: Mapping[str, Any]) -> list[Problem]:
         """Every problem of a workflow; none if it can run."""
         told = self._json("POST", "/api/v1/validate", {"workflow": workflow})
-        return _problems(told["problems"])
+        return problems_of(told["problems"])
 
     def plan(self, workflow: Mapping[str, Any]) -> JsonObject:
         """What would run, and why, without running it."""
         return self._json("POST", "/api/v1/plan", {"workflow": workflow})
 
     def _submitted(self, path: str, body: Mapping[str, Any], key: str | None) -> Job:
-        return _job(self._json("POST", path, body, headers={"Idempotency-Key": key or uuid.uuid4().hex}, tries=_TRIES))
+        return job_of(
+            self._json("POST", path, body, headers={"Idempotency-Key": key or uuid.uuid4().hex}, tries=_TRIES)
+        )
 
     def _stream(self, job: str, after: int) -> Iterator[Event]:
         headers = {"Accept": "text/event-stream"}
@@ -292,7 +210,7 @@ class Client:
         for again in range(tries):
             try:
                 with self._open(method, path, data, headers=headers or {}, patience=patience) as answer:
-                    return _told(dict, answer.read(), self._url)
+                    return answered(dict, answer.read(), self._url)
             except _LOST as error:
                 if again == tries - 1:
                     raise UnreachableError(
@@ -328,68 +246,7 @@ class Client:
             return cast("HTTPResponse", self._opener.open(request, timeout=patience or self._patience))
         except urllib.error.HTTPError as error:
             with error:
-                raise _refusal(error) from None
-
-
-class AsyncClient:
-    """The same for asyncio: each call on a thread of its own, so that the loop goes on. An async context manager; at most
-    `at_once` calls are under way, waits among them. A call that is cancelled is not waited for."""
-
-    def __init__(self, url: str = URL, *, token: str | None = None, patience: float = 30.0, at_once: int = 64) -> None:
-        """As `Client`."""
-        self._client = Client(url, token=token, patience=patience)
-        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="latentgraph-client")
-
-    async def __aenter__(self) -> AsyncClient:
-        return self
-
-    async def __aexit__(self, *_error: object) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def submit(
-        self,
-        workflow: Mapping[str, Any],
-        parameters: Mapping[str, Any] | None = None,
-        *,
-        targets: Sequence[str] | None = None,
-        front: bool = False,
-        key: str | None = None,
-    ) -> Job:
-        """As `Client.submit`. The `key`, where none is given, is this call's own."""
-        return await self._do(partial(self._client.submit, workflow, parameters, targets=targets, front=front, key=key))
-
-    async def run(self, name: str, /, **parameters: Json) -> Job:
-        """As `Client.run`."""
-        return await self._do(self._client.submit_saved, name, parameters)
-
-    async def job(self, job: Job | str) -> Job:
-        """As `Client.job`."""
-        return await self._do(self._client.job, job)
-
-    async def result(self, job: Job | str, seconds: float | None = None) -> Job:
-        """As `Client.result`."""
-        return await self._do(self._client.result, job, seconds)
-
-    async def events(self, job: Job | str, after: int = 0) -> AsyncIterator[Event]:
-        """As `Client.events`."""
-        following = self._client.events(job, after)
-        while (event := await self._do(next, following, None)) is not None:
-            yield event
-
-    async def cancel(self, job: Job | str) -> Job:
-        """As `Client.cancel`."""
-        return await self._do(self._client.cancel, job)
-
-    async def save(self, output: Output, folder: str | Path, *, overwrite: bool = False) -> Path:
-        """As `Client.save`."""
-        return await self._do(partial(self._client.save, output, folder, overwrite=overwrite))
-
-    async def upload(self, file: str | Path | bytes, name: str | None = None, *, overwrite: bool = False) -> Upload:
-        """As `Client.upload`."""
-        return await self._do(partial(self._client.upload, file, name, overwrite=overwrite))
-
-    async def _do(self, act: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, act, *arguments)
+                raise refusal(error) from None
 
 
 def _written(path: Path, content: bytes) -> Path:
@@ -400,39 +257,6 @@ def _written(path: Path, content: bytes) -> Path:
             file.write(content)
             return free
     raise AssertionError("there is always another number")
-
-
-def _refusal(error: urllib.error.HTTPError) -> ServiceError:
-    try:
-        told = json.loads(error.read())
-        return ServiceError(error.code, told["code"], told["detail"], _problems(told.get("problems", [])))
-    except (ValueError, KeyError, TypeError):
-        return ServiceError(error.code, f"http_{error.code}", str(error.reason))
-
-
-def _told(kind: type[T], body: bytes, url: str) -> T:
-    """The answer. Raises UnreachableError (code not_latentgraph) where it can be none of ours."""
-    try:
-        told = json.loads(body)
-    except ValueError:
-        told = None
-    if not isinstance(told, kind):
-        hint = "Is it the address of a latentgraph service, and does nothing in between answer for it?"
-        raise UnreachableError(f"what {url} answered is not what it is asked for", code="not_latentgraph", hint=hint)
-    return told
-
-
-def _problems(told: Json) -> list[Problem]:
-    return [Problem(**one) for one in cast("list[dict[str, Any]]", told)]
-
-
-def _job(told: JsonObject) -> Job:
-    outputs = [
-        Output(*(cast("Any", one[name]) for name in ("node", "folder", "name", "bytes", "url")))
-        for one in cast("list[JsonObject]", told["outputs"])
-    ]
-    error = cast("JsonObject | None", told["error"])
-    return Job(str(told["id"]), str(told["state"]), tuple(outputs), cast("JsonObject", told["texts"]), error, told)
 
 
 def _id(job: Job | str) -> str:

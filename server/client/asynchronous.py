@@ -1,0 +1,77 @@
+"""The client for programs on asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from graph.json import Json
+from server.client.answers import Event, Job, Output, Upload
+from server.client.blocking import URL, Client
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """`Client` for asyncio: each call on a thread of its own, so that the loop goes on. An async context manager; at most
+    `at_once` calls are under way, waits among them. A call that is cancelled is not waited for."""
+
+    def __init__(self, url: str = URL, *, token: str | None = None, patience: float = 30.0, at_once: int = 64) -> None:
+        """As `Client`."""
+        self._client = Client(url, token=token, patience=patience)
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="latentgraph-client")
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def submit(
+        self,
+        workflow: Mapping[str, Any],
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        targets: Sequence[str] | None = None,
+        front: bool = False,
+        key: str | None = None,
+    ) -> Job:
+        """As `Client.submit`. The `key`, where none is given, is this call's own."""
+        return await self._do(partial(self._client.submit, workflow, parameters, targets=targets, front=front, key=key))
+
+    async def run(self, name: str, /, **parameters: Json) -> Job:
+        """As `Client.run`."""
+        return await self._do(self._client.submit_saved, name, parameters)
+
+    async def job(self, job: Job | str) -> Job:
+        """As `Client.job`."""
+        return await self._do(self._client.job, job)
+
+    async def result(self, job: Job | str, seconds: float | None = None) -> Job:
+        """As `Client.result`."""
+        return await self._do(self._client.result, job, seconds)
+
+    async def events(self, job: Job | str, after: int = 0) -> AsyncIterator[Event]:
+        """As `Client.events`."""
+        following = self._client.events(job, after)
+        while (event := await self._do(next, following, None)) is not None:
+            yield event
+
+    async def cancel(self, job: Job | str) -> Job:
+        """As `Client.cancel`."""
+        return await self._do(self._client.cancel, job)
+
+    async def save(self, output: Output, folder: str | Path, *, overwrite: bool = False) -> Path:
+        """As `Client.save`."""
+        return await self._do(partial(self._client.save, output, folder, overwrite=overwrite))
+
+    async def upload(self, file: str | Path | bytes, name: str | None = None, *, overwrite: bool = False) -> Upload:
+        """As `Client.upload`."""
+        return await self._do(partial(self._client.upload, file, name, overwrite=overwrite))
+
+    async def _do(self, act: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, act, *arguments)
