@@ -227,7 +227,8 @@ def _faults(widget: Widget, value: Json, files: Files | None, suggestions: Sugge
 def _number_faults(widget: Number, value: Json) -> Iterator[Fault]:
     if isinstance(value, bool) or not isinstance(value, int | float):
         word = "a whole number" if widget.kind == "INT" else "a number"
-        yield "wrong_type", f"expects {word}, not {_short(value)}", f"Give it {widget.takes}."
+        drawn = ', or "random" for another at every run' if widget.seed else ""
+        yield "wrong_type", f"expects {word}, not {_short(value)}", f"Give it {widget.takes}{drawn}."
         return
     if isinstance(value, float) and not math.isfinite(value):
         yield "wrong_type", f"expects a finite number, not {value}", f"Give it {widget.takes}."

@@ -20,7 +20,7 @@ from server.http.metrics import METRICS, Metrics
 from server.http.missing import missing
 from server.http.problems import problems
 from server.http.reading import READING
-from server.http.routes import Route, added, answers, document, json_body
+from server.http.routes import Route, added, answers, document, json_body, strict
 from server.http.security import Doorkeeper, Tickets, guard, protected
 from server.http.service import SERVICE, Service, service_of
 from server.http.shapes import NAMES, OBJECT, listed, mapped, record, ref
@@ -34,7 +34,7 @@ _UPLOAD: Final = {
 _NO_JOB: Final = {"404": ("unknown_job",)}
 _NO_WORKFLOW: Final = {"404": ("unknown_workflow",)}
 _SUBMIT_REFUSED: Final = {
-    "400": ("query", "idempotency_key"),
+    "400": ("idempotency_key",),
     "409": ("idempotency_key_reused", "job_id_taken"),
     "422": ("input_wrong",),
     "429": ("queue_full",),
@@ -44,7 +44,7 @@ _UPLOAD_REFUSED: Final = {
     "400": ("file_name", "file_empty", "path_outside_folder"),
     "408": ("body_stopped",),
     "413": ("body_too_large",),
-    "415": ("no_picture",),
+    "415": ("no_picture", "upload_form"),
     "422": ("digest",),
     "507": ("disk_full",),
 }
@@ -220,7 +220,7 @@ OURS: Final = (
         "/api/v1/events",
         stream.event_socket,
         query={"job": "", "client": "", "after": ""},
-        refusals=_NO_JOB | {"400": ("query",), "503": ("too_many_sockets",)},
+        refusals=_NO_JOB | {"400": ("query",), "426": ("websocket",), "503": ("too_many_sockets",)},
     ),
     Route(
         "GET",
@@ -268,7 +268,7 @@ OURS: Final = (
         "/api/v1/workflows/{name:.+}",
         workflows.get_workflow,
         answer=ref("Workflow"),
-        refusals=_NO_WORKFLOW,
+        refusals=_NO_WORKFLOW | {"405": ("method_not_allowed",)},
     ),
     Route(
         "PUT",
@@ -278,7 +278,7 @@ OURS: Final = (
         headers=_IF_MATCH,
         status=201,
         answer=ref("Version"),
-        refusals=_CHANGED,
+        refusals=_CHANGED | {"405": ("method_not_allowed",)},
     ),
     Route(
         "DELETE",
@@ -286,7 +286,7 @@ OURS: Final = (
         versions.delete,
         headers=_IF_MATCH,
         answer=ref("Version"),
-        refusals=_CHANGED | _NO_WORKFLOW,
+        refusals=_CHANGED | _NO_WORKFLOW | {"405": ("method_not_allowed",), "409": ("workflow_shipped",)},
     ),
 )
 
@@ -358,7 +358,7 @@ def create_app(service: Service, doorkeeper: Doorkeeper, figures: Metrics) -> we
     app[METRICS] = figures
     protected(app, doorkeeper)
     app[SERVICE] = service
-    added(app, OURS)
+    added(app, map(strict, OURS))
     added(app, (*Editor().routes(), *READING))
     added(app, (Route(one.method, one.path, plain(one.handler)) for one in COMFYUI_ONCE))
     for prefix in ("", "/api"):

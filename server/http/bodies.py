@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import bisect
 import itertools
+import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar, cast
 
 from aiohttp import web
 
+from graph.comfyui.picture_texts import is_picture
 from graph.errors import InputError, Problem
 from graph.json import Json, JsonObject, canonical, loads
 from graph.schema_faults import told
@@ -40,19 +43,19 @@ _SLOWEST: Final = 4096
 """Bytes a second that have to come of a body, once it has come for so long."""
 
 
-async def body_of(request: web.Request, most: int) -> bytes:
-    """The body, if it has at most so many bytes. Raises ProblemError: 413 for more, as soon as that is known, 408 for one
-    that stops coming."""
+async def body_of(request: web.Request, most: int, *, option: str = "--max-request") -> bytes:
+    """The body, if it has at most so many bytes; `option` sets how many. Raises ProblemError: 413 for more, as soon as that
+    is known, 408 for one that stops coming."""
     announced = request.content_length
     if announced is not None and announced > most:
-        raise _too_large(announced, most)
+        raise _too_large(announced, most, option)
     parts: list[bytes] = []
     size, began = 0, time.monotonic()
     while part := await coming(request.content.readany()):
         size += len(part)
         refuse_crawling(size, began)
         if size > most:
-            raise _too_large(size, most)
+            raise _too_large(size, most, option)
         parts.append(part)
     return b"".join(parts)
 
@@ -87,11 +90,37 @@ def _read(text: bytes, bounds: Bounds) -> Json:
     if text.count(b",") + text.count(b"[") + text.count(b"{") > bounds.values:
         message = f"the body holds more than {bounds.values:,} values"
         raise InputError([Problem("json_too_large", message)])
-    data = loads(text, source="the body", max_bytes=bounds.body)
+    data = _json(text, bounds)
     if b"\\u0000" in text and _has_nul(data):
         hint = "Remove \\u0000; files and databases take it for the end of a text."
         raise InputError([Problem("text_nul", "the body holds a text with a NUL character", hint=hint)])
     return data
+
+
+def _json(text: bytes, bounds: Bounds) -> Json:
+    try:
+        return loads(text, source="the body", max_bytes=bounds.body)
+    except InputError as error:
+        hint = _meant(text)
+        if hint is None:
+            raise
+        raise InputError([replace(one, hint=hint) for one in error.problems]) from None
+
+
+def _meant(text: bytes) -> str | None:
+    """What to do with a body that is no JSON but something else that is known."""
+    if is_picture(text):
+        return (
+            "This is a picture. POST it to /upload/workflow, which answers with the workflow in it as `document`: "
+            'send that, {"workflow": DOCUMENT}.'
+        )
+    if _FORM.match(text):
+        return 'JSON is wanted here, not a form: {"FIELD": VALUE}.'
+    return None
+
+
+_FORM: Final = re.compile(rb"--[^\r\n]+\r?\ncontent-disposition:|[\w.%+\[\]-]+=", re.IGNORECASE)
+"""How the body of a form begins, in parts or as fields of a query."""
 
 
 def _has_nul(value: Json) -> bool:
@@ -107,8 +136,9 @@ def _has_nul(value: Json) -> bool:
     return False
 
 
-def _too_large(size: int, most: int) -> ProblemError:
-    return ProblemError(413, "body_too_large", f"the body has {size:,} bytes or more; at most {most:,} are taken")
+def _too_large(size: int, most: int, option: str) -> ProblemError:
+    told = f"the body has {size:,} bytes or more; at most {most:,} are taken (`serve {option}`)"
+    return ProblemError(413, "body_too_large", told)
 
 
 async def without_blocking(request: web.Request, act: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:

@@ -159,7 +159,7 @@ def _at_parameters(problems: Iterable[Problem], document: Document, given: JsonO
 def _refuse_many(nodes: int, bounds: Bounds) -> None:
     if nodes > bounds.nodes:
         message = f"the workflow has {nodes:,} nodes; at most {bounds.nodes:,} are taken here"
-        raise InputError([Problem("too_many_nodes", message)])
+        raise InputError([Problem("too_many_nodes", message, hint="`serve --max-nodes` takes more.")])
 
 
 def _unknown_parameter(name: str, known: Mapping[str, object]) -> Problem:

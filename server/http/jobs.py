@@ -46,13 +46,17 @@ _ORDER: Final[Schema] = {
 }
 PARAMETERS: Final[Schema] = {"type": "object", "description": "values of the workflow's parameters, by name"}
 _PARAMETERS_GO: Final = 'values of the workflow\'s parameters go into `parameters`: {"parameters": {"NAME": VALUE}}'
+_WORKFLOW: Final = (
+    "a workflow of any form: ours, ComfyUI's canvas or API prompt; "
+    "a saved one is run by POST /api/v1/workflows/NAME/jobs"
+)
 SUBMIT: Final[Schema] = {
     "type": "object",
     "description": _PARAMETERS_GO,
     "required": ["workflow"],
     "additionalProperties": False,
     "properties": {
-        "workflow": {"type": "object", "description": "a workflow of any form: ours, ComfyUI's canvas or API prompt"},
+        "workflow": {"type": "object", "description": _WORKFLOW},
         "parameters": PARAMETERS,
         "targets": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 20_000},
         "scope": _TEXT | {"description": "names the workflow across runs, so that reasons can compare with the last"},

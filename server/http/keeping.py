@@ -28,7 +28,9 @@ async def receive(arriving: Path, read: Callable[[], Awaitable[bytes]], most: in
             size += len(part)
             refuse_crawling(size, began)
             if size > most:
-                raise ProblemError(413, "body_too_large", f"an upload has at most {most:,} bytes")
+                raise ProblemError(
+                    413, "body_too_large", f"an upload has at most {most:,} bytes (`serve --max-upload`)"
+                )
             digest.update(part)
             file.write(part)
     await asyncio.to_thread(flush, arriving)

@@ -12,7 +12,7 @@ from aiohttp import web
 from graph.alternatives import has_choice
 from graph.comfyui.imported import Imported
 from graph.comfyui.recognise import Format
-from graph.errors import errors_only
+from graph.errors import errors_only, nearest
 from graph.json import Json, JsonObject
 from graph.spec import to_json
 from graph.validate import validate as problems_of
@@ -25,6 +25,7 @@ from server.planning import Request, prepare, summary
 from server.source import written
 from server.workspace import PRECISIONS
 
+_LONGEST: Final = 200
 PLANNED: Final = {
     "scope": "names the workflow across runs: its last run is compared with",
     "precision": f"as in a run: {', '.join(PRECISIONS)}",
@@ -40,7 +41,9 @@ async def describe_node(request: web.Request) -> web.Response:
     """One node type's declaration."""
     spec = service_of(request).catalogue.get(request.match_info["type"])
     if spec is None:
-        raise ProblemError(404, "unknown_type", f"there is no node type {request.match_info['type']!r}")
+        name = request.match_info["type"][:_LONGEST]
+        hint = nearest(name, service_of(request).catalogue) or "GET /api/v1/nodes lists those that there are."
+        raise ProblemError(404, "unknown_type", f"there is no node type {name!r}. {hint}")
     return web.json_response(to_json(spec))
 
 

@@ -61,6 +61,7 @@ _STORE: Final = {
     "idempotency_key_reused": 409,
     "job_id_taken": 409,
     "job_not_waiting": 409,
+    "unknown_job": 404,
     "job_not_ended": 409,
 }
 

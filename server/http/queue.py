@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, cast
 
 from aiohttp import web
 
-from graph.errors import InputError
+from graph.errors import InputError, Problem
 from graph.json import Json, JsonObject
 from server.draws import told as drawn
 from server.http.bodies import Schema, object_body
@@ -51,9 +54,7 @@ async def submit_many(request: web.Request) -> web.Response:
     service = service_of(request)
     body = await object_body(request, BATCH)
     key = key_of(request)
-    asked: list[Asked] = []
-    for index, one in enumerate(cast("list[JsonObject]", body["jobs"])):
-        asked.append(await _asked(request, one, index, key))
+    asked = await _asked(request, cast("list[JsonObject]", body["jobs"]), key)
     accepted = await service.desk.do(service.desk.store.accept_all, [one.submission for one in asked])
     told: list[Json] = [
         show(one.job)
@@ -64,10 +65,29 @@ async def submit_many(request: web.Request) -> web.Response:
     return web.json_response({"jobs": told}, status=202 if any(one.new for one in accepted) else 200)
 
 
-async def _asked(request: web.Request, body: JsonObject, index: int, key: str | None) -> Asked:
-    try:
-        # No client can have chosen such a key: a header has no line break.
-        return await asked_for(request, body, None if key is None else f"{key}\n{index}")
-    except InputError as error:
-        told = f"job {index} of the batch is refused, so none is kept: {error}"
-        raise ProblemError(422, "input_wrong", told, error.problems) from None
+async def _asked(request: web.Request, bodies: Sequence[JsonObject], key: str | None) -> list[Asked]:
+    """The jobs to keep. Raises ProblemError (422) with every problem of every job, each where it is in the batch."""
+    asked: list[Asked] = []
+    refused: dict[int, str] = {}
+    problems: list[Problem] = []
+    for index, one in enumerate(bodies):
+        try:
+            # No client can have chosen such a key: a header has no line break.
+            asked.append(await asked_for(request, one, None if key is None else f"{key}\n{index}"))
+        except InputError as error:
+            refused[index] = str(error)
+            problems += [replace(problem, path=_in_batch(index, problem.path)) for problem in error.problems]
+    if refused:
+        index, said = next(iter(refused.items()))
+        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        raise ProblemError(
+            422, "input_wrong", f"job {index} of the batch{more} is refused, so none is kept: {said}", problems[:MOST]
+        )
+    return asked
+
+
+def _in_batch(index: int, path: str | None) -> str:
+    """Where that is in the body: problems of a job have their places in its workflow, or its own fields."""
+    within = (path or "$").removeprefix("$")
+    own = not within or re.match(r"\.parameters(?!\[\d)|\.targets", within)
+    return f"$.jobs[{index}]{'' if own else '.workflow'}{within}"

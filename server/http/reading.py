@@ -24,7 +24,7 @@ from server.http.service import Service, service_of
 async def read_file(request: web.Request) -> web.Response:
     """The workflow that the file in the body holds, in our form, and what was lost or changed on its way."""
     service = service_of(request)
-    content = await body_of(request, service.bounds.upload)
+    content = await body_of(request, service.bounds.upload, option="--max-upload")
     catalogue = service.catalogue
     imported = await asyncio.to_thread(read_workflow, content, catalogue, source="the file")
     document = to_json(kept(imported, catalogue))

@@ -6,13 +6,16 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import wraps
 from typing import Final
 
 from aiohttp import web
 
+from graph.errors import nearest
 from graph.json import Json, JsonObject
 from graph.version import __version__
+from server.http.problems import ProblemError
 from server.http.shapes import EVERYWHERE, READABLE, SCHEMAS
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -46,6 +49,26 @@ class Route:
     raw: bool = False
     answer: JsonObject | None = None
     refusals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+_FOR_ALL: Final = frozenset(("token", "ticket"))
+"""Fields of the query that any request may have, to be let in (`security.py`)."""
+
+
+def strict(route: Route) -> Route:
+    """The route, refusing fields of the query that it does not declare: one that is misspelt would be missed in silence."""
+    if not route.path.startswith("/api/v1/"):
+        return route
+
+    @wraps(route.handler)
+    async def checked(request: web.Request) -> web.StreamResponse:
+        unknown = [one for one in request.query if one not in route.query and one not in _FOR_ALL]
+        if unknown:
+            hint = nearest(unknown[0][:80], route.query) or f"It takes {', '.join(route.query) or 'none'}."
+            raise ProblemError(400, "query", f"there is no field {unknown[0][:80]!r} of the query here. {hint}")
+        return await route.handler(request)
+
+    return replace(route, handler=checked)
 
 
 def added(app: web.Application, routes: Iterable[Route]) -> None:
@@ -98,7 +121,11 @@ def _responses(route: Route) -> JsonObject:
     told[str(route.status)] = usual
     refusals: dict[str, tuple[str, ...]] = dict(EVERYWHERE)
     if route.body is not None:
-        refusals |= {"400": READABLE, "413": ("body_too_large", "json_too_large"), "422": ("input_wrong",)}
+        refusals |= {
+            "400": (*EVERYWHERE["400"], *READABLE),
+            "413": ("body_too_large", "json_too_large"),
+            "422": ("input_wrong",),
+        }
     for status, codes in route.refusals.items():
         refusals[status] = tuple(dict.fromkeys((*refusals.get(status, ()), *codes)))
     for status, codes in sorted(refusals.items()):

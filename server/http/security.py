@@ -41,6 +41,10 @@ OPEN: Final = ("/", "/favicon.svg", "/health/live", "/health/ready")
 OPEN_BELOW: Final = "/assets/"
 """What is told without a token: that the service is there, and the editor, which then asks for one."""
 
+_HOST: Final = "; `latentgraph serve --allow-host NAME` lets it answer for a name"
+_ORIGIN: Final = "; `latentgraph serve --allow-origin URL` lets those of a site"
+_CREATE: Final = "`latentgraph token create NAME` makes one"
+
 _TICKET_SECONDS: Final = 30.0
 _MOST_TICKETS: Final = 1000
 
@@ -85,8 +89,11 @@ class Gate:
         ):
             return
         secret = _secret(request)
-        if secret is None or not self._is_known(secret):
-            raise ProblemError(401, "token", "this service asks for a token: send `Authorization: Bearer TOKEN`")
+        if secret is None:
+            told = f"this service asks for a token: send `Authorization: Bearer TOKEN`; {_CREATE}"
+            raise ProblemError(401, "token", told)
+        if not self._is_known(secret):
+            raise ProblemError(401, "token", f"the token that was sent is not known here, or not any more; {_CREATE}")
 
     def _is_known(self, secret: str) -> bool:
         given = secret.encode("utf-8", "surrogateescape")
@@ -158,18 +165,20 @@ class Doorkeeper:
         given = request.headers.getall("Host", [])
         if len(given) != 1 or not self._is_ours(given[0]):
             named = ", ".join(given)[:200] or "(none)"
-            raise ProblemError(421, "host", f"this service does not answer for the host {named}")
+            raise ProblemError(421, "host", f"this service does not answer for the host {named}{_HOST}")
         if not self._is_known(request.url.host, request.url.port):
-            raise ProblemError(421, "host", "this service does not answer for the host in the target of the request")
+            raise ProblemError(
+                421, "host", f"this service does not answer for the host in the target of the request{_HOST}"
+            )
 
     def _check_origin(self, request: web.Request) -> None:
         origins = request.headers.getall("Origin", [])
         for origin in origins:
             if origin not in self.origins and not self._is_own_origin(origin):
-                raise ProblemError(403, "origin", f"pages of {origin[:200]} may not use this service")
+                raise ProblemError(403, "origin", f"pages of {origin[:200]} may not use this service{_ORIGIN}")
         allowed = any(origin in self.origins for origin in origins) or _follows_a_link(request)
         if not allowed and request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
-            raise ProblemError(403, "fetch_site", "pages of other sites may not use this service")
+            raise ProblemError(403, "fetch_site", f"pages of other sites may not use this service{_ORIGIN}")
 
     def _check_body(self, request: web.Request) -> None:
         browser = "Origin" in request.headers or "Sec-Fetch-Site" in request.headers

@@ -65,8 +65,11 @@ class Service:
     def folders(self) -> Folders:
         return self.workspace.folders
 
-    def refuse_more_sockets(self) -> None:
-        """Raise ProblemError (503) when as many listen as are let in."""
+    def refuse_socket(self, request: web.Request) -> None:
+        """Raise ProblemError: 426 for a request that opens no WebSocket, 503 when as many listen as are let in."""
+        if not web.WebSocketResponse().can_prepare(request):
+            told = f"{request.path!r} is a WebSocket: open it with a client of WebSockets (ws://...)"
+            raise ProblemError(426, "websocket", told, headers={"Upgrade": "websocket"})
         if self.hub.listeners > self.bounds.sockets:  # the figures listen too
             raise ProblemError(503, "too_many_sockets", f"{self.hub.listeners} listen already")
 

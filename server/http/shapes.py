@@ -99,6 +99,7 @@ READABLE: Final = (
 """Codes of a body that is no JSON that is read here."""
 
 EVERYWHERE: Final[dict[str, tuple[str, ...]]] = {
+    "400": ("query",),
     "401": ("token",),
     "403": ("origin", "fetch_site"),
     "415": ("content_type", "content_encoding"),

@@ -76,7 +76,7 @@ async def event_socket(request: web.Request) -> web.WebSocketResponse:
         await known(request, job)
     elif "after" in request.query:
         raise ProblemError(400, "query", "after= goes with job=: sequence numbers count within a job")
-    service.refuse_more_sockets()
+    service.refuse_socket(request)
     socket = web.WebSocketResponse(heartbeat=30, max_msg_size=65536)
     await socket.prepare(request)
     client = request.query.get("client")

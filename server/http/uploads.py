@@ -20,12 +20,17 @@ async def upload(request: web.Request) -> web.Response:
     """Keep the body as a file of `input` under `?name=`. Where that name is taken by another content a free one is found,
     unless `?overwrite=true`. `?sha256=` refuses a body that was changed on its way."""
     service, query = service_of(request), request.query
+    if request.content_type.startswith("multipart/"):
+        why = "the body is the file itself, not a form with the file in it (with curl: --data-binary @FILE)"
+        raise ProblemError(415, "upload_form", why)
+    if "name" not in query:
+        raise ProblemError(400, "file_name", "name= is missing: POST /api/v1/uploads?name=FILE")
     name = query.get("name", "").strip("/")
     if not is_inside(name) or any(part.startswith(".") for part in name.split("/")):
         raise ProblemError(400, "file_name", "name= is a name in the folder, with forward slashes and without '..'")
     most, folder = service.bounds.upload, service.folders.root("input")
     if (request.content_length or 0) > most:
-        raise ProblemError(413, "body_too_large", f"an upload has at most {most:,} bytes")
+        raise ProblemError(413, "body_too_large", f"an upload has at most {most:,} bytes (`serve --max-upload`)")
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     with draft(folder) as arriving:
         size, digest = await receive(arriving, request.content.readany, most)

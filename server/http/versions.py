@@ -33,6 +33,21 @@ _FOLDER: Final = "workflows/"
 _SUFFIX: Final = ".json"
 
 
+_ENDPOINTS: Final = (
+    (re.compile(r".+/versions/[^/]+/restore|.+/jobs", re.DOTALL), "POST"),
+    (re.compile(r".+/versions(/[^/]+)?", re.DOTALL), "GET, HEAD"),
+)
+"""What is below a workflow's name, and the methods that it takes."""
+
+
+def refuse_endpoint(request: web.Request) -> None:
+    """Raise ProblemError (405) where what was taken for the name of a workflow is something below one."""
+    for below, allowed in _ENDPOINTS:
+        if below.fullmatch(request.match_info["name"]):
+            said = f"{request.path[:200]!r} takes {allowed}, not {request.method}"
+            raise ProblemError(405, "method_not_allowed", said, headers={"Allow": allowed})
+
+
 async def save(request: web.Request) -> web.Response:
     """Save a workflow of any form under this name, as a new version. With `If-Match: ETAG` only over that version, with
     `If-None-Match: *` only if there is none."""
@@ -60,18 +75,18 @@ async def delete(request: web.Request) -> web.Response:
     async with service.saving:
         current = await asyncio.to_thread(_current, service, name)
         if current is None:
-            raise _unknown(name)
+            raise _shipped(name) if await asyncio.to_thread(_ships, service, name) else _unknown(name)
         _refuse_mismatch(request, current)
         made = await _replaced(service, name, current, None)
     return web.json_response(_told(made))
 
 
 async def list_versions(request: web.Request) -> web.Response:
-    """The versions of a workflow, the newest first. One without an `etag` is a deletion."""
-    versions = service_of(request).desk.store.workflows
-    name = request.match_info["name"]
-    found = await service_of(request).desk.do(versions.all, name)
-    if not found:
+    """The versions of a workflow, the newest first; none of one that was never saved here. One without an `etag` is a
+    deletion."""
+    service, name = service_of(request), request.match_info["name"]
+    found = await service.desk.do(service.desk.store.workflows.all, name)
+    if not found and not await asyncio.to_thread(_is_there, service, name):
         raise _unknown(name)
     return web.json_response({"versions": [_told(one) for one in found]})
 
@@ -226,7 +241,11 @@ async def _text(request: web.Request) -> str:
 
 
 def _name(request: web.Request) -> str:
+    refuse_endpoint(request)
     name = request.match_info["name"]
+    if reserved := [part for part in name.split("/") if part in _RESERVED]:
+        why = f"{reserved[0]!r} is a word of this interface, for what is below a name"
+        raise ProblemError(422, "workflow_name", f"{name[:80]!r} cannot be a workflow's name: {why}")
     if not _is_name(name):
         hint = "up to 200 characters, folders between slashes, none of them beginning with a dot"
         raise ProblemError(422, "workflow_name", f"{name[:80]!r} cannot be a workflow's name: {hint}")
@@ -240,6 +259,22 @@ def _is_name(name: str) -> bool:
 
 
 _LISTED: Final = "GET /api/v1/workflows lists those that are here."
+
+
+def _is_there(service: Service, name: str) -> bool:
+    return _is_name(name) and (_current(service, name) is not None or _ships(service, name))
+
+
+def _ships(service: Service, name: str) -> bool:
+    """Whether it is one of ours."""
+    return any((folder / f"{name}{_SUFFIX}").is_file() for folder in service.workflows[1:])
+
+
+def _shipped(name: str) -> ProblemError:
+    told = (
+        f"{name[:80]!r} comes with latentgraph and cannot be deleted; one that is saved under its name takes its place"
+    )
+    return ProblemError(409, "workflow_shipped", told)
 
 
 def _unknown(name: str) -> ProblemError:

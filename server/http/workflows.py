@@ -21,7 +21,7 @@ from server.http.checking import Requested, requested
 from server.http.jobs import RUN, kept, key_of, to_keep
 from server.http.problems import ProblemError
 from server.http.service import Service, service_of
-from server.http.versions import digest_of, etag
+from server.http.versions import digest_of, etag, refuse_endpoint
 from server.parameters import flags
 
 _MOST_READ: Final = 2000
@@ -36,6 +36,7 @@ async def list_workflows(request: web.Request) -> web.Response:
 async def get_workflow(request: web.Request) -> web.Response:
     """One saved workflow: the document, and the schema of its parameters. Its `ETag` is for saving it again."""
     service = service_of(request)
+    refuse_endpoint(request)
     name = request.match_info["name"]
     content = await asyncio.to_thread(_content, service, name)
     tag = etag(digest_of(content))

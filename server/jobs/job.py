@@ -28,7 +28,7 @@ OWN_WORDS: Final = frozenset(("queued", "moved", "running", "requeued", "cancell
 
 class StoreError(GraphError):
     """The store refuses. Codes: `queue_full`, `idempotency_key_reused`, `job_id_taken`, `job_not_waiting`, `job_not_ended`,
-    `store_in_use`, `store_full`, `store_unusable`."""
+    `unknown_job`, `store_in_use`, `store_full`, `store_unusable`."""
 
     code = "store_unusable"
 

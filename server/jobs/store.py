@@ -140,7 +140,7 @@ class Store(Queries):
             return list(found)
 
     def move(self, job: str, move: Move) -> None:
-        """Give a waiting job another place in the line. Raises StoreError (`job_not_waiting`)."""
+        """Give a waiting job another place in the line. Raises StoreError (`job_not_waiting`, `unknown_job`)."""
         with self._change() as change:
             priority, number = self._place(change.connection, job, move)
             placed = update(JOBS).where(JOBS.c.id == job).values(priority=priority, number=number)
@@ -371,8 +371,10 @@ def _waiting(connection: Connection, job: str) -> tuple[int, float]:
     """A waiting job's priority and number. Raises StoreError."""
     asked = select(JOBS.c.state, JOBS.c.priority, JOBS.c.number).where(JOBS.c.id == job)
     row = connection.execute(asked).first()
-    if row is None or row.state != "queued":
-        told = f"the job {job!r} is {row.state if row else 'unknown'}; only waiting jobs have a place in the line"
+    if row is None:
+        raise StoreError(f"there is no job {job[:80]!r}", code="unknown_job")
+    if row.state != "queued":
+        told = f"the job {job!r} is {row.state}; only waiting jobs have a place in the line"
         raise StoreError(told, code="job_not_waiting")
     return row.priority, row.number
 

@@ -192,7 +192,7 @@ class Supervisor:
         if self.claim is not None:
             claim = self._let_go()
             await self._flush(claim)
-            await self._insist(self._desk.store.lost, claim.id, claim.fence, cause)
+            await self._insist(self._desk.store.lost, claim.id, claim.fence, f"the worker {cause}")
         return cause
 
     async def _hear(self, message: JsonObject, blob: bytes) -> None:

@@ -52,7 +52,7 @@ def test_a_waiting_job_is_moved(store: Store, job: str, move: Move, order: str) 
     if not order:
         with pytest.raises(StoreError) as refused:
             store.move(job, move)
-        assert refused.value.code == "job_not_waiting"
+        assert refused.value.code == "unknown_job"
     else:
         store.move(job, move)
     assert line(store) == (order or "abcd")

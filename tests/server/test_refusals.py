@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,14 @@ from server.http.bodies import Schema, conforming
 from server.http.facts import TOKENS
 from server.http.jobs import MOVE, RUN, SUBMIT
 from server.http.queue import BATCH
+from server.http.service import Bounds
 from tests.server.service import running
 
 PARAMETERS_GO = 'Values of the workflow\'s parameters go into `parameters`: {"parameters": {"NAME": VALUE}}.'
+A_WORKFLOW = (
+    "A workflow of any form: ours, ComfyUI's canvas or API prompt; "
+    "a saved one is run by POST /api/v1/workflows/NAME/jobs."
+)
 NO_CONTROLS = r"(the pattern is ^(?![\s\S]*[\u0000-\u001f]))"
 PLACES = "It takes after, before, front, number, priority."
 
@@ -59,11 +66,11 @@ BODIES = (
     Told(MOVE, {}, "body_minProperties", "$", "has too few fields: 1 at least", PLACES),
     Told(MOVE, {"place": 1}, "body_additionalProperties", "$", "there is no field 'place' here", PLACES),
     Told(SUBMIT, {}, "body_required", "$", "the field 'workflow' is missing",
-         "A workflow of any form: ours, ComfyUI's canvas or API prompt."),
+         A_WORKFLOW),
     Told(SUBMIT, {"workflow": {}, "targets": []}, "body_minItems", "$.targets", "has 0 entries; at least 1", None),
     Told(SUBMIT, 3, "body_type", "$", "expects an object, not 3", PARAMETERS_GO),
     Told(BATCH, {"jobs": [{"workflow": "x" * 99}]}, "body_type", "$.jobs[0].workflow",
-         'expects an object, not "' + "x" * 56 + "...", "A workflow of any form: ours, ComfyUI's canvas or API prompt."),
+         'expects an object, not "' + "x" * 56 + "...", A_WORKFLOW),
     Told(TOKENS, {"text": "a", "checkpoint": 3}, "body_type", "$.checkpoint", "expects a text or null, not 3",
          "Whose tokenizer; null for CLIP's."),
     Told(TOKENS, {}, "body_required", "$", "the field 'text' is missing", "It takes checkpoint, text."),
@@ -158,5 +165,122 @@ def test_a_method_that_is_not_taken_is_answered_with_those_that_are(tmp_path: Pa
             service.session.patch(f"http://127.0.0.1:{service.port}{path}", json={}) as answer,
         ):
             assert (answer.status, answer.headers["Allow"]) == (405, allowed)
+
+    asyncio.run(act())
+
+
+FORM = "multipart/form-data; boundary=x"
+PART = b'--x\r\nContent-Disposition: form-data; name="workflow"\r\n\r\n{}\r\n--x--\r\n'
+JPEG = b"\xff\xd8\xff\xe0" + bytes(16)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, and how it is refused: `says` is in the detail, or in the first problem's hint."""
+
+    method: str
+    path: str
+    status: int
+    code: str
+    says: str
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+SHIPPED = "/api/v1/workflows/text_to_image"
+SEED = b'{"workflow": {"format": "latentgraph/1", "nodes": {"s": {"type": "KSampler", "inputs": {"seed": "randm"}}}}}'
+REQUESTS = (
+    Asked("GET", f"{SHIPPED}/jobs", 405, "method_not_allowed", "takes POST, not GET"),
+    Asked("DELETE", f"{SHIPPED}/jobs", 405, "method_not_allowed", "takes POST, not DELETE"),
+    Asked("PUT", f"{SHIPPED}/jobs", 405, "method_not_allowed", "takes POST, not PUT", b"{}"),
+    Asked("PUT", f"{SHIPPED}/versions", 405, "method_not_allowed", "takes GET, HEAD, not PUT", b"{}"),
+    Asked("DELETE", f"{SHIPPED}/versions/3", 405, "method_not_allowed", "takes GET, HEAD, not DELETE"),
+    Asked("GET", f"{SHIPPED}/versions/3/restore", 405, "method_not_allowed", "takes POST, not GET"),
+    Asked("PUT", "/api/v1/workflows/jobs", 422, "workflow_name", "'jobs' is a word of this interface", b"{}"),
+    Asked("PUT", "/api/v1/workflows/jobs/mine", 422, "workflow_name", "'jobs' is a word of this interface", b"{}"),
+    Asked("DELETE", SHIPPED, 409, "workflow_shipped", "comes with latentgraph"),
+    Asked("GET", "/api/v1/workflows/gone/versions", 404, "unknown_workflow", "no saved workflow"),
+    Asked("GET", "/api/v1/events", 426, "websocket", "is a WebSocket"),
+    Asked("GET", "/api/v1/jobs", 421, "host", "--allow-host NAME", headers={"Host": "evil.example"}),
+    Asked("GET", "/api/v1/jobs", 403, "origin", "--allow-origin URL", headers={"Origin": "http://evil.example"}),
+    Asked("POST", "/api/v1/jobs", 422, "input_wrong", "POST /api/v1/workflows/NAME/jobs", b'{"workflow": "text_to_image"}'),
+    Asked("POST", "/api/v1/uploads", 400, "file_name", "name= is missing", b"x"),
+    Asked("POST", "/api/v1/uploads?name=a", 415, "upload_form", "the file itself", PART, {"Content-Type": FORM}),
+    Asked("POST", "/api/v1/jobs", 400, "json_syntax", "JSON is wanted here, not a form", PART, {"Content-Type": FORM}),
+    Asked("POST", "/api/v1/jobs", 400, "json_syntax", "JSON is wanted here, not a form", b"workflow=text_to_image&wait=5"),
+    Asked("POST", "/api/v1/jobs", 400, "json_encoding", "POST it to /upload/workflow", JPEG),
+    Asked("POST", "/api/v1/jobs", 413, "body_too_large", "--max-request", b"[" + b" " * 2000),
+    Asked("POST", "/api/v1/uploads?name=a", 413, "body_too_large", "--max-upload", b"x" * 3000),
+    Asked("POST", "/upload/workflow", 413, "body_too_large", "--max-upload", b"x" * 3000),
+    Asked("POST", "/api/v1/jobs", 422, "input_wrong", "--max-nodes",
+          b'{"format": "latentgraph/1", "nodes": {"a": {"type": "X"}, "b": {"type": "X"}}}'),
+    Asked("GET", "/api/v1/nodes/KSamplr", 404, "unknown_type", "Did you mean 'KSampler'?"),
+    Asked("POST", "/api/v1/jobs", 422, "input_wrong", 'or "random" for another at every run', SEED),
+    Asked("POST", "/api/v1/jobs?waitt=5", 400, "query", "Did you mean 'wait'?", b"{}"),
+    Asked("GET", "/api/v1/system?verbose=1", 400, "query", "It takes none."),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("row", REQUESTS, ids=lambda row: f"{row.method} {row.path[:50]} {row.code}")
+def test_a_refusal_says_what_to_do_instead(tmp_path: Path, row: Asked) -> None:
+    async def act() -> None:
+        async with (
+            running(tmp_path, bounds=Bounds(body=1500, upload=2500, nodes=1)) as service,
+            service.session.request(
+                row.method, f"http://127.0.0.1:{service.port}{row.path}", data=row.body or None, headers=row.headers
+            ) as answer,
+        ):
+            told = await answer.json(content_type="application/problem+json")
+            assert (answer.status, told["code"]) == (row.status, row.code), told["detail"]
+            hints = [str(one["hint"]) for one in told.get("problems", ())]
+            assert row.says in "\n".join([told["detail"], *hints])
+
+    asyncio.run(act())
+
+
+def test_a_workflow_that_was_put_there_by_hand_has_no_versions(tmp_path: Path) -> None:
+    folder = tmp_path / "user" / "default" / "workflows"
+    folder.mkdir(parents=True)
+    (folder / "hand.json").write_text("{}")
+
+    async def act() -> None:
+        async with running(tmp_path) as service:
+            for name in ("hand", "text_to_image"):
+                answer = await service.get(f"/api/v1/workflows/{name}/versions")
+                assert (answer.status, answer.json) == (200, {"versions": []})
+
+    asyncio.run(act())
+
+
+def test_a_batch_tells_every_problem_of_every_job_where_it_is(tmp_path: Path) -> None:
+    bad = {"format": "latentgraph/1", "nodes": {"work": {"type": "Steps", "inputs": {"value": "x"}}}}
+    good = {"format": "latentgraph/1", "nodes": {"save": {"type": "WriteText", "inputs": {"value": 1, "name": "a"}}}}
+    jobs = [{"workflow": good}, {"workflow": bad}, {"workflow": good, "parameters": {"a": 1}},
+            {"workflow": good, "targets": ["nobody"]}]  # fmt: skip
+
+    async def act() -> None:
+        async with running(tmp_path) as service:
+            refused = await service.post("/api/v1/batches", json.dumps({"jobs": jobs}))
+            assert (refused.status, refused.json["code"]) == (422, "input_wrong")
+            assert refused.json["detail"].startswith("job 1 of the batch (and 2 more) is refused")
+            paths = [one["path"] for one in refused.json["problems"]]
+            assert "$.jobs[1].workflow.nodes.work.inputs.value" in paths
+            assert "$.jobs[2].parameters.a" in paths
+            assert paths[-1].startswith("$.jobs[3]")
+
+    asyncio.run(act())
+
+
+def test_a_move_beside_a_job_that_is_not_there_says_so(tmp_path: Path) -> None:
+    workflow = {
+        "format": "latentgraph/1",
+        "nodes": {"save": {"type": "WriteText", "inputs": {"value": 1, "name": "a"}}},
+    }
+
+    async def act() -> None:
+        async with running(tmp_path) as service:
+            job = (await service.post("/api/v1/jobs", json.dumps({"workflow": workflow}))).json["id"]
+            refused = await service.post(f"/api/v1/jobs/{job}/move", '{"before": "7f"}')
+            assert (refused.status, refused.json["code"]) == (404, "unknown_job")
 
     asyncio.run(act())

@@ -146,6 +146,8 @@ def test_a_poisonous_job_is_set_aside_and_the_next_one_runs(tmp_path: Path, how:
         await here.submit("good", work=made("Steps", value=1), save=writing("good"))
         poison = await here.until("poison")
         assert (poison.state, poison.attempts) == ("quarantined", 3)
+        causes = {str(one.data["cause"]) for one in await here.events("poison") if one.type == "requeued"}
+        assert {one.split(" ended ")[0] for one in causes} in ({"the worker was"}, {"the worker"})
         assert (await here.until("good")).state == "done"
 
     do(tmp_path, act)

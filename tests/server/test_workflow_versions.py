@@ -182,7 +182,7 @@ def test_a_file_that_is_no_json_is_restored_as_it_was(tmp_path: Path, text: str)
         ("/api/v1/workflows/a%00b", work(), 422, "workflow_name"),
         ("/api/v1/workflows/" + "x" * 300, work(), 422, "workflow_name"),
         ("/api/v1/workflows/" + "%C3%BC" * 150, work(), 422, "workflow_name"),
-        ("/api/v1/workflows/a/jobs", work(), 422, "workflow_name"),
+        ("/api/v1/workflows/a/jobs", work(), 405, "method_not_allowed"),
     ],
 )
 def test_what_is_no_workflow_or_no_name_is_refused(

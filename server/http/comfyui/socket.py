@@ -40,7 +40,7 @@ async def websocket(request: web.Request) -> web.WebSocketResponse:
     """One client's session, until it leaves."""
     service = service_of(request)
     sid = request.query.get("clientId") or uuid.uuid4().hex
-    service.refuse_more_sockets()
+    service.refuse_socket(request)
     socket = web.WebSocketResponse(heartbeat=30, max_msg_size=_LARGEST)
     await socket.prepare(request)
     with service.hub.listening(lambda _job, _client: True, lambda _job, client: client == sid) as listener:

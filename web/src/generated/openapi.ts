@@ -632,7 +632,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The versions of a workflow, the newest first
+         * The versions of a workflow, the newest first; none of one that was never saved here
          * @description One without an `etag` is a deletion.
          */
         get: operations["list_versions"];
@@ -979,7 +979,7 @@ export interface operations {
                         targets?: string[];
                         /** @description seconds that an attempt may run before it fails */
                         time_limit?: number;
-                        /** @description a workflow of any form: ours, ComfyUI's canvas or API prompt */
+                        /** @description a workflow of any form: ours, ComfyUI's canvas or API prompt; a saved one is run by POST /api/v1/workflows/NAME/jobs */
                         workflow: Record<string, never>;
                     }[];
                 };
@@ -995,7 +995,7 @@ export interface operations {
                     "application/json": components["schemas"]["Batch"];
                 };
             };
-            /** @description json_syntax, json_encoding, json_number, json_duplicate_key, json_too_deep, json_too_large, query, idempotency_key */
+            /** @description query, json_syntax, json_encoding, json_number, json_duplicate_key, json_too_deep, json_too_large, idempotency_key */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1003,7 +1003,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "json_syntax" | "json_encoding" | "json_number" | "json_duplicate_key" | "json_too_deep" | "json_too_large" | "query" | "idempotency_key";
+                        code?: "query" | "json_syntax" | "json_encoding" | "json_number" | "json_duplicate_key" | "json_too_deep" | "json_too_large" | "idempotency_key";
                     };
                 };
             };
@@ -1144,6 +1144,18 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
+                };
+            };
             /** @description token */
             401: {
                 headers: {
@@ -1233,6 +1245,18 @@ export interface operations {
                     "application/json": components["schemas"]["Cache"];
                 };
             };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
+                };
+            };
             /** @description token */
             401: {
                 headers: {
@@ -1309,6 +1333,18 @@ export interface operations {
                 content: {
                     "application/json": {
                         cleared: components["schemas"]["Cache"];
+                    };
+                };
+            };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
                     };
                 };
             };
@@ -1395,7 +1431,7 @@ export interface operations {
                     "application/json": components["schemas"]["Conversion"];
                 };
             };
-            /** @description json_syntax, json_encoding, json_number, json_duplicate_key, json_too_deep, json_too_large */
+            /** @description query, json_syntax, json_encoding, json_number, json_duplicate_key, json_too_deep, json_too_large */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1403,7 +1439,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "json_syntax" | "json_encoding" | "json_number" | "json_duplicate_key" | "json_too_deep" | "json_too_large";
+                        code?: "query" | "json_syntax" | "json_encoding" | "json_number" | "json_duplicate_key" | "json_too_deep" | "json_too_large";
                     };
                 };
             };
@@ -1591,6 +1627,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
                         code?: "host";
+                    };
+                };
+            };
+            /** @description websocket */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "websocket";
                     };
                 };
             };
@@ -1852,7 +1900,7 @@ export interface operations {
                     targets?: string[];
                     /** @description seconds that an attempt may run before it fails */
                     time_limit?: number;
-                    /** @description a workflow of any form: ours, ComfyUI's canvas or API prompt */
+                    /** @description a workflow of any form: ours, ComfyUI's canvas or API prompt; a saved one is run by POST /api/v1/workflows/NAME/jobs */
                     workflow: Record<string, never>;
                 };
             };
@@ -1867,7 +1915,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description json_syntax, json_encoding, json_number, json_duplicate_key, json_too_deep, json_too_large, query, idempotency_key */
+            /** @description query, json_syntax, json_encoding, json_number, json_duplicate_key, json_too_deep, json_too_large, idempotency_key */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1875,7 +1923,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "json_syntax" | "json_encoding" | "json_number" | "json_duplicate_key" | "json_too_deep" | "json_too_large" | "query" | "idempotency_key";
+                        code?: "query" | "json_syntax" | "json_encoding" | "json_number" | "json_duplicate_key" | "json_too_deep" | "json_too_large" | "idempotency_key";
                     };
                 };
             };
@@ -2021,6 +2069,18 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
+                };
+            };
             /** @description token */
             401: {
                 headers: {
@@ -2110,6 +2170,18 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
                 };
             };
             /** @description token */
@@ -2325,7 +2397,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description json_syntax, json_encoding, json_number, json_duplicate_key, json_too_deep, json_too_large */
+            /** @description query, json_syntax, json_encoding, json_number, json_duplicate_key, json_too_deep, json_too_large */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2333,7 +2405,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "json_syntax" | "json_encoding" | "json_number" | "json_duplicate_key" | "json_too_deep" | "json_too_large";
+                        code?: "query" | "json_syntax" | "json_encoding" | "json_number" | "json_duplicate_key" | "json_too_deep" | "json_too_large";
                     };
                 };
             };
@@ -2464,6 +2536,18 @@ export interface operations {
                     "application/json": components["schemas"]["Output"][];
                 };
             };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
+                };
+            };
             /** @description token */
             401: {
                 headers: {
@@ -2553,6 +2637,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
+                };
             };
             /** @description token */
             401: {
@@ -2655,7 +2751,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description json_syntax, json_encoding, json_number, json_duplicate_key, json_too_deep, json_too_large */
+            /** @description query, json_syntax, json_encoding, json_number, json_duplicate_key, json_too_deep, json_too_large */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2663,7 +2759,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "json_syntax" | "json_encoding" | "json_number" | "json_duplicate_key" | "json_too_deep" | "json_too_large";
+                        code?: "query" | "json_syntax" | "json_encoding" | "json_number" | "json_duplicate_key" | "json_too_deep" | "json_too_large";
                     };
                 };
             };
@@ -2792,6 +2888,18 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Trace"];
+                };
+            };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
                 };
             };
             /** @description token */
@@ -2993,6 +3101,18 @@ export interface operations {
                     };
                 };
             };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
+                };
+            };
             /** @description token */
             401: {
                 headers: {
@@ -3068,6 +3188,18 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NodeType"][];
+                };
+            };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
                 };
             };
             /** @description token */
@@ -3147,6 +3279,18 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NodeType"];
+                };
+            };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
                 };
             };
             /** @description token */
@@ -3236,6 +3380,18 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
+                };
+            };
             /** @description token */
             401: {
                 headers: {
@@ -3322,7 +3478,7 @@ export interface operations {
                     "application/json": components["schemas"]["Plan"];
                 };
             };
-            /** @description json_syntax, json_encoding, json_number, json_duplicate_key, json_too_deep, json_too_large, query */
+            /** @description query, json_syntax, json_encoding, json_number, json_duplicate_key, json_too_deep, json_too_large */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3330,7 +3486,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "json_syntax" | "json_encoding" | "json_number" | "json_duplicate_key" | "json_too_deep" | "json_too_large" | "query";
+                        code?: "query" | "json_syntax" | "json_encoding" | "json_number" | "json_duplicate_key" | "json_too_deep" | "json_too_large";
                     };
                 };
             };
@@ -3435,6 +3591,18 @@ export interface operations {
                     "application/json": components["schemas"]["Queue"];
                 };
             };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
+                };
+            };
             /** @description token */
             401: {
                 headers: {
@@ -3510,6 +3678,18 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Queue"];
+                };
+            };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
                 };
             };
             /** @description token */
@@ -3589,6 +3769,18 @@ export interface operations {
                     "application/json": components["schemas"]["Queue"];
                 };
             };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
+                };
+            };
             /** @description token */
             401: {
                 headers: {
@@ -3666,6 +3858,18 @@ export interface operations {
                     "application/json": components["schemas"]["System"];
                 };
             };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
+                };
+            };
             /** @description token */
             401: {
                 headers: {
@@ -3741,6 +3945,18 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
                 };
             };
             /** @description token */
@@ -3840,7 +4056,7 @@ export interface operations {
                     "application/json": components["schemas"]["Tokens"];
                 };
             };
-            /** @description json_syntax, json_encoding, json_number, json_duplicate_key, json_too_deep, json_too_large */
+            /** @description query, json_syntax, json_encoding, json_number, json_duplicate_key, json_too_deep, json_too_large */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3848,7 +4064,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "json_syntax" | "json_encoding" | "json_number" | "json_duplicate_key" | "json_too_deep" | "json_too_large";
+                        code?: "query" | "json_syntax" | "json_encoding" | "json_number" | "json_duplicate_key" | "json_too_deep" | "json_too_large";
                     };
                 };
             };
@@ -3976,7 +4192,7 @@ export interface operations {
                     "application/json": components["schemas"]["Upload"];
                 };
             };
-            /** @description file_name, file_empty, path_outside_folder */
+            /** @description query, file_name, file_empty, path_outside_folder */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3984,7 +4200,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "file_name" | "file_empty" | "path_outside_folder";
+                        code?: "query" | "file_name" | "file_empty" | "path_outside_folder";
                     };
                 };
             };
@@ -4036,7 +4252,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description content_type, content_encoding, no_picture */
+            /** @description content_type, content_encoding, no_picture, upload_form */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4044,7 +4260,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "content_type" | "content_encoding" | "no_picture";
+                        code?: "content_type" | "content_encoding" | "no_picture" | "upload_form";
                     };
                 };
             };
@@ -4117,7 +4333,7 @@ export interface operations {
                     "application/json": components["schemas"]["Validation"];
                 };
             };
-            /** @description json_syntax, json_encoding, json_number, json_duplicate_key, json_too_deep, json_too_large */
+            /** @description query, json_syntax, json_encoding, json_number, json_duplicate_key, json_too_deep, json_too_large */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4125,7 +4341,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "json_syntax" | "json_encoding" | "json_number" | "json_duplicate_key" | "json_too_deep" | "json_too_large";
+                        code?: "query" | "json_syntax" | "json_encoding" | "json_number" | "json_duplicate_key" | "json_too_deep" | "json_too_large";
                     };
                 };
             };
@@ -4326,6 +4542,18 @@ export interface operations {
                     "application/json": components["schemas"]["Workflow"];
                 };
             };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
+                };
+            };
             /** @description token */
             401: {
                 headers: {
@@ -4359,6 +4587,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
                         code?: "unknown_workflow";
+                    };
+                };
+            };
+            /** @description method_not_allowed */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "method_not_allowed";
                     };
                 };
             };
@@ -4424,7 +4664,7 @@ export interface operations {
                     "application/json": components["schemas"]["Version"];
                 };
             };
-            /** @description json_syntax, json_encoding, json_number, json_duplicate_key, json_too_deep, json_too_large */
+            /** @description query, json_syntax, json_encoding, json_number, json_duplicate_key, json_too_deep, json_too_large */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4432,7 +4672,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "json_syntax" | "json_encoding" | "json_number" | "json_duplicate_key" | "json_too_deep" | "json_too_large";
+                        code?: "query" | "json_syntax" | "json_encoding" | "json_number" | "json_duplicate_key" | "json_too_deep" | "json_too_large";
                     };
                 };
             };
@@ -4457,6 +4697,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
                         code?: "origin" | "fetch_site";
+                    };
+                };
+            };
+            /** @description method_not_allowed */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "method_not_allowed";
                     };
                 };
             };
@@ -4554,6 +4806,18 @@ export interface operations {
                     "application/json": components["schemas"]["Version"];
                 };
             };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
+                };
+            };
             /** @description token */
             401: {
                 headers: {
@@ -4587,6 +4851,30 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
                         code?: "unknown_workflow";
+                    };
+                };
+            };
+            /** @description method_not_allowed */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "method_not_allowed";
+                    };
+                };
+            };
+            /** @description workflow_shipped */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "workflow_shipped";
                     };
                 };
             };
@@ -4692,7 +4980,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description json_syntax, json_encoding, json_number, json_duplicate_key, json_too_deep, json_too_large, query, idempotency_key */
+            /** @description query, json_syntax, json_encoding, json_number, json_duplicate_key, json_too_deep, json_too_large, idempotency_key */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4700,7 +4988,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code?: "json_syntax" | "json_encoding" | "json_number" | "json_duplicate_key" | "json_too_deep" | "json_too_large" | "query" | "idempotency_key";
+                        code?: "query" | "json_syntax" | "json_encoding" | "json_number" | "json_duplicate_key" | "json_too_deep" | "json_too_large" | "idempotency_key";
                     };
                 };
             };
@@ -4855,6 +5143,18 @@ export interface operations {
                     "application/json": components["schemas"]["Versions"];
                 };
             };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
+                };
+            };
             /** @description token */
             401: {
                 headers: {
@@ -4946,6 +5246,18 @@ export interface operations {
                 content: {
                     "application/json": {
                         document: Record<string, never>;
+                    };
+                };
+            };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
                     };
                 };
             };
@@ -5042,6 +5354,18 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Version"];
+                };
+            };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
                 };
             };
             /** @description token */
@@ -5157,6 +5481,18 @@ export interface operations {
                     "application/json": components["schemas"]["Live"];
                 };
             };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
+                };
+            };
             /** @description token */
             401: {
                 headers: {
@@ -5234,6 +5570,18 @@ export interface operations {
                     "application/json": components["schemas"]["Ready"];
                 };
             };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
+                };
+            };
             /** @description token */
             401: {
                 headers: {
@@ -5308,6 +5656,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "query";
+                    };
+                };
             };
             /** @description token */
             401: {
