@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from graph.json import Json
+from graph.errors import Problem
+from graph.json import Json, JsonObject
 from server.client.answers import Event, Job, Output, Upload
 from server.client.blocking import URL, Client
 
@@ -47,6 +48,20 @@ class AsyncClient:
         """As `Client.run`."""
         return await self._do(self._client.submit_saved, name, parameters)
 
+    async def submit_saved(self, name: str, parameters: Mapping[str, Any], *, key: str | None = None) -> Job:
+        """As `Client.submit_saved`."""
+        return await self._do(partial(self._client.submit_saved, name, parameters, key=key))
+
+    async def jobs(self, *states: str) -> AsyncIterator[Job]:
+        """As `Client.jobs`."""
+        found = self._client.jobs(*states)
+        while (job := await self._do(next, found, None)) is not None:
+            yield job
+
+    async def wait(self, job: Job | str, seconds: float | None = None) -> Job:
+        """As `Client.wait`."""
+        return await self._do(self._client.wait, job, seconds)
+
     async def job(self, job: Job | str) -> Job:
         """As `Client.job`."""
         return await self._do(self._client.job, job)
@@ -65,6 +80,14 @@ class AsyncClient:
         """As `Client.cancel`."""
         return await self._do(self._client.cancel, job)
 
+    async def retry(self, job: Job | str) -> Job:
+        """As `Client.retry`."""
+        return await self._do(self._client.retry, job)
+
+    async def fetch(self, output: Output) -> bytes:
+        """As `Client.fetch`."""
+        return await self._do(self._client.fetch, output)
+
     async def save(self, output: Output, folder: str | Path, *, overwrite: bool = False) -> Path:
         """As `Client.save`."""
         return await self._do(partial(self._client.save, output, folder, overwrite=overwrite))
@@ -72,6 +95,22 @@ class AsyncClient:
     async def upload(self, file: str | Path | bytes, name: str | None = None, *, overwrite: bool = False) -> Upload:
         """As `Client.upload`."""
         return await self._do(partial(self._client.upload, file, name, overwrite=overwrite))
+
+    async def workflows(self) -> list[str]:
+        """As `Client.workflows`."""
+        return await self._do(self._client.workflows)
+
+    async def workflow(self, name: str) -> JsonObject:
+        """As `Client.workflow`."""
+        return await self._do(self._client.workflow, name)
+
+    async def validate(self, workflow: Mapping[str, Any]) -> list[Problem]:
+        """As `Client.validate`."""
+        return await self._do(self._client.validate, workflow)
+
+    async def plan(self, workflow: Mapping[str, Any]) -> JsonObject:
+        """As `Client.plan`."""
+        return await self._do(self._client.plan, workflow)
 
     async def _do(self, act: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, act, *arguments)

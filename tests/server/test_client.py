@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import io
 import json
 import socket
@@ -261,6 +262,12 @@ def test_what_is_no_service_of_ours_is_said_plainly(body: bytes) -> None:
     assert raised.value.code == "not_latentgraph"
 
 
+@pytest.mark.parametrize("name", [name for name in vars(Client) if not name.startswith("_")])
+def test_the_client_for_asyncio_has_every_call(name: str) -> None:
+    ours, theirs = (inspect.signature(getattr(one, name)) for one in (AsyncClient, Client))
+    assert [str(one) for one in ours.parameters.values()] == [str(one) for one in theirs.parameters.values()]
+
+
 def test_jobs_are_submitted_followed_and_fetched_from_asyncio(tmp_path: Path) -> None:
     async def run() -> None:
         async with asyncio.timeout(100), working(tmp_path) as service:
@@ -274,6 +281,15 @@ def test_jobs_are_submitted_followed_and_fetched_from_asyncio(tmp_path: Path) ->
                 path = await client.save(ended[3].outputs[0], tmp_path / "here")
                 assert path.read_text() == "3"
                 assert (await client.cancel(jobs[0])).state == "done"
+                assert {one.id async for one in client.jobs("done")} == {one.id for one in jobs}
+                assert (await client.wait(await client.retry(jobs[0]), 60)).state == "done"
+                assert await client.fetch(ended[5].outputs[0]) == b"5"
+                assert await client.validate(work()) == []
+                assert (await client.plan(work(10**6)))["run"] == 1
+                assert "text_to_image" in await client.workflows()
+                assert "document" in await client.workflow("text_to_image")
+                saved = await client.submit_saved("text_to_image", {"seed": 1})
+                assert (await client.cancel(saved)).id == saved.id
                 with pytest.raises(ServiceError):
                     await client.submit({"format": "latentgraph/1", "nodes": {"a": {"type": "Gone"}}})
 
