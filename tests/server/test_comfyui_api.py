@@ -180,6 +180,14 @@ def test_a_failing_node_is_told_and_ends_the_prompt(tmp_path: Path) -> None:
     do(tmp_path, act)
 
 
+def test_a_socket_that_is_opened_by_no_client_of_sockets_says_what_it_is(tmp_path: Path) -> None:
+    async def act(service: Service) -> None:
+        answer = await service.get("/ws")
+        assert (answer.status, b"is a WebSocket" in answer.body) == (426, True)
+
+    do(tmp_path, act, workers=False)
+
+
 @pytest.mark.parametrize("body", [b"", b'{"prompt_id": "p"}'])
 def test_interrupt_ends_what_runs(tmp_path: Path, body: bytes) -> None:
     async def act(service: Service) -> None:

@@ -44,6 +44,9 @@ def do(folder: Path, act: Callable[[Service, str, Tokens], Awaitable[None]]) -> 
     asyncio.run(run())
 
 
+_UNKNOWN = b"the token that was sent is not known here, or not any more"
+
+
 def test_every_route_asks_for_a_token(tmp_path: Path) -> None:
     async def act(service: Service, secret: str, tokens: Tokens) -> None:
         for path in (
@@ -71,7 +74,16 @@ def test_every_route_asks_for_a_token(tmp_path: Path) -> None:
                 wrong
             )
         tokens.revoke("tester")
-        assert (await ask(service.port, "GET", "/queue", headers={"Authorization": f"Bearer {secret}"})).status == 401
+        revoked = {"Authorization": f"Bearer {secret}"}
+        assert (await ask(service.port, "GET", "/queue", headers=revoked)).status == 401
+        for headers, says in (
+            ({}, b"asks for a token"),
+            ({"Authorization": "Bearer x"}, _UNKNOWN),
+            (revoked, _UNKNOWN),
+        ):
+            told = (await ask(service.port, "GET", "/api/v1/jobs", headers=headers)).body
+            assert says in told
+            assert b"`latentgraph token create NAME`" in told
 
     do(tmp_path, act)
 
