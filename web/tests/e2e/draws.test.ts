@@ -37,7 +37,7 @@ describe("each run", () => {
     await context.close();
   });
 
-  test("draws one of the words that a prompt leaves open, says which, and the plan says so before", async () => {
+  test("words that a prompt leaves open are drawn by the seed: known once run, and anew where that is random, as the plan says before", async () => {
     const { page, errors, context } = await openPage(browser, service.url);
     await openTemplate(page, "text_to_image");
     const prompt = page.locator('[data-node="positive"]').getByRole("textbox");
@@ -47,12 +47,16 @@ describe("each run", () => {
     await page.keyboard.press("Escape");
     const written = "a {red|blue} fox";
     await expect.poll(async () => (await documentOf(page)).nodes["positive"]!.inputs!["text"]).toBe(written);
+    const drawn = page.locator('[data-node="positive"]').getByRole("img", { name: /^The last run drew: a (red|blue)/ });
     await page.getByTestId("sentence").getByText(/nodes will run/).waitFor();
+    await page.keyboard.press("Control+Enter");
+    await drawn.waitFor();
+    await page.getByTestId("sentence").getByText("Nothing will run").waitFor();
+    await page.evaluate(() => window.latentgraph!.documents.editGraph("Random", (graph) => ({ ...graph, nodes: { ...graph.nodes, sampler: { ...graph.nodes["sampler"]!, inputs: { ...graph.nodes["sampler"]!.inputs, seed: "random" } } } })));
     await expect.poll(() => page.locator('[data-node="positive"] [data-state="run"]').getAttribute("data-tip")).toContain("draws its words anew at every run");
-    for (let run = 0; run < 2; run++) {
-      await page.keyboard.press("Control+Enter");
-      await page.locator('[data-node="positive"]').getByRole("img", { name: /^The last run drew: a (red|blue)/ }).waitFor();
-    }
+    await page.keyboard.press("Control+Enter");
+    await idle(page);
+    await drawn.waitFor();
     expect((await documentOf(page)).nodes["positive"]!.inputs!["text"]).toBe(written);
     expect(errors).toEqual([]);
     await context.close();

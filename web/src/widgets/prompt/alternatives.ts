@@ -1,5 +1,5 @@
-// Words that a prompt leaves open, `a {red|blue} fox`: the signs of alternatives. The same rules as the service's, which draws one at
-// every run (graph/alternatives.py): braces without a bar are braces, and `\{`, `\|`, `\}` are plain. Pure.
+// Words that a prompt leaves open, `a {red|blue} fox`: the signs of alternatives. The same rules as the service's, which draws one by
+// the workflow's seeds (graph/alternatives.py): braces without a bar are braces, and `\{`, `\|`, `\}` are plain. Pure.
 
 /** The places of the braces and bars of all alternatives, in order. */
 export function alternativesIn(text: string): number[] {
