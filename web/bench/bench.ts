@@ -208,30 +208,22 @@ async function typing(page: Page): Promise<void> {
   await page.waitForTimeout(500);
   await page.locator('.react-flow__node[data-id="positive_1"] [data-input=text]').click();
   await page.waitForTimeout(400);
-  const times = await page.evaluate(() => {
+  await page.evaluate(() => {
     const seen: number[] = [];
-    let begin = 0;
-    document.addEventListener("keydown", () => (begin = performance.now()), true);
-    document.addEventListener("keyup", () => 0, true);
-    const loop = () => {
-      if (begin) {
-        const started = begin;
-        begin = 0;
-        requestAnimationFrame(() => seen.push(performance.now() - started));
-      }
-      requestAnimationFrame(loop);
-    };
-    requestAnimationFrame(loop);
+    const painted = new MessageChannel(); // what is posted before a frame is painted is heard after it
+    painted.port1.onmessage = (message: MessageEvent<number>) => seen.push(performance.now() - message.data);
+    document.addEventListener("keydown", () => {
+      const begin = performance.now();
+      requestAnimationFrame(() => painted.port2.postMessage(begin));
+    }, true);
     Object.assign(window, { benchKeys: seen });
-    return seen.length;
   });
-  void times;
   for (const letter of "a quiet lake under the northern lights") {
     await page.keyboard.type(letter);
     await page.waitForTimeout(40);
   }
   const keys = summary(await page.evaluate(() => (window as unknown as { benchKeys: number[] }).benchKeys));
-  add("12", "type in a prompt, 1,000 nodes: key to frame", shown(keys), "p95 <= 32 ms", keys.p95 <= 33.9);
+  add("12", "type in a prompt, 1,000 nodes: key to paint", shown(keys), "p95 <= 32 ms", keys.p95 <= 32);
   await page.keyboard.press("Escape");
 }
 
@@ -380,7 +372,7 @@ async function controls(service: Service): Promise<void> {
       }
     });
   });
-  add("-", "control: five stalls of 100 ms are seen", shown(busy), "max >= 100 ms", busy.max >= 95);
+  add("-", "control: five stalls of 100 ms are seen", shown(busy), "max >= 83 ms", busy.max >= 83); // five frames: a stall begins within one
   await browser.close();
 }
 
