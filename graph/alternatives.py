@@ -57,9 +57,9 @@ def drawn(text: str, choose: Choose) -> str:
             here = []
             groups[-1].append(here)
         elif sign == "}" and groups:
-            closed = groups.pop()
+            alternatives = groups.pop()
             here = groups[-1][-1] if groups else outside
-            here.append(_one_of(closed, choose))
+            here.append(_one_of(alternatives, choose))
         else:
             here.append(sign[-1])
     here.append(text[at:])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias, cast
 
 from graph.json import Json, JsonObject
-from server.jobs.job import ENDS, JobEvent
+from server.jobs.job import ENDS
 from server.worker.hub import Notice, Passing
 
 Message: TypeAlias = "tuple[str, JsonObject] | bytes"
@@ -60,12 +60,13 @@ class Course:
     types: dict[str, str] = field(default_factory=dict)
     executed: list[Json] = field(default_factory=list)
 
-    def hear(self, event: JobEvent) -> None:
-        if event.type == "node_started":
-            self.at = str(event.data["node"])
-            self.types[self.at] = str(event.data["type"])
-        elif event.type == "node_finished":
-            self.executed.append(event.data["node"])
+    def hear(self, kind: str, data: JsonObject) -> None:
+        """An event by its type and facts."""
+        if kind == "node_started":
+            self.at = str(data["node"])
+            self.types[self.at] = str(data["type"])
+        elif kind == "node_finished":
+            self.executed.append(data["node"])
 
     def interrupted(self) -> JsonObject:
         """What is told of a prompt that was ended on request."""
@@ -97,10 +98,10 @@ class Translator:
             yield from self._progress(notice)
             return
         data = notice.data
-        self._course.hear(notice)
+        self._course.hear(notice.type, data)
         match notice.type:
             case "started":
-                yield from self._start(notice)
+                yield from self._start(notice.time, data)
             case "node_started":
                 yield from self._node_started(data)
             case "node_finished":
@@ -110,13 +111,13 @@ class Translator:
             case "node_failed":
                 yield self._state(data, "error")
             case kind if kind in ENDS:
-                yield self._end(notice)
+                yield self._end(notice.type, notice.time, data)
 
-    def _start(self, event: JobEvent) -> Iterator[Message]:
-        timed: JsonObject = {"prompt_id": self.job, "timestamp": milliseconds(event.time)}
+    def _start(self, time: float, data: JsonObject) -> Iterator[Message]:
+        timed: JsonObject = {"prompt_id": self.job, "timestamp": milliseconds(time)}
         yield "execution_start", timed
-        yield "execution_cached", {"nodes": event.data["cached"], **timed}
-        for node, output in cast("dict[str, JsonObject]", event.data["outputs"]).items():
+        yield "execution_cached", {"nodes": data["cached"], **timed}
+        for node, output in cast("dict[str, JsonObject]", data["outputs"]).items():
             yield "executed", {"node": node, "display_node": node, "output": ui(output), "prompt_id": self.job}
 
     def _node_started(self, data: JsonObject) -> Iterator[Message]:
@@ -170,13 +171,13 @@ class Translator:
         if ended is not None:
             del self._nodes[ended]
 
-    def _end(self, event: JobEvent) -> Message:
-        timed: JsonObject = {"prompt_id": self.job, "timestamp": milliseconds(event.time)}
-        if event.type == "done":
+    def _end(self, kind: str, time: float, data: JsonObject) -> Message:
+        timed: JsonObject = {"prompt_id": self.job, "timestamp": milliseconds(time)}
+        if kind == "done":
             return "execution_success", timed
-        if event.type == "cancelled":
+        if kind == "cancelled":
             return "execution_interrupted", timed | self._course.interrupted()
-        error = cast("JsonObject", event.data.get("error") or {})
+        error = cast("JsonObject", data.get("error") or {})
         return "execution_error", timed | self._course.failed(error)
 
 

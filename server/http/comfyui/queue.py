@@ -116,7 +116,7 @@ async def courses_of(service: Service, jobs: Sequence[str]) -> Mapping[str, Cour
     """How far these prompts got, by what was told of them."""
     courses: dict[str, Course] = {}
     for event in await service.desk.do(service.desk.store.told, jobs, COURSE) if jobs else ():
-        courses.setdefault(event.job, Course()).hear(event)
+        courses.setdefault(event.job, Course()).hear(event.type, event.data)
     return courses
 
 

@@ -1,19 +1,10 @@
 // What a workflow leaves open and each run draws: seeds, and words of prompts. The document never changes by it.
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { documentOf, openPage, openTemplate, type Service, startBrowser, startService } from "./harness";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { documentOf, openPage, openTemplate } from "./harness";
+import { browser, service, startStage } from "./stage";
 
-let service: Service;
-let browser: Browser;
-
-beforeAll(async () => {
-  [service, browser] = await Promise.all([startService(), startBrowser()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await service?.stop();
-});
+startStage();
 
 const node = (page: Page, id: string) => page.locator(`[data-node="${id}"]`);
 

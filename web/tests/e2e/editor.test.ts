@@ -1,21 +1,12 @@
 // The editor as its user meets it: a real browser, the real service, the embedded model. One story after the other.
 import { readFileSync } from "node:fs";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
 import { largeDocument } from "./fixtures";
-import { accessFaults, atRest, documentOf, drop, kept, openContext, openPage, openTemplate, settled, type Service, startBrowser, startService } from "./harness";
+import { accessFaults, atRest, documentOf, drop, kept, openContext, openPage, openTemplate, settled, startService } from "./harness";
+import { browser, service, startStage } from "./stage";
 
-let service: Service;
-let browser: Browser;
-
-beforeAll(async () => {
-  [service, browser] = await Promise.all([startService(), startBrowser()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await service?.stop();
-});
+startStage();
 
 const node = (page: Page, id: string) => page.locator(`[data-node="${id}"]`);
 const stateOf = (page: Page, id: string) => node(page, id).locator("[data-state]").getAttribute("data-state");

@@ -1,20 +1,10 @@
 // Workflow files of the service: renamed, deleted, brought back; pictures of the history compared; the graph itself as a picture.
 import { readFileSync } from "node:fs";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { atRest, documentOf, drop, openPage, openTemplate, type Service, startBrowser, startService } from "./harness";
+import { describe, expect, test } from "vitest";
+import { atRest, documentOf, drop, openPage, openTemplate } from "./harness";
+import { browser, service, startStage } from "./stage";
 
-let service: Service;
-let browser: Browser;
-
-beforeAll(async () => {
-  [service, browser] = await Promise.all([startService(), startBrowser()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await service?.stop();
-});
+startStage();
 
 describe("files of the service", () => {
   test("a workflow is renamed, its tab follows; it is deleted and brought back", async () => {

@@ -1,19 +1,10 @@
 // A workflow from elsewhere, which names what is not here: the user is told what, and takes what is nearest with one click.
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { accessFaults, documentOf, drop, openPage, openTemplate, type Service, startBrowser, startService } from "./harness";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { accessFaults, documentOf, drop, openPage, openTemplate } from "./harness";
+import { browser, service, startStage } from "./stage";
 
-let service: Service;
-let browser: Browser;
-
-beforeAll(async () => {
-  [service, browser] = await Promise.all([startService(), startBrowser()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await service?.stop();
-});
+startStage();
 
 const lacks = (page: Page) => page.getByTestId("lack");
 

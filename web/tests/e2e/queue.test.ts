@@ -1,19 +1,10 @@
 // The queue as its user meets it: paused, continued, reordered, cancelled; and a run on every change.
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { accessFaults, documentOf, openPage, openTemplate, type Service, startBrowser, startService } from "./harness";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { accessFaults, documentOf, openPage, openTemplate } from "./harness";
+import { browser, service, startStage } from "./stage";
 
-let service: Service;
-let browser: Browser;
-
-beforeAll(async () => {
-  [service, browser] = await Promise.all([startService(), startBrowser()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await service?.stop();
-});
+startStage();
 
 const waiting = (page: Page) => page.locator('[data-testid=job][data-state=queued]');
 const order = (page: Page) => waiting(page).evaluateAll((rows) => rows.map((row) => row.getAttribute("data-job")));

@@ -1,19 +1,10 @@
 // What a person sets once: the language, what the wheel does, whether previews are shown.
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { accessFaults, openPage, openTemplate, type Service, startBrowser, startService } from "./harness";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { accessFaults, openPage, openTemplate } from "./harness";
+import { browser, service, startStage } from "./stage";
 
-let service: Service;
-let browser: Browser;
-
-beforeAll(async () => {
-  [service, browser] = await Promise.all([startService(), startBrowser()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await service?.stop();
-});
+startStage();
 
 const zoom = (page: Page) => page.locator(".react-flow__viewport").evaluate((one) => new DOMMatrix(getComputedStyle(one).transform).a);
 

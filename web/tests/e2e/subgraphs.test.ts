@@ -1,19 +1,10 @@
 // Subgraphs kept for other workflows: kept, found, put into another workflow, changed, deleted.
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { accessFaults, documentOf, openPage, openTemplate, type Service, startBrowser, startService } from "./harness";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { accessFaults, documentOf, openPage, openTemplate } from "./harness";
+import { browser, service, startStage } from "./stage";
 
-let service: Service;
-let browser: Browser;
-
-beforeAll(async () => {
-  [service, browser] = await Promise.all([startService(), startBrowser()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await service?.stop();
-});
+startStage();
 
 const select = (page: Page, ...names: string[]) => page.evaluate((all) => (window.latentgraph!.documents.select(all), window.latentgraph!.canvas!.focus()), names);
 

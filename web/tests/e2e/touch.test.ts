@@ -1,19 +1,10 @@
 // The editor under fingers: two of them zoom and move, one that rests opens a menu, and what is pressed is broad enough.
-import type { Browser, CDPSession, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { atRest, documentOf, openTemplate, settled, type Service, startBrowser, startService } from "./harness";
+import type { CDPSession, Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { atRest, documentOf, openTemplate, settled } from "./harness";
+import { browser, service, startStage } from "./stage";
 
-let service: Service;
-let browser: Browser;
-
-beforeAll(async () => {
-  [service, browser] = await Promise.all([startService(), startBrowser()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await service?.stop();
-});
+startStage();
 
 interface Fingers {
   page: Page;
