@@ -305,7 +305,6 @@ async function soak(service: Service): Promise<void> {
   const browser = await startBrowser();
   const { page, context } = await openPage(browser, service.url);
   const session = await context.newCDPSession(page);
-  await page.addInitScript(() => 0);
   await ready(page);
   await open(page, 100);
   const run = (from: number, to: number) =>

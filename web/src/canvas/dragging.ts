@@ -46,7 +46,8 @@ export function useDragging(latest: RefObject<Latest>, projection: Projection, f
       const places = new Map<string, Point>();
       let ended = false;
       for (const change of changes) {
-        if (change.type !== "position" || !change.position) continue;
+        // One that is neither dragged nor nudged is made larger, from above or from the left: that is told of elsewhere.
+        if (change.type !== "position" || !change.position || change.dragging === undefined) continue;
         const at: Point = change.id.startsWith("point:") ? middleOfPoint(change.position) : [change.position.x, change.position.y];
         places.set(change.id, at);
         if (!change.dragging) ended = true;
@@ -67,8 +68,8 @@ export function useDragging(latest: RefObject<Latest>, projection: Projection, f
         setMoved((before) => new Map([...before, ...places]));
         return;
       }
-      const nudged = gesture.current === null;
-      documents.editGraph(editor.t.edits.move, (current) => move(current, places), nudged ? "nudge" : undefined);
+      const nudge = gesture.current === null ? `nudge ${[...places.keys()].join("\n")}` : undefined;
+      documents.editGraph(editor.t.edits.move, (current) => move(current, places), nudge);
       setMoved(STILL);
     },
     [latest, documents, editor, settings, flow],

@@ -298,6 +298,8 @@ function groupNode(id: string, group: Group, index: number, members: readonly st
     zIndex: group.collapsed ? 1 : -1,
     dragHandle: ".group-title",
     draggable: group.pinned !== true,
+    // What is inside an open frame is the canvas: only its title and its handles are there for the pointer.
+    ...(group.collapsed ? {} : { style: { pointerEvents: "none" as const } }),
     data: { kind: "group", group, index, members },
   };
 }

@@ -1,8 +1,9 @@
 // How nodes look and where they are: modes, marks, colours, frames, notes, places.
-import { activeGraph, chosenNodes, selectedFrames, selectedNodes } from "@/commands/selection";
+import { activeGraph, chosenNodes, selectedFrames, selectedNodes, selectedNote } from "@/commands/selection";
 import { aligned, distributed, laidOut, type Alignment, type Placed } from "@/model/arrange";
 import { groupsOf, isPinned, linkOf, notesOf, positionOf, type GraphNode, type Point } from "@/model/document";
 import { addGroup, addNote, move, setGroup, setMode, setNodeUi } from "@/model/edit";
+import { groupId } from "@/model/frames";
 import { DENSITIES, geometryOf, previewRoom } from "@/model/geometry";
 import { interfaceIn } from "@/model/interface";
 import type { Editor } from "@/store/editor";
@@ -118,7 +119,28 @@ export function addNoteHere(editor: Editor): void {
   editor.documents.editGraph(editor.t.edits.addNote, (graph) => addNote(graph, { text: "", markdown: true, pos: [Math.round(x), Math.round(y)], size: [240, 120] }).graph);
   const graph = activeGraph(editor);
   const last = graph && notesOf(graph).at(-1);
-  if (last) editor.documents.select([`note:${last.id}`]);
+  if (last) writeNote(editor, `note:${last.id}`);
+}
+
+/** Put the caret into a note. */
+function writeNote(editor: Editor, id: string): void {
+  editor.documents.select([id]);
+  editor.view.set({ writing: id });
+}
+
+/** Write the name of what is selected; a note has none, so its text. */
+export function rename(editor: Editor): void {
+  const note = selectedNote(editor);
+  if (note !== null) return writeNote(editor, note);
+  const frame = selectedFrames(editor)[0];
+  editor.view.set({ renaming: selectedNodes(editor)[0] ?? (frame === undefined ? null : groupId(frame)) });
+}
+
+/** Begin to write where there is something to write in what is selected: a note, or a node's first field. */
+export function editField(editor: Editor): void {
+  const note = selectedNote(editor);
+  if (note !== null) writeNote(editor, note);
+  else editor.canvas?.editField(selectedNodes(editor)[0] ?? "");
 }
 
 export function distribute(editor: Editor, axis: "x" | "y"): void {

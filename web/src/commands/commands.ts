@@ -1,5 +1,5 @@
 // Every action, by name: menus, keys, the command palette and tests ask here, so that nothing can be done in one way only.
-import { addNoteHere, align, distribute, group, tidy, toggleCollapsed, toggleMode, togglePinned } from "@/commands/arranging";
+import { addNoteHere, align, distribute, editField, group, rename, tidy, toggleCollapsed, toggleMode, togglePinned } from "@/commands/arranging";
 import { copy, duplicate, paste, remove } from "@/commands/clipping";
 import { activeGraph, selectedNodes } from "@/commands/selection";
 import type { Messages } from "@/i18n/messages";
@@ -55,7 +55,7 @@ export const COMMANDS: readonly Command[] = [
   { id: "bypass", group: "Edit", keys: ["mod+b"], enabled: someSelected, run: (editor) => toggleMode(editor, "bypass") },
   { id: "collapse", group: "Edit", keys: ["alt+c"], enabled: someSelected, run: toggleCollapsed },
   { id: "pin", group: "Edit", keys: ["alt+p"], enabled: someSelected, run: togglePinned },
-  { id: "rename", group: "Edit", keys: ["F2"], enabled: someSelected, run: (editor) => editor.view.set({ renaming: selectedNodes(editor)[0] ?? null }) },
+  { id: "rename", group: "Edit", keys: ["F2"], enabled: someSelected, run: rename },
   { id: "group", group: "Edit", keys: ["mod+g"], run: group },
   { id: "note", group: "Edit", run: addNoteHere },
   { id: "create-subgraph", group: "Edit", keys: ["mod+shift+g"], enabled: someSelected, run: makeSubgraph },
@@ -68,7 +68,7 @@ export const COMMANDS: readonly Command[] = [
   { id: "walk-right", group: "Edit", keys: ["alt+ArrowRight"], enabled: someSelected, run: (editor) => walk(editor, "right") },
   { id: "walk-up", group: "Edit", keys: ["alt+ArrowUp"], enabled: someSelected, run: (editor) => walk(editor, "up") },
   { id: "walk-down", group: "Edit", keys: ["alt+ArrowDown"], enabled: someSelected, run: (editor) => walk(editor, "down") },
-  { id: "edit-field", group: "Edit", keys: ["Enter"], enabled: someSelected, run: (editor) => editor.canvas?.editField(selectedNodes(editor)[0] ?? "") },
+  { id: "edit-field", group: "Edit", keys: ["Enter"], enabled: someSelected, run: editField },
   { id: "connect", group: "Edit", keys: ["c"], enabled: someSelected, run: (editor) => editor.view.set({ dialog: "connect" }) },
 
   { id: "layout", group: "Arrange", keys: ["mod+shift+l"], run: tidy },

@@ -24,6 +24,7 @@ export function nodeMenu(editor: Editor, id: string, input: string | null): Menu
   const graph = graphAt(one.document, scopeOf(one));
   const node = graph.nodes[id];
   if (id.startsWith("group:")) return groupMenu(editor, Number(id.slice(6)));
+  if (id.startsWith("note:")) return [item(editor, "edit-field", editor.t.menu.writeNote), { ...(item(editor, "delete") as MenuAction), danger: true }];
   if (!node) return [item(editor, "delete")];
   const { menu: t, edits } = editor.t;
   const items: MenuItem[] = [];
@@ -78,6 +79,7 @@ function groupMenu(editor: Editor, index: number): MenuItem[] {
     item(editor, "mute", all("mute") ? t.noMuteNodes : t.muteNodes),
     { label: t.subgraphOfNodes, run: withMembers("create-subgraph") },
     "line",
+    item(editor, "rename"),
     item(editor, "collapse", frame?.collapsed ? t.openFrame : t.closeFrame),
     item(editor, "pin", frame?.pinned ? t.unpin : undefined),
     { colours: (value) => colour(editor, value) },

@@ -20,6 +20,12 @@ export function selectedFrames(editor: Editor): number[] {
   return [...(editor.documents.active?.selection ?? [])].filter(isFrame).map((id) => Number(id.slice("group:".length)));
 }
 
+/** The note that is selected where nothing else is; null for none. */
+export function selectedNote(editor: Editor): string | null {
+  const [id, ...others] = editor.documents.active?.selection ?? [];
+  return id?.startsWith("note:") && others.length === 0 ? id : null;
+}
+
 /** The selected nodes, and those in selected frames. */
 export function chosenNodes(editor: Editor): string[] {
   const one = editor.documents.active;

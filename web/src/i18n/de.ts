@@ -113,7 +113,7 @@ export const de: Messages = {
     "walk-right": "Dorthin, wohin eine Verbindung führt",
     "walk-up": "Zum Knoten darüber",
     "walk-down": "Zum Knoten darunter",
-    "edit-field": "Das erste Feld bearbeiten",
+    "edit-field": "In die Notiz oder das erste Feld schreiben",
     connect: "Mit der Tastatur verbinden",
     layout: "Aufräumen",
     "align-left": "Links ausrichten",
@@ -279,6 +279,7 @@ export const de: Messages = {
     closeFrame: "Den Rahmen schließen",
     openFrame: "Den Rahmen öffnen",
     deleteFrame: "Den Rahmen löschen",
+    writeNote: "Schreiben",
     addPoint: "Einen Punkt hinzufügen",
     hideLink: "Die Verbindung verbergen",
     showLink: "Die Verbindung zeigen",
@@ -294,9 +295,9 @@ export const de: Messages = {
     nothing: "Hier passt nichts.",
   },
   outline: {
-    label: "Knoten in der Reihenfolge ihrer Verbindungen",
+    label: "Knoten in der Reihenfolge ihrer Verbindungen, dann Rahmen und Notizen",
     from: (input, title) => `${input} von ${title}`,
-    empty: "Noch keine Knoten.",
+    empty: "Noch nichts hier.",
   },
   problems: {
     lastRun: "Der letzte Lauf ist fehlgeschlagen",

@@ -113,7 +113,7 @@ export const en = {
     "walk-right": "Go to where a link leads",
     "walk-up": "Go to the node above",
     "walk-down": "Go to the node below",
-    "edit-field": "Edit the first field",
+    "edit-field": "Write in the note or first field",
     connect: "Link by keyboard",
     layout: "Tidy up",
     "align-left": "Align left",
@@ -280,6 +280,7 @@ export const en = {
     closeFrame: "Close the frame",
     openFrame: "Open the frame",
     deleteFrame: "Delete the frame",
+    writeNote: "Write",
     addPoint: "Add a point",
     hideLink: "Hide the link",
     showLink: "Show the link",
@@ -295,9 +296,9 @@ export const en = {
     nothing: "Nothing here fits.",
   },
   outline: {
-    label: "Nodes in the order of their links",
+    label: "Nodes in the order of their links, then frames and notes",
     from: (input: string, title: string) => `${input} from ${title}`,
-    empty: "No nodes yet.",
+    empty: "Nothing here yet.",
   },
   problems: {
     lastRun: "The last run failed",

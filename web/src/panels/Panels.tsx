@@ -1,8 +1,10 @@
 // The panel on the left: one of several.
 import { X } from "lucide-react";
 import { useMessages } from "@/i18n/messages";
-import { FindPanel, OutlinePanel, ProblemsPanel } from "@/panels/GraphPanels";
 import { ModelsPanel, WorkflowsPanel } from "@/panels/FilePanels";
+import { FindPanel } from "@/panels/FindPanel";
+import { OutlinePanel } from "@/panels/OutlinePanel";
+import { ProblemsPanel } from "@/panels/ProblemsPanel";
 import { QueuePanel } from "@/panels/QueuePanel";
 import { useEditor } from "@/store/editor";
 import type { Panel } from "@/store/view";

@@ -36,7 +36,10 @@ export interface ViewState {
   /** A picture to be looked at in full, and what it is one of. */
   picture: (ShownPicture & { among?: readonly ShownPicture[] }) | null;
   menu: { at: { x: number; y: number }; items: MenuItem[] } | null;
+  /** The node or frame whose name is being written. */
   renaming: string | null;
+  /** The note that is being written. */
+  writing: string | null;
   toasts: readonly Toast[];
   batch: number;
   autoRun: boolean;
@@ -65,6 +68,7 @@ export class View {
     picture: null,
     menu: null,
     renaming: null,
+    writing: null,
     toasts: [],
     batch: 1,
     autoRun: false,

@@ -1,0 +1,115 @@
+// What is wrong: what is missing here, how the last run failed, what the service says of the graph, what a file lost on its way in.
+import { useStore } from "zustand";
+import { CircleAlert, PackageOpen, TriangleAlert } from "lucide-react";
+import type { Problem } from "@/api/client";
+import { go } from "@/commands/going";
+import { useMessages } from "@/i18n/messages";
+import { withNode } from "@/model/document";
+import { setInput } from "@/model/edit";
+import { writeJson } from "@/model/json";
+import { NO_PLAN } from "@/model/plan";
+import { useLacks } from "@/panels/lacks";
+import { useActive, useEditor } from "@/store/editor";
+import styles from "@/panels/panels.module.css";
+
+export function ProblemsPanel() {
+  const editor = useEditor();
+  const one = useActive((open) => open);
+  const state = useStore(editor.plans.store, (all) => all[one?.uid ?? ""] ?? NO_PLAN);
+  const failure = useStore(editor.runs.store, (all) => {
+    const job = all.running[all.last[one?.uid ?? ""] ?? ""];
+    return job?.state === "failed" ? job.failure : undefined;
+  });
+  const report = one?.report;
+  const { missing: t, problems: words, shell } = useMessages();
+  const lacks = useLacks();
+  return (
+    <div className={styles.scroll}>
+      {lacks.length > 0 && (
+        <button type="button" className={styles.problem} data-severity="warning" onClick={() => editor.view.set({ dialog: "missing" })}>
+          <PackageOpen size={14} aria-hidden />
+          <span>
+            <strong>{t.open}</strong>
+            {t.found(lacks.length)}
+          </span>
+        </button>
+      )}
+      {failure && (
+        <>
+          <h3 className={styles.section}>
+            {words.lastRun}
+            <button type="button" className={styles.textButton} onClick={() => void navigator.clipboard.writeText(writeJson(failure, 2)).then(() => editor.view.say(words.copied, "good"), (error: unknown) => editor.fail(error))}>
+              {words.copy}
+            </button>
+          </h3>
+          <button type="button" className={styles.problem} data-testid="problem" onClick={() => failure.node && go(editor, failure.node)}>
+            <CircleAlert size={14} aria-hidden />
+            <span>
+              {failure.node && <strong>{failure.node}</strong>}
+              {failure.message}
+              {failure.hint && <em>{failure.hint}</em>}
+              {Object.entries(failure.inputs ?? {}).length > 0 && <code>{Object.entries(failure.inputs ?? {}).map(([name, value]) => `${name}: ${value}`).join("\n")}</code>}
+              <span className={styles.faint}>{failure.code}</span>
+            </span>
+          </button>
+        </>
+      )}
+      {state.problems.length > 0 && <h3 className={styles.section}>{words.here}</h3>}
+      {state.problems.map((problem, index) => (
+        <div key={index}>
+        <button type="button" className={styles.problem} data-severity={problem.severity} data-testid="problem" onClick={() => problem.node && go(editor, problem.node)}>
+          {problem.severity === "warning" ? <TriangleAlert size={14} aria-hidden /> : <CircleAlert size={14} aria-hidden />}
+          <span>
+            {problem.node && (
+              <strong>
+                {problem.node}
+                {problem.input ? ` · ${problem.input}` : ""}
+              </strong>
+            )}
+            {problem.message}
+            {problem.hint && <em>{problem.hint}</em>}
+          </span>
+        </button>
+        <Remedy problem={problem} />
+        </div>
+      ))}
+      {report && (
+        <>
+          <h3 className={styles.section}>
+            {words.reading(report.source)}
+            <button type="button" className={styles.textButton} onClick={() => editor.documents.dismissReport(one.uid)}>
+              {shell.dismiss}
+            </button>
+          </h3>
+          {report.problems.map((problem, index) => (
+            <button key={index} type="button" className={styles.problem} data-severity={problem.severity} onClick={() => problem.node && go(editor, problem.node)}>
+              <TriangleAlert size={14} aria-hidden />
+              <span>
+                {problem.message}
+                {problem.hint && <em>{problem.hint}</em>}
+              </span>
+            </button>
+          ))}
+        </>
+      )}
+      {state.problems.length === 0 && lacks.length === 0 && !failure && !report && <p className={styles.empty}>{words.none}</p>}
+    </div>
+  );
+}
+
+/** What a hint names, done with one click: another file, another node type. */
+function Remedy({ problem }: { problem: Problem }) {
+  const editor = useEditor();
+  const suggested = /Did you mean '([^']+)'/.exec(problem.hint ?? "")?.[1];
+  const { node, input } = problem;
+  if (!suggested || !node || node.includes(":")) return null;
+  const isType = problem.code === "unknown_type";
+  if (!isType && !input) return null;
+  const use = () =>
+    editor.documents.editGraph(editor.t.edits.use(suggested), (graph) => (isType ? withNode(graph, node, (one) => ({ ...one, type: suggested })) : setInput(graph, node, input!, suggested)));
+  return (
+    <button type="button" className={styles.textButton} style={{ marginLeft: 30 }} onClick={use}>
+      {editor.t.edits.use(suggested)}
+    </button>
+  );
+}
