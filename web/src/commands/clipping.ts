@@ -6,6 +6,7 @@ import { removeDecoration, removeNodes } from "@/model/edit";
 import { thingsIn } from "@/model/frames";
 import { writeJson } from "@/model/json";
 import { contains, unlinkAny } from "@/model/subgraph";
+import { copyText, pastedText } from "@/store/clipboard";
 import { scopeOf } from "@/store/documents";
 import type { Editor } from "@/store/editor";
 
@@ -21,11 +22,16 @@ export async function copy(editor: Editor): Promise<void> {
   const one = editor.documents.active;
   const graph = activeGraph(editor);
   const clip = one && graph && copied(one.document, graph, withContents(editor));
-  if (clip) await navigator.clipboard.writeText(writeJson(clip, 2));
+  if (clip) await copyText(editor, writeJson(clip, 2));
 }
 
 export async function paste(editor: Editor, links: boolean, text?: string): Promise<void> {
-  const clip = clipFrom(text ?? (await navigator.clipboard.readText()));
+  const given = text ?? (await pastedText());
+  if (given === null) {
+    editor.view.say(editor.t.says.pasteByKeys);
+    return;
+  }
+  const clip = clipFrom(given);
   if (!clip) {
     editor.view.say(editor.t.says.noNodes);
     return;

@@ -384,6 +384,8 @@ export const de: Messages = {
     enterFirst: "Betritt den Untergraphen, um bis zu einem Knoten darin auszuführen",
     inItself: "Ein Untergraph kann nicht in sich selbst liegen",
     noNodes: "In der Zwischenablage sind keine Knoten",
+    notCopied: "Der Browser lässt diese Seite nichts kopieren",
+    pasteByKeys: "Über einfaches http darf eine Seite nicht in die Zwischenablage sehen: füge mit den Tasten des Browsers ein",
     loraNeedsModel: "Ein LoRA braucht neben dem Textencoder ein Modell: verbinde diesen Prompt zuerst mit einem Checkpoint",
     loraLoaded: (name) => `${name} wird vor diesem Prompt und allem geladen, was sein Modell verwendet`,
   },

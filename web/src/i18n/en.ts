@@ -385,6 +385,8 @@ export const en = {
     enterFirst: "Enter the subgraph to run to a node in it",
     inItself: "A subgraph cannot be put into itself",
     noNodes: "The clipboard holds no nodes",
+    notCopied: "The browser lets this page copy nothing",
+    pasteByKeys: "Over plain http a page may not look into the clipboard: paste with the keys of the browser",
     loraNeedsModel: "A LoRA needs a model beside the text encoder: link this prompt to a checkpoint first",
     loraLoaded: (name: string) => `${name} is loaded before this prompt and all that use its model`,
   },

@@ -7,6 +7,7 @@ import { getVersion, listVersions, type SavedVersion } from "@/api/client";
 import { ago } from "@/panels/ago";
 import { loaderOf } from "@/model/loaders";
 import { perform } from "@/commands/commands";
+import { copyText } from "@/store/clipboard";
 import { useEditor } from "@/store/editor";
 import { MODEL, openDocument, openWorkflow, placeModel, removeWorkflow, renameWorkflow, workflowNames } from "@/store/files";
 import styles from "@/panels/panels.module.css";
@@ -111,8 +112,8 @@ export function ModelsPanel() {
   const folders = useMemo(() => Object.entries(models).map(([folder, names]) => [folder, names.filter((name) => name.toLowerCase().includes(text.toLowerCase()))] as const), [models, text]);
   const add = (folder: string, name: string) => {
     if (placeModel(editor, { folder, name }, null)) return;
-    void navigator.clipboard.writeText(folder === "embeddings" ? `embedding:${name.replace(/\.[^.]*$/, "")}` : name);
-    editor.view.say(t.copiedName);
+    const text = folder === "embeddings" ? `embedding:${name.replace(/\.[^.]*$/, "")}` : name;
+    void copyText(editor, text).then(() => editor.view.say(t.copiedName), (error: unknown) => editor.fail(error));
   };
   return (
     <>

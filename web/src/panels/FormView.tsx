@@ -7,9 +7,11 @@ import { fileUrl } from "@/api/client";
 import { literalOf, SUBGRAPH, type Document, type Parameter } from "@/model/document";
 import { setInput } from "@/model/edit";
 import { interfaceIn } from "@/model/interface";
+import { writeJson } from "@/model/json";
 import { setParameter } from "@/model/subgraph";
 import { valueOf } from "@/model/value";
 import { perform } from "@/commands/commands";
+import { copyText } from "@/store/clipboard";
 import { useActive, useEditor, type Editor } from "@/store/editor";
 import { servicesFor } from "@/store/services";
 import { WidgetServicesContext } from "@/widgets/contract";
@@ -39,7 +41,7 @@ export default function FormView() {
           <button type="button" className={styles.primary} onClick={() => perform(editor, "run")}>
             {commands.run}
           </button>
-          <button type="button" className={styles.textButton} onClick={() => void share(editor)}>
+          <button type="button" className={styles.textButton} onClick={() => void share(editor).catch((error: unknown) => editor.fail(error))}>
             {t.share}
           </button>
         </div>
@@ -148,7 +150,7 @@ async function share(editor: Editor): Promise<void> {
     }),
   );
   const url = new URL(window.location.href);
-  url.hash = new URLSearchParams({ form: one.file.name, values: JSON.stringify(values) }).toString();
-  await navigator.clipboard.writeText(url.href);
+  url.hash = new URLSearchParams({ form: one.file.name, values: writeJson(values) }).toString();
+  await copyText(editor, url.href);
   editor.view.say(editor.t.form.shared, "good");
 }

@@ -9,6 +9,7 @@ import { setInput } from "@/model/edit";
 import { writeJson } from "@/model/json";
 import { NO_PLAN } from "@/model/plan";
 import { useLacks } from "@/panels/lacks";
+import { copyText } from "@/store/clipboard";
 import { useActive, useEditor } from "@/store/editor";
 import styles from "@/panels/panels.module.css";
 
@@ -38,7 +39,7 @@ export function ProblemsPanel() {
         <>
           <h3 className={styles.section}>
             {words.lastRun}
-            <button type="button" className={styles.textButton} onClick={() => void navigator.clipboard.writeText(writeJson(failure, 2)).then(() => editor.view.say(words.copied, "good"), (error: unknown) => editor.fail(error))}>
+            <button type="button" className={styles.textButton} onClick={() => void copyText(editor, writeJson(failure, 2)).then(() => editor.view.say(words.copied, "good"), (error: unknown) => editor.fail(error))}>
               {words.copy}
             </button>
           </h3>

@@ -102,7 +102,7 @@ function useClipboard(editor: Editor): void {
       if (files.length === 0 && text === "") return;
       event.preventDefault();
       if (files.length > 0) void openFiles(editor, files, null);
-      else void paste(editor, false, text);
+      else void paste(editor, false, text).catch((error: unknown) => editor.fail(error));
     };
     window.addEventListener("paste", listen);
     return () => window.removeEventListener("paste", listen);

@@ -4,6 +4,7 @@ import { createStore, type StoreApi } from "zustand/vanilla";
 import { emptyDocument, graphAt, SUBGRAPH, withGraph, type Document, type Graph, type Scope } from "@/model/document";
 import { closed, NO_HISTORY, record, redo, undo, type History } from "@/model/history";
 import type { Problem } from "@/api/client";
+import { newUid } from "@/store/uid";
 
 export interface Viewport {
   x: number;
@@ -74,7 +75,7 @@ export class Documents {
 
   /** Open a document in a tab of its own and show it. */
   open(document: Document = emptyDocument(), more: Partial<OpenDocument> = {}): string {
-    const uid = more.uid ?? crypto.randomUUID();
+    const uid = more.uid ?? newUid();
     const made: OpenDocument = {
       uid,
       document,

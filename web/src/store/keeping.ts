@@ -3,6 +3,7 @@
 import type { Document } from "@/model/document";
 import { NO_HISTORY } from "@/model/history";
 import type { Documents, Entered, FileRef, OpenDocument, Viewport } from "@/store/documents";
+import { newUid } from "@/store/uid";
 
 export interface Kept {
   uid: string;
@@ -140,7 +141,7 @@ function answered<T>(request: IDBRequest<T>): Promise<T> {
 async function ownTab(): Promise<string> {
   const known = sessionStorage.getItem(TAB);
   if (known !== null && (await held(known))) return known;
-  const made = crypto.randomUUID();
+  const made = newUid();
   sessionStorage.setItem(TAB, made);
   await held(made);
   return made;

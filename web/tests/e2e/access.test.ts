@@ -69,6 +69,44 @@ describe("a service that asks for a token", () => {
   });
 });
 
+describe("a service of another machine, over plain http", () => {
+  const NAME = "elsewhere.test";
+  let service: Service;
+  let far: Browser;
+  beforeAll(async () => {
+    [service, far] = await Promise.all([startService(["--allow-host", NAME]), startBrowser([`--host-resolver-rules=MAP ${NAME} 127.0.0.1`])]);
+  });
+  afterAll(async () => {
+    await far?.close();
+    await service?.stop();
+  });
+
+  test("a template opens and runs, nodes are copied and pasted, and what is open is there after a reload", async () => {
+    const { page, errors, context } = await openPage(far, service.url.replace("127.0.0.1", NAME));
+    expect(await page.evaluate(() => window.isSecureContext)).toBe(false);
+    await openTemplate(page, "text_to_image");
+    await page.getByTestId("run").click();
+    await page.getByTestId("sentence").getByText("Nothing will run: all is known").waitFor({ timeout: 120_000 });
+
+    const names = () => page.evaluate(() => Object.keys(window.latentgraph!.documents.active!.document.nodes));
+    const before = await names();
+    await page.evaluate(() => window.latentgraph!.documents.select(["sampler"]));
+    await page.getByTestId("canvas").focus();
+    await page.keyboard.press("Control+c");
+    await page.keyboard.press("Control+v");
+    await expect.poll(async () => (await names()).length).toBe(before.length + 1);
+    await page.evaluate(() => window.latentgraph!.canvas!.focus());
+    await page.keyboard.press("Control+Shift+v");
+    await page.getByText("Over plain http a page may not look into the clipboard").waitFor();
+
+    await kept(page);
+    await page.reload();
+    await expect.poll(async () => (await names()).length).toBe(before.length + 1);
+    expect(errors.filter((one) => !one.includes("Cross-Origin-Opener-Policy header has been ignored"))).toEqual([]);
+    await context.close();
+  });
+});
+
 describe("the page of `npm run dev`", () => {
   let service: Service;
   let vite: ViteDevServer;

@@ -78,10 +78,10 @@ export async function startService(more: string[] = []): Promise<Service> {
   };
 }
 
-export async function startBrowser(): Promise<Browser> {
+export async function startBrowser(more: readonly string[] = []): Promise<Browser> {
   const executablePath = BROWSERS.find((path) => path && existsSync(path));
   if (!executablePath) throw new Error("there is no Chromium here: the Makefile's test-web installs or skips");
-  return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+  return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", ...more] });
 }
 
 export interface Window {

@@ -1,0 +1,30 @@
+// The clipboard of the system. Browsers hand it out on pages of https and of this machine alone; a page of plain http beyond that
+// copies as if a text had been selected, and is told what is pasted only when the person pastes.
+import type { Editor } from "@/store/editor";
+
+/** Put a text there. Raises what the browser says against it. */
+export async function copyText(editor: Editor, text: string): Promise<void> {
+  if (navigator.clipboard as Clipboard | undefined) await navigator.clipboard.writeText(text);
+  else if (!copiedAsSelected(text)) throw new Error(editor.t.says.notCopied);
+}
+
+/** Read it; null where the browser tells a page nothing that was not pasted. */
+export async function pastedText(): Promise<string | null> {
+  const clipboard = navigator.clipboard as Clipboard | undefined;
+  return clipboard?.readText ? clipboard.readText() : null;
+}
+
+function copiedAsSelected(text: string): boolean {
+  const focused = document.activeElement;
+  const field = document.createElement("textarea");
+  field.value = text;
+  field.readOnly = true;
+  field.style.position = "fixed";
+  field.style.opacity = "0";
+  document.body.append(field);
+  field.select();
+  const copied = document.execCommand("copy");
+  field.remove();
+  if (focused instanceof HTMLElement) focused.focus({ preventScroll: true });
+  return copied;
+}
