@@ -13,7 +13,8 @@ import type { MenuAction, MenuItem } from "@/store/view";
 
 const keysFor = (editor: Editor, id: CommandId) => shownFor(editor.settings.getState().keys, id);
 
-function item(editor: Editor, id: CommandId, label?: string): MenuItem {
+/** A command as an entry of a menu. */
+export function item(editor: Editor, id: CommandId, label?: string): MenuItem {
   const one = command(id);
   return { label: label ?? editor.t.commands[id], keys: keysFor(editor, id), run: () => perform(editor, id), disabled: one.enabled ? !one.enabled(editor) : false };
 }

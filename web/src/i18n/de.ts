@@ -41,6 +41,10 @@ export const de: Messages = {
   shell: {
     openWorkflows: "Offene Workflows",
     untitled: "Ohne Titel",
+    menu: "Menü",
+    saved: "Gespeichert",
+    savedTip: "Alles davon steht in seiner Datei",
+    isNotSaved: "Nicht gespeichert",
     notSaved: "nicht gespeichert",
     notSavedTip: "Noch in keiner Datei. In diesem Browser aufgehoben.",
     close: (title) => `${title} schließen`,
@@ -156,7 +160,7 @@ export const de: Messages = {
     "download-svg": "Als Zeichnung des Graphen herunterladen (SVG)",
     close: "Workflow schließen",
   },
-  commandGroups: { Run: "Ausführen", Edit: "Bearbeiten", Arrange: "Anordnen", View: "Ansicht", File: "Datei", Help: "Hilfe" },
+  commandGroups: { Run: "Ausführen", Edit: "Bearbeiten", Nodes: "Knoten", Arrange: "Anordnen", View: "Ansicht", File: "Datei", Help: "Hilfe" },
   palette: {
     commandsLabel: "Befehle",
     whatToDo: "Was tun?",

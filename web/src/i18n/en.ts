@@ -41,6 +41,10 @@ export const en = {
   shell: {
     openWorkflows: "Open workflows",
     untitled: "Untitled",
+    menu: "Menu",
+    saved: "Saved",
+    savedTip: "All of it is in its file",
+    isNotSaved: "Not saved",
     notSaved: "not saved",
     notSavedTip: "Not saved to a file yet. Kept in this browser.",
     close: (title: string) => `Close ${title}`,
@@ -156,7 +160,7 @@ export const en = {
     "download-svg": "Download a drawing of the graph (SVG)",
     close: "Close workflow",
   },
-  commandGroups: { Run: "Run", Edit: "Edit", Arrange: "Arrange", View: "View", File: "File", Help: "Help" },
+  commandGroups: { Run: "Run", Edit: "Edit", Nodes: "Nodes", Arrange: "Arrange", View: "View", File: "File", Help: "Help" },
   palette: {
     commandsLabel: "Commands",
     whatToDo: "What to do?",

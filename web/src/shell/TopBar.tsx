@@ -1,4 +1,4 @@
-// What must always be in reach: the open workflows, what will run, run, cancel, how many.
+// What must always be in reach: the menu, the open workflows, whether this one is saved, what will run, run, cancel, how many.
 import { Pause, Play, Square, X, Plus, Layers } from "lucide-react";
 import { useStore } from "zustand";
 import { useMessages } from "@/i18n/messages";
@@ -8,16 +8,17 @@ import { NO_PLAN, runSentence } from "@/model/plan";
 import { ENDED, progressOf } from "@/model/runs";
 import { isUnsaved, useEditor } from "@/store/editor";
 import { closeDocument, titleOf } from "@/store/files";
+import { MainMenu } from "@/shell/MainMenu";
+import { SaveState } from "@/shell/SaveState";
 import styles from "@/shell/shell.module.css";
 
 export function TopBar() {
   return (
     <header className={styles.top}>
       <h1 className="sr-only">latentgraph</h1>
-      <div className={styles.mark}>
-        <img src="./favicon.svg" alt="latentgraph" />
-      </div>
+      <MainMenu />
       <Tabs />
+      <SaveState />
       <RunControls />
     </header>
   );

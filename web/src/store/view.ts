@@ -35,7 +35,7 @@ export interface ViewState {
   mask: { name: string; done: (name: string | null) => void } | null;
   /** A picture to be looked at in full, and what it is one of. */
   picture: (ShownPicture & { among?: readonly ShownPicture[] }) | null;
-  menu: { at: { x: number; y: number }; items: MenuItem[] } | null;
+  menu: { at: { x: number; y: number }; items: readonly MenuItem[] } | null;
   /** The node or frame whose name is being written. */
   renaming: string | null;
   /** The note that is being written. */
@@ -53,8 +53,13 @@ export interface MenuAction {
   danger?: boolean;
 }
 
-/** An action, a row of colours to choose from (null for none), or a line. */
-export type MenuItem = MenuAction | { colours: (value: string | null) => void } | "line";
+export interface MenuGroup {
+  label: string;
+  items: readonly MenuItem[];
+}
+
+/** An action, a group of more, a row of colours to choose from (null for none), or a line. */
+export type MenuItem = MenuAction | MenuGroup | { colours: (value: string | null) => void } | "line";
 
 export class View {
   readonly store: StoreApi<ViewState> = createStore(() => ({

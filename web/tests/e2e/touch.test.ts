@@ -98,7 +98,7 @@ describe("fingers", () => {
     const { page, close } = await fingers();
     const narrow = (selector: string) => page.locator(selector).evaluateAll((all) => all.filter((one) => one.getBoundingClientRect().height < 44).map((one) => one.outerHTML.slice(0, 90)));
     expect(await page.locator("nav button, [data-testid^=rail-]").count()).toBeGreaterThan(4);
-    expect(await narrow("nav button, [data-testid^=rail-], [data-testid=run]")).toEqual([]);
+    expect(await narrow("nav button, [data-testid^=rail-], [data-testid=run], [data-testid=main-menu], [data-testid=save-state]")).toEqual([]);
     const reach = await page.locator("[data-socket]").first().evaluate((one) => parseFloat(getComputedStyle(one, "::after").width));
     expect(reach).toBeGreaterThanOrEqual(44);
     await close();
