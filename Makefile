@@ -63,23 +63,30 @@ $(CLIENTS)/node_modules/.installed: $(CLIENTS)/package-lock.json
 	cd $(CLIENTS) && npm ci --silent
 	@touch $@
 
-# The model that ships, made by its workflow. What is stopped goes on where it was.
-EMBEDDED_MODEL := workflows/training/embedded_model.json
+# The model that ships, made by its workflows, each from what the one before has saved. What is stopped goes on where it was.
+SITTINGS := 8
+MADE := output
 ifdef SMOKE
-embedded-model: SMALL := build/embedded-model
-embedded-model: IN_SMALL := --output $(SMALL)/output --cache $(SMALL)/cache
-embedded-model: setup
-	@rm -rf $(SMALL)
-	$(BIN)/python -m server train $(EMBEDDED_MODEL) $(IN_SMALL) --size nano --side 32 --large-side 32 --crop 32 \
-		--pictures 64 --large-pictures 64 --held-out 8 --vocabulary 700 --captions 500 --vae-steps 16 --vae-batch 4 \
-		--vae-ema 0.9 --steps 24 --batch 4 --ema 0.9 --large-steps 8 --large-batch 4 \
-		--distill-steps 8 --distill-batch 4
-	$(BIN)/python -m server run workflows/text_to_image.json $(IN_SMALL) --width 32 --height 32 --steps 4 \
-		--set checkpoint.ckpt_name=embedded_model_00001_.safetensors
-else
-embedded-model: setup
-	$(BIN)/python -m server train $(EMBEDDED_MODEL)
+MADE := build/embedded-model/output
+PLACES := --output $(MADE) --cache build/embedded-model/cache
+SITTINGS := 2
+FROM_NOTHING := --size nano --side 32 --large-side 32 --crop 32 --pictures 64 --large-pictures 64 --held-out 8 \
+	--vocabulary 700 --captions 500 --vae-steps 16 --vae-batch 4 --vae-ema 0.9 --steps 24 --batch 4 --ema 0.9
+IN_SMALL := --side 32 --pictures 32 --steps 8 --batch 4 --ema 0.9
+HELD_OUT := --held-out 8
 endif
+TRAIN := $(BIN)/python -m server train workflows/training
+newest = --checkpoint "$$(basename "$$(ls -t $(MADE)/checkpoints/$(1)_*.safetensors | head -1)")"
+
+embedded-model: setup
+	@$(if $(SMOKE),rm -rf build/embedded-model)
+	$(TRAIN)/embedded_model.json $(PLACES) $(FROM_NOTHING)
+	$(TRAIN)/sitting.json $(PLACES) $(IN_SMALL) $(HELD_OUT) --sittings $(SITTINGS) $(call newest,embedded_model)
+	$(TRAIN)/large_pictures.json $(PLACES) $(IN_SMALL) $(HELD_OUT) $(call newest,sitting)
+	$(TRAIN)/few_steps.json $(PLACES) $(IN_SMALL) $(call newest,large_pictures)
+	$(BIN)/python -m server run workflows/text_to_image.json $(PLACES) $(if $(SMOKE),--width 32 --height 32) --steps 4 \
+		--set checkpoint.ckpt_name="$$(basename "$$(ls -t $(MADE)/checkpoints/few_steps_*.safetensors | head -1)")" \
+		--set sampler.cfg=1 --set sampler.scheduler=simple
 
 # Adherence, fidelity and novelty of the model that ships, with their ceilings and floors, and the fixed sheet.
 eval-embedded: setup

@@ -18,6 +18,9 @@ from graph.result import Blocked
 
 T = TypeVar("T")
 
+PLACE: Final = "@place"
+"""In the JSON of a value at rest: where something is found. It is kept, and is no part of what the value is."""
+
 _WRITABLE: Final = 10_000
 """Bits of a whole number that Python writes in decimal: it refuses some more, since that takes it so long."""
 
@@ -89,7 +92,7 @@ class Values:
         return found.decode(encoded)
 
     def digest(self, value: object) -> str:
-        """A digest of the value itself, for outputs whose consumers are keyed by content."""
+        """A digest of the value itself, for outputs whose consumers are keyed by content: equal wherever its files are."""
         if isinstance(value, int) and value.bit_length() > _WRITABLE:
             return hashlib.blake2b(canonical(["int", hex(value)]), digest_size=16).hexdigest()
         if isinstance(value, float) and not math.isfinite(value):
@@ -97,7 +100,7 @@ class Values:
         if isinstance(value, str | int | float | bool) or value is None:
             return hashlib.blake2b(canonical([type(value).__name__, value]), digest_size=16).hexdigest()
         name, encoded = self.encode(value)
-        hasher = hashlib.blake2b(canonical([name, encoded.data]), digest_size=16)
+        hasher = hashlib.blake2b(canonical([name, _without_places(encoded.data)]), digest_size=16)
         for key, tensor in sorted(encoded.tensors.items()):
             hasher.update(canonical([key, tensor.dtype, list(tensor.shape)]))
             hasher.update(tensor.data)
@@ -110,6 +113,16 @@ class Values:
         if not all(map(self.encodable, items)):
             return None
         return self.digest(",".join(["list", *map(self.digest, items)]))
+
+
+def _without_places(data: Json) -> Json:
+    match data:
+        case dict():
+            return {key: _without_places(part) for key, part in data.items() if key != PLACE}
+        case list():
+            return [_without_places(part) for part in data]
+        case _:
+            return data
 
 
 def value_type(

@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 from torch import Tensor, nn
 
 from graph.context import Context
+from graph.json import JsonObject
 from nodes.diffusion.clip import TextEncoder
 from nodes.diffusion.conditioning import ConditioningEntry
 from nodes.diffusion.config import ModelConfig, SamplerDefaults
@@ -31,12 +32,14 @@ from nodes.sockets import Clip, Dataset, LatentDataset, Model, Vae
 from nodes.training.autoencoder import BLOCK, reconstructed
 from nodes.training.captioned_latents import Networks
 from nodes.training.export import colours_of_latents
+from nodes.training.history import after
 from nodes.training.job import Schedule
 from nodes.training.pixels import Pictures, in_batches, to_image, to_pixels
 from nodes.training_data.contact_sheet import sheet
 from nodes.training_jobs import DrawSamples, TrainingJob
 from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef, load_part
+from nodes.weights.networks import TaesdRef
 from nodes.weights.patched import load_patched
 
 _SHOWN: Final = 6
@@ -90,11 +93,12 @@ def networks_to_train(
 
 
 def unet_to_train(model: Model, context: Context) -> UNet:
-    """A U-Net of our own in float32."""
+    """A U-Net of our own in float32, laid out as convolutions in bfloat16 are quickest on."""
     models = Models.of(context)
     ref = models.located_weights(model.weights)
     module = load_patched(ref, models.located(model.adapters), torch.float32, torch.float32)
-    return cast("UNet", module.to(models.device(model.weights)))
+    module = module.to(models.device(model.weights))
+    return cast("UNet", module.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
 
 
 def vae_to_train(vae: Vae, context: Context) -> VaeModule:
@@ -109,6 +113,11 @@ def vae_to_train(vae: Vae, context: Context) -> VaeModule:
 def ref_of(job: TrainingJob, part: Part, context: Context) -> WeightsRef:
     """A part of what a run made."""
     return WeightsRef(job.result, context.service(Folders).digest(job.result), part, job.config())
+
+
+def history(weights: WeightsRef | TaesdRef, run: JsonObject, context: Context) -> dict[str, str]:
+    """What the file says that comes of a run on a part: metadata. `weights` is the handle that the run began from."""
+    return after(Models.of(context).located_weights(weights), run) if isinstance(weights, WeightsRef) else {}
 
 
 def crops_of(dataset: Dataset, batch: int, crop: int, seed: int, *, decoder_only: bool) -> Crops:

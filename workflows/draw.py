@@ -46,6 +46,9 @@ TRAINED: Final = (
 )
 """What the embedded model draws for its sheet, seed 0 each, nothing picked."""
 
+SHOWN_PICTURES: Final = ("sitting", "large_pictures", "few_steps")
+"""Workflows that train the model on; of each the first pictures that it shows the model."""
+
 COLUMNS: Final = 3
 CELL: Final = 96
 """Of a sheet: pictures in a row, and the side of each in pixels."""
@@ -64,7 +67,7 @@ def main() -> int:
 
 
 def _draw_training(target: Path, folder: Path) -> None:
-    """What the made model draws, what a LoRA learns from, and what a sitting shows the model first."""
+    """What the made model draws, what a LoRA learns from, and what further training shows the model first."""
     target.mkdir(parents=True, exist_ok=True)
     drawn = [folder / f"{number}.png" for number in range(len(TRAINED))]
     for path, prompt in zip(drawn, TRAINED, strict=True):
@@ -74,10 +77,11 @@ def _draw_training(target: Path, folder: Path) -> None:
     captioned = sorted((HERE / "input/zorp").glob("*.webp"))[: len(TRAINED)]
     _sheet([Image.open(path) for path in captioned], target / "lora.png")
 
-    sitting = json.loads((HERE / "training/sitting.json").read_text())["nodes"]["scenes"]["inputs"]
     things, sprites = object_kinds(), SpriteSet()
-    scenes = [composition(sitting["first_seed"] + index, "training", things) for index in range(len(TRAINED))]
-    _sheet([reduced(render(scene, sprites), sitting["size"]) for scene in scenes], target / "sitting.png")
+    for workflow in SHOWN_PICTURES:
+        shown = json.loads((HERE / f"training/{workflow}.json").read_text())["nodes"]["scenes"]["inputs"]
+        scenes = [composition(shown["first_seed"] + index, "training", things) for index in range(len(TRAINED))]
+        _sheet([reduced(render(scene, sprites), shown["size"]) for scene in scenes], target / f"{workflow}.png")
 
 
 def _sheet(pictures: Sequence[Image.Image], target: Path) -> None:

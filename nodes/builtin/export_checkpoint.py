@@ -12,9 +12,11 @@ from graph.context import Context
 from graph.declare import Multiline, node
 from graph.result import Report
 from nodes.model_saving import clip_parts, model_part, save_parts, vae_part
+from nodes.models import Models
 from nodes.saving import Prefix
 from nodes.sockets import Clip, Dataset, Model, Vae
 from nodes.training.export import known_words
+from nodes.training.history import brought_together
 from nodes.training.sources import SceneSource
 
 _PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
@@ -39,7 +41,8 @@ def export_checkpoint(
     dataset: Dataset | None = None,
     context: Context,
 ) -> Report:
-    """Save a whole model in the precision in which it is given away, with licence, attribution, and the words that it knows.
+    """Save a whole model in the precision in which it is given away, with licence, attribution, the words that it knows and
+    the training runs that it comes of.
 
     The words are those of the procedural scenes that it was trained on, if `dataset` is linked.
     """
@@ -49,4 +52,5 @@ def export_checkpoint(
     if dataset is not None and isinstance(dataset.source, SceneSource):
         about["known_words"] = json.dumps(known_words())
     parts = (model_part(model), *clip_parts(clip), vae_part(vae))
+    about |= brought_together(Models.of(context).located_weights(part.ref) for part in parts)
     return save_parts(parts, config, filename_prefix, context, dtype=_PRECISIONS[precision], about=about)

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 
 from graph.context import Context
 from graph.declare import Range, node
+from graph.json import JsonObject
 from graph.result import Report
 from nodes.builtin.ranges import Share
 from nodes.builtin.sampling import Cfg, SeedValue
@@ -31,6 +32,7 @@ from nodes.training_parts import (
     draw_reconstructions,
     draw_samples,
     finish_autoencoder,
+    history,
     networks_to_train,
     ref_of,
     unet_to_train,
@@ -127,10 +129,15 @@ def train_vae(
             task = ReconstructionTask(module, crops, blocks_of(dataset))
             losses = job.run(task, decaying(steps, learning_rate, ema), draw_reconstructions(module, dataset))
             config = finish_autoencoder(module, vae.config, dataset, whiten=not decoder_only)
+            run: JsonObject = {
+                "kind": "vae",
+                **{"side": dataset.source.size, "pictures": dataset.source.count, "crop": crop},
+                **{"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed},
+            }
             job.finish(
                 losses,
-                {"kind": "vae", "steps": steps, "batch_size": batch_size, "seed": seed},
-                lambda path: write_parts(path, {Part.VAE: module}, config, {}),
+                run,
+                lambda path: write_parts(path, {Part.VAE: module}, config, history(vae.weights, run, context)),
             )
     return Vae(ref_of(job, Part.VAE, context)), LossMap(job.losses()), job.told()
 
@@ -189,11 +196,13 @@ def train_diffusion_model(
             draw = draw_samples(networks, latents)
             losses = job.run(task, decaying(steps, learning_rate, ema, weight_decay=0.01), draw)
             parts = {Part.UNET: networks.unet, Part.TEXT: networks.text}
-            job.finish(
-                losses,
-                {"kind": "diffusion", "steps": steps, "batch_size": batch_size, "seed": seed},
-                lambda path: write_parts(path, parts, networks.config, tokenizer_of(clip.towers[0].path)),
-            )
+            run: JsonObject = {
+                "kind": "diffusion",
+                **{"side": latents.source.size, "pictures": latents.source.count, "text_encoder": train_text_encoder},
+                **{"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed},
+            }
+            metadata = {**tokenizer_of(clip.towers[0].path), **history(model.weights, run, context)}
+            job.finish(losses, run, lambda path: write_parts(path, parts, networks.config, metadata))
     unet, text = ref_of(job, Part.UNET, context), ref_of(job, Part.TEXT, context)
     return Model(unet), Clip((text,), clip.layer), LossMap(job.losses()), job.told()
 
@@ -252,9 +261,14 @@ def distill_diffusion_model(
                 cfg=cfg,
             )
             losses = job.run(task, decaying(steps, learning_rate, ema), draw_samples(networks, latents))
+            run: JsonObject = {
+                "kind": "distilled",
+                **{"side": latents.source.size, "pictures": latents.source.count},
+                **{"student_steps": student_steps, "teacher_steps": teacher_steps, "cfg": cfg},
+                **{"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed},
+            }
+            metadata = history(model.weights, run, context)
             job.finish(
-                losses,
-                {"kind": "distilled", "steps": steps, "student_steps": student_steps, "seed": seed},
-                lambda path: write_parts(path, {Part.UNET: networks.unet}, networks.config, {}),
+                losses, run, lambda path: write_parts(path, {Part.UNET: networks.unet}, networks.config, metadata)
             )
     return Model(ref_of(job, Part.UNET, context)), LossMap(job.losses()), job.told()

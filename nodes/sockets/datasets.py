@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from graph.values import Encoded
+from graph.values import PLACE, Encoded
 from nodes.diffusion.config import Rgb
 from nodes.sockets.encoding import decode_tensor, pack
 from nodes.sockets.reference_encoding import object_of
@@ -83,11 +83,15 @@ def decode_tokenizer_table(encoded: Encoded) -> TokenizerTable:
 
 
 def _source_to_json(source: PictureSource) -> Any:
+    if isinstance(source, FolderSource):
+        files = [{PLACE: one.path, "digest": one.digest, "caption": one.caption} for one in source.files]
+        return {"size": source.size, "files": files}
     return asdict(source)
 
 
 def _source_from_json(data: Any) -> PictureSource:
     known = object_of(data)
     if "files" in known:
-        return FolderSource(known["size"], tuple(PictureFile(**one) for one in known["files"]))
+        files = (PictureFile(one[PLACE], one["digest"], one["caption"]) for one in known["files"])
+        return FolderSource(known["size"], tuple(files))
     return SceneSource(**known)

@@ -1,6 +1,6 @@
 """References to files at rest: parts of checkpoints, what is laid over them, and networks in files of their own.
 
-Each is kept with what tells whether its path still leads to the same file.
+Each is kept with what tells whether its path still leads to the same file: its place, which is no part of what it is.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from graph.json import Json, JsonObject
+from graph.values import PLACE
 from nodes.diffusion.adapters import AttentionScale
 from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef
@@ -22,9 +23,8 @@ from nodes.weights.patches import Merge, WeightPatch
 
 
 def encode_weights(ref: WeightsRef) -> JsonObject:
-    """A reference with what tells whether the path still leads to the same file."""
     return {
-        "path": str(ref.path),
+        PLACE: encode_place(ref.path),
         "digest": ref.digest,
         "part": str(ref.part),
         "family": ref.config.family,
@@ -32,16 +32,12 @@ def encode_weights(ref: WeightsRef) -> JsonObject:
         "rounded_to": ref.rounded_to,
         "compute_dtype": ref.compute_dtype,
         "on_cpu": ref.on_cpu,
-        "file": file_identity(ref.path),
     }
 
 
 def decode_weights(data: Json) -> WeightsRef:
     known = object_of(data)
-    path = Path(known["path"])
-    identity = file_identity(path)
-    if identity is None or identity != known["file"]:
-        raise ValueError(f"{path} is not the file it was")
+    path = decode_place(known[PLACE])
     config = read_config({"config": known["config"]}, path.name)
     if config is None:
         raise ValueError("no configuration")
@@ -50,7 +46,22 @@ def decode_weights(data: Json) -> WeightsRef:
     return WeightsRef(path, known["digest"], Part(known["part"]), config, **chosen)
 
 
-def file_identity(path: Path) -> list[Json] | None:
+def encode_place(path: Path) -> JsonObject:
+    """A path, with what tells whether it still leads to the same file."""
+    return {"path": str(path), "file": _identity(path)}
+
+
+def decode_place(data: Json) -> Path:
+    """The path. Raises ValueError if it does not lead to the same file any more."""
+    known = object_of(data)
+    path = Path(known["path"])
+    identity = _identity(path)
+    if identity is None or identity != known["file"]:
+        raise ValueError(f"{path} is not the file it was")
+    return path
+
+
+def _identity(path: Path) -> list[Json] | None:
     """Size, modification time and inode of a file; None if it is gone."""
     try:
         stat = os.stat(path)
@@ -91,25 +102,20 @@ def decode_adapter(data: Json) -> WeightPatch:
 
 
 def encode_file(path: Path, digest: str, strength: float) -> JsonObject:
-    return {"path": str(path), "digest": digest, "strength": strength, "file": file_identity(path)}
+    return {PLACE: encode_place(path), "digest": digest, "strength": strength}
 
 
 def decode_file(data: Json) -> tuple[Path, str, float]:
     """Path, digest and strength of a file laid over a model. Raises ValueError if it is not the one it was."""
     known = object_of(data)
-    path = Path(known["path"])
-    identity = file_identity(path)
-    if identity is None or identity != known["file"]:
-        raise ValueError(f"{path} is not the file it was")
-    return path, str(known["digest"]), float(known["strength"])
+    return decode_place(known[PLACE]), str(known["digest"]), float(known["strength"])
 
 
 def encode_network(ref: NetworkRef) -> JsonObject:
     """A network in a file of its own; what it is, its file says again."""
     return {
-        "path": str(ref.path),
+        PLACE: encode_place(ref.path),
         "digest": ref.digest,
-        "file": file_identity(ref.path),
         "base": None if ref.base is None else encode_weights(ref.base),
         "base_patches": [encode_adapter(patch) for patch in ref.base_patches],
     }
@@ -118,10 +124,7 @@ def encode_network(ref: NetworkRef) -> JsonObject:
 def decode_network(data: Json, open_file: Callable[[Path], NetworkConfig]) -> NetworkRef:
     """The inverse. Raises ValueError if the file is not the one it was."""
     known = object_of(data)
-    path = Path(known["path"])
-    identity = file_identity(path)
-    if identity is None or identity != known["file"]:
-        raise ValueError(f"{path} is not the file it was")
+    path = decode_place(known[PLACE])
     base = None if known["base"] is None else decode_weights(known["base"])
     patches = tuple(map(decode_adapter, known["base_patches"]))
     return NetworkRef(path, str(known["digest"]), open_file(path), base, patches)

@@ -144,10 +144,15 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
             state.average[name].copy_(file.get_tensor(f"average.{name}"))
             moments = {key: f"{kind}.{name}" for key, kind in _moments_of(state.optimizer).items()}
             if moments and all(key in stored for key in moments.values()):
-                kept = {key: file.get_tensor(stored_as) for key, stored_as in moments.items()}
+                kept = {key: _laid_out_as(parameter, file.get_tensor(name)) for key, name in moments.items()}
                 state.optimizer.state[parameter] = {"step": torch.tensor(float(state.step)), **kept}
         if _LOSSES in stored:
             state.losses[:] = file.get_tensor(_LOSSES).tolist()
+
+
+def _laid_out_as(parameter: Tensor, tensor: Tensor) -> Tensor:
+    """The tensor in the parameter's memory format: fused optimizers read memory, not strides."""
+    return torch.empty_like(parameter).copy_(tensor)
 
 
 def _moments_of(optimizer: torch.optim.Optimizer) -> Mapping[str, str]:

@@ -19,8 +19,8 @@ from nodes.weights.saved_names import checkpoint_place
 _TOKENIZER = ("tokenizer.vocab", "tokenizer.merges")
 
 
-def write_parts(path: Path, parts: Mapping[Part, nn.Module], config: ModelConfig, tokenizer: Mapping[str, str]) -> None:
-    """Write networks in float32. `tokenizer` is its metadata, for a file that holds a text encoder."""
+def write_parts(path: Path, parts: Mapping[Part, nn.Module], config: ModelConfig, metadata: Mapping[str, str]) -> None:
+    """Write networks in float32. `metadata` has the tokenizer of a file that holds a text encoder, and its history."""
     tensors = {
         checkpoint_place(part, config).prefix + name: tensor.detach().cpu().float()
         for part, module in parts.items()
@@ -28,7 +28,7 @@ def write_parts(path: Path, parts: Mapping[Part, nn.Module], config: ModelConfig
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     about = {"format": "pt", "modelspec.architecture": config.family, "config": write_config(config)}
-    write_atomically(path, tensors, about | dict(tokenizer))
+    write_atomically(path, tensors, about | dict(metadata))
 
 
 def tokenizer_of(path: Path) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """`latentgraph train FILE`: execute a workflow that trains, at the lowest priority, with a line of progress now and then.
 
 Ctrl-C keeps a checkpoint, and so does a kill every half minute: the same command goes on from there. With `--sittings N` a
-workflow that has the parameters `checkpoint` and `sitting` runs so many times, each time from the checkpoint that it saved
-the time before. Started by torch's launcher in several processes (`torchrun --nproc-per-node 2 -m server train FILE`), each
-computes an equal part of every batch.
+workflow that has the parameters `checkpoint` and `sitting` runs until that has been done so many times, each time from the
+checkpoint that it saved the time before. Started by torch's launcher in several processes (`torchrun --nproc-per-node 2 -m
+server train FILE`), each computes an equal part of every batch.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from graph.errors import InputError, Problem
+from graph.events import RunFinished
 from graph.spec import NodeSpec
 from server.cli.prepare import named_file
 from server.cli.progress import Log, Silent, Watcher, watcher
@@ -39,23 +40,38 @@ def main(arguments: Sequence[str]) -> int:
 
 def _main(arguments: Sequence[str], *, first: bool, together: Callable[[], None]) -> int:
     """`together` waits until all processes have come to it."""
-    code, wanted = EXIT["done"], _number_of_sittings(arguments)
-    if wanted:
-        expect_sittings(_workflow(arguments))
-    for _ in range(max(1, wanted)):
-        sittings = _sittings(arguments) if wanted else None
+    perform_or_assist = _perform if first else _assist
+    wanted = _number_of_sittings(arguments)
+    if not wanted:
         together()
-        told = [*arguments, *(sittings.flags if sittings else ())]
-        finished = perform(_parser(), told, _watching) if first else assist(_parser(), told, _trains)
-        code = EXIT[finished.status]
-        if code != EXIT["done"]:
-            break
-        if sittings is not None and first:
+        return _told(perform_or_assist(arguments), first=first)
+    expect_sittings(_workflow(arguments))
+    if first and (done := _sittings(arguments).done) >= wanted:
+        print(f"{done} sittings are done already: --sittings {done + 1} would take one more", file=sys.stderr)
+    while (sittings := _sittings(arguments)).done < wanted:
+        together()
+        finished = perform_or_assist([*arguments, *sittings.flags])
+        if finished.status != "done":
+            return _told(finished, first=first)
+        if first:
             sittings.keep(finished)
         together()
-    if first and code == EXIT["cancelled"]:
+    return EXIT["done"]
+
+
+def _perform(arguments: Sequence[str]) -> RunFinished:
+    return perform(_parser(), arguments, _watching)
+
+
+def _assist(arguments: Sequence[str]) -> RunFinished:
+    return assist(_parser(), arguments, _trains)
+
+
+def _told(finished: RunFinished, *, first: bool) -> int:
+    """The exit status of a run, and a word on how to go on."""
+    if first and finished.status == "cancelled":
         print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
-    return code
+    return EXIT[finished.status]
 
 
 def _number_of_sittings(arguments: Sequence[str]) -> int:
@@ -89,7 +105,11 @@ def _parser() -> argparse.ArgumentParser:
     made = parser("latentgraph train", __doc__)
     made.add_argument("--full-priority", action="store_true", help="compete with everything else on this machine")
     made.add_argument(
-        "--sittings", type=int, default=0, metavar="N", help="train so many times, each time on from the last result"
+        "--sittings",
+        type=int,
+        default=0,
+        metavar="N",
+        help="train until so many sittings are done, each on from the last one's result",
     )
     return made
 

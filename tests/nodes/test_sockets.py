@@ -159,6 +159,19 @@ def test_values_survive_being_put_to_rest(file: Path, name: str) -> None:
     assert VALUES.describe(value).startswith(kind)
 
 
+@pytest.mark.parametrize("name", samples(Path()).keys())
+def test_a_value_is_the_same_wherever_its_files_are(tmp_path: Path, name: str) -> None:
+    """What consumers are keyed by, and training runs found by, on another machine or after a copy."""
+    files = [tmp_path / folder / "model.safetensors" for folder in ("here", "there")]
+    for one in files:
+        one.parent.mkdir()
+        one.write_bytes(b"weights")
+    torch.manual_seed(0)
+    here = samples(files[0])[name]
+    torch.manual_seed(0)
+    assert VALUES.digest(samples(files[1])[name]) == VALUES.digest(here)
+
+
 def assert_equal(one: object, other: object) -> None:
     """Equal through and through, tensors to the last bit."""
     assert type(one) is type(other)

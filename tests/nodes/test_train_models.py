@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -36,8 +39,11 @@ from nodes.diffusion.training.byte_pairs import SYMBOLS_BESIDE_MERGES, count_wor
 from nodes.diffusion.training.distillation import guided, intervals, teacher_target, truncated_snr_weight
 from nodes.errors import UnsuitableInput
 from nodes.sockets import VALUE_TYPES, Dataset, LatentDataset, TokenizerTable
+from nodes.training.checkpoint import write_atomically
 from nodes.training.errors import TrainingError
+from nodes.training.history import history_of
 from nodes.training.sources import SceneSource
+from nodes.weights.files import read_header
 from nodes.weights.load import WeightsRef, open_checkpoint
 from tests.nodes.loaded import Loaded
 from tests.nodes.running import Bench
@@ -322,6 +328,42 @@ def test_a_killed_run_goes_on_bit_for_bit(kind: str, tmp_path: Path) -> None:
         resumed = RUNS[kind](again, context)
     assert [step for step, of in progress.seen if of == 5] == [3, 4, 5]
     assert resumed == RUNS[kind](straight, straight.context)
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+def test_a_run_is_known_by_the_same_name_wherever_its_files_are(run: Any, tmp_path: Path) -> None:
+    """So processes that train together agree on it, and what one machine began another can finish."""
+    here = load_trainable(tmp_path / "here")
+    shutil.copytree(tmp_path / "here" / "models", tmp_path / "there" / "models")
+    there = load_trainable(tmp_path / "there")
+    runs = []
+    for loaded in (here, there):
+        run(loaded, loaded.context)
+        runs.append([path.name for path in (loaded.folders.root("output") / "training").iterdir()])
+    assert runs[0] == runs[1]
+
+
+def test_a_file_tells_what_runs_its_parts_went_through(loaded: Loaded, latents: LatentDataset) -> None:
+    options = {"steps": 2, "batch_size": 4, "context": loaded.context}
+    vae, _, _ = train_vae(vae=loaded.vae, dataset=SCENES, crop=32, **options)  # type: ignore[arg-type]
+    first, clip, _, _ = train_diffusion_model(model=loaded.model, clip=loaded.clip, latents=latents, **options)  # type: ignore[arg-type]
+    model, clip, _, _ = train_diffusion_model(model=first, clip=clip, latents=latents, seed=1, **options)  # type: ignore[arg-type]
+    student, _, _ = distill_diffusion_model(model=model, clip=clip, latents=latents, **options)  # type: ignore[arg-type]
+    report = export_checkpoint(model=student, clip=clip, vae=vae, filename_prefix="told", context=loaded.context)
+    told = json.loads(read_header(Path(report.files[0].path)).metadata["training"])
+    assert [(run["kind"], run["seed"]) for run in told["unet"]] == [
+        ("diffusion", 0),
+        ("diffusion", 1),
+        ("distilled", 0),
+    ]
+    assert [(run["kind"], run["steps"], run["pictures"]) for run in told["vae"]] == [("vae", 2, SCENES.source.count)]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "not JSON", '{"unet": 3}'])
+def test_what_other_programs_say_of_training_is_no_history(text: str, loaded: Loaded, tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    write_atomically(path, {"one": torch.ones(1)}, {"training": text})
+    assert history_of(replace(loaded.model.weights, path=path)) == []
 
 
 def test_a_model_learns_what_its_pictures_have_in_common(loaded: Loaded, latents: LatentDataset) -> None:

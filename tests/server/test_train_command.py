@@ -56,7 +56,9 @@ def kept(*numbers: int) -> list[str]:
 def test_each_sitting_goes_on_from_the_checkpoint_of_the_one_before(line: CommandLine) -> None:
     assert train(line, "--sittings", "2") == 0
     assert done(line) == (2, kept(1, 2))
-    assert train(line, "--sittings", "1") == 0
+    assert train(line, "--sittings", "2") == 0
+    assert done(line) == (2, kept(1, 2))
+    assert train(line, "--sittings", "3") == 0
     assert done(line) == (3, kept(1, 2, 3))
     runs = list((line.folder / "output" / "training").glob("diffusion-*/run.json"))
     assert sorted(json.loads(run.read_text())["seed"] for run in runs) == [0, 1, 2]
@@ -82,7 +84,7 @@ def test_what_the_last_sittings_left_is_kept_and_nothing_else_is_touched(line: C
 
 def test_a_sitting_that_was_refused_does_not_count(line: CommandLine) -> None:
     assert train(line, "--sittings", "1") == 0
-    assert train(line, "--sittings", "1", "--rate", "2") == 2
+    assert train(line, "--sittings", "2", "--rate", "2") == 2
     assert done(line)[0] == 1
 
 
