@@ -6,6 +6,7 @@ import { addGroup, addNote, move, setGroup, setMode, setNodeUi } from "@/model/e
 import { groupId } from "@/model/frames";
 import { DENSITIES, geometryOf, previewRoom } from "@/model/geometry";
 import { interfaceIn } from "@/model/interface";
+import type { Place } from "@/store/documents";
 import type { Editor } from "@/store/editor";
 
 export function toggleMode(editor: Editor, mode: "mute" | "bypass"): void {
@@ -48,7 +49,7 @@ export function colour(editor: Editor, value: string | null): void {
   });
 }
 
-/** The selected nodes with their sizes; all of them when fewer than two are selected. */
+/** The selected nodes with their sizes, or all nodes. */
 export function boxes(editor: Editor, all = false): Placed[] {
   const one = editor.documents.active;
   const graph = activeGraph(editor);
@@ -75,17 +76,22 @@ function withRoom(editor: Editor, all: readonly Placed[]): Placed[] {
   });
 }
 
-function place(editor: Editor, label: string, places: ReadonlyMap<string, Point>): void {
-  editor.documents.editGraph(label, (graph) => move(graph, new Map([...places].filter(([id]) => !(graph.nodes[id] && isPinned(graph.nodes[id]))))));
+function put(editor: Editor, label: string, places: ReadonlyMap<string, Point>): void {
+  if (editor.documents.place) putAt(editor, editor.documents.place, label, places);
+}
+
+function putAt(editor: Editor, where: Place, label: string, places: ReadonlyMap<string, Point>): void {
+  editor.documents.editAt(where, label, (graph) => move(graph, new Map([...places].filter(([id]) => !(graph.nodes[id] && isPinned(graph.nodes[id]))))));
 }
 
 export function align(editor: Editor, how: Alignment): void {
-  place(editor, editor.t.edits.align, aligned(boxes(editor), how));
+  put(editor, editor.t.edits.align, aligned(boxes(editor), how));
 }
 
 export async function tidy(editor: Editor): Promise<void> {
   const graph = activeGraph(editor);
-  if (!graph) return;
+  const where = editor.documents.place;
+  if (!graph || !where) return;
   const some = selectedNodes(editor).length > 1;
   const links = Object.entries(graph.nodes).flatMap(([to, node]) =>
     Object.values(node.inputs ?? {}).flatMap((value) => {
@@ -93,8 +99,9 @@ export async function tidy(editor: Editor): Promise<void> {
       return source ? [{ from: source.node, to }] : [];
     }),
   );
-  place(editor, editor.t.edits.tidy, await laidOut(withRoom(editor, boxes(editor, !some)), links));
-  if (!some) editor.canvas?.fit();
+  putAt(editor, where, editor.t.edits.tidy, await laidOut(withRoom(editor, boxes(editor, !some)), links));
+  const now = editor.documents.place;
+  if (!some && now?.uid === where.uid && now.scope === where.scope) editor.canvas?.fit();
 }
 
 export function group(editor: Editor): void {
@@ -144,5 +151,5 @@ export function editField(editor: Editor): void {
 }
 
 export function distribute(editor: Editor, axis: "x" | "y"): void {
-  place(editor, editor.t.edits.distribute, distributed(boxes(editor), axis));
+  put(editor, editor.t.edits.distribute, distributed(boxes(editor), axis));
 }

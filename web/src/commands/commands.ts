@@ -7,7 +7,8 @@ import { linkOf, positionOf, SUBGRAPH } from "@/model/document";
 import { createSubgraph, unpackSubgraph } from "@/model/subgraph";
 import { scopeOf } from "@/store/documents";
 import type { Editor } from "@/store/editor";
-import { closeDocument, downloadDocument, newDocument, openFromDisk, saveDocument } from "@/store/files";
+import { closeDocument, downloadDocument, newDocument, openFromDisk } from "@/store/files";
+import { saveDocument } from "@/store/saving";
 
 /** Every command has a text of the same name. */
 export type CommandId = keyof Messages["commands"];
@@ -103,7 +104,7 @@ export const COMMANDS: readonly Command[] = [
   { id: "new", group: "File", keys: ["alt+n"], run: newDocument },
   { id: "templates", group: "File", keys: ["t"], run: (editor) => editor.view.set({ dialog: "templates" }) },
   { id: "open", group: "File", keys: ["mod+o"], run: openFromDisk },
-  { id: "save", group: "File", keys: ["mod+s"], always: true, enabled: hasDocument, run: (editor) => saveDocument(editor) },
+  { id: "save", group: "File", keys: ["mod+s"], always: true, enabled: hasDocument, run: saveDocument },
   { id: "save-as", group: "File", keys: ["mod+shift+s"], always: true, enabled: hasDocument, run: (editor) => editor.view.set({ dialog: "save" }) },
   { id: "download", group: "File", enabled: hasDocument, run: (editor) => downloadDocument(editor, "latentgraph") },
   { id: "download-comfyui", group: "File", enabled: hasDocument, run: (editor) => downloadDocument(editor, "comfyui") },

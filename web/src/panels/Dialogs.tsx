@@ -1,20 +1,16 @@
 // What opens over everything: templates, commands, settings, shortcuts, saving, a picture in full, the mask editor.
-import { lazy, Suspense, useEffect, useState, type ReactNode } from "react";
+import { lazy, Suspense, type ReactNode } from "react";
 import { Dialog } from "radix-ui";
 import { X } from "lucide-react";
 import { useStore } from "zustand";
 import { fileUrl } from "@/api/client";
 import { servicesFor } from "@/store/services";
-import { useActive, useEditor } from "@/store/editor";
-import { publishSubgraph, saveDocument, titleOf } from "@/store/files";
-import { scopeOf } from "@/store/documents";
-import { selectedNodes } from "@/commands/selection";
-import { graphAt, SUBGRAPH } from "@/model/document";
-import { FOLDER } from "@/model/published";
+import { useEditor } from "@/store/editor";
 import { DEFAULTS, type Settings } from "@/store/settings";
 import { CommandPalette } from "@/panels/CommandPalette";
 import { ConnectForm } from "@/panels/ConnectForm";
 import { MissingForm } from "@/panels/MissingForm";
+import { PublishForm, SaveForm } from "@/panels/SaveForm";
 import { LOCALES, useMessages } from "@/i18n/messages";
 import { Shortcuts } from "@/panels/Shortcuts";
 import { Templates } from "@/panels/Templates";
@@ -146,64 +142,5 @@ function SettingsForm() {
         {t.reset}
       </button>
     </div>
-  );
-}
-
-function SaveForm({ onDone }: { onDone: () => void }) {
-  const editor = useEditor();
-  const title = useActive((one) => (one ? (one.file?.name ?? titleOf(one)) : ""));
-  return <NameForm initial={title.toLowerCase().replace(/[^a-z0-9/_-]+/g, "_").replace(/^_+|_+$/g, "") || "workflow"} folder="" onSave={(name) => saveDocument(editor, name)} onDone={onDone} />;
-}
-
-function PublishForm({ onDone }: { onDone: () => void }) {
-  const editor = useEditor();
-  const { save: t } = useMessages();
-  const [instance] = useState(() => selectedNodes(editor)[0] ?? "");
-  const title = useActive((one) => {
-    const node = one && graphAt(one.document, scopeOf(one)).nodes[instance];
-    return node?.title ?? node?.type.slice(SUBGRAPH.length) ?? "";
-  });
-  return (
-    <>
-      <p className={styles.about}>{t.publishing}</p>
-      <NameForm initial={title} folder={FOLDER} onSave={(name) => publishSubgraph(editor, instance, name)} onDone={onDone} />
-    </>
-  );
-}
-
-interface NameFormProps {
-  initial: string;
-  /** Before every name that is given here. */
-  folder: string;
-  onSave: (name: string) => Promise<boolean>;
-  onDone: () => void;
-}
-
-/** Asks for the name of a workflow file. */
-function NameForm({ initial, folder, onSave, onDone }: NameFormProps) {
-  const { save: t } = useMessages();
-  const [name, setName] = useState(initial);
-  const fault = /^[^/.][^\\:*?"<>|]*$/.test(name) && !name.split("/").some((part) => part === "" || part === ".." || part.startsWith(".")) ? null : t.fault;
-  const [busy, setBusy] = useState(false);
-  useEffect(() => setBusy(false), [name]);
-  return (
-    <form
-      className={styles.saveForm}
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (fault || busy) return;
-        setBusy(true);
-        void onSave(name).then((saved) => saved && onDone());
-      }}
-    >
-      <label>
-        {t.name}
-        <input autoFocus value={name} onChange={(event) => setName(event.target.value)} onFocus={(event) => event.target.select()} />
-      </label>
-      <p className={styles.faint}>{fault ?? t.keptAs(`workflows/${folder}${name}.json`)}</p>
-      <button type="submit" className={styles.primary} disabled={fault !== null || busy}>
-        {t.save}
-      </button>
-    </form>
   );
 }

@@ -3,6 +3,7 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { emptyDocument, graphAt, SUBGRAPH, withGraph, type Document, type Graph, type Scope } from "@/model/document";
 import { closed, NO_HISTORY, record, redo, undo, type History } from "@/model/history";
+import { diff } from "@/model/patch";
 import type { Problem } from "@/api/client";
 import { newUid } from "@/store/uid";
 
@@ -28,6 +29,12 @@ export interface ImportReport {
 export interface Entered {
   instance: string;
   subgraph: string;
+}
+
+/** A graph of an open document. What takes its time keeps hold of where it began: meanwhile another may be looked at. */
+export interface Place {
+  uid: string;
+  scope: Scope;
 }
 
 export interface OpenDocument {
@@ -69,6 +76,12 @@ export class Documents {
     return active === null ? null : (open[active] ?? null);
   }
 
+  /** The graph that is being looked at. */
+  get place(): Place | null {
+    const one = this.active;
+    return one && { uid: one.uid, scope: scopeOf(one) };
+  }
+
   get(uid: string): OpenDocument | null {
     return this.store.getState().open[uid] ?? null;
   }
@@ -105,29 +118,26 @@ export class Documents {
     if (this.get(uid)) this.store.setState({ active: uid });
   }
 
-  reorder(uid: string, to: number): void {
-    this.store.setState(({ order }) => {
-      const left = order.filter((one) => one !== uid);
-      return { order: [...left.slice(0, to), uid, ...left.slice(to)] };
-    });
-  }
-
   /**
-   * Change a document. `merge` names the gesture: edits of one gesture are one step of undo. The same document back is no
-   * edit.
+   * Change a document. `merge` names the gesture: edits of one gesture are one step of undo. The same document back, or one
+   * that is equal to it, is no edit.
    */
   edit(uid: string, label: string, change: (document: Document) => Document, merge?: string): void {
     this.put(uid, (one) => {
       const document = change(one.document);
-      if (document === one.document) return one;
-      return { ...one, document, history: record(one.history, one.document, document, label, merge) };
+      const history = record(one.history, one.document, document, label, merge);
+      return history === one.history ? one : { ...one, document, history };
     });
   }
 
   /** Change the graph that is being looked at. */
   editGraph(label: string, change: (graph: Graph, document: Document) => Graph, merge?: string): void {
-    const one = this.active;
-    if (one) this.edit(one.uid, label, (document) => withGraph(document, scopeOf(one), (graph) => change(graph, document)), merge);
+    if (this.place) this.editAt(this.place, label, change, merge);
+  }
+
+  /** Change a graph wherever it is, if it still is there. */
+  editAt({ uid, scope }: Place, label: string, change: (graph: Graph, document: Document) => Graph, merge?: string): void {
+    this.edit(uid, label, (document) => (hasGraph(document, scope) ? withGraph(document, scope, (graph) => change(graph, document)) : document), merge);
   }
 
   /** End the gesture: the next edit is a step of its own. */
@@ -145,8 +155,13 @@ export class Documents {
   }
 
   select(names: Iterable<string>): void {
-    const one = this.active;
-    if (!one) return;
+    if (this.place) this.selectAt(this.place, names);
+  }
+
+  /** Select in a graph that its document shows, in whatever tab that is. */
+  selectAt({ uid, scope }: Place, names: Iterable<string>): void {
+    const one = this.get(uid);
+    if (!one || scopeOf(one) !== scope) return;
     const selection = new Set(names);
     if (selection.size === one.selection.size && [...selection].every((name) => one.selection.has(name))) return;
     this.put(one.uid, (before) => ({ ...before, selection }));
@@ -187,7 +202,9 @@ export class Documents {
     const made = one && way(one.history, one.document);
     if (!one || !made) return null;
     this.put(one.uid, (before) => {
-      const next = { ...before, document: made.value, history: made.history };
+      // Back at what is in the file, it is that again: nothing is unsaved.
+      const document = diff(before.saved, made.value).length === 0 ? before.saved : made.value;
+      const next = { ...before, document, history: made.history };
       return { ...next, trail: standing(next), selection: standingSelection(next) };
     });
     return made.label;
@@ -200,6 +217,8 @@ export class Documents {
     if (after !== before) this.store.setState(({ open }) => ({ open: { ...open, [uid]: after } }));
   }
 }
+
+const hasGraph = (document: Document, scope: Scope): boolean => scope === "" || document.subgraphs?.[scope] !== undefined;
 
 function withHistory(one: OpenDocument, history: History): OpenDocument {
   return history === one.history ? one : { ...one, history };

@@ -17,6 +17,7 @@ import { followOnPage } from "@/store/page";
 import { Plans } from "@/store/plans";
 import { Runs } from "@/store/runs";
 import { applySettings, createSettings, type Settings } from "@/store/settings";
+import { Turns } from "@/store/turns";
 import { View } from "@/store/view";
 
 /** What the canvas can do for others. It puts itself here while it is on the page. */
@@ -40,6 +41,8 @@ export class Editor {
   readonly documents = new Documents();
   readonly library = new Library();
   readonly view = new View();
+  /** The saves of documents, by uid. */
+  readonly saves = new Turns();
   readonly settings: StoreApi<Settings> = createSettings();
   readonly language = new Language(this.settings);
   readonly plans = new Plans(this.documents, (uid) => this.scope(uid));

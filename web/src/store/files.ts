@@ -2,14 +2,14 @@
 // something that is opened.
 import { convert, deleteWorkflow, getWorkflow, listWorkflows, readFile, saveWorkflow, ServiceError, upload } from "@/api/client";
 import { writeJson } from "@/model/json";
-import { emptyDocument, graphAt, type Document, type Graph } from "@/model/document";
+import { emptyDocument, type Document, type Graph, type GraphNode, type Point } from "@/model/document";
 import { addNode, setInput } from "@/model/edit";
 import { filesNamed, folderFor, isModelFile, loaderOf, weightsIn, type ModelFile } from "@/model/loaders";
 import { lacksOf } from "@/model/missing";
-import { FOLDER, published } from "@/model/published";
 import { filesOf } from "@/store/library";
-import { isUnsaved, scopeOf, type OpenDocument } from "@/store/documents";
+import { isUnsaved, type OpenDocument, type Place } from "@/store/documents";
 import type { Editor } from "@/store/editor";
+import { publishedFollow } from "@/store/saving";
 
 export const titleOf = (one: OpenDocument): string => one.file?.name.split("/").at(-1) ?? one.document.name ?? "";
 
@@ -58,30 +58,48 @@ export async function openFromDisk(editor: Editor): Promise<void> {
 /** How a model of the service is called while it is dragged to the canvas. */
 export const MODEL = "application/x-latentgraph-model";
 
-/** A node that loads a model file, at a place of the canvas or in its middle. False where no node loads such files. */
-export function placeModel(editor: Editor, { folder, name }: ModelFile, at: readonly [number, number] | null): boolean {
-  const loader = loaderOf(folder, editor.library.catalogue);
-  if (!loader) return false;
-  if (!editor.documents.active) newDocument(editor);
-  let added = "";
-  editor.documents.editGraph(editor.t.edits.addLoader, (graph) => {
-    const made = addNode(graph, loader.type, at ?? editor.canvas?.centre() ?? [0, 0], { inputs: { [loader.input]: name } });
-    added = made.name;
+/** Where something goes that has yet to arrive: the graph that was looked at when it was asked for, and the place in it. */
+interface Spot {
+  place: Place | null;
+  at: Point;
+}
+
+const spotOf = (editor: Editor, at: Point | null): Spot => ({ place: editor.documents.place, at: at ?? editor.canvas?.centre() ?? [0, 0] });
+
+/** Put a node there and select it. Where nothing was open, what is open now has to do, or a new document. */
+function putNode(editor: Editor, { place, at }: Spot, label: string, type: string, inputs: NonNullable<GraphNode["inputs"]>): void {
+  if (!place && !editor.documents.active) newDocument(editor);
+  const where = place ?? editor.documents.place!;
+  let added: string[] = [];
+  editor.documents.editAt(where, label, (graph) => {
+    const made = addNode(graph, type, at, { inputs });
+    added = [made.name];
     return made.graph;
   });
-  editor.documents.select([added]);
+  editor.documents.selectAt(where, added);
+}
+
+/** A node that loads a model file, at a place of the canvas or in its middle. False where no node loads such files. */
+export function placeModel(editor: Editor, model: ModelFile, at: Point | null): boolean {
+  return loadModel(editor, model, spotOf(editor, at));
+}
+
+function loadModel(editor: Editor, { folder, name }: ModelFile, spot: Spot): boolean {
+  const loader = loaderOf(folder, editor.library.catalogue);
+  if (!loader) return false;
+  putNode(editor, spot, editor.t.edits.addLoader, loader.type, { [loader.input]: name });
   return true;
 }
 
 /** A model file from this computer: what the service has under that name is loaded; else it is told where to put it. */
-async function dropModel(editor: Editor, file: File, at: readonly [number, number] | null): Promise<void> {
+async function dropModel(editor: Editor, file: File, spot: Spot): Promise<void> {
   await editor.library.refreshModels();
   const { models } = editor.library.store.getState();
   const weights = await weightsIn(file);
   const kind = folderFor(weights);
   const found = filesNamed(file.name, models);
   const chosen = found.find((one) => one.folder === kind) ?? found[0];
-  if (chosen && placeModel(editor, chosen, at)) return;
+  if (chosen && loadModel(editor, chosen, spot)) return;
   const { files: t } = editor.t;
   editor.view.say(chosen ? t.nothingLoads(chosen.folder) : t.modelNotHere(file.name, kind), "info");
 }
@@ -89,11 +107,12 @@ async function dropModel(editor: Editor, file: File, at: readonly [number, numbe
 const isPicture = (file: File) => file.type.startsWith("image/");
 
 /** Files dropped or chosen: workflows are opened, models and pictures without one become nodes that load them. */
-export async function openFiles(editor: Editor, files: readonly File[], at: readonly [number, number] | null): Promise<void> {
+export async function openFiles(editor: Editor, files: readonly File[], at: Point | null): Promise<void> {
+  const spot = spotOf(editor, at);
   for (const file of files) {
     try {
       if (isModelFile(file.name)) {
-        await dropModel(editor, file, at);
+        await dropModel(editor, file, spot);
         continue;
       }
       const { document, problems } = await readFile(file);
@@ -101,88 +120,19 @@ export async function openFiles(editor: Editor, files: readonly File[], at: read
       openDocument(editor, named, problems.length > 0 ? { report: { source: file.name, problems } } : {});
       if (problems.length > 0) editor.view.say(editor.t.files.remarks(file.name, problems.length), "info");
     } catch (error) {
-      if (isPicture(file) && error instanceof ServiceError && error.code !== "unreachable") await placePicture(editor, file, at);
+      if (isPicture(file) && error instanceof ServiceError && error.code !== "unreachable") await placePicture(editor, file, spot);
       else editor.fail(error);
     }
   }
 }
 
-async function placePicture(editor: Editor, file: File, at: readonly [number, number] | null): Promise<void> {
+async function placePicture(editor: Editor, file: File, spot: Spot): Promise<void> {
   try {
     const name = await upload(file, file.name || "pasted.png");
     await editor.library.refreshModels();
-    if (!editor.documents.active) newDocument(editor);
-    const place = at ?? editor.canvas?.centre() ?? [0, 0];
-    let added = "";
-    editor.documents.editGraph(editor.t.edits.loadPicture, (graph) => {
-      const made = addNode(graph, "LoadImage", place, { inputs: { image: name } });
-      added = made.name;
-      return made.graph;
-    });
-    editor.documents.select([added]);
+    putNode(editor, spot, editor.t.edits.loadPicture, "LoadImage", { image: name });
   } catch (error) {
     editor.fail(error);
-  }
-}
-
-/** Save under the name it has; ask for one when it has none. With `replace` over whatever has that name. */
-export async function saveDocument(editor: Editor, name?: string, replace = false): Promise<boolean> {
-  const one = editor.documents.active;
-  if (!one) return false;
-  const target = name ?? one.file?.name;
-  if (target === undefined) {
-    editor.view.set({ dialog: "save" });
-    return false;
-  }
-  const { document } = one;
-  const known = target === one.file?.name ? one.file.version : null;
-  try {
-    const saved = await saveOver(target, document, replace ? undefined : known);
-    editor.documents.markSaved(one.uid, document, { name: target, ...(saved.version ? { version: saved.version } : {}) });
-    editor.view.say(editor.t.files.saved(target), "good");
-    await publishedFollow(editor, target);
-    return true;
-  } catch (error) {
-    if (error instanceof ServiceError && error.status === 412) {
-      const told = known === null ? editor.t.files.exists(target) : editor.t.files.changedElsewhere(target);
-      editor.view.say(told, "bad", { label: editor.t.files.replace, run: () => void saveDocument(editor, target, true).then((saved) => saved && editor.view.set({ dialog: null })) });
-    } else editor.fail(error);
-    return false;
-  }
-}
-
-/** Keep an instance of a subgraph for other workflows. With `replace` over whatever has that name. */
-export async function publishSubgraph(editor: Editor, instance: string, title: string, replace = false): Promise<boolean> {
-  const one = editor.documents.active;
-  const made = one && published(one.document, graphAt(one.document, scopeOf(one)), instance, title);
-  if (!made) return false;
-  try {
-    await saveWorkflow(FOLDER + title, made, replace ? undefined : null);
-    await editor.library.refreshPublished();
-    editor.view.say(editor.t.files.published(title), "good");
-    return true;
-  } catch (error) {
-    if (error instanceof ServiceError && error.status === 412) {
-      editor.view.say(editor.t.files.exists(FOLDER + title), "bad", { label: editor.t.files.replace, run: () => void publishSubgraph(editor, instance, title, true).then((saved) => saved && editor.view.set({ dialog: null })) });
-    } else editor.fail(error);
-    return false;
-  }
-}
-
-/** What is offered of kept subgraphs follows their files. */
-async function publishedFollow(editor: Editor, ...names: readonly string[]): Promise<void> {
-  if (names.some((name) => name.startsWith(FOLDER))) await editor.library.refreshPublished();
-}
-
-/** A workflow that ships with the service is not the user's yet: the first version of theirs is made beside it. */
-async function saveOver(name: string, document: Document, over: string | null | undefined): Promise<{ version?: string }> {
-  try {
-    return await saveWorkflow(name, document, over);
-  } catch (error) {
-    if (!(error instanceof ServiceError) || error.status !== 412 || !over) throw error;
-    const { version } = await getWorkflow(name);
-    if (version !== over) throw error;
-    return saveWorkflow(name, document, null);
   }
 }
 
