@@ -4,7 +4,7 @@ import { useState, type CSSProperties } from "react";
 import { useMessages } from "@/i18n/messages";
 import { NameField } from "@/canvas/NameField";
 import { useCanvasPlace } from "@/canvas/place";
-import { renameSubgraphPort } from "@/model/subgraph";
+import { renameSubgraphPort } from "@/model/renaming";
 import { useEditor } from "@/store/editor";
 import styles from "@/canvas/canvas.module.css";
 

@@ -1,13 +1,14 @@
 // Nodes out of the graph and into it: copied, pasted, doubled, deleted.
 import { activeGraph, selectedFrames, sizesIn } from "@/commands/selection";
-import { clipFrom, copied, cornersOf, pasted } from "@/model/clipboard";
-import { graphAt, withWhole, type Point } from "@/model/document";
+import { clipFrom, copied, cornersOf } from "@/model/clipboard";
+import { graphAt, withGraph, withWhole, type Point } from "@/model/document";
 import { removeDecoration, removeNodes } from "@/model/edit";
 import { thingsIn } from "@/model/frames";
 import { writeJson } from "@/model/json";
+import { pasted } from "@/model/pasting";
 import { contains, unlinkAny } from "@/model/subgraph";
 import { copyText, pastedText } from "@/store/clipboard";
-import { scopeOf } from "@/store/documents";
+import { scopeOf, type OpenDocument } from "@/store/documents";
 import type { Editor } from "@/store/editor";
 
 /** What is selected, frames with all that is in them. */
@@ -65,16 +66,32 @@ function putDown(editor: Editor, clip: NonNullable<ReturnType<typeof clipFrom>>,
   else editor.view.say(editor.t.says.inItself);
 }
 
-export function remove(editor: Editor): void {
+/** What was copied goes: of a frame all that is in it too. */
+export async function cut(editor: Editor): Promise<void> {
   const one = editor.documents.active;
   if (!one) return;
+  const things = withContents(editor);
+  await copy(editor);
+  take(editor, one, things);
+}
+
+/** A frame goes alone; what is in it stays. */
+export function remove(editor: Editor): void {
+  const one = editor.documents.active;
+  if (one) take(editor, one, one.selection);
+}
+
+/** Things out of the graph that was looked at in a document. */
+function take(editor: Editor, one: OpenDocument, things: ReadonlySet<string>): void {
   const heal = editor.settings.getState().heal ? { catalogue: editor.library.catalogue } : null;
-  editor.documents.editGraph(editor.t.edits.delete, (graph, document) => {
-    const links = [...one.selection].filter((id) => id.startsWith("link:")).map((id) => id.slice(5).split("\n"));
-    const unlinked = links.reduce((current, [node, input]) => unlinkAny(current, { node: node ?? "", input: input ?? "" }), graph);
-    const names = new Set([...one.selection].filter((name) => Object.hasOwn(unlinked.nodes, name)));
-    const next = names.size > 0 ? removeNodes(unlinked, names, heal && { ...heal, document }) : unlinked;
-    return removeDecoration(next, one.selection);
-  });
-  editor.documents.select([]);
+  editor.documents.edit(one.uid, editor.t.edits.delete, (document) =>
+    withGraph(document, scopeOf(one), (graph) => {
+      const links = [...things].filter((id) => id.startsWith("link:")).map((id) => id.slice(5).split("\n"));
+      const unlinked = links.reduce((current, [node, input]) => unlinkAny(current, { node: node ?? "", input: input ?? "" }), graph);
+      const names = new Set([...things].filter((name) => Object.hasOwn(unlinked.nodes, name)));
+      const next = names.size > 0 ? removeNodes(unlinked, names, heal && { ...heal, document }) : unlinked;
+      return removeDecoration(next, things);
+    }),
+  );
+  if (editor.documents.active?.uid === one.uid) editor.documents.select([]);
 }

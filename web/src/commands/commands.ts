@@ -1,10 +1,11 @@
 // Every action, by name: menus, keys, the command palette and tests ask here, so that nothing can be done in one way only.
 import { addNoteHere, align, distribute, editField, group, rename, tidy, toggleCollapsed, toggleMode, togglePinned } from "@/commands/arranging";
-import { copy, duplicate, paste, remove } from "@/commands/clipping";
+import { copy, cut, duplicate, paste, remove } from "@/commands/clipping";
 import { activeGraph, selectedNodes } from "@/commands/selection";
 import type { Messages } from "@/i18n/messages";
 import { linkOf, positionOf, SUBGRAPH } from "@/model/document";
-import { createSubgraph, unpackSubgraph } from "@/model/subgraph";
+import { createSubgraph } from "@/model/packing";
+import { unpackSubgraph } from "@/model/unpacking";
 import { scopeOf } from "@/store/documents";
 import type { Editor } from "@/store/editor";
 import { closeDocument, downloadDocument, newDocument, openFromDisk } from "@/store/files";
@@ -45,7 +46,7 @@ export const COMMANDS: readonly Command[] = [
   { id: "undo", group: "Edit", keys: ["mod+z"], enabled: (editor) => (editor.documents.active?.history.done.length ?? 0) > 0, run: (editor) => said(editor, editor.t.edits.undone, editor.documents.undo()) },
   { id: "redo", group: "Edit", keys: ["mod+shift+z", "mod+y"], enabled: (editor) => (editor.documents.active?.history.undone.length ?? 0) > 0, run: (editor) => said(editor, editor.t.edits.redone, editor.documents.redo()) },
   { id: "copy", group: "Edit", keys: ["mod+c"], enabled: someSelected, run: copy },
-  { id: "cut", group: "Edit", keys: ["mod+x"], enabled: someSelected, run: async (editor) => (await copy(editor), remove(editor)) },
+  { id: "cut", group: "Edit", keys: ["mod+x"], enabled: someSelected, run: cut },
   { id: "paste", group: "Edit", fixed: "mod+v", run: (editor) => paste(editor, false) },
   { id: "paste-links", group: "Edit", keys: ["mod+shift+v"], run: (editor) => paste(editor, true) },
   { id: "duplicate", group: "Edit", keys: ["mod+d"], enabled: someSelected, run: duplicate },
@@ -167,6 +168,10 @@ function unpack(editor: Editor): void {
   const one = editor.documents.active;
   const instance = selectedNodes(editor)[0];
   if (!one || !instance) return;
+  if (activeGraph(editor)?.nodes[instance]?.mode === "bypass") {
+    editor.view.say(editor.t.says.unpackBypassed);
+    return;
+  }
   let names: string[] = [];
   editor.documents.edit(one.uid, editor.t.edits.unpack, (document) => {
     const made = unpackSubgraph(document, scopeOf(one), instance);

@@ -387,6 +387,7 @@ export const de: Messages = {
     problems: (number) => ` (${number} Probleme)`,
     enterFirst: "Betritt den Untergraphen, um bis zu einem Knoten darin auszuführen",
     inItself: "Ein Untergraph kann nicht in sich selbst liegen",
+    unpackBypassed: "Ein umgangener Untergraph zählt als ein Knoten: vor dem Auflösen einschalten",
     noNodes: "In der Zwischenablage sind keine Knoten",
     notCopied: "Der Browser lässt diese Seite nichts kopieren",
     pasteByKeys: "Über einfaches http darf eine Seite nicht in die Zwischenablage sehen: füge mit den Tasten des Browsers ein",

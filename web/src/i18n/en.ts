@@ -388,6 +388,7 @@ export const en = {
     problems: (number: number) => ` (${number} problems)`,
     enterFirst: "Enter the subgraph to run to a node in it",
     inItself: "A subgraph cannot be put into itself",
+    unpackBypassed: "A bypassed subgraph counts as one node: turn it on before it is unpacked",
     noNodes: "The clipboard holds no nodes",
     notCopied: "The browser lets this page copy nothing",
     pasteByKeys: "Over plain http a page may not look into the clipboard: paste with the keys of the browser",

@@ -1,9 +1,10 @@
 // Subgraphs kept for other workflows. Each is a workflow file of its own with one node, an instance of the subgraph: it can be opened
 // and changed like any other. Put into a workflow it is a copy, which what happens to the file later does not change.
 import type { Catalogue, NodeSpec } from "@/model/catalogue";
-import { copied, pasted, type Clip } from "@/model/clipboard";
+import { copied, type Clip } from "@/model/clipboard";
 import { linkOf, SUBGRAPH, withWhole, graphAt, type Document, type Graph, type Point, type Scope } from "@/model/document";
 import { interfaceOf } from "@/model/interface";
+import { pasted } from "@/model/pasting";
 import { contains } from "@/model/subgraph";
 
 /** Where their files are among the workflows of the service. */

@@ -1,11 +1,15 @@
 import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { copied, pasted } from "@/model/clipboard";
+import { copied } from "@/model/clipboard";
+import { pasted } from "@/model/pasting";
 import { linkOf, notesOf, positionOf, viaOf, reroutesOf, type Document, type Graph, type GraphNode } from "@/model/document";
 import { addNode, addNote, addPoint, insertOnLink, link, move, removeDecoration, removeNodes, setMode } from "@/model/edit";
 import { DENSITIES, geometryOf, previewRoom } from "@/model/geometry";
 import { interfaceIn, interfaceOf } from "@/model/interface";
-import { createSubgraph, linkInputs, linkOutputs, promote, renameSubgraphPort, unpackSubgraph } from "@/model/subgraph";
+import { createSubgraph } from "@/model/packing";
+import { renameSubgraphPort } from "@/model/renaming";
+import { linkInputs, linkOutputs, promote } from "@/model/subgraph";
+import { unpackSubgraph } from "@/model/unpacking";
 import { catalogue, documentOf, template } from "./documents";
 
 const start = template("text_to_image");

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { WidgetSchema } from "@/model/catalogue";
-import { copied, pasted } from "@/model/clipboard";
+import { copied } from "@/model/clipboard";
+import { pasted } from "@/model/pasting";
 import { groupsOf, notesOf, type Document, type Graph, type Group } from "@/model/document";
 import { addGroup, hideLink } from "@/model/edit";
 import { hiddenIn, nodesIn, thingsIn } from "@/model/frames";

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { linkOf, type Document, type Graph } from "@/model/document";
 import { published, specOf, withPublished } from "@/model/published";
-import { contains, createSubgraph, promote } from "@/model/subgraph";
+import { createSubgraph } from "@/model/packing";
+import { contains, promote } from "@/model/subgraph";
 import { catalogue, documentOf, template } from "./documents";
 
 /** The template with its two prompts and the sampler in one, a text of it offered. */
