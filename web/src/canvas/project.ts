@@ -24,6 +24,7 @@ import { CLOSED_HEIGHT, groupId, hiddenIn, type SizeOf } from "@/model/frames";
 import { boundaryOf, INPUTS, OUTPUTS, type BoundaryTitles } from "@/model/boundary";
 import { foldedIn, geometryOf, type Geometry, type Metrics } from "@/model/geometry";
 import { interfaceIn, outputType, type Interface } from "@/model/interface";
+import { writeJson } from "@/model/json";
 import { ANY } from "@/model/ports";
 
 export type CardData = { kind: "card"; node: GraphNode; of: Interface; geometry: Geometry };
@@ -129,21 +130,21 @@ export class Projection {
       const members = group.collapsed ? [...hidden].flatMap(([name, frame]) => (frame === id && Object.hasOwn(graph.nodes, name) ? [name] : [])) : [];
       const at = moved.get(id) ?? group.pos;
       const selected = selection.has(id);
-      made.push(keep(id, [JSON.stringify(group), members.join("\n"), at[0], at[1], selected], () => groupNode(id, group, index, members, at, selected)));
+      made.push(keep(id, [writeJson(group), members.join("\n"), at[0], at[1], selected], () => groupNode(id, group, index, members, at, selected)));
     });
     for (const [id, node] of Object.entries(graph.nodes)) {
       if (hidden.has(id)) continue;
       const of = interfaceIn(id, graph, document, catalogue);
       const at = moved.get(id) ?? positionOf(node);
       const selected = selection.has(id);
-      const ofKey = of.kind === "unknown" ? JSON.stringify(of) : of;
+      const ofKey = of.kind === "unknown" ? writeJson(of) : of;
       made.push(keep(id, [node.type, node.title, node.mode, node.ui, ofKey, foldedIn(node, of).length, metrics, at[0], at[1], selected], () => card(id, node, of, geometryOf(node, of, metrics), at, selected)));
     }
     if (scope !== "") {
       for (const one of boundaryOf(graph, document, scope, catalogue, ends)) {
         const at = moved.get(one.id) ?? one.pos;
         const selected = selection.has(one.id);
-        made.push(keep(one.id, [JSON.stringify(one), metrics, at[0], at[1], selected], () => card(one.id, one.node, one.of, geometryOf(one.node, one.of, metrics), at, selected)));
+        made.push(keep(one.id, [writeJson(one), metrics, at[0], at[1], selected], () => card(one.id, one.node, one.of, geometryOf(one.node, one.of, metrics), at, selected)));
       }
     }
     for (const note of notesOf(graph)) {
@@ -151,7 +152,7 @@ export class Projection {
       if (hidden.has(id)) continue;
       const at = moved.get(id) ?? note.pos;
       const selected = selection.has(id);
-      made.push(keep(id, [JSON.stringify(note), at[0], at[1], selected], () => noteNode(id, note, at, selected)));
+      made.push(keep(id, [writeJson(note), at[0], at[1], selected], () => noteNode(id, note, at, selected)));
     }
     for (const point of reroutesOf(graph).values()) {
       const id = `point:${point.id}`;

@@ -68,6 +68,8 @@ export const de: Messages = {
     welcomeMore: "Workflows und Bilder kannst du auch irgendwo auf dieser Seite ablegen.",
     new: "Neu",
     closePanel: "Die Tafel schließen",
+    undrawn: (fault: string) => `Das lässt sich nicht zeigen: ${fault}`,
+    drawAgain: "Noch einmal versuchen",
     closeWindow: "Schließen",
   },
   plan: {

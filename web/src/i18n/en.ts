@@ -68,6 +68,8 @@ export const en = {
     welcomeMore: "Workflows and pictures can also be dropped anywhere on this page.",
     new: "New",
     closePanel: "Close the panel",
+    undrawn: (fault: string) => `This cannot be shown: ${fault}`,
+    drawAgain: "Try again",
     closeWindow: "Close",
   },
   plan: {

@@ -2,6 +2,7 @@
 import type { Catalogue } from "@/model/catalogue";
 import { literalOf, type Document, type GraphNode } from "@/model/document";
 import { interfaceIn } from "@/model/interface";
+import { writeJson } from "@/model/json";
 
 export interface Section {
   title: string;
@@ -23,7 +24,7 @@ function rowsOf(node: GraphNode): [string, string][] {
   return Object.entries(node.inputs ?? {}).flatMap(([input, given]): [string, string][] => {
     const value = literalOf(given);
     if (value === undefined || value === null || value === "") return [];
-    const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+    const text = typeof value === "object" ? writeJson(value) : String(value);
     return [[input, text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text]];
   });
 }

@@ -124,6 +124,31 @@ function meant(folder: string, name: string): { folder: string; name: string } {
   return found ? { folder: found[2]!, name: found[1]! } : { folder, name };
 }
 
+/** The codes of the service's problems that say so (graph/bind.py). */
+const CODES: Readonly<Record<string, Lack["kind"]>> = { unknown_type: "type", file_not_found: "file", not_a_choice: "choice", unknown_input: "input", unknown_output: "output" };
+
+/** What a problem of the service says is not here, at that one place; null for other problems. */
+export function lackBehind({ code, node, input }: { code: string; node?: string | null; input?: string | null }, lacks: readonly Lack[], document: Document): Lack | null {
+  const kind = CODES[code];
+  const place = node ? placeOf(node, document) : null;
+  if (!kind || !place) return null;
+  const isThere = (one: Naming) => one.scope === place.scope && one.node === place.node && (kind === "type" || one.input === input);
+  const lack = lacks.find((one) => one.kind === kind && one.at.some(isThere));
+  return lack ? { ...lack, at: lack.at.filter(isThere) } : null;
+}
+
+/** Where a node is by its whole name, `instance:inner`. */
+function placeOf(name: string, document: Document): Naming | null {
+  const [node, ...instances] = name.split(":").reverse();
+  let scope: Scope = "";
+  for (const instance of instances.reverse()) {
+    const type = graphAt(document, scope).nodes[instance]?.type;
+    if (!type?.startsWith(SUBGRAPH)) return null;
+    scope = type.slice(SUBGRAPH.length);
+  }
+  return node !== undefined && Object.hasOwn(graphAt(document, scope).nodes, node) ? { scope, node } : null;
+}
+
 /** The document with `chosen` in the place of what is not here. Null takes an input or a link away. */
 export function resolved(document: Document, lack: Lack, chosen: string | null, catalogue: Catalogue): Document {
   const inGraphs = (change: (graph: Graph, naming: Naming) => Graph) =>

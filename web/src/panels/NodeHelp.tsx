@@ -4,6 +4,7 @@ import { useMessages, type Messages } from "@/i18n/messages";
 import { Markdown } from "@/canvas/Markdown";
 import { graphAt } from "@/model/document";
 import { interfaceIn } from "@/model/interface";
+import { writeJson } from "@/model/json";
 import type { InputSpec } from "@/model/catalogue";
 import { typeColour } from "@/model/ports";
 import { SharedFields } from "@/panels/SharedFields";
@@ -82,7 +83,7 @@ function PortList({ title, ports }: { title: string; ports: readonly (InputSpec 
 
 function range(port: InputSpec | { name: string; type: string }, t: Messages["help"]): string {
   const widget = "widget" in port ? port.widget : undefined;
-  const start = "default" in port && port.default !== undefined ? t.startsAt(JSON.stringify(port.default)) : "";
+  const start = "default" in port && port.default !== undefined ? t.startsAt(writeJson(port.default)) : "";
   if (widget?.widget !== "number") return start;
   const limits = widget.minimum !== undefined && widget.maximum !== undefined ? t.range(widget.minimum, widget.maximum) : "";
   return [limits, start].filter(Boolean).join(", ");

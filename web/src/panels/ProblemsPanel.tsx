@@ -4,9 +4,8 @@ import { CircleAlert, PackageOpen, TriangleAlert } from "lucide-react";
 import type { Problem } from "@/api/client";
 import { go } from "@/commands/going";
 import { useMessages } from "@/i18n/messages";
-import { withNode } from "@/model/document";
-import { setInput } from "@/model/edit";
 import { writeJson } from "@/model/json";
+import { lackBehind, resolved, type Lack } from "@/model/missing";
 import { NO_PLAN } from "@/model/plan";
 import { useLacks } from "@/panels/lacks";
 import { copyText } from "@/store/clipboard";
@@ -71,7 +70,7 @@ export function ProblemsPanel() {
             {problem.hint && <em>{problem.hint}</em>}
           </span>
         </button>
-        <Remedy problem={problem} />
+        <Remedy problem={problem} lacks={lacks} />
         </div>
       ))}
       {report && (
@@ -98,19 +97,17 @@ export function ProblemsPanel() {
   );
 }
 
-/** What a hint names, done with one click: another file, another node type. */
-function Remedy({ problem }: { problem: Problem }) {
+/** What is nearest to what is not here, put there with one click. */
+function Remedy({ problem, lacks }: { problem: Problem; lacks: readonly Lack[] }) {
   const editor = useEditor();
-  const suggested = /Did you mean '([^']+)'/.exec(problem.hint ?? "")?.[1];
-  const { node, input } = problem;
-  if (!suggested || !node || node.includes(":")) return null;
-  const isType = problem.code === "unknown_type";
-  if (!isType && !input) return null;
-  const use = () =>
-    editor.documents.editGraph(editor.t.edits.use(suggested), (graph) => (isType ? withNode(graph, node, (one) => ({ ...one, type: suggested })) : setInput(graph, node, input!, suggested)));
+  const one = useActive((open) => open);
+  const lack = one && lackBehind(problem, lacks, one.document);
+  const offer = lack?.offers[0];
+  if (!lack || offer === undefined) return null;
+  const use = () => editor.documents.edit(one.uid, editor.t.edits.use(offer), (document) => resolved(document, lack, offer, editor.library.catalogue));
   return (
     <button type="button" className={styles.textButton} style={{ marginLeft: 30 }} onClick={use}>
-      {editor.t.edits.use(suggested)}
+      {editor.t.edits.use(offer)}
     </button>
   );
 }

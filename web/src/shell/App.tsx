@@ -8,6 +8,7 @@ import { MessagesContext } from "@/i18n/messages";
 import { Editor, EditorContext, useActive, useEditor } from "@/store/editor";
 import type { ModelFile } from "@/model/loaders";
 import { MODEL, openFiles, placeModel } from "@/store/files";
+import { Boundary } from "@/shell/Boundary";
 import { Crumbs } from "@/shell/Crumbs";
 import { Locked } from "@/shell/Locked";
 import { Menu } from "@/shell/Menu";
@@ -59,23 +60,28 @@ function Page() {
   const panel = useStore(editor.view.store, (state) => state.panel);
   const palette = useStore(editor.view.store, (state) => state.palette);
   const dialog = useStore(editor.view.store, (state) => state.dialog !== null || state.commands || state.picture !== null || state.mask !== null);
-  const empty = useActive((one) => one === null);
+  const side = useStore(editor.view.store, (state) => state.side);
+  const active = useActive((one) => one?.uid ?? "");
   useKeys(editor);
   useClipboard(editor);
   return (
     <div className={styles.app} {...dropping(editor)}>
       <TopBar />
       <Rail />
-      <Suspense fallback={<div />}>{panel && <Panels panel={panel} />}</Suspense>
+      <Boundary of={`${active} ${panel}`}>
+        <Suspense fallback={<div />}>{panel && <Panels panel={panel} />}</Suspense>
+      </Boundary>
       <main className={styles.stage}>
-        {empty ? <Welcome /> : <Canvas />}
+        <Boundary of={active}>{active === "" ? <Welcome /> : <Canvas />}</Boundary>
         <Crumbs />
         <Offline />
         <Locked />
         <WheelQuestion />
         <Toasts />
       </main>
-      <SidePanel />
+      <Boundary of={`${active} ${side}`}>
+        <SidePanel />
+      </Boundary>
       {palette && <NodePalette request={palette} />}
       <Menu />
       <Suspense>{dialog && <Dialogs />}</Suspense>

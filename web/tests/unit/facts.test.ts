@@ -16,7 +16,7 @@ describe("how a picture was made", () => {
       nodes: {
         a: { type: "KSampler", inputs: { seed: 18446744073709551615n, cfg: 6.5, model: { from: ["m", "MODEL"] }, note: "" } },
         b: { type: "VAEDecode", inputs: { samples: { from: ["a", "LATENT"] } } },
-        c: { type: "Gone", title: "Mine", inputs: { list: { value: [1, 2] } } },
+        c: { type: "Gone", title: "Mine", inputs: { list: { value: [1, 2n] } } },
         d: { type: "KSampler", mode: "mute", inputs: { seed: 1 } },
       },
     } as unknown as Document;

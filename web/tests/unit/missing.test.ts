@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Document, GraphNode } from "@/model/document";
-import { lacksOf, resolved, type Lack } from "@/model/missing";
+import { lackBehind, lacksOf, resolved, type Lack } from "@/model/missing";
 import { catalogue, documentOf, template } from "./documents";
 
 const FILES: Record<string, string[]> = {
@@ -90,5 +90,33 @@ describe("what is taken for it", () => {
     expect(one(before)).toMatchObject({ kind: "output", name: "text_encoder", offers: ["CLIP"] });
     expect(take(before, "CLIP").nodes["encode"]!.inputs!["clip"]).toEqual({ from: ["load", "CLIP"] });
     expect(take(before, null).nodes["encode"]!.inputs).toEqual({ text: "" });
+  });
+});
+
+describe("what a problem of the service is about", () => {
+  const node = (steps: string): GraphNode => ({ type: "KSampler", inputs: { sampler_name: steps } });
+  const nested = documentOf({ a: node("eular"), b: node("eular"), top: { type: "subgraph:Inner" } }, { subgraphs: { Inner: { nodes: { a: node("heum") } } } });
+  const remedied = (problem: { code: string; node: string; input?: string }): Document => {
+    const lack = lackBehind(problem, lacks(nested), nested)!;
+    return resolved(nested, lack, lack.offers[0]!, catalogue);
+  };
+
+  test("is put right at that place alone", () => {
+    const { nodes, subgraphs } = remedied({ code: "not_a_choice", node: "a", input: "sampler_name" });
+    expect([nodes["a"], nodes["b"], subgraphs]).toEqual([node("euler"), node("eular"), nested.subgraphs]);
+  });
+
+  test("is put right in the subgraph that it is in, not in a node of the same name outside", () => {
+    const { nodes, subgraphs } = remedied({ code: "not_a_choice", node: "top:a", input: "sampler_name" });
+    expect([nodes, subgraphs!["Inner"]!.nodes["a"]]).toEqual([nested.nodes, node("heun")]);
+  });
+
+  test.each([
+    ["another problem of the same input", { code: "unknown_node", node: "a", input: "sampler_name" }],
+    ["what is there", { code: "not_a_choice", node: "a", input: "scheduler" }],
+    ["a node that is not there", { code: "not_a_choice", node: "top:b", input: "sampler_name" }],
+    ["no node", { code: "not_a_choice", node: null, input: "sampler_name" }],
+  ])("is nothing for %s", (_, problem) => {
+    expect(lackBehind(problem, lacks(nested), nested)).toBeNull();
   });
 });

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { Projection, samePlaces } from "@/canvas/project";
 import type { Graph } from "@/model/document";
 import { link, move, setInput, setNodeUi, unlink } from "@/model/edit";
-import { catalogue, sceneOf, template } from "./documents";
+import { catalogue, documentOf, sceneOf, template } from "./documents";
 
 const start = template("text_to_image");
 const NOBODY: ReadonlySet<string> = new Set();
@@ -59,4 +59,13 @@ test("a node that moves or grows is in another place", () => {
   const nodes = cards(projection, start);
   expect(samePlaces(nodes, cards(projection, move(start, new Map([["sampler", [1, 2]]]))))).toBe(false);
   expect(samePlaces(nodes, cards(projection, setNodeUi(start, "positive", { size: [400, 300] })))).toBe(false);
+});
+
+test("numbers of any length are drawn: in a note, in a frame, and as what an end of a subgraph starts at", () => {
+  const long = 18446744073709551615n;
+  const sized = { pos: [0, 0], size: [10, 10], long };
+  const inner = { nodes: { sampler: { type: "KSampler", inputs: { seed: long as never } } }, parameters: [{ name: "seed", binds: [["sampler", "seed"]] as [string, string][] }], ui: { notes: [{ id: "note", text: "", ...sized }], groups: [{ title: "", ...sized }] } };
+  const document = documentOf({ one: { type: "subgraph:Inner" } }, { subgraphs: { Inner: inner } });
+  const made = new Projection().cards({ ...sceneOf(document, inner), scope: "Inner" }, NOBODY, STILL);
+  expect(made.map((one) => one.id).sort()).toEqual(["@inputs", "@outputs", "group:0", "note:note", "sampler"]);
 });
