@@ -23,11 +23,23 @@ export class EventSocket {
   ) {}
 
   open(): void {
+    this.closed = false;
+    this.attempt();
+  }
+
+  private attempt(): void {
     if (this.closed || this.opening) return;
     this.opening = true;
-    this.url()
-      .then((url) => this.connect(url), () => this.lost())
-      .finally(() => (this.opening = false));
+    this.url().then(
+      (url) => {
+        this.opening = false;
+        this.connect(url);
+      },
+      () => {
+        this.opening = false;
+        this.lost();
+      },
+    );
   }
 
   private connect(url: string): void {
@@ -43,13 +55,13 @@ export class EventSocket {
       if (typeof data === "string") this.listener.onEvent(JSON.parse(data) as JobEvent);
       else this.listener.onEvent(...unpacked(data));
     };
-    socket.onclose = () => this.lost();
+    socket.onclose = () => this.socket === socket && this.lost();
   }
 
   private lost(): void {
     if (this.closed) return;
     this.listener.onClose();
-    this.timer = window.setTimeout(() => this.open(), this.pause);
+    this.timer = window.setTimeout(() => this.attempt(), this.pause);
     this.pause = Math.min(LONGEST_PAUSE, this.pause * 1.7);
   }
 
@@ -57,13 +69,14 @@ export class EventSocket {
   retry(): void {
     if (this.socket?.readyState === WebSocket.OPEN || this.socket?.readyState === WebSocket.CONNECTING) return;
     window.clearTimeout(this.timer);
-    this.open();
+    this.attempt();
   }
 
   close(): void {
     this.closed = true;
     window.clearTimeout(this.timer);
     this.socket?.close();
+    this.socket = null;
   }
 }
 

@@ -33,6 +33,12 @@ export class AutoRun {
     clearTimeout(this.timer);
   }
 
+  /** A document is closed. */
+  forget(uid: string): void {
+    this.ran.delete(uid);
+    this.jobs.delete(uid);
+  }
+
   private isDue(): { uid: string; document: Document } | null {
     const due = this.host.due();
     const before = due && this.ran.get(due.uid);

@@ -8,7 +8,7 @@ import type { Messages } from "@/i18n/messages";
 import type { JobRun } from "@/model/runs";
 import type { Document } from "@/model/document";
 import { AutoRun } from "@/store/autorun";
-import { Documents, isUnsaved, type OpenDocument } from "@/store/documents";
+import { Documents, isUnsaved, type DocumentsState, type OpenDocument } from "@/store/documents";
 import { openFromAddress } from "@/store/files";
 import { Keeping } from "@/store/keeping";
 import { Language } from "@/store/language";
@@ -68,6 +68,7 @@ export class Editor {
     this.runs.start();
     void this.restore();
     const stopJobs = this.runs.store.subscribe((state, before) => state.last !== before.last && this.keeping.soon());
+    const stopDocuments = this.documents.store.subscribe(({ open }, { open: before }) => this.follow(open, before));
     // A service that was started anew may have other nodes: plugins came or went.
     const stopLibrary = this.runs.store.subscribe((state, before) => state.connected && !before.connected && before.met && void this.library.load());
     const stopAuto = [this.plans.store.subscribe(() => this.autoRun.notice()), this.view.store.subscribe((state, before) => state.autoRun !== before.autoRun && this.autoRun.notice())];
@@ -76,6 +77,7 @@ export class Editor {
       stopLanguage();
       stopPage();
       stopJobs();
+      stopDocuments();
       stopLibrary();
       stopAuto.forEach((stop) => stop());
       this.autoRun.end();
@@ -157,6 +159,19 @@ export class Editor {
     const unsaved = restored.filter((one) => one.saved !== null).length;
     if (unsaved > 0) this.view.say(this.t.says.restored(unsaved));
     await openFromAddress(this);
+  }
+
+  /** What was closed is let go; what is opened again is shown what its last run made. */
+  private follow(open: DocumentsState["open"], before: DocumentsState["open"]): void {
+    for (const uid of Object.keys(before)) if (!open[uid]) this.forget(uid);
+    const { last } = this.runs.store.getState();
+    for (const uid of Object.keys(open)) if (!before[uid] && last[uid]) void this.runs.adopt(uid, last[uid]);
+  }
+
+  private forget(uid: string): void {
+    this.runs.forget(uid);
+    this.plans.forget(uid);
+    this.autoRun.forget(uid);
   }
 
   private keptNothing(error: unknown): void {

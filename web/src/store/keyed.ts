@@ -14,6 +14,11 @@ export class Keyed<V> {
     for (const listener of this.listeners.get(key) ?? []) listener();
   }
 
+  /** Without all `owner/name` of an owner. */
+  deleteBelow(owner: string): void {
+    for (const key of this.keys()) if (key.startsWith(`${owner}/`)) this.set(key, undefined);
+  }
+
   keys(): string[] {
     return [...this.values.keys()];
   }

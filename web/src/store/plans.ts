@@ -54,6 +54,15 @@ export class Plans {
     this.timer = window.setTimeout(() => void this.ask(), pause);
   }
 
+  /** A document is closed. */
+  forget(uid: string): void {
+    this.asked.delete(uid);
+    this.nodes.deleteBelow(uid);
+    this.problems.deleteBelow(uid);
+    const { [uid]: _gone, ...others } = this.store.getState();
+    this.store.setState(others, true);
+  }
+
   private async ask(): Promise<void> {
     const one = this.documents.active;
     if (!one) return;
@@ -73,6 +82,7 @@ export class Plans {
       this.put(uid, { status: "fresh", plan, problems: [] });
     } catch (error) {
       if (asking.signal.aborted) return;
+      if (!(error instanceof ServiceError)) throw error;
       this.put(uid, refused(error));
     }
     this.validating = window.setTimeout(() => void this.findAll(uid, document, asking.signal), PAUSE_TO_VALIDATE);
@@ -83,12 +93,13 @@ export class Plans {
     try {
       const { problems } = await validate(document, signal);
       if (!signal.aborted) this.put(uid, { ...this.get(uid), problems: merged(this.get(uid).problems, problems) });
-    } catch {
-      // the plan has said what is wrong
+    } catch (error) {
+      if (!signal.aborted && !(error instanceof ServiceError)) throw error; // what the service refuses, the plan has told
     }
   }
 
   private put(uid: string, state: PlanState): void {
+    if (!this.documents.get(uid)) return;
     this.store.setState({ [uid]: state });
     if (state.status === "stale") return; // the marks stay until there are others
     const names = state.plan ? [...Object.keys(state.plan.nodes), ...instancesIn(state.plan)] : [];
@@ -123,8 +134,8 @@ function pauseFor({ nodes }: Document): number {
   return Object.keys(nodes).length > LARGE ? PAUSE_WHEN_LARGE : PAUSE;
 }
 
-function refused(error: unknown): PlanState {
-  if (!(error instanceof ServiceError) || error.code === "unreachable") return { status: "unreachable", plan: null, problems: [] };
+function refused(error: ServiceError): PlanState {
+  if (error.code === "unreachable") return { status: "unreachable", plan: null, problems: [] };
   const whole: Problem = { code: error.code, message: error.message };
   return { status: "faulty", plan: null, problems: error.problems.length > 0 ? error.problems : [whole] };
 }

@@ -1,5 +1,6 @@
 // Jobs, as the service tells of them. The service is the source of truth: after every lost connection the queue is read again
-// and each job of ours is asked for what was missed. Progress goes to the node that it is about, and nowhere else.
+// and each job of ours is asked for what was missed. Progress goes to the node that it is about, and nowhere else. A job that is over is
+// let go when it is not the last of its document, and all jobs of a document when that is closed.
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { cancelJob, eventsUrl, getEvents, getJob, getJobs, getQueue, pauseQueue, ServiceError, submitJob, type Job, type JobRequest } from "@/api/client";
 import { EventSocket } from "@/api/socket";
@@ -57,8 +58,8 @@ export class Runs {
 
   private readonly owners = new Map<string, string>();
   private readonly folded = new Map<string, JobRun>();
-  private readonly early = new Map<string, JobEvent[]>();
-  private readonly fetching = new Set<string>();
+  /** Jobs whose events are being read, and whether more was heard of them since that was asked for. */
+  private readonly fetching = new Map<string, boolean>();
   private readonly socket: EventSocket;
   private refreshing: number | undefined;
 
@@ -89,8 +90,7 @@ export class Runs {
     const job = await submitJob(request);
     this.own(uid, job.id);
     this.drew(uid, job);
-    for (const event of this.early.get(job.id) ?? []) this.fold(event);
-    this.early.delete(job.id);
+    void this.catchUp(job.id); // what was told before the answer came
     this.refreshSoon();
     return job;
   }
@@ -123,10 +123,6 @@ export class Runs {
     return [...this.folded.values()].filter((job) => this.owners.get(job.id) === uid && !ENDED.has(job.state));
   }
 
-  ownerOf(id: string): string | null {
-    return this.owners.get(id) ?? null;
-  }
-
   async refresh(): Promise<void> {
     try {
       const [{ jobs, counts, next }, { paused, waiting }] = await Promise.all([getJobs({ limit: MOST_JOBS }), getQueue()]);
@@ -146,9 +142,28 @@ export class Runs {
 
   /** From now on this job is of that document. */
   own(uid: string, id: string): void {
+    const before = this.store.getState().last[uid];
     this.owners.set(id, uid);
     if (!this.folded.has(id)) this.folded.set(id, newJob(id));
     this.store.setState(({ last, running }) => ({ last: { ...last, [uid]: id }, running: { ...running, [id]: this.folded.get(id)! } }));
+    if (before !== undefined && before !== id && ENDED.has(this.folded.get(before)?.state ?? "")) this.letGo([before]);
+  }
+
+  /** A document is closed. What its last job was stays known, for it may be opened again. */
+  forget(uid: string): void {
+    this.letGo([...this.owners].filter(([, owner]) => owner === uid).map(([id]) => id));
+    for (const key of this.previews.keys()) if (key.startsWith(`${uid}/`)) this.preview(key, null);
+    this.nodes.deleteBelow(uid);
+    this.earlier.deleteBelow(uid);
+    this.store.setState(({ draws: { [uid]: _gone, ...draws } }) => ({ draws }));
+  }
+
+  private letGo(ids: readonly string[]): void {
+    for (const id of ids) {
+      this.owners.delete(id);
+      this.folded.delete(id);
+    }
+    this.store.setState(({ running }) => ({ running: Object.fromEntries(Object.entries(running).filter(([id]) => !ids.includes(id))) }));
   }
 
   private async connected(): Promise<void> {
@@ -160,11 +175,15 @@ export class Runs {
   }
 
   private async catchUp(id: string): Promise<void> {
-    if (this.fetching.has(id)) return;
-    this.fetching.add(id);
+    if (this.fetching.has(id)) {
+      this.fetching.set(id, true);
+      return;
+    }
     try {
-      const events = await getEvents(id, this.folded.get(id)?.sequence ?? 0);
-      for (const event of events) this.fold(event);
+      do {
+        this.fetching.set(id, false);
+        for (const event of await getEvents(id, this.folded.get(id)?.sequence ?? 0)) this.fold(event);
+      } while (this.fetching.get(id));
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
     } finally {
@@ -176,12 +195,7 @@ export class Runs {
   take(event: JobEvent, picture?: Blob): void {
     if (event.type !== "progress" && !event.type.startsWith("node_")) this.refreshSoon();
     const job = this.folded.get(event.job);
-    if (!job) {
-      // The answer to our own submission may still be on its way.
-      const kept = this.early.get(event.job) ?? [];
-      if (event.type !== "progress" && kept.length < 500 && this.early.size < 50) this.early.set(event.job, [...kept, event]);
-      return;
-    }
+    if (!job) return;
     if (event.sequence !== undefined && event.sequence > job.sequence + 1) void this.catchUp(event.job);
     else this.fold(event, picture);
   }
@@ -205,7 +219,9 @@ export class Runs {
       else if (told?.state !== "running") this.preview(key, null);
     }
     this.store.setState(({ running }) => ({ running: { ...running, [job.id]: job } }));
-    if (ENDED.has(job.state) && !ENDED.has(before.state)) this.onEnd(uid, job);
+    if (!ENDED.has(job.state) || ENDED.has(before.state)) return;
+    this.onEnd(uid, job);
+    if (this.store.getState().last[uid] !== job.id) this.letGo([job.id]);
   }
 
   private drew(uid: string, { seeds, prompts }: Job): void {

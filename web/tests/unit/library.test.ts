@@ -1,0 +1,57 @@
+// @vitest-environment jsdom
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, expect, test } from "vitest";
+import { filesOf, Library } from "@/store/library";
+import { documentOf } from "./documents";
+import { refusal, ToldService } from "./toldservice";
+
+const NODES = JSON.parse(readFileSync(join(import.meta.dirname, "../../../nodes/catalogue.json"), "utf8")) as unknown;
+
+let service: ToldService;
+let library: Library;
+
+beforeEach(() => {
+  service = new ToldService();
+  service.on("GET api/v1/nodes", () => NODES);
+  service.on("GET api/v1/models", () => ({ checkpoints: ["tiny.safetensors"] }));
+  service.on("GET api/v1/files/input", () => ["fox.png"]);
+  service.on("GET api/v1/workflows", () => ["mine", "subgraphs/Sharpen", "subgraphs/Gone"]);
+  service.on("GET api/v1/workflows/subgraphs/Sharpen", () => ({ document: documentOf({}) }));
+  library = new Library();
+});
+
+const state = () => library.store.getState();
+
+test("knows nodes, models, the files of the folders that nodes name, and the subgraphs that can be read", async () => {
+  await library.load();
+  expect(state().state).toBe("ready");
+  expect(library.catalogue.has("KSampler")).toBe(true);
+  expect(filesOf(state())("checkpoints")).toEqual(["tiny.safetensors"]);
+  expect(filesOf(state())("input")).toEqual(["fox.png"]);
+  expect(filesOf(state())("elsewhere")).toBeNull();
+  expect(state().published.map(({ name }) => name)).toEqual(["subgraphs/Sharpen"]);
+});
+
+test.each([
+  ["locked", () => refusal(401, "token")],
+  ["unreachable", () => Promise.reject(new TypeError("no connection"))],
+])("says that the service is %s", async (said, answer) => {
+  service.on("GET api/v1/nodes", answer);
+  await library.load();
+  expect(state().state).toBe(said);
+});
+
+test("what is known stays known when the service goes away", async () => {
+  await library.load();
+  service.on("GET api/v1/nodes", () => Promise.reject(new TypeError("no connection")));
+  await library.load();
+  expect(state().state).toBe("ready");
+});
+
+test("is ready when it is known what is here, whenever that was asked", async () => {
+  const early = library.ready();
+  await library.load();
+  await Promise.all([early, library.ready()]);
+  expect(state().files).not.toBeNull();
+});

@@ -1,0 +1,102 @@
+// @vitest-environment jsdom
+import { beforeEach, expect, test, vi } from "vitest";
+import type { JobEvent, JobRun } from "@/model/runs";
+import { Runs } from "@/store/runs";
+import { held, ToldService } from "./toldservice";
+import { documentOf } from "./documents";
+
+const REQUEST = { workflow: documentOf({}) };
+
+const course = (job: string): JobEvent[] => [
+  { type: "queued", job, sequence: 1, data: {} },
+  { type: "running", job, sequence: 2, data: {} },
+  { type: "started", job, sequence: 3, data: { nodes: 1, cached: ["save"], outputs: { save: { files: [{ folder: "output", name: `${job}.png` }] } } } },
+  { type: "done", job, sequence: 4, data: {} },
+];
+
+let service: ToldService;
+let runs: Runs;
+let ended: JobRun[];
+
+/** The service has these events of a job, and says so when it is asked. */
+const tells = (job: string, events: () => readonly JobEvent[]) =>
+  service.on(`GET api/v1/jobs/${job}/events`, (query) => ({ events: events().filter(({ sequence }) => sequence! > Number(query.get("after"))) }));
+
+const accepts = (job: string) => service.on("POST api/v1/jobs", () => ({ id: job, state: "queued", outputs: [] }));
+const stateOf = (job: string) => runs.store.getState().running[job]?.state;
+
+beforeEach(() => {
+  service = new ToldService();
+  ended = [];
+  runs = new Runs((_, job) => void ended.push(job));
+});
+
+test("a job that is over before its submission is answered is over here too", async () => {
+  accepts("a");
+  tells("a", () => course("a"));
+  for (const event of course("a")) runs.take(event);
+  await runs.submit("one", REQUEST);
+  await vi.waitFor(() => expect(stateOf("a")).toBe("done"));
+});
+
+test("however many jobs of others there were", async () => {
+  for (let index = 0; index < 200; index++) for (const event of course(`foreign-${index}`)) runs.take(event);
+  accepts("a");
+  tells("a", () => course("a"));
+  await runs.submit("one", REQUEST);
+  await vi.waitFor(() => expect(stateOf("a")).toBe("done"));
+  expect(Object.keys(runs.store.getState().running)).toEqual(["a"]);
+});
+
+test("what is told while missed events are being read is not lost, though it is the last that is told", async () => {
+  const [queued, running, started, done] = course("a");
+  const first = held<unknown>();
+  const kept = [queued!, running!];
+  service.on("GET api/v1/jobs/a/events", () => (service.asked.filter((one) => one.endsWith("a/events")).length === 1 ? first.answer() : { events: [started!, done!] }));
+  runs.own("one", "a");
+  runs.take(running!); // the first was missed: all are read
+  runs.take(done!); // and this one is more than the answer on its way has
+  first.come({ events: kept });
+  await vi.waitFor(() => expect(stateOf("a")).toBe("done"));
+  expect(ended.map(({ id }) => id)).toEqual(["a"]);
+});
+
+test("a job that is over makes room when its document has a later one; what its nodes made stays", async () => {
+  for (const job of ["a", "b", "c"]) {
+    runs.own("one", job);
+    for (const event of course(job)) runs.take(event);
+  }
+  runs.own("two", "d");
+  expect(Object.keys(runs.store.getState().running)).toEqual(["c", "d"]);
+  expect(runs.nodes.get("one/save")!.output!.files![0]!.name).toBe("c.png");
+  expect(runs.earlier.get("one/save")!.name).toBe("b.png");
+});
+
+test("of several jobs of a document each is known until it is over, and the last stays", () => {
+  for (const job of ["a", "b"]) runs.own("one", job);
+  expect(runs.pending("one").map(({ id }) => id)).toEqual(["a", "b"]);
+  for (const job of ["a", "b"]) for (const event of course(job)) runs.take(event);
+  expect(ended.map(({ id }) => id)).toEqual(["a", "b"]);
+  expect(Object.keys(runs.store.getState().running)).toEqual(["b"]);
+});
+
+test("of a document that is closed nothing is left but the name of its last job", () => {
+  runs.own("one", "a");
+  runs.own("two", "b");
+  for (const job of ["a", "b"]) for (const event of course(job)) runs.take(event);
+  runs.forget("one");
+  expect(runs.nodes.keys()).toEqual(["two/save"]);
+  expect(runs.pending("one")).toEqual([]);
+  expect(runs.store.getState()).toMatchObject({ running: { b: {} }, last: { one: "a", two: "b" } });
+  expect(runs.store.getState().running).not.toHaveProperty("a");
+});
+
+test("a document that is opened again is told anew what its last job made", async () => {
+  tells("a", () => course("a"));
+  service.on("GET api/v1/jobs/a", () => ({ id: "a", state: "done", seeds: { save: { seed: 7 } } }));
+  runs.own("one", "a");
+  runs.forget("one");
+  await runs.adopt("one", "a");
+  expect(runs.nodes.get("one/save")!.state).toBe("cached");
+  expect(runs.store.getState().draws["one"]!["save"]!.seeds).toEqual({ seed: 7 });
+});
