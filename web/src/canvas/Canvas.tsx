@@ -14,7 +14,7 @@ import {
 } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
 import { useStore } from "zustand";
-import { connect, dropLink, Pull } from "@/canvas/gestures";
+import { dropLink, Pull } from "@/canvas/gestures";
 import { Connecting } from "@/canvas/connecting";
 import { ConnectionLine } from "@/canvas/ConnectionLine";
 import { boxOf, controlOf } from "@/canvas/control";
@@ -41,6 +41,7 @@ import { useMessages } from "@/i18n/messages";
 import { graphAt } from "@/model/document";
 import { addPoint, linksFrom } from "@/model/edit";
 import { DENSITIES } from "@/model/geometry";
+import { connect } from "@/model/linking";
 import { prefixOf, scopeOf, type OpenDocument } from "@/store/documents";
 import { useActive, useEditor, type Editor } from "@/store/editor";
 import styles from "@/canvas/canvas.module.css";
@@ -154,7 +155,8 @@ function GraphCanvas() {
       done.current = false;
       const { graph: current, document: whole } = latest.current;
       const pulled = pull.take();
-      connecting.start(from.nodeId, nameOfHandle(from.handleId), from.handleType === "source" ? "output" : "input", pulled, current, whole, library.catalogue);
+      if (pulled) connecting.start(pulled.from.node, pulled.from.output, "output", pulled.to, current, whole, library.catalogue);
+      else connecting.start(from.nodeId, nameOfHandle(from.handleId), from.handleType === "source" ? "output" : "input", null, current, whole, library.catalogue);
       if ("shiftKey" in event && event.shiftKey && from.handleType === "source") connecting.all = linksFrom(current, { node: from.nodeId, output: nameOfHandle(from.handleId) });
     },
     [connecting, library, pull],
@@ -185,6 +187,8 @@ function GraphCanvas() {
       const drawing = connecting.current;
       if (!drawing) return true;
       const forward = drawing.end === "output";
+      // Pulled off an input whose source is out of view, a link goes to what it is dropped on: to the library it begins at that input.
+      if (forward && made.source !== drawing.node) return false;
       const node = forward ? made.target : made.source;
       const name = nameOfHandle((forward ? made.targetHandle : made.sourceHandle) ?? "");
       const data = latest.current.nodes.find((other) => other.id === node)?.data;
@@ -223,6 +227,7 @@ function GraphCanvas() {
       onPaneClick: (event) => {
         const found = levelOf(flow.getZoom()) === "far" ? nodeAt(event) : undefined;
         const link = found ? null : paintedLinkAt(event);
+        if (link && event.altKey) giveLinkPoint(editor, link, event);
         documents.select(found ? [found.id] : link ? [`link:${link.id}`] : []);
       },
       onNodeDoubleClick: (event, node) => {
@@ -263,11 +268,13 @@ function GraphCanvas() {
         data-level={level}
         data-testid="canvas"
         tabIndex={-1}
-        onPointerDownCapture={(event) => pull.begin(event, latest.current.graph)}
+        onPointerDownCapture={(event) => pull.begin(event, latest.current.graph, scope)}
         onDoubleClick={(event) => {
           if (!(event.target as Element).classList.contains("react-flow__pane")) return;
           const found = far ? nodeAt(event) : undefined;
+          const link = found ? null : paintedLinkAt(event);
           if (found) editor.canvas?.fit([found.id]);
+          else if (link) giveLinkPoint(editor, link, event);
           else view.set({ palette: { at: { x: event.clientX, y: event.clientY }, place: editor.canvas!.toCanvas({ x: event.clientX, y: event.clientY }) } });
         }}
       >

@@ -1,19 +1,23 @@
 // The link that is being drawn, and beside the pointer what it carries, or why it may not go there.
-import type { ConnectionLineComponentProps } from "@xyflow/react";
+import { useReactFlow, type ConnectionLineComponentProps } from "@xyflow/react";
 import { useMessages } from "@/i18n/messages";
 import { useCanvasPlace } from "@/canvas/place";
+import { endOf } from "@/canvas/culling";
 import { linkPath } from "@/canvas/path";
-import { nameOfHandle, type CardData, type FlowNode } from "@/canvas/project";
+import { nameOfHandle, outputHandle, type CardData, type FlowNode } from "@/canvas/project";
 import { typeColour } from "@/model/ports";
 import styles from "@/canvas/canvas.module.css";
 
 export function ConnectionLine({ fromX, fromY, toX, toY, toHandle, toNode, connectionStatus }: ConnectionLineComponentProps<FlowNode>) {
   const t = useMessages();
   const { connecting } = useCanvasPlace();
+  const flow = useReactFlow<FlowNode>();
   const drawing = connecting.current;
   if (!drawing) return null;
   const forward = drawing.end === "output";
-  const path = forward ? linkPath("spline", [fromX, fromY], [toX, toY]) : linkPath("spline", [toX, toY], [fromX, fromY]);
+  // Its source may be out of view, and not be what the library takes it to come from.
+  const source = endOf(flow.getNode(drawing.node), outputHandle(drawing.name)) ?? ([fromX, fromY] as const);
+  const path = forward ? linkPath("spline", source, [toX, toY]) : linkPath("spline", [toX, toY], [fromX, fromY]);
   const refused = connectionStatus === "invalid" && toHandle && toNode ? why() : null;
   const text = refused || drawing.type.split(",").join(t.canvas.or);
   function why(): string {

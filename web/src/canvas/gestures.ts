@@ -1,21 +1,13 @@
 // What the ends of gestures mean: a link dropped on a socket, a node, or nothing; a link pulled off its input.
 import type { PointerEvent as ReactPointerEvent } from "react";
 import type { Drawing } from "@/canvas/connecting";
-import { linkInputs, linkOutputs, unlinkAny } from "@/model/subgraph";
-import { INPUTS, OUTPUTS } from "@/model/boundary";
 import { bestInput, bestOutput, connectVerdict, type Target } from "@/model/connect";
-import { graphAt, linkOf, type Graph, type Source } from "@/model/document";
+import { graphAt, type Graph, type Scope, type Source } from "@/model/document";
 import { link } from "@/model/edit";
+import { connect, sourceInto } from "@/model/linking";
+import { unlinkAny } from "@/model/subgraph";
 import { scopeOf } from "@/store/documents";
 import type { Editor } from "@/store/editor";
-
-/** A link made, ends of a subgraph included; what was pulled off elsewhere is gone. */
-export function connect(graph: Graph, from: Source, to: Target, pulled: Target | null): Graph {
-  const freed = pulled && (pulled.node !== to.node || pulled.input !== to.input) ? unlinkAny(graph, pulled) : graph;
-  if (from.node === INPUTS) return linkInputs(freed, from.output, to);
-  if (to.node === OUTPUTS) return linkOutputs(freed, from, to.input);
-  return link(freed, from, to);
-}
 
 /** A link that ended on no socket: on a node it takes the best one, on nothing it frees what was pulled or asks for a node. */
 export function dropLink(editor: Editor, drawing: Drawing, all: readonly Target[] | null, at: { x: number; y: number }): void {
@@ -33,7 +25,7 @@ export function dropLink(editor: Editor, drawing: Drawing, all: readonly Target[
     return;
   }
   if (node && node !== drawing.node && graph.nodes[node]) {
-    const named = element?.closest("[data-input]")?.getAttribute("data-input") ?? null;
+    const named = element?.closest("[data-input]")?.getAttribute("data-input") ?? (element?.getAttribute("data-end") === "input" ? element.getAttribute("data-socket") : null);
     if (drawing.end === "output") {
       const fits = named !== null && connectVerdict(from, { node, input: named }, graph, one.document, library.catalogue).ok;
       const input = fits ? named : bestInput(from, node, graph, one.document, library.catalogue);
@@ -55,30 +47,37 @@ export function dropLink(editor: Editor, drawing: Drawing, all: readonly Target[
   view.set({ palette: drawing.end === "output" ? { at, place, from } : { at, place, to } });
 }
 
-/** Pulling a link off an input: the drawing starts at its source instead. */
-export class Pull {
-  private pending: Target | null = null;
+export interface Pulled {
+  /** The input that the link was pulled off. */
+  to: Target;
+  from: Source;
+}
 
-  begin(event: ReactPointerEvent, graph: Graph): void {
+/** Pulling a link off an input: the drawing starts at its source instead, where that is in view. */
+export class Pull {
+  private pending: Pulled | null = null;
+
+  begin(event: ReactPointerEvent, graph: Graph, scope: Scope): void {
     this.pending = null;
     const socket = event.target as HTMLElement;
     if (event.button !== 0 || socket.getAttribute?.("data-end") !== "input") return;
     const node = socket.closest("[data-node]")?.getAttribute("data-node");
     const input = socket.getAttribute("data-socket");
-    const source = node && input ? linkOf(graph.nodes[node]?.inputs?.[input]) : null;
-    if (!source || !node || !input) return;
-    const from = document.querySelector<HTMLElement>(`[data-node="${CSS.escape(source.node)}"] [data-end=output][data-socket="${CSS.escape(source.output)}"]`);
+    if (!node || !input) return;
+    const from = sourceInto(graph, scope, { node, input });
     if (!from) return;
-    this.pending = { node, input };
+    this.pending = { to: { node, input }, from };
+    const seen = document.querySelector<HTMLElement>(`[data-node="${CSS.escape(from.node)}"] [data-end=output][data-socket="${CSS.escape(from.output)}"]`);
+    if (!seen) return;
     const again = (mouse: MouseEvent) => {
       mouse.stopPropagation();
       mouse.preventDefault();
-      from.dispatchEvent(new MouseEvent("mousedown", { bubbles: true, cancelable: true, button: 0, clientX: mouse.clientX, clientY: mouse.clientY, view: window }));
+      seen.dispatchEvent(new MouseEvent("mousedown", { bubbles: true, cancelable: true, button: 0, clientX: mouse.clientX, clientY: mouse.clientY, view: window }));
     };
     socket.addEventListener("mousedown", again, { capture: true, once: true });
   }
 
-  take(): Target | null {
+  take(): Pulled | null {
     const pending = this.pending;
     this.pending = null;
     return pending;

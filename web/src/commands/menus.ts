@@ -38,7 +38,7 @@ export function nodeMenu(editor: Editor, id: string, input: string | null): Menu
       run: () => editor.documents.editGraph(promoted ? edits.outOfForm : edits.intoForm, (current) => (promoted ? demote(current, to) : promote(current, to))),
     });
     if (node.inputs?.[input] !== undefined) items.push({ label: t.reset(input), run: () => editor.documents.editGraph(edits.reset, (current) => resetInput(current, id, input)) });
-    if (linkOf(node.inputs?.[input])) items.push(hiding(editor, to));
+    if (linkOf(node.inputs?.[input])) items.push(hiding(editor, to), unlinking(editor, to));
     items.push("line");
   }
   items.push({ label: t.runToHere, run: () => void runTo(editor, [id]), keys: keysFor(editor, "run-selected") }, "line");
@@ -95,8 +95,12 @@ export function linkMenu(editor: Editor, to: Target, at: { x: number; y: number 
     { label: t.addPoint, run: () => editor.documents.editGraph(edits.addPoint, (graph) => addPoint(graph, to, editor.canvas!.toCanvas(at))) },
     hiding(editor, to),
     "line",
-    { label: t.deleteLink, danger: true, run: () => editor.documents.editGraph(edits.unlink, (graph) => unlinkAny(graph, to)) },
+    unlinking(editor, to),
   ];
+}
+
+function unlinking(editor: Editor, to: Target): MenuItem {
+  return { label: editor.t.menu.deleteLink, danger: true, run: () => editor.documents.editGraph(editor.t.edits.unlink, (graph) => unlinkAny(graph, to)) };
 }
 
 /** Hide a link, or show one that is hidden. */

@@ -120,7 +120,7 @@ export const de: Messages = {
     "walk-up": "Zum Knoten darüber",
     "walk-down": "Zum Knoten darunter",
     "edit-field": "In die Notiz oder das erste Feld schreiben",
-    connect: "Mit der Tastatur verbinden",
+    connect: "Mit der Tastatur verbinden, trennen, versetzen",
     layout: "Aufräumen",
     "align-left": "Links ausrichten",
     "align-right": "Rechts ausrichten",
@@ -298,6 +298,10 @@ export const de: Messages = {
     link: (title) => `${title} verbinden`,
     to: (output, title, input) => `${output} an ${title} · ${input}`,
     from: (input, title, output) => `${input} von ${title} · ${output}`,
+    aNewOne: "etwas Neuem",
+    unlink: (input) => `${input} trennen`,
+    unlinkFrom: (title, input) => `${title} · ${input} trennen`,
+    moveAll: (output, title, other) => `Alle Verbindungen von ${output} nach ${title} · ${other} versetzen`,
     nothing: "Hier passt nichts.",
   },
   outline: {
@@ -396,7 +400,7 @@ export const de: Messages = {
     loraNeedsModel: "Ein LoRA braucht neben dem Textencoder ein Modell: verbinde diesen Prompt zuerst mit einem Checkpoint",
     loraLoaded: (name) => `${name} wird vor diesem Prompt und allem geladen, was sein Modell verwendet`,
   },
-  dialogs: { templates: "Vorlagen", settings: "Einstellungen", shortcuts: "Tastenkürzel", save: "Speichern als", publish: "Untergraph für alle Workflows aufheben", connect: "Verbinden", wheel: "Was soll das Mausrad tun?" },
+  dialogs: { templates: "Vorlagen", settings: "Einstellungen", shortcuts: "Tastenkürzel", save: "Speichern als", publish: "Untergraph für alle Workflows aufheben", connect: "Verbindungen", wheel: "Was soll das Mausrad tun?" },
   settings: {
     language: "Sprache",
     asTheBrowser: "Wie der Browser",

@@ -120,7 +120,7 @@ export const en = {
     "walk-up": "Go to the node above",
     "walk-down": "Go to the node below",
     "edit-field": "Write in the note or first field",
-    connect: "Link by keyboard",
+    connect: "Link, unlink or move links by keyboard",
     layout: "Tidy up",
     "align-left": "Align left",
     "align-right": "Align right",
@@ -299,6 +299,10 @@ export const en = {
     link: (title: string) => `Link ${title}`,
     to: (output: string, title: string, input: string) => `${output} to ${title} · ${input}`,
     from: (input: string, title: string, output: string) => `${input} from ${title} · ${output}`,
+    aNewOne: "a new one",
+    unlink: (input: string) => `Unlink ${input}`,
+    unlinkFrom: (title: string, input: string) => `Unlink ${title} · ${input}`,
+    moveAll: (output: string, title: string, other: string) => `Move all links of ${output} to ${title} · ${other}`,
     nothing: "Nothing here fits.",
   },
   outline: {
@@ -397,7 +401,7 @@ export const en = {
     loraNeedsModel: "A LoRA needs a model beside the text encoder: link this prompt to a checkpoint first",
     loraLoaded: (name: string) => `${name} is loaded before this prompt and all that use its model`,
   },
-  dialogs: { templates: "Templates", settings: "Settings", shortcuts: "Shortcuts", save: "Save as", publish: "Keep subgraph for all workflows", connect: "Link", wheel: "What shall the wheel do?" },
+  dialogs: { templates: "Templates", settings: "Settings", shortcuts: "Shortcuts", save: "Save as", publish: "Keep subgraph for all workflows", connect: "Links", wheel: "What shall the wheel do?" },
   settings: {
     language: "Language",
     asTheBrowser: "As the browser",

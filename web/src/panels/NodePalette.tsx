@@ -3,7 +3,7 @@ import { useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef, useState
 import { useStore } from "zustand";
 import { Search } from "lucide-react";
 import { useMessages } from "@/i18n/messages";
-import { connect } from "@/canvas/gestures";
+import { connect } from "@/model/linking";
 import { activeGraph } from "@/commands/selection";
 import { bestInput, bestOutput } from "@/model/connect";
 import { addNode } from "@/model/edit";
