@@ -8,7 +8,7 @@ import { createSubgraph } from "@/model/packing";
 import { unpackSubgraph } from "@/model/unpacking";
 import { scopeOf } from "@/store/documents";
 import type { Editor } from "@/store/editor";
-import { closeDocument, downloadDocument, newDocument, openFromDisk } from "@/store/files";
+import { closeDocument, downloadDocument, newDocument, openFromDisk, reopenClosed } from "@/store/files";
 import { saveDocument } from "@/store/saving";
 
 /** Every command has a text of the same name. */
@@ -113,6 +113,7 @@ export const COMMANDS: readonly Command[] = [
   { id: "download-png", group: "File", enabled: hasDocument, run: (editor) => import("@/canvas/download").then((one) => one.downloadPicture(editor, "png")) },
   { id: "download-svg", group: "File", enabled: hasDocument, run: (editor) => import("@/canvas/download").then((one) => one.downloadPicture(editor, "svg")) },
   { id: "close", group: "File", keys: ["alt+w"], enabled: hasDocument, run: (editor) => closeDocument(editor, editor.documents.active?.uid ?? "") },
+  { id: "reopen", group: "File", keys: ["alt+shift+w", "mod+shift+t"], run: reopenClosed },
 ];
 
 const BY_ID = new Map(COMMANDS.map((one) => [one.id, one]));

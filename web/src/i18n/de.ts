@@ -161,6 +161,7 @@ export const de: Messages = {
     "download-png": "Als Bild des Graphen herunterladen (PNG)",
     "download-svg": "Als Zeichnung des Graphen herunterladen (SVG)",
     close: "Workflow schließen",
+    reopen: "Geschlossenen Workflow wieder öffnen",
   },
   commandGroups: { Run: "Ausführen", Edit: "Bearbeiten", Nodes: "Knoten", Arrange: "Anordnen", View: "Ansicht", File: "Datei", Help: "Hilfe" },
   palette: {
@@ -382,6 +383,7 @@ export const de: Messages = {
     closed: (name) => `${name} ohne Speichern geschlossen`,
     aWorkflow: "ein Workflow",
     openAgain: "Wieder öffnen",
+    noneClosed: "Hier ist kein geschlossener Workflow aufgehoben",
     nothingToDraw: "Noch gibt es nichts zu zeichnen",
   },
   says: {

@@ -161,6 +161,7 @@ export const en = {
     "download-png": "Download a picture of the graph (PNG)",
     "download-svg": "Download a drawing of the graph (SVG)",
     close: "Close workflow",
+    reopen: "Reopen closed workflow",
   },
   commandGroups: { Run: "Run", Edit: "Edit", Nodes: "Nodes", Arrange: "Arrange", View: "View", File: "File", Help: "Help" },
   palette: {
@@ -383,6 +384,7 @@ export const en = {
     closed: (name: string) => `Closed ${name} without saving`,
     aWorkflow: "a workflow",
     openAgain: "Open again",
+    noneClosed: "No closed workflow is kept here",
     nothingToDraw: "There is nothing to draw yet",
   },
   says: {

@@ -16,7 +16,7 @@ import { Library } from "@/store/library";
 import { followOnPage } from "@/store/page";
 import { Plans } from "@/store/plans";
 import { Runs } from "@/store/runs";
-import { applySettings, createSettings, type Settings } from "@/store/settings";
+import { applySettings, createSettings, shareSettings, type Settings } from "@/store/settings";
 import { Turns } from "@/store/turns";
 import { View } from "@/store/view";
 
@@ -47,7 +47,7 @@ export class Editor {
   readonly language = new Language(this.settings);
   readonly plans = new Plans(this.documents, (uid) => this.scope(uid));
   readonly runs = new Runs((uid, job) => this.ended(uid, job));
-  readonly keeping = new Keeping(this.documents, (uid) => this.runs.store.getState().last[uid] ?? null, (error) => this.keptNothing(error));
+  readonly keeping = new Keeping(this.documents, (uid) => this.runs.store.getState().last[uid] ?? null, (error) => this.keepsNothing(error));
   private readonly autoRun = new AutoRun({
     isOn: () => this.view.store.getState().autoRun,
     due: () => this.due(),
@@ -55,12 +55,12 @@ export class Editor {
     cancel: (job) => this.runs.cancel(job).catch(() => undefined),
   });
   canvas: CanvasControl | null = null;
-  private warned = false;
 
   /** Begin to live. Returns the function that ends it. */
   start(): () => void {
     takeTokenFromAddress();
     const stopSettings = applySettings(this.settings);
+    const stopSharing = shareSettings(this.settings);
     const stopLanguage = this.language.start();
     const stopPage = followOnPage(this);
     void this.library.load();
@@ -74,6 +74,7 @@ export class Editor {
     const stopAuto = [this.plans.store.subscribe(() => this.autoRun.notice()), this.view.store.subscribe((state, before) => state.autoRun !== before.autoRun && this.autoRun.notice())];
     return () => {
       stopSettings();
+      stopSharing();
       stopLanguage();
       stopPage();
       stopJobs();
@@ -174,9 +175,7 @@ export class Editor {
     this.autoRun.forget(uid);
   }
 
-  private keptNothing(error: unknown): void {
-    if (this.warned) return;
-    this.warned = true;
+  private keepsNothing(error: unknown): void {
     this.view.say(this.t.says.keepsNothing(error instanceof Error ? error.message : String(error)), "bad");
   }
 

@@ -1,7 +1,7 @@
 // Documents in and out: files of the service, files of this computer, templates. Nothing that is open is ever written over by
 // something that is opened.
 import { convert, deleteWorkflow, getWorkflow, listWorkflows, readFile, saveWorkflow, ServiceError, upload } from "@/api/client";
-import { writeJson } from "@/model/json";
+import { readJson, writeJson } from "@/model/json";
 import { emptyDocument, type Document, type Graph, type GraphNode, type Point } from "@/model/document";
 import { addNode, setInput } from "@/model/edit";
 import { filesNamed, folderFor, isModelFile, loaderOf, weightsIn, type ModelFile } from "@/model/loaders";
@@ -152,14 +152,20 @@ export function downloadFile(content: Blob, name: string): void {
   URL.revokeObjectURL(link.href);
 }
 
-/** Close a tab. What was not saved can be had back for a while. */
+/** Close a tab. It is kept, and can be opened again; where it was not saved, that is said. */
 export function closeDocument(editor: Editor, uid: string): void {
   const one = editor.documents.get(uid);
   if (!one) return;
   editor.documents.close(uid);
-  if (isUnsaved(one) && Object.keys(one.document.nodes).length > 0) {
-    editor.view.say(editor.t.files.closed(titleOf(one) || editor.t.files.aWorkflow), "info", { label: editor.t.files.openAgain, run: () => void editor.documents.open(one.document, one) });
-  }
+  if (!isUnsaved(one)) return;
+  editor.view.say(editor.t.files.closed(titleOf(one) || editor.t.files.aWorkflow), "info", { label: editor.t.files.openAgain, run: () => void editor.documents.open(one.document, one) });
+}
+
+/** Open again what was closed last, with what its last run made. */
+export async function reopenClosed(editor: Editor): Promise<void> {
+  const one = await editor.keeping.reopen();
+  if (!one) editor.view.say(editor.t.files.noneClosed);
+  else if (one.job !== null) void editor.runs.adopt(one.uid, one.job);
 }
 
 /** Give a workflow of the service another name. What has it open follows. */
@@ -212,7 +218,7 @@ export async function openFromAddress(editor: Editor): Promise<void> {
     if (form === null) return;
     editor.view.set({ side: "form" });
     const one = editor.documents.active;
-    const values = JSON.parse(asked.get("values") ?? "{}") as Record<string, unknown>;
+    const values = readJson(asked.get("values") ?? "{}") as Record<string, unknown>;
     if (one) editor.documents.edit(one.uid, editor.t.edits.fillForm, (document) => filledIn(document, values));
   } catch (error) {
     editor.fail(error);

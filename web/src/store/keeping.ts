@@ -1,168 +1,187 @@
 // No work is lost: every open document is kept in this browser a moment after every edit, and comes back after a reload, a crash
-// or a power cut. Each window of the browser keeps its own; what a window left behind when it went, the next one takes up.
-import type { Document } from "@/model/document";
+// or a power cut. Each window of the browser keeps its own; what a window left behind when it went, the next one takes up. What was
+// closed is kept as well, the last of it.
 import { NO_HISTORY } from "@/model/history";
-import type { Documents, Entered, FileRef, OpenDocument, Viewport } from "@/store/documents";
+import { isUnsaved, type Documents, type DocumentsState, type OpenDocument } from "@/store/documents";
+import { BrowserShelf, type Kept, type Shelf } from "@/store/shelf";
 import { newUid } from "@/store/uid";
-
-export interface Kept {
-  uid: string;
-  /** The window that has it open. */
-  tab: string;
-  order: number;
-  active: boolean;
-  document: Document;
-  /** What is in the file, where that is something else. */
-  saved: Document | null;
-  file: FileRef | null;
-  trail: readonly Entered[];
-  views: Readonly<Record<string, Viewport>>;
-  job: string | null;
-  time: number;
-}
+import { windowsHere, type Windows } from "@/store/windows";
 
 const PAUSE = 300;
-const TAB = "latentgraph.tab";
+const RETRY = 10_000;
+/** More closed documents than these are not kept. */
+const MOST_CLOSED = 50;
+
+/** What of an open document is kept. */
+interface Version {
+  one: OpenDocument;
+  order: number;
+  active: boolean;
+  job: string | null;
+  closed?: number;
+}
 
 export class Keeping {
-  private database: Promise<IDBDatabase> | null = null;
   private tab = "";
   private timer: number | undefined;
-  private written = new Map<string, { one: OpenDocument; order: number; active: boolean; job: string | null }>();
+  /** What the browser has, by uid. */
+  private readonly written = new Map<string, Version>();
+  /** What was closed and is not known to be kept so yet. */
+  private readonly closed = new Map<string, Version>();
+  private failing = false;
+  /** Ends what the last start began; null before it and afterwards. */
   private stop: (() => void) | null = null;
-  private ended = false;
 
   constructor(
     private readonly documents: Documents,
     private readonly jobOf: (uid: string) => string | null,
     private readonly onFault: (error: unknown) => void,
+    private readonly shelf: Shelf = new BrowserShelf(),
+    private readonly windows: Windows = windowsHere(),
   ) {}
 
   /** Bring back what was open. Resolves to what came back; from now on every change is kept. */
   async start(): Promise<Kept[]> {
-    let restored: Kept[] = [];
-    try {
-      this.tab = await ownTab();
-      const held = await heldTabs();
-      const all = await this.all();
-      restored = all.filter((one) => one.tab === this.tab || (held !== null && !held.has(one.tab))).sort((one, other) => one.order - other.order || one.time - other.time);
-      if (this.ended) return [];
-      for (const one of restored) this.documents.open(one.document, opened(one));
-      const active = restored.find((one) => one.active && one.tab === this.tab) ?? restored.find((one) => one.active);
-      if (active) this.documents.activate(active.uid);
-    } catch (error) {
-      this.onFault(error);
-    }
-    this.stop = this.documents.store.subscribe(() => this.soon());
-    document.addEventListener("visibilitychange", this.flush);
-    window.addEventListener("pagehide", this.flush);
+    let live = true;
+    this.stop = () => (live = false);
+    const restored = await this.claimed().catch((error: unknown) => (this.fault(error), []));
+    if (!live) return [];
+    for (const one of restored) this.documents.open(one.document, opened(one));
+    const active = restored.find((one) => one.active);
+    if (active) this.documents.activate(active.uid);
+    this.stop = this.follow();
     this.soon();
     return restored;
   }
 
   end(): void {
-    this.ended = true;
     this.stop?.();
-    document.removeEventListener("visibilitychange", this.flush);
-    window.removeEventListener("pagehide", this.flush);
+    this.stop = null;
     window.clearTimeout(this.timer);
   }
 
   soon(): void {
-    window.clearTimeout(this.timer);
-    this.timer = window.setTimeout(this.flush, PAUSE);
+    this.later(PAUSE);
   }
 
   flush = (): void => {
     window.clearTimeout(this.timer);
-    void this.write().catch(this.onFault);
+    void this.write().catch((error: unknown) => this.fault(error));
   };
 
+  /** Open again what was closed last, in whatever window that was. Null when there is nothing. */
+  async reopen(): Promise<Kept | null> {
+    await this.write();
+    let found: Kept | null = null;
+    await this.shelf.revise((all) => {
+      const last = closedOf(all)[0];
+      if (!last) return { put: [], drop: [] };
+      found = takenBy(this.tab, last);
+      return { put: [found], drop: [last.uid] };
+    });
+    const one = found as Kept | null; // set by a callback, which the compiler does not follow
+    if (one) this.documents.open(one.document, opened(one));
+    return one;
+  }
+
+  /** What this window had open, and then what windows that are gone had. That is this window's from here on, and no other's. */
+  private async claimed(): Promise<Kept[]> {
+    this.tab = await this.windows.own();
+    let claimed: Kept[] = [];
+    await this.windows.alone((isAlive) =>
+      this.shelf.revise((all) => {
+        const open = all.filter((one) => one.closed === undefined).sort((one, other) => one.order - other.order || one.time - other.time);
+        const left = open.filter((one) => one.tab !== this.tab && !isAlive(one.tab));
+        const taken = left.map((one) => takenBy(this.tab, one));
+        claimed = [...open.filter((one) => one.tab === this.tab), ...taken];
+        return { put: taken, drop: [...left, ...closedOf(all).slice(MOST_CLOSED)].map((one) => one.uid) };
+      }),
+    );
+    return claimed;
+  }
+
+  private follow(): () => void {
+    const stop = this.documents.store.subscribe((state, before) => {
+      this.noteClosed(state, before);
+      this.soon();
+    });
+    document.addEventListener("visibilitychange", this.flush);
+    window.addEventListener("pagehide", this.flush);
+    return () => {
+      stop();
+      document.removeEventListener("visibilitychange", this.flush);
+      window.removeEventListener("pagehide", this.flush);
+    };
+  }
+
+  private noteClosed(state: DocumentsState, before: DocumentsState): void {
+    if (state.open === before.open) return;
+    for (const [order, uid] of before.order.entries()) {
+      const one = before.open[uid];
+      const job = this.jobOf(uid) ?? this.written.get(uid)?.job ?? null;
+      if (one && !state.open[uid]) this.closed.set(uid, { one, order, active: false, job, closed: Date.now() });
+    }
+    for (const uid of this.closed.keys()) if (state.open[uid]) this.closed.delete(uid);
+  }
+
   private async write(): Promise<void> {
+    const changed = this.versions().filter((version) => !isSame(this.written.get(version.one.uid), version));
+    const closed = [...this.closed.values()];
+    if (changed.length === 0 && closed.length === 0) return;
+    const worth = closed.filter(({ one }) => isWorthKeeping(one));
+    const put = [...changed, ...worth].map((version) => record(version, this.tab));
+    await this.shelf.write({ put, drop: closed.filter((version) => !worth.includes(version)).map(({ one }) => one.uid) });
+    for (const version of changed) this.written.set(version.one.uid, version);
+    for (const version of closed) if (this.closed.get(version.one.uid) === version) this.settleClosed(version.one.uid);
+    this.failing = false;
+  }
+
+  private settleClosed(uid: string): void {
+    this.closed.delete(uid);
+    this.written.delete(uid);
+  }
+
+  private versions(): Version[] {
     const { open, order, active } = this.documents.store.getState();
-    const changed: Kept[] = [];
-    for (const [index, uid] of order.entries()) {
+    return order.flatMap((uid, index) => {
       const one = open[uid];
-      if (!one) continue;
-      const job = this.jobOf(uid);
-      const before = this.written.get(uid);
-      if (before && before.one === one && before.order === index && before.active === (uid === active) && before.job === job) continue;
-      this.written.set(uid, { one, order: index, active: uid === active, job });
-      changed.push(record(one, this.tab, index, uid === active, job));
-    }
-    const gone = [...this.written.keys()].filter((uid) => !open[uid]);
-    if (changed.length === 0 && gone.length === 0) return;
-    const store = (await this.opened()).transaction("documents", "readwrite").objectStore("documents");
-    for (const one of changed) store.put(one);
-    for (const uid of gone) {
-      store.delete(uid);
-      this.written.delete(uid);
-    }
-    await new Promise<void>((done, failed) => {
-      store.transaction.oncomplete = () => done();
-      store.transaction.onerror = () => failed(store.transaction.error ?? new Error("the browser keeps nothing"));
-      store.transaction.onabort = () => failed(store.transaction.error ?? new Error("the browser keeps nothing"));
+      return one ? [{ one, order: index, active: uid === active, job: this.jobOf(uid) }] : [];
     });
   }
 
-  private async all(): Promise<Kept[]> {
-    const request = (await this.opened()).transaction("documents").objectStore("documents").getAll() as IDBRequest<Kept[]>;
-    return answered(request);
+  /** Told once until something is kept again; tried again in any case. */
+  private fault(error: unknown): void {
+    if (!this.failing) this.onFault(error);
+    this.failing = true;
+    if (this.stop) this.later(RETRY);
   }
 
-  private opened(): Promise<IDBDatabase> {
-    this.database ??= (() => {
-      const request = indexedDB.open("latentgraph", 1);
-      request.onupgradeneeded = () => request.result.createObjectStore("documents", { keyPath: "uid" });
-      return answered(request);
-    })();
-    return this.database;
+  private later(pause: number): void {
+    window.clearTimeout(this.timer);
+    this.timer = window.setTimeout(this.flush, pause);
   }
 }
 
-function record(one: OpenDocument, tab: string, order: number, active: boolean, job: string | null): Kept {
+const isSame = (before: Version | undefined, now: Version): boolean =>
+  before !== undefined && before.one === now.one && before.order === now.order && before.active === now.active && before.job === now.job;
+
+/** What was neither edited nor has anything in it is no work. */
+const isWorthKeeping = (one: OpenDocument): boolean => isUnsaved(one) || Object.keys(one.document.nodes).length > 0;
+
+/** What is closed, the last first. */
+const closedOf = (all: readonly Kept[]): Kept[] => all.filter((one) => one.closed !== undefined).sort((one, other) => other.closed! - one.closed!);
+
+/** It is named anew, so that whoever still has it, against all appearance, never writes to the same record. */
+function takenBy(tab: string, { closed: _closed, ...kept }: Kept): Kept {
+  return { ...kept, uid: newUid(), tab };
+}
+
+function record({ one, order, active, job, closed }: Version, tab: string): Kept {
   const { uid, document, saved, file, trail, views } = one;
-  return { uid, tab, order, active, document, saved: saved === document ? null : saved, file, trail, views, job, time: Date.now() };
+  const kept: Kept = { uid, tab, order, active, document, saved: saved === document ? null : saved, file, trail, views, job, time: Date.now() };
+  return closed === undefined ? kept : { ...kept, closed };
 }
 
-function opened(kept: Kept): Partial<OpenDocument> {
-  const { uid, document, saved, file, trail, views } = kept;
+function opened({ uid, document, saved, file, trail, views }: Kept): Partial<OpenDocument> {
   return { uid, saved: saved ?? document, file, trail, views, history: NO_HISTORY };
-}
-
-function answered<T>(request: IDBRequest<T>): Promise<T> {
-  return new Promise((done, failed) => {
-    request.onsuccess = () => done(request.result);
-    request.onerror = () => failed(request.error ?? new Error("the browser keeps nothing"));
-  });
-}
-
-/** This window's name, held by a lock for as long as it lives: a copy of the window gets another. */
-async function ownTab(): Promise<string> {
-  const known = sessionStorage.getItem(TAB);
-  if (known !== null && (await held(known))) return known;
-  const made = newUid();
-  sessionStorage.setItem(TAB, made);
-  await held(made);
-  return made;
-}
-
-const lockOf = (tab: string) => `latentgraph tab ${tab}`;
-
-/** Take the lock of a window's name until the window is gone. False if another window has it. */
-function held(tab: string): Promise<boolean> {
-  if (!navigator.locks) return Promise.resolve(true);
-  return new Promise((done) => {
-    void navigator.locks.request(lockOf(tab), { ifAvailable: true }, (lock) => {
-      done(lock !== null);
-      return lock === null ? undefined : new Promise(() => undefined);
-    });
-  });
-}
-
-/** The windows that live; null where this browser cannot say. */
-async function heldTabs(): Promise<Set<string> | null> {
-  if (!navigator.locks) return null;
-  const { held: locks } = await navigator.locks.query();
-  return new Set((locks ?? []).flatMap(({ name }) => (name?.startsWith(lockOf("")) ? [name.slice(lockOf("").length)] : [])));
 }

@@ -44,8 +44,19 @@ const KEY = "latentgraph.settings";
 
 export function createSettings(): StoreApi<Settings> {
   const store = createStore<Settings>(() => ({ ...DEFAULTS, ...kept() }));
-  store.subscribe((state) => localStorage.setItem(KEY, JSON.stringify(state)));
+  store.subscribe((state, before) => {
+    const chosen = Object.entries(state).filter(([key, value]) => before[key as keyof Settings] !== value);
+    // Another window may have chosen something else since: of that nothing is written over.
+    localStorage.setItem(KEY, JSON.stringify({ ...kept(), ...Object.fromEntries(chosen) }));
+  });
   return store;
+}
+
+/** Follow what other windows choose. Returns a function that stops. */
+export function shareSettings(store: StoreApi<Settings>): () => void {
+  const follow = (event: StorageEvent) => event.key === KEY && store.setState({ ...DEFAULTS, ...kept() });
+  window.addEventListener("storage", follow);
+  return () => window.removeEventListener("storage", follow);
 }
 
 function kept(): Partial<Settings> {

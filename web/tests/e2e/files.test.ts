@@ -32,6 +32,32 @@ describe("files of the service", () => {
     await context.close();
   });
 
+  test("a name that is taken is told where it is asked for; there it can be replaced, or another be tried", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    const theirs = { format: "latentgraph/1", name: "Theirs", nodes: {} };
+    expect((await fetch(`${service.url}api/v1/workflows/taken`, { method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify(theirs) })).ok).toBe(true);
+    await openTemplate(page, "text_to_image");
+    const dialog = page.getByTestId("dialog");
+    const save = async (name: string) => {
+      await page.keyboard.press("Control+Shift+S");
+      await dialog.getByLabel("Name", { exact: true }).fill(name);
+      await dialog.getByRole("button", { name: "Save", exact: true }).click();
+    };
+    await save("taken");
+    await dialog.getByRole("alert").getByText("There is a workflow called taken already").waitFor();
+    await dialog.getByLabel("Name", { exact: true }).fill("free");
+    await dialog.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByText("Saved as free").waitFor();
+    await save("taken");
+    await dialog.getByRole("button", { name: "Replace it" }).click();
+    await page.getByText("Saved as taken").waitFor();
+    await expect.poll(() => dialog.count()).toBe(0);
+    const { document } = (await (await fetch(`${service.url}api/v1/workflows/taken`)).json()) as { document: { nodes: object } };
+    expect(Object.keys(document.nodes)).toContain("sampler");
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
   test("a picture of the history is compared with the one before it", async () => {
     const { page, context } = await openPage(browser, service.url);
     await openTemplate(page, "text_to_image");

@@ -1,0 +1,83 @@
+// What was opened in the browser is not lost: beside other windows, after closing, and where browsers have no locks.
+import { expect, test } from "vitest";
+import type { BrowserContext, Page } from "playwright-core";
+import { documentOf, kept, openContext, openPage, openTemplate } from "./harness";
+import { browser, service, startStage } from "./stage";
+
+startStage();
+
+const uidsIn = (page: Page) => page.evaluate(() => [...window.latentgraph!.documents.store.getState().order]);
+const write = (page: Page, description: string) =>
+  page.evaluate((words) => window.latentgraph!.documents.edit(window.latentgraph!.documents.active!.uid, "Edit", (document) => ({ ...document, description: words })), description);
+
+async function openWindow(context: BrowserContext, description: string | null): Promise<Page> {
+  const page = await context.newPage();
+  await page.goto(service.url);
+  if (description === null) return page;
+  await openTemplate(page, "text_to_image");
+  await write(page, description);
+  await kept(page);
+  return page;
+}
+
+/** How many closed documents the browser keeps. */
+async function closedKept(): Promise<number> {
+  const opening = indexedDB.open("latentgraph");
+  await new Promise((done) => (opening.onsuccess = done));
+  const reading = opening.result.transaction("documents").objectStore("documents").getAll() as IDBRequest<{ closed?: number }[]>;
+  await new Promise((done) => (reading.onsuccess = done));
+  opening.result.close();
+  return reading.result.filter((one) => one.closed !== undefined).length;
+}
+
+const described = (page: Page) => page.evaluate(() => Object.values(window.latentgraph!.documents.store.getState().open).map((one) => one.document.description));
+
+test.each([
+  ["with locks", false],
+  ["without locks", true],
+])("windows that reload together have each document once (%s)", async (_, bare) => {
+  const context = await openContext(browser, { width: 1400, height: 900 });
+  if (bare) await context.addInitScript(() => Object.defineProperty(Navigator.prototype, "locks", { value: undefined }));
+  const pages = [await openWindow(context, "one"), await openWindow(context, "two"), await openWindow(context, "three")];
+  await Promise.all(pages.map((page) => page.reload()));
+  const all = async () => (await Promise.all(pages.map(described))).flat().sort();
+  await expect.poll(all).toEqual(["one", "three", "two"]);
+  const uids = (await Promise.all(pages.map(uidsIn))).flat();
+  expect(new Set(uids).size).toBe(3);
+  await context.close();
+});
+
+test("a window without locks that is gone leaves its work to the next, not to one beside it", async () => {
+  const context = await openContext(browser, { width: 1400, height: 900 });
+  await context.addInitScript(() => Object.defineProperty(Navigator.prototype, "locks", { value: undefined }));
+  const gone = await openWindow(context, "left behind");
+  const other = await openWindow(context, "beside");
+  expect(await described(other)).toEqual(["beside"]);
+  await gone.close();
+  const next = await openWindow(context, null);
+  await expect.poll(() => described(next)).toEqual(["left behind"]);
+  await context.close();
+});
+
+test("a workflow that was closed unsaved is opened again, by a key and in another window", async () => {
+  const { page, context, errors } = await openPage(browser, service.url);
+  await openTemplate(page, "text_to_image");
+  await write(page, "unsaved");
+  await page.keyboard.press("Alt+w");
+  await expect.poll(() => page.getByTestId("tab").count()).toBe(0);
+  await page.keyboard.press("Alt+Shift+W");
+  await expect.poll(() => page.getByTestId("tab").count()).toBe(1);
+  expect((await documentOf(page)).description).toBe("unsaved");
+  await page.keyboard.press("Alt+w");
+  await expect.poll(() => page.evaluate(closedKept)).toBe(1);
+  await page.close();
+  const next = await context.newPage();
+  await next.goto(service.url);
+  await next.keyboard.press("Control+k");
+  await next.getByPlaceholder("What to do?").fill("reopen closed");
+  await next.keyboard.press("Enter");
+  await expect.poll(() => next.getByTestId("tab").count()).toBe(1);
+  expect((await documentOf(next)).description).toBe("unsaved");
+  expect(errors).toEqual([]);
+  await context.close();
+});
