@@ -81,6 +81,7 @@ export const COMMANDS: readonly Command[] = [
   { id: "distribute-x", group: "Arrange", enabled: severalSelected, run: (editor) => distribute(editor, "x") },
   { id: "distribute-y", group: "Arrange", enabled: severalSelected, run: (editor) => distribute(editor, "y") },
 
+  { id: "look-again", group: "View", keys: ["r"], run: (editor) => lookAgain(editor) },
   { id: "fit", group: "View", keys: ["."], run: (editor) => editor.canvas?.fit() },
   { id: "fit-selection", group: "View", keys: ["f"], run: (editor) => editor.canvas?.fit(selectedNodes(editor).length > 0 ? selectedNodes(editor) : undefined) },
   { id: "zoom-100", group: "View", keys: ["1"], run: (editor) => editor.canvas?.zoomTo(1) },
@@ -145,6 +146,11 @@ export async function runTo(editor: Editor, names: readonly string[]): Promise<v
 
 function said(editor: Editor, words: (label: string) => string, label: string | null): void {
   if (label) editor.view.say(words(label));
+}
+
+async function lookAgain(editor: Editor): Promise<void> {
+  await editor.library.refresh();
+  editor.view.say(editor.t.says.lookedAgain);
 }
 
 function openPalette(editor: Editor): void {

@@ -12,9 +12,11 @@ import { typeColour } from "@/model/ports";
 import type { Catalogue, NodeSpec } from "@/model/catalogue";
 import { graphAt, withGraph, withWhole, type Document, type Graph, type Point, type Scope } from "@/model/document";
 import { PUBLISHED, specOf, withPublished, type Published } from "@/model/published";
+import { startInputs } from "@/model/start";
 import { search, usedAgain, type Wanted } from "@/model/search";
 import { scopeOf } from "@/store/documents";
 import { useEditor, type Editor } from "@/store/editor";
+import { filesOf } from "@/store/library";
 import type { PaletteRequest } from "@/store/view";
 import styles from "@/panels/panels.module.css";
 
@@ -174,7 +176,9 @@ export function place(editor: Editor, request: PaletteRequest, type: string): vo
 function make(editor: Editor, document: Document, scope: Scope, type: string, at: Point): { document: Document; name: string } | null {
   const kept = type.startsWith(PUBLISHED) ? editor.library.store.getState().published.find((one) => PUBLISHED + one.name === type) : undefined;
   if (kept) return withPublished(document, scope, kept, at);
-  const made = addNode(graphAt(document, scope), type, at);
+  const spec = editor.library.catalogue.get(type);
+  const inputs = spec ? startInputs(spec, filesOf(editor.library.store.getState())) : {};
+  const made = addNode(graphAt(document, scope), type, at, { inputs });
   return { document: withWhole(document, scope, made.graph), name: made.name };
 }
 

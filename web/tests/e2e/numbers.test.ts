@@ -54,6 +54,15 @@ describe("a number", () => {
     await expect.poll(() => value("steps")).toBe(Math.min(10000, expected));
   });
 
+  it("takes what was typed and lets Control+Enter through: it runs, wherever one is", async () => {
+    await page.evaluate(() => window.addEventListener("keydown", (event) => event.key === "Enter" && event.ctrlKey && document.body.setAttribute("data-heard", "run")));
+    await field("steps").click();
+    await page.keyboard.type("33");
+    await page.keyboard.press("Control+Enter");
+    await expect.poll(() => page.locator("body").getAttribute("data-heard")).toBe("run");
+    expect(await value("steps")).toBe(33);
+  });
+
   it("says what it cannot read, and keeps the value", async () => {
     await field("steps").click();
     await page.keyboard.type("12*");

@@ -24,6 +24,8 @@ export interface ChoiceListProps {
   start: string;
   /** Enter was pressed before the list was there: what is found first is chosen. */
   chooses: boolean;
+  /** What is said where there is no name at all. */
+  nothing?: string;
   /** Below the list. */
   footer?: ReactNode;
   onChoose: (name: string) => void;
@@ -225,7 +227,7 @@ export function ChoiceList(props: ChoiceListProps) {
           {lines.slice(from, to).map((line, index) => draw(line, from + index))}
         </div>
       </div>
-      {lines.length === 0 && <p className={styles.none}>{names.length === 0 ? t.nothingYet : t.nothingCalled(query)}</p>}
+      {lines.length === 0 && <p className={styles.none}>{names.length === 0 ? (props.nothing ?? t.nothingYet) : t.nothingCalled(query)}</p>}
       {footer && <div className={styles.footer}>{footer}</div>}
     </Popup>
   );

@@ -31,6 +31,7 @@ export function FileField(props: WidgetProps<FileSchema, string>) {
     ...props,
     names,
     onChange: choose,
+    nothing: schema.upload ? t.noPictures : t.noFiles(schema.folder),
     complete: files.length > 0 && (annotated === null || annotated[2] === schema.folder),
     recent: () => recentIn(schema.folder),
     ...(own === undefined ? {} : { value: own }),

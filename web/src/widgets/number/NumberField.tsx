@@ -55,7 +55,11 @@ export function NumberField(props: WidgetProps<NumberSchema, number | bigint>) {
   const onKeyDown = (event: KeyboardEvent<HTMLInputElement>) => {
     if (event.key === "ArrowUp" || event.key === "ArrowDown") step(event.key === "ArrowUp" ? 1 : -1, event);
     else if (event.key === "PageUp" || event.key === "PageDown") step(event.key === "PageUp" ? 10 : -10, event);
-    else if (event.key === "Enter") {
+    else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      // It runs, wherever one is: the field only lets go of its number first.
+      commit();
+      return;
+    } else if (event.key === "Enter") {
       if (answer && "fault" in answer) return;
       commit();
       setText(null);
