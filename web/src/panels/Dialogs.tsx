@@ -1,21 +1,19 @@
 // What opens over everything: templates, commands, settings, shortcuts, saving, a picture in full, the mask editor.
-import { lazy, Suspense, type ReactNode } from "react";
-import { Dialog } from "radix-ui";
-import { X } from "lucide-react";
+import { lazy, Suspense } from "react";
 import { useStore } from "zustand";
 import { fileUrl } from "@/api/client";
 import { servicesFor } from "@/store/services";
 import { useEditor } from "@/store/editor";
-import { DEFAULTS, type Settings } from "@/store/settings";
 import { CommandPalette } from "@/panels/CommandPalette";
 import { ConnectForm } from "@/panels/ConnectForm";
 import { MissingForm } from "@/panels/MissingForm";
 import { PublishForm, SaveForm } from "@/panels/SaveForm";
-import { LOCALES, useMessages } from "@/i18n/messages";
+import { useMessages } from "@/i18n/messages";
+import { SettingsForm } from "@/panels/SettingsForm";
 import { Shortcuts } from "@/panels/Shortcuts";
 import { Templates } from "@/panels/Templates";
 import { Viewer } from "@/panels/Viewer";
-import styles from "@/panels/panels.module.css";
+import { Window } from "@/panels/Window";
 
 const MaskEditor = lazy(() => import("@/widgets/mask/MaskEditor").then(({ MaskEditor: component }) => ({ default: component })));
 
@@ -82,65 +80,5 @@ export default function Dialogs() {
         </Suspense>
       )}
     </>
-  );
-}
-
-export function Window({ title, wide, onClose, children }: { title: string; wide?: boolean; onClose: () => void; children: ReactNode }) {
-  const { closeWindow: closes } = useMessages().shell;
-  return (
-    <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
-      <Dialog.Portal>
-        <Dialog.Overlay className={styles.overlay} />
-        <Dialog.Content className={`${styles.window} ${wide ? styles.wide : ""}`} aria-describedby={undefined} data-testid="dialog">
-          <header className={styles.windowHead}>
-            <Dialog.Title className={styles.windowTitle}>{title}</Dialog.Title>
-            <Dialog.Close className={styles.icon} aria-label={closes}>
-              <X size={15} />
-            </Dialog.Close>
-          </header>
-          {children}
-        </Dialog.Content>
-      </Dialog.Portal>
-    </Dialog.Root>
-  );
-}
-
-const SWITCHES = ["snap", "guides", "grid", "minimap", "heal", "previews"] as const;
-
-function SettingsForm() {
-  const { settings } = useEditor();
-  const { settings: t } = useMessages();
-  const state = useStore(settings);
-  const choice = <Key extends "locale" | "theme" | "density" | "links" | "wheel">(key: Key, label: string, options: Readonly<Record<Settings[Key], string>>) => (
-    <fieldset className={styles.choice}>
-      <legend>{label}</legend>
-      {(Object.entries(options) as [Settings[Key], string][]).map(([value, word]) => (
-        <label key={value} data-on={state[key] === value}>
-          <input type="radio" name={key} className="sr-only" checked={state[key] === value} onChange={() => settings.setState({ [key]: value })} />
-          {word}
-        </label>
-      ))}
-    </fieldset>
-  );
-  return (
-    <div className={styles.settings}>
-      {choice("locale", t.language, { system: t.asTheBrowser, ...LOCALES })}
-      {choice("theme", t.theme, t.themes)}
-      {choice("density", t.density, t.densities)}
-      {choice("links", t.links, t.linkStyles)}
-      {choice("wheel", t.wheel, t.wheels)}
-      {SWITCHES.map((key) => (
-        <label key={key} className={styles.switch}>
-          <input type="checkbox" checked={state[key]} onChange={(event) => settings.setState({ [key]: event.target.checked })} />
-          <span>
-            {t[key].label}
-            <span className={styles.faint}>{t[key].about}</span>
-          </span>
-        </label>
-      ))}
-      <button type="button" className={styles.textButton} onClick={() => settings.setState(({ keys }) => ({ ...DEFAULTS, keys }))}>
-        {t.reset}
-      </button>
-    </div>
   );
 }
