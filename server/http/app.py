@@ -179,6 +179,7 @@ OURS: Final = (
     Route("POST", "/api/v1/queue/pause", line.pause, answer=ref("Queue")),
     Route("POST", "/api/v1/queue/resume", line.resume, answer=ref("Queue")),
     Route("GET", "/api/v1/jobs/{id}", jobs.get_job, query=jobs.WAIT, answer=ref("Job"), refusals=_NO_JOB),
+    Route("GET", "/api/v1/jobs/{id}/workflow", jobs.workflow_of_job, answer=record(document=OBJECT), refusals=_NO_JOB),
     Route("POST", "/api/v1/jobs/{id}/cancel", jobs.cancel, status=202, answer=ref("Job"), refusals=_NO_JOB),
     Route(
         "POST",

@@ -22,7 +22,7 @@ from server.http.files import found, served
 from server.http.problems import ProblemError
 from server.http.service import Service, service_of
 from server.jobs.job import ENDS, Accepted, Job, JobEvent, Move, State, Submission
-from server.jobs.request import request_from_text
+from server.jobs.request import document_in, request_from_text
 from server.worker.hub import Dropped, Listener, nobody
 from server.worker.telling import problem
 
@@ -289,6 +289,15 @@ async def get_job(request: web.Request) -> web.Response:
     job = await known(request)
     wait = _patience(request)
     return web.json_response(show(await awaited(service_of(request), job, wait) if wait else job))
+
+
+async def workflow_of_job(request: web.Request) -> web.Response:
+    """The workflow of a job in our form, whatever the state of the job: with the values that were set and drawn for it."""
+    service, name = service_of(request), request.match_info["id"]
+    text = await service.desk.do(service.desk.store.request, name)
+    if text is None:
+        raise unknown(name)
+    return web.json_response({"document": await without_blocking(request, document_in, text)})
 
 
 async def cancel(request: web.Request) -> web.Response:

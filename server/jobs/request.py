@@ -44,6 +44,11 @@ def request_from_text(text: str) -> JobRequest:
     )
 
 
+def document_in(text: str) -> JsonObject:
+    """The document of a kept request, as it was written."""
+    return cast("JsonObject", json.loads(text)["document"])
+
+
 def shown(text: str) -> tuple[JsonObject, JsonObject, list[str]]:
     """The prompt, extra data and targets of a kept request, without reading its document."""
     data = json.loads(text)

@@ -358,6 +358,27 @@ def test_only_who_waits_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     do(tmp_path, act)
 
 
+def test_the_workflow_of_a_job_is_had_while_it_waits_with_the_values_that_were_set(tmp_path: Path) -> None:
+    async def act(service: Service) -> None:
+        job = await submit(service, parameters={"value": 7})
+        told = (await service.get(f"/api/v1/jobs/{job['id']}")).json["state"]
+        document = (await service.get(f"/api/v1/jobs/{job['id']}/workflow")).json["document"]
+        assert (told, document["format"]) == ("queued", "latentgraph/1")
+        assert document["nodes"]["work"]["inputs"]["value"] == 7
+        assert document["nodes"]["save"]["inputs"]["value"] == {"from": ["work", "out"]}
+
+    do(tmp_path, act, workers=False)
+
+
+def test_the_workflow_of_a_prompt_is_had_in_our_form(tmp_path: Path) -> None:
+    async def act(service: Service) -> None:
+        job = await submit(service, PROMPT, "?wait=60")
+        document = (await service.get(f"/api/v1/jobs/{job['id']}/workflow")).json["document"]
+        assert sorted(one["type"] for one in document["nodes"].values()) == ["Steps", "WriteText"]
+
+    do(tmp_path, act)
+
+
 def test_bad_requests_are_refused_and_change_nothing(tmp_path: Path) -> None:
     async def act(service: Service) -> None:
         for path, body, status, code in BAD:
@@ -366,7 +387,13 @@ def test_bad_requests_are_refused_and_change_nothing(tmp_path: Path) -> None:
             assert said == (status, "application/problem+json", code), (path, body[:80], answer.json["detail"])
         for path in ("/api/v1/jobs?state=lost", "/api/v1/jobs?limit=0", "/api/v1/events?after=3"):
             assert (await service.get(path)).status == 400, path
-        for path in ("/api/v1/jobs/x", "/api/v1/jobs/x/outputs/0", "/api/v1/workflows/..%2Fx", "/api/v1/events?job=x"):
+        for path in (
+            "/api/v1/jobs/x",
+            "/api/v1/jobs/x/workflow",
+            "/api/v1/jobs/x/outputs/0",
+            "/api/v1/workflows/..%2Fx",
+            "/api/v1/events?job=x",
+        ):
             assert (await service.get(path)).status == 404, path
         assert (await service.get("/api/v1/jobs")).json["counts"] == {}
 

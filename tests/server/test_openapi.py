@@ -57,7 +57,7 @@ def asked(job: str) -> Iterator[tuple[str, str, str, str | bytes, int]]:
     yield "get", "/api/v1/queue", "/api/v1/queue", "", 200
     yield "post", "/api/v1/queue/pause", "/api/v1/queue/pause", "", 200
     yield "post", "/api/v1/queue/resume", "/api/v1/queue/resume", "", 200
-    for path, status in (("", 200), ("/trace", 200), ("/outputs", 200), ("/events", 200)):
+    for path, status in (("", 200), ("/trace", 200), ("/outputs", 200), ("/events", 200), ("/workflow", 200)):
         yield "get", f"/api/v1/jobs/{{id}}{path}", f"/api/v1/jobs/{job}{path}", "", status
         yield "get", f"/api/v1/jobs/{{id}}{path}", f"/api/v1/jobs/none{path}", "", 404
     yield "get", "/api/v1/jobs/{id}/outputs/{number}", f"/api/v1/jobs/{job}/outputs/9", "", 404

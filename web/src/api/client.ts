@@ -88,12 +88,8 @@ export const pauseQueue = (paused: boolean) => json<Queue>("POST", `api/v1/queue
 export const getEvents = async (id: string, after: number) =>
   (await json<{ events: JobEvent[] }>("GET", `api/v1/jobs/${id}/events?after=${after}`)).events;
 
-/** The workflow that a job ran, as the service kept it. */
-export async function getJobWorkflow(id: string): Promise<unknown> {
-  const kept = await json<Record<string, { prompt?: unknown[] }>>("GET", `history/${id}`);
-  const extra = kept[id]?.prompt?.[3] as { extra_pnginfo?: { workflow?: unknown } } | undefined;
-  return extra?.extra_pnginfo?.workflow ?? kept[id]?.prompt?.[2];
-}
+/** The workflow of a job, also of one that waits or runs. */
+export const getJobWorkflow = async (id: string) => (await json<{ document: Document }>("GET", `api/v1/jobs/${id}/workflow`)).document;
 
 /** Where a file of the service's folders can be fetched: as it is, or one part of a picture. */
 export function fileUrl(folder: string, name: string, channel?: "rgb" | "a"): string {

@@ -27,7 +27,6 @@ export const de: Messages = {
     howFar: "Fortschritt",
     again: "Noch einmal ausführen",
     openWorkflow: "Den Workflow öffnen",
-    theJob: "des Auftrags",
     lookAt: (name) => `${name} ansehen`,
     empty: "Noch ist nichts gelaufen. Was du ausführst, erscheint hier mit seinen Bildern und bleibt.",
     more: "Frühere zeigen",

@@ -27,7 +27,6 @@ export const en = {
     howFar: "How far",
     again: "Run again",
     openWorkflow: "Open its workflow",
-    theJob: "the job",
     lookAt: (name: string) => `Look at ${name}`,
     empty: "Nothing has run yet. What you run appears here, with its pictures, and stays.",
     more: "Show earlier ones",

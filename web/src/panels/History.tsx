@@ -1,15 +1,14 @@
 // The jobs that are over, the latest first. However many there are, only those in view are elements; how high each is, is known once it
 // has been drawn, and until then told by what is in it.
 import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
-import { RotateCcw, Workflow } from "lucide-react";
-import { fileUrl, getJobWorkflow, readFile, retryJob, type Job } from "@/api/client";
+import { RotateCcw } from "lucide-react";
+import { fileUrl, retryJob, type Job } from "@/api/client";
 import { shortTime } from "@/canvas/StateBadge";
 import { useMessages, type Messages } from "@/i18n/messages";
-import { writeJson } from "@/model/json";
 import { inView, offsetsOf } from "@/model/virtual";
 import { ago } from "@/panels/ago";
+import { OpenWorkflow } from "@/panels/OpenWorkflow";
 import { useEditor } from "@/store/editor";
-import { openDocument } from "@/store/files";
 import styles from "@/panels/panels.module.css";
 
 const LINE = 36;
@@ -103,11 +102,6 @@ const EndedJob = memo(function EndedJob({ job, earlier }: { job: Job; earlier: J
   const pictures = picturesOf(job);
   const before = earlier && picturesOf(earlier)[0];
   const shown = (one: { folder: string; name: string }) => ({ url: fileUrl(one.folder, one.name), name: one.name, ...(before ? { before: fileUrl(before.folder, before.name) } : {}) });
-  const open = async () => {
-    const kept = await getJobWorkflow(job.id);
-    const { document, problems } = await readFile(new Blob([writeJson(kept)]));
-    openDocument(editor, document, problems.length > 0 ? { report: { source: t.theJob, problems } } : {});
-  };
   const again = () => void retryJob(job.id).then(() => editor.runs.refresh(), (error: unknown) => editor.fail(error));
   return (
     <div className={styles.ended} data-testid="job" data-state={job.state} data-job={job.id}>
@@ -121,9 +115,7 @@ const EndedJob = memo(function EndedJob({ job, earlier }: { job: Job; earlier: J
         <button type="button" className={styles.icon} aria-label={t.again} data-tip={t.again} onClick={again}>
           <RotateCcw size={13} />
         </button>
-        <button type="button" className={styles.icon} aria-label={t.openWorkflow} data-tip={t.openWorkflow} onClick={() => void open().catch((error: unknown) => editor.fail(error))}>
-          <Workflow size={13} />
-        </button>
+        <OpenWorkflow job={job.id} />
       </div>
       {job.error && <p className={styles.jobError}>{job.error.message}</p>}
       {pictures.length > 0 && (

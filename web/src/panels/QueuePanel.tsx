@@ -8,6 +8,7 @@ import { useMessages } from "@/i18n/messages";
 import { progressOf } from "@/model/runs";
 import { ago } from "@/panels/ago";
 import { History } from "@/panels/History";
+import { OpenWorkflow } from "@/panels/OpenWorkflow";
 import { useEditor } from "@/store/editor";
 import styles from "@/panels/panels.module.css";
 
@@ -61,6 +62,7 @@ export function QueuePanel() {
             <button type="button" className={styles.icon} aria-label={t.later} data-tip={t.later} disabled={index === waiting.length - 1} onClick={() => act(moveJob(job.id, { number: after(waiting[index + 1]!, waiting[index + 2]) }))}>
               <ArrowDown size={14} />
             </button>
+            <OpenWorkflow job={job.id} />
             <button type="button" className={styles.icon} aria-label={t.cancel} data-tip={t.cancel} onClick={() => act(cancelJob(job.id))}>
               <X size={14} />
             </button>
@@ -92,6 +94,7 @@ function RunningJob({ job, onCancel }: { job: Job; onCancel: () => void }) {
         {job.cancelling ? t.isCancelling : share === null ? t.isRunning : `${Math.round(share * 100)}%`} <span className={styles.faint}>{ago(job.started ?? job.created, time)}</span>
         <progress className={styles.bar} value={share ?? undefined} max={1} aria-label={t.howFar} />
       </span>
+      <OpenWorkflow job={job.id} />
       <button type="button" className={styles.icon} aria-label={t.cancel} data-tip={t.cancel} onClick={onCancel}>
         <Square size={12} fill="currentColor" />
       </button>

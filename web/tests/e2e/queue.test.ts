@@ -28,6 +28,8 @@ describe("the queue", () => {
       await expect.poll(() => waiting(page).count()).toBe(count);
     }
     const [first, second, third] = await order(page);
+    await waiting(page).nth(1).getByRole("button", { name: "Open its workflow" }).click();
+    await expect.poll(async () => (await documentOf(page)).nodes["sampler"]!.inputs!["steps"]).toBe(2);
     await waiting(page).nth(2).getByRole("button", { name: "Run first" }).click();
     await expect.poll(() => order(page)).toEqual([third, first, second]);
     await waiting(page).nth(0).getByRole("button", { name: "Run later" }).click();
