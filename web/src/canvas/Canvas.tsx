@@ -62,6 +62,7 @@ function GraphCanvas() {
   const graph = graphAt(document, scope);
   const { ends } = useMessages().canvas;
   const catalogue = useStore(library.store, (state) => state.catalogue);
+  const known = useStore(library.store, (state) => state.catalogue.size > 0 || state.state === "unreachable");
   const density = useStore(settings, (state) => state.density);
   const wheel = useStore(settings, (state) => state.wheel);
   const snap = useStore(settings, (state) => state.snap);
@@ -95,10 +96,10 @@ function GraphCanvas() {
   const pointed = usePointedLink(wrapper, painted, byId, far || many);
 
   useLayoutEffect(() => {
-    if (start !== undefined || nodes.length === 0 || catalogue.size === 0) return;
+    if (start !== undefined || nodes.length === 0 || !known) return;
     const box = wrapper.current!.getBoundingClientRect();
     setStart(fitted(boundsOf(nodes.map(boxOf)), box.width, box.height));
-  }, [start, nodes, catalogue]);
+  }, [start, nodes, known]);
 
   useEffect(() => {
     latest.current = { nodes, graph, document, painted, byId };

@@ -1,7 +1,7 @@
 // What is found in the graph, and in the subgraphs it is made of: by title, type or value.
 import { useMemo, useState } from "react";
 import { useStore } from "zustand";
-import { go } from "@/commands/going";
+import { go } from "@/store/going";
 import { useMessages } from "@/i18n/messages";
 import type { Catalogue } from "@/model/catalogue";
 import { graphAt, literalOf, SUBGRAPH, type Document } from "@/model/document";

@@ -22,7 +22,6 @@ export default function FormView() {
   const editor = useEditor();
   const { form: t, commands, queue } = useMessages();
   const one = useActive((open) => open);
-  const services = useMemo(() => servicesFor(editor, undefined), [editor]);
   const latest = useStore(editor.runs.store, (state) => state.jobs.find((job) => job.id === state.last[one?.uid ?? ""]));
   if (!one) return null;
   const parameters = one.document.parameters ?? [];
@@ -30,11 +29,9 @@ export default function FormView() {
   return (
     <div className={styles.scroll} style={{ padding: "6px 14px 20px" }}>
       <p className={styles.lead}>{one.document.description}</p>
-      <WidgetServicesContext value={services}>
-        {parameters.map((parameter, index) => (
-          <ParameterField key={parameter.name} parameter={parameter} document={one.document} uid={one.uid} index={index} count={parameters.length} />
-        ))}
-      </WidgetServicesContext>
+      {parameters.map((parameter, index) => (
+        <ParameterField key={parameter.name} parameter={parameter} document={one.document} uid={one.uid} index={index} count={parameters.length} />
+      ))}
       {parameters.length === 0 && <p className={styles.empty}>{t.empty}</p>}
       {parameters.length > 0 && (
         <div className={styles.formActions}>
@@ -74,6 +71,8 @@ function ParameterField({ parameter, document, uid, index, count }: ParameterFie
   const of = bind && interfaceIn(bind[0], document, document, library.catalogue);
   const input = of?.inputs.find((one) => one.name === bind?.[1]);
   const given = bind ? document.nodes[bind[0]]?.inputs?.[bind[1]] : undefined;
+  const draws = useStore(editor.runs.store, (state) => (bind ? state.draws[uid]?.[bind[0]] : undefined));
+  const services = useMemo(() => servicesFor(editor, draws), [editor, draws]);
   const change = (label: string, edit: (before: Document) => Document, merge?: string) => documents.edit(uid, label, edit, merge);
   const moveTo = (to: number) =>
     change(edits.reorderForm, (before) => {
@@ -113,17 +112,19 @@ function ParameterField({ parameter, document, uid, index, count }: ParameterFie
         </span>
       </div>
       {Field && input?.widget ? (
-        <Field
-          schema={input.widget}
-          label={parameter.name}
-          place="form"
-          value={valueOf(input, given)}
-          initial={input.default}
-          onChange={(value, kind) => {
-            change(edits.change(parameter.name), (before) => parameter.binds.reduce((next, [node, name]) => setInput(next, node, name, value) as Document, before), `parameter ${parameter.name}`);
-            if (kind !== "live") documents.settle();
-          }}
-        />
+        <WidgetServicesContext value={services}>
+          <Field
+            schema={input.widget}
+            label={parameter.name}
+            place="form"
+            value={valueOf(input, given)}
+            initial={input.default}
+            onChange={(value, kind) => {
+              change(edits.change(parameter.name), (before) => parameter.binds.reduce((next, [node, name]) => setInput(next, node, name, value) as Document, before), `parameter ${parameter.name}`);
+              if (kind !== "live") documents.settle();
+            }}
+          />
+        </WidgetServicesContext>
       ) : (
         <p className={styles.faint}>
           {bind ? `${document.nodes[bind[0]]?.type.replace(SUBGRAPH, "")} · ${bind[1]}` : t.nowhere}

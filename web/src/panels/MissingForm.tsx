@@ -1,6 +1,6 @@
 // What the open workflow names and is not here, each with what is nearest to it: taken with one click, or another chosen.
 import { Crosshair, TriangleAlert } from "lucide-react";
-import { go } from "@/commands/going";
+import { go } from "@/store/going";
 import { useMessages, type Messages } from "@/i18n/messages";
 import type { Document } from "@/model/document";
 import { writeJson } from "@/model/json";

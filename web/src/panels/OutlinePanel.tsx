@@ -1,6 +1,6 @@
 // The graph as a list, for the keyboard and for screen readers: its nodes in the order of their links, then its frames and notes.
 import { useStore } from "zustand";
-import { go, goHere } from "@/commands/going";
+import { go, goHere } from "@/store/going";
 import { useMessages } from "@/i18n/messages";
 import { graphAt, groupsOf, linkOf, notesOf, type Graph } from "@/model/document";
 import { groupId } from "@/model/frames";

@@ -2,7 +2,7 @@
 import { useStore } from "zustand";
 import { CircleAlert, PackageOpen, TriangleAlert } from "lucide-react";
 import type { Problem } from "@/api/client";
-import { go } from "@/commands/going";
+import { go } from "@/store/going";
 import { useMessages } from "@/i18n/messages";
 import { writeJson } from "@/model/json";
 import { lackBehind, resolved, type Lack } from "@/model/missing";

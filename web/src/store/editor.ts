@@ -10,6 +10,7 @@ import type { Document } from "@/model/document";
 import { AutoRun } from "@/store/autorun";
 import { Documents, isUnsaved, type DocumentsState, type OpenDocument } from "@/store/documents";
 import { openFromAddress } from "@/store/files";
+import { go } from "@/store/going";
 import { Keeping } from "@/store/keeping";
 import { Language } from "@/store/language";
 import { Library } from "@/store/library";
@@ -162,6 +163,12 @@ export class Editor {
     await openFromAddress(this);
   }
 
+  /** Go to a node of a document by its whole name, whatever is looked at. */
+  private show(uid: string, node: string): void {
+    this.documents.activate(uid);
+    go(this, node);
+  }
+
   /** What was closed is let go; what is opened again is shown what its last run made. */
   private follow(open: DocumentsState["open"], before: DocumentsState["open"]): void {
     for (const uid of Object.keys(before)) if (!open[uid]) this.forget(uid);
@@ -185,7 +192,7 @@ export class Editor {
     for (const pause of SETTLING) window.setTimeout(() => this.plans.refresh(), pause);
     if (uid !== null && job.state === "failed") {
       const node = job.failure?.node;
-      this.view.say(job.failure?.message ?? this.t.says.runFailed, "bad", node ? { label: this.t.says.showNode, run: () => this.canvas?.fit([node]) } : undefined);
+      this.view.say(job.failure?.message ?? this.t.says.runFailed, "bad", node ? { label: this.t.says.showNode, run: () => this.show(uid, node) } : undefined);
     }
   }
 }

@@ -25,6 +25,12 @@ describe("each run", () => {
     await idle(page);
     expect((await documentOf(page)).nodes["sampler"]!.inputs!["seed"]).toBe("random");
     await expect.poll(() => node(page, "sampler").locator("[data-input=seed]").innerText()).toContain(String(drawn));
+
+    await page.evaluate(() => window.latentgraph!.view.set({ side: "form" }));
+    const field = page.getByRole("complementary").getByRole("group", { name: "seed" });
+    await expect.poll(() => field.innerText()).toContain(String(drawn));
+    await field.getByRole("button", { name: "keep the last seed" }).click();
+    expect((await documentOf(page)).nodes["sampler"]!.inputs!["seed"]).toBe(drawn);
     await context.close();
   });
 

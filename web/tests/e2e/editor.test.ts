@@ -283,6 +283,34 @@ describe("what goes wrong", () => {
     }
   });
 
+  test("what was open is seen after a reload though the service tells of no nodes", async () => {
+    const { page, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    expect(await page.evaluate(() => window.latentgraph!.documents.active!.views)).toEqual({});
+    await kept(page);
+    await page.route(/api\/v1\/nodes/, (route) => route.abort());
+    await page.reload();
+    await node(page, "sampler").waitFor();
+    await context.close();
+  });
+
+  test("the failure of a run leads to its node, whatever is looked at by then", async () => {
+    const { page, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    const failed = await page.evaluate(() => {
+      const { documents, runs } = window.latentgraph!;
+      const { uid } = documents.active!;
+      runs.own(uid, "failing");
+      documents.open();
+      runs.take({ type: "failed", job: "failing", sequence: 1, data: { error: { code: "x", message: "It went wrong", node: "sampler" } } });
+      return uid;
+    });
+    await page.getByRole("button", { name: "Show node" }).click();
+    await expect.poll(() => page.evaluate(() => [window.latentgraph!.documents.active!.uid, ...window.latentgraph!.documents.active!.selection])).toEqual([failed, "sampler"]);
+    await node(page, "sampler").waitFor();
+    await context.close();
+  });
+
   test("two windows on one service keep their own documents, and a crash of one loses nothing", async () => {
     const context = await openContext(browser, { width: 1400, height: 900 });
     const one = await context.newPage();
