@@ -1,5 +1,6 @@
 // Which node types a few letters mean: by name before what else it is called before category, whole words before letters in between.
 import type { Catalogue, NodeSpec } from "@/model/catalogue";
+import { unusualness } from "@/model/partners";
 import { accepts } from "@/model/ports";
 
 export interface Found {
@@ -72,7 +73,7 @@ export function search(text: string, catalogue: Catalogue, wanted: Wanted = {}, 
     if (entry.spec.deprecated) score -= 1;
     found.push({ spec: entry.spec, score });
   }
-  return found.sort((one, other) => other.score - one.score || one.spec.type.length - other.spec.type.length || (one.spec.type < other.spec.type ? -1 : 1)).slice(0, most);
+  return found.sort((one, other) => other.score - one.score || unusualness(one.spec.type, wanted) - unusualness(other.spec.type, wanted) || one.spec.type.length - other.spec.type.length || (one.spec.type < other.spec.type ? -1 : 1)).slice(0, most);
 }
 
 /** How well a word is one of those that a node is called by as well; letters here and there count for nothing. */

@@ -37,6 +37,23 @@ test("with a link waiting, only what it fits is found", () => {
   expect(search("save image", catalogue, { gives: "MODEL" })).toEqual([]);
 });
 
+test.each([
+  [{ takes: "MODEL" }, "KSampler"],
+  [{ takes: "CLIP" }, "CLIPTextEncode"],
+  [{ takes: "LATENT" }, "KSampler"],
+  [{ takes: "IMAGE" }, "SaveImage"],
+  [{ takes: "VAE" }, "VAEDecode"],
+  [{ gives: "MODEL" }, "CheckpointLoaderSimple"],
+  [{ gives: "LATENT" }, "EmptyLatentImage"],
+  [{ gives: "CONDITIONING" }, "CLIPTextEncode"],
+])("with a link waiting and nothing typed, what is usually linked comes first: for %j %s", (wanted, type) => {
+  expect(first("", wanted)).toBe(type);
+});
+
+test("what is usually linked comes first among equals only: what is typed counts for more", () => {
+  expect(first("canny", { takes: "IMAGE" })).toBe("Canny");
+});
+
 test("what was used often comes first among equals", () => {
   const [one, other] = search("latent", catalogue).map(({ spec }) => spec.type);
   expect(search("latent", catalogue, {}, { [other!]: 50 })[0]!.spec.type).toBe(other);
