@@ -11,6 +11,7 @@ import { useDrawingLinks } from "@/canvas/drawingLinks";
 import { Grid } from "@/canvas/Grid";
 import { GroupFrame } from "@/canvas/GroupFrame";
 import { GuideLines } from "@/canvas/GuideLines";
+import { useLastPointer } from "@/canvas/lastPointer";
 import { LinkEdge } from "@/canvas/LinkEdge";
 import { ManyLinks } from "@/canvas/ManyLinks";
 import { Minimap } from "@/canvas/Minimap";
@@ -27,7 +28,7 @@ import { useSeenLinks } from "@/canvas/seenLinks";
 import { followFingers } from "@/canvas/touch";
 import { boundsOf, fitted, FURTHEST, levelOf, NEAREST } from "@/canvas/viewport";
 import { useMessages } from "@/i18n/messages";
-import { graphAt } from "@/model/document";
+import { graphAt, groupsOf, notesOf, type Graph } from "@/model/document";
 import { DENSITIES } from "@/model/geometry";
 import { prefixOf, scopeOf, type OpenDocument } from "@/store/documents";
 import { useActive, useEditor } from "@/store/editor";
@@ -37,6 +38,7 @@ const NODE_TYPES = { card: NodeCard, note: NoteCard, "group-frame": GroupFrame, 
 const EDGE_TYPES = { link: LinkEdge };
 const NOBODY: FlowNode[] = [];
 const NO_NODES: ReadonlyMap<string, FlowNode> = new Map();
+const ORIGIN = { x: 0, y: 0, zoom: 1 };
 const SNAP: [number, number] = [8, 8];
 const BOX_KEYS = ["Shift", "Control"];
 const ADDING_KEYS = ["Shift", "Meta", "Control"];
@@ -70,16 +72,16 @@ function GraphCanvas() {
   const grid = useStore(settings, (state) => state.grid);
   const flow = useReactFlow<FlowNode, FlowEdge>();
   const wrapper = useRef<HTMLDivElement>(null);
+  const pointer = useLastPointer(wrapper);
   const zoomed = useFlow((state) => (state.domNode === null ? null : levelOf(state.transform[2])));
   const [projection] = useState(() => new Projection());
   const latest = useRef<Latest>({ nodes: NOBODY, graph, document, painted: [], byId: NO_NODES });
   const { connecting, onPress, onConnectStart, onConnect, onConnectEnd, isValid } = useDrawingLinks(latest, scope);
   const { moved, guides, onNodesChange, onDragStart, onDrag, onDragStop, onDragEnd } = useDragging(latest, projection, flow);
 
-  // Where to look from at first: where one was, else so that all is seen. Known before anything is drawn, so that from far away
-  // nothing is ever mounted.
-  const [kept] = useState(() => one.views[scope]);
-  const [start, setStart] = useState(kept);
+  // Where to look from at first: where one was, else so that all is seen. Where nothing is, what comes stays where it is put. Known
+  // before anything is drawn, so that from far away nothing is ever mounted.
+  const [start, setStart] = useState(() => one.views[scope] ?? (scope === "" && isEmpty(graph) ? ORIGIN : undefined));
   const level = zoomed === null || start === undefined ? levelOf(start?.zoom ?? 1) : zoomed;
 
   const place = useMemo<CanvasPlace>(() => ({ uid, scope, key: (name) => `${uid}/${prefix}${name}`, connecting, level }), [uid, scope, prefix, connecting, level]);
@@ -105,11 +107,11 @@ function GraphCanvas() {
     latest.current = { nodes, graph, document, painted, byId };
   });
   useEffect(() => {
-    editor.canvas = controlOf(flow, () => wrapper.current!, () => latest.current.nodes);
+    editor.canvas = controlOf(flow, () => wrapper.current!, () => latest.current.nodes, () => pointer.current);
     return () => {
       editor.canvas = null;
     };
-  }, [editor, flow]);
+  }, [editor, flow, pointer]);
 
   useEffect(() => followFingers(wrapper.current!, () => flow.getViewport(), (from) => void flow.setViewport(from)), [flow]);
 
@@ -151,12 +153,12 @@ function GraphCanvas() {
       >
         {grid && !far && <Grid />}
         {many && <ManyLinks nodes={byId} edges={painted} lit={pointed?.edge.id ?? null} />}
-        {(start !== undefined || nodes.length === 0) && <ReactFlow<FlowNode, FlowEdge>
+        {start !== undefined && <ReactFlow<FlowNode, FlowEdge>
           nodes={far ? NOBODY : nodes}
           edges={elements}
           nodeTypes={NODE_TYPES}
           edgeTypes={EDGE_TYPES}
-          defaultViewport={start ?? { x: 0, y: 0, zoom: 1 }}
+          defaultViewport={start}
           minZoom={FURTHEST}
           maxZoom={NEAREST}
           onlyRenderVisibleElements
@@ -191,4 +193,8 @@ function GraphCanvas() {
       </div>
     </CanvasPlaceContext>
   );
+}
+
+function isEmpty(graph: Graph): boolean {
+  return Object.keys(graph.nodes).length + notesOf(graph).length + groupsOf(graph).length === 0;
 }

@@ -1,5 +1,6 @@
 // What the rest of the editor can do with the canvas while it is on the page.
 import type { ReactFlowInstance } from "@xyflow/react";
+import type { ScreenPoint } from "@/canvas/lastPointer";
 import type { FlowEdge, FlowNode } from "@/canvas/project";
 import { boundsOf, fitted } from "@/canvas/viewport";
 import type { Box } from "@/model/geometry";
@@ -7,13 +8,23 @@ import type { CanvasControl } from "@/store/editor";
 
 export const boxOf = (node: FlowNode): Box => ({ x: node.position.x, y: node.position.y, width: node.width ?? 0, height: node.height ?? 0 });
 
-/** `wrapper` and `nodes` are asked for each time: both change while the canvas is there. */
-export function controlOf(flow: ReactFlowInstance<FlowNode, FlowEdge>, wrapper: () => HTMLElement, nodes: () => readonly FlowNode[]): CanvasControl {
+/** `wrapper`, `nodes` and `lastPointer` are asked for each time: they change while the canvas is there. */
+export function controlOf(
+  flow: ReactFlowInstance<FlowNode, FlowEdge>,
+  wrapper: () => HTMLElement,
+  nodes: () => readonly FlowNode[],
+  lastPointer: () => ScreenPoint | null,
+): CanvasControl {
   const size = () => wrapper().getBoundingClientRect();
   const toCanvas = (at: { x: number; y: number }): [number, number] => {
     const found = flow.screenToFlowPosition(at, { snapToGrid: false });
     return [found.x, found.y];
   };
+  const middle = () => {
+    const box = size();
+    return { x: box.left + box.width / 2, y: box.top + box.height / 2 };
+  };
+  const pointer = () => lastPointer() ?? middle();
   return {
     fit: (names) => {
       const wanted = names ? nodes().filter((node) => names.includes(node.id)) : nodes();
@@ -22,11 +33,10 @@ export function controlOf(flow: ReactFlowInstance<FlowNode, FlowEdge>, wrapper: 
     },
     zoomTo: (zoom) => void flow.zoomTo(zoom, { duration: 160 }),
     zoomBy: (factor) => void flow.zoomTo(flow.getZoom() * factor, { duration: 120 }),
-    centre: () => {
-      const box = size();
-      return toCanvas({ x: box.left + box.width / 2, y: box.top + box.height / 2 });
-    },
+    centre: () => toCanvas(middle()),
     toCanvas,
+    pointer,
+    pointed: () => toCanvas(pointer()),
     focus: () => wrapper().focus(),
     reveal: (name) => {
       const node = nodes().find((one) => one.id === name);

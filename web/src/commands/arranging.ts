@@ -6,6 +6,7 @@ import { addGroup, addNote, move, setGroup, setMode, setNodeUi } from "@/model/e
 import { groupId } from "@/model/frames";
 import { DENSITIES, geometryOf, previewRoom } from "@/model/geometry";
 import { interfaceIn } from "@/model/interface";
+import { freePlace } from "@/model/room";
 import type { Place } from "@/store/documents";
 import type { Editor } from "@/store/editor";
 
@@ -122,12 +123,14 @@ export function group(editor: Editor): void {
 }
 
 export function addNoteHere(editor: Editor): void {
-  const [x, y] = editor.canvas?.centre() ?? [0, 0];
-  editor.documents.editGraph(editor.t.edits.addNote, (graph) => addNote(graph, { text: "", markdown: true, pos: [Math.round(x), Math.round(y)], size: [240, 120] }).graph);
+  const at = editor.canvas?.pointed() ?? [0, 0];
+  editor.documents.editGraph(editor.t.edits.addNote, (graph) => addNote(graph, { text: "", markdown: true, pos: rounded(freePlace(graph, [[0, 0]], at)), size: [240, 120] }).graph);
   const graph = activeGraph(editor);
   const last = graph && notesOf(graph).at(-1);
   if (last) writeNote(editor, `note:${last.id}`);
 }
+
+const rounded = ([x, y]: Point): [number, number] => [Math.round(x), Math.round(y)];
 
 /** Put the caret into a note. */
 function writeNote(editor: Editor, id: string): void {

@@ -1,11 +1,12 @@
 // Nodes out of the graph and into it: copied, pasted, doubled, deleted.
 import { activeGraph, selectedFrames, sizesIn } from "@/commands/selection";
-import { clipFrom, copied, cornersOf } from "@/model/clipboard";
+import { clipFrom, copied, cornerOf, cornersOf, type Clip } from "@/model/clipboard";
 import { graphAt, withGraph, withWhole, type Point } from "@/model/document";
 import { removeDecoration, removeNodes } from "@/model/edit";
 import { thingsIn } from "@/model/frames";
 import { writeJson } from "@/model/json";
 import { pasted } from "@/model/pasting";
+import { freePlace } from "@/model/room";
 import { contains, unlinkAny } from "@/model/subgraph";
 import { copyText, pastedText } from "@/store/clipboard";
 import { scopeOf, type OpenDocument } from "@/store/documents";
@@ -37,8 +38,7 @@ export async function paste(editor: Editor, links: boolean, text?: string): Prom
     editor.view.say(editor.t.says.noNodes);
     return;
   }
-  const [x, y] = editor.canvas?.centre() ?? [0, 0];
-  putDown(editor, clip, [x - 120, y - 80], links, editor.t.edits.paste);
+  putDown(editor, clip, editor.canvas?.pointed() ?? [0, 0], links, editor.t.edits.paste);
 }
 
 export function duplicate(editor: Editor): void {
@@ -46,16 +46,19 @@ export function duplicate(editor: Editor): void {
   const graph = activeGraph(editor);
   const clip = one && graph && copied(one.document, graph, withContents(editor));
   if (!clip || !graph) return;
-  const corners = cornersOf(clip);
-  putDown(editor, clip, [Math.min(...corners.map(([x]) => x)) + 32, Math.min(...corners.map(([, y]) => y)) + 32], true, editor.t.edits.duplicate);
+  putDown(editor, clip, cornerOf(clip), true, editor.t.edits.duplicate);
 }
 
-function putDown(editor: Editor, clip: NonNullable<ReturnType<typeof clipFrom>>, at: Point, links: boolean, label: string): void {
+/** Put what a clip holds where it is asked for, or beside it where that is taken. */
+function putDown(editor: Editor, clip: Clip, wanted: Point, links: boolean, label: string): void {
   const one = editor.documents.active;
   if (!one) return;
   let names: string[] = [];
   const scope = scopeOf(one);
+  const [left, top] = cornerOf(clip);
+  const corners = cornersOf(clip).map(([x, y]): Point => [x - left, y - top]);
   editor.documents.edit(one.uid, label, (document) => {
+    const at = freePlace(graphAt(document, scope), corners, wanted);
     const made = pasted(document, graphAt(document, scope), clip, at, links);
     const whole = withWhole(made.document, scope, made.graph);
     if (contains(whole, scope, scope)) return document;

@@ -155,8 +155,8 @@ async function lookAgain(editor: Editor): Promise<void> {
 
 function openPalette(editor: Editor): void {
   if (!editor.documents.active) newDocument(editor);
-  const at = { x: window.innerWidth / 2 - 200, y: window.innerHeight / 4 };
-  editor.view.set({ palette: { at, place: editor.canvas?.centre() ?? [0, 0] } });
+  const at = editor.canvas?.pointer() ?? { x: window.innerWidth / 2 - 200, y: window.innerHeight / 4 };
+  editor.view.set({ palette: { at, place: editor.canvas?.toCanvas(at) ?? [0, 0] } });
 }
 
 function makeSubgraph(editor: Editor): void {

@@ -46,6 +46,13 @@ function onCanvas(target: EventTarget | null): boolean {
   return element === document.body || element?.closest?.("[data-testid=canvas]") !== null;
 }
 
+/** Whether text is marked that one may want to copy: on the canvas it is nodes that are copied. */
+export function isTextMarked(marked: Pick<Selection, "anchorNode" | "toString"> | null): boolean {
+  if (!marked?.anchorNode || marked.toString() === "") return false;
+  const element = marked.anchorNode instanceof Element ? marked.anchorNode : marked.anchorNode.parentElement;
+  return !element?.closest("[data-testid=canvas]");
+}
+
 export function handleKey(editor: Editor, event: KeyboardEvent): void {
   if (event.defaultPrevented) return;
   const { dialog, palette, commands, mask, picture } = editor.view.store.getState();
@@ -62,7 +69,7 @@ export function handleKey(editor: Editor, event: KeyboardEvent): void {
   if (id === undefined || (typing && !command(id).always)) return;
   const bare = !keys.includes("+") || keys === "+";
   if (bare && keys.length > 1 && !onCanvas(event.target)) return; // Tab, Delete and the like belong to what has the focus
-  if (id === "copy" && window.getSelection()?.toString()) return;
+  if (id === "copy" && isTextMarked(window.getSelection())) return;
   event.preventDefault();
   perform(editor, id);
 }

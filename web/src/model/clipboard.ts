@@ -43,6 +43,12 @@ export function cornersOf(clip: Clip): Point[] {
   return [...Object.values(clip.nodes).map(positionOf), ...notesOf(clip as Graph).map((note) => note.pos), ...groupsOf(clip as Graph).map((group) => group.pos)];
 }
 
+/** The upper left corner of all of it. */
+export function cornerOf(clip: Clip): Point {
+  const corners = cornersOf(clip);
+  return [Math.min(...corners.map(([x]) => x)), Math.min(...corners.map(([, y]) => y))];
+}
+
 /** What a text of the clipboard holds; null if it is no workflow of ours. */
 export function clipFrom(text: string): Clip | null {
   try {

@@ -1,5 +1,5 @@
 // What a clip holds, put into a graph of a document.
-import { cornersOf, type Clip } from "@/model/clipboard";
+import { cornerOf, type Clip } from "@/model/clipboard";
 import { withDecorations } from "@/model/decorations";
 import { freshName, linkOf, linkTo, nameFor, namesIn, positionOf, REROUTE, SUBGRAPH, type Document, type Graph, type GraphNode, type Point } from "@/model/document";
 import { writeJson } from "@/model/json";
@@ -41,9 +41,7 @@ function freshNames(nodes: Clip["nodes"], graph: Graph): ReadonlyMap<string, str
 }
 
 function placing(clip: Clip, at: Point): (from: Point) => [number, number] {
-  const corners = cornersOf(clip);
-  const left = Math.min(...corners.map(([x]) => x));
-  const top = Math.min(...corners.map(([, y]) => y));
+  const [left, top] = cornerOf(clip);
   return ([x, y]) => [Math.round(x - left + at[0]), Math.round(y - top + at[1])];
 }
 

@@ -6,12 +6,14 @@ import { useMessages } from "@/i18n/messages";
 import { connect } from "@/model/linking";
 import { activeGraph } from "@/commands/selection";
 import { bestInput, bestOutput } from "@/model/connect";
-import { addNode } from "@/model/edit";
+import { addNode, move } from "@/model/edit";
+import { DENSITIES, geometryOf } from "@/model/geometry";
 import { interfaceIn, outputType } from "@/model/interface";
 import { typeColour } from "@/model/ports";
 import type { Catalogue, NodeSpec } from "@/model/catalogue";
 import { graphAt, withGraph, withWhole, type Document, type Graph, type Point, type Scope } from "@/model/document";
 import { PUBLISHED, specOf, withPublished, type Published } from "@/model/published";
+import { freePlace } from "@/model/room";
 import { startInputs } from "@/model/start";
 import { search, usedAgain, type Wanted } from "@/model/search";
 import { scopeOf } from "@/store/documents";
@@ -163,7 +165,7 @@ export function place(editor: Editor, request: PaletteRequest, type: string): vo
     const made = make(editor, document, scope, type, request.place);
     if (!made) return document;
     added = made.name;
-    return withGraph(made.document, scope, (graph) => linked(graph, made.name, request, made.document, editor.library.catalogue));
+    return withGraph(made.document, scope, (graph) => linked(placed(editor, graph, made.name, request, made.document), made.name, request, made.document, editor.library.catalogue));
   });
   if (!added) {
     editor.view.say(editor.t.says.inItself);
@@ -180,6 +182,14 @@ function make(editor: Editor, document: Document, scope: Scope, type: string, at
   const inputs = spec ? startInputs(spec, filesOf(editor.library.store.getState())) : {};
   const made = addNode(graphAt(document, scope), type, at, { inputs });
   return { document: withWhole(document, scope, made.graph), name: made.name };
+}
+
+/** A new node beside what is there; one that feeds an input is left of the pointer, as its link comes from its right. */
+function placed(editor: Editor, graph: Graph, name: string, { place, to }: PaletteRequest, document: Document): Graph {
+  const { [name]: node, ...others } = graph.nodes;
+  const { width } = geometryOf(node!, interfaceIn(name, graph, document, editor.library.catalogue), DENSITIES[editor.settings.getState().density]);
+  const wanted: Point = to ? [place[0] - width, place[1]] : place;
+  return move(graph, new Map([[name, freePlace({ ...graph, nodes: others }, [[0, 0]], wanted)]]));
 }
 
 /** The link that a new node was asked for by. */

@@ -4,6 +4,7 @@ import { useStore } from "zustand";
 import { Canvas } from "@/canvas/Canvas";
 import { handleKey } from "@/commands/keys";
 import { paste } from "@/commands/clipping";
+import { dropFiles } from "@/commands/dropping";
 import { MessagesContext } from "@/i18n/messages";
 import { Editor, EditorContext, useActive, useEditor } from "@/store/editor";
 import type { ModelFile } from "@/model/loaders";
@@ -107,7 +108,7 @@ function useClipboard(editor: Editor): void {
       const text = event.clipboardData?.getData("text/plain") ?? "";
       if (files.length === 0 && text === "") return;
       event.preventDefault();
-      if (files.length > 0) void openFiles(editor, files, null);
+      if (files.length > 0) void openFiles(editor, files, editor.canvas?.pointed() ?? null);
       else void paste(editor, false, text).catch((error: unknown) => editor.fail(error));
     };
     window.addEventListener("paste", listen);
@@ -125,9 +126,9 @@ function dropping(editor: Editor) {
       const model = event.dataTransfer.getData(MODEL);
       if (files.length === 0 && !model) return;
       event.preventDefault();
-      const at = editor.canvas?.toCanvas({ x: event.clientX, y: event.clientY }) ?? null;
-      if (model) placeModel(editor, JSON.parse(model) as ModelFile, at);
-      else void openFiles(editor, files, at);
+      const at = { x: event.clientX, y: event.clientY };
+      if (model) placeModel(editor, JSON.parse(model) as ModelFile, editor.canvas?.toCanvas(at) ?? null);
+      else void dropFiles(editor, files, event.target as Element, at).catch((error: unknown) => editor.fail(error));
     },
   };
 }

@@ -29,6 +29,10 @@ export interface CanvasControl {
   /** The middle of what is seen, on the canvas. */
   centre: () => readonly [number, number];
   toCanvas: (at: { x: number; y: number }) => readonly [number, number];
+  /** Where the pointer was last over the canvas, on the screen; its middle where it never was. */
+  pointer: () => { x: number; y: number };
+  /** The same on the canvas: where what is new goes. */
+  pointed: () => readonly [number, number];
   focus: () => void;
   /** Bring a node into view, if it is not, and give it the focus. */
   reveal: (name: string) => void;

@@ -104,7 +104,7 @@ async function dropModel(editor: Editor, file: File, spot: Spot): Promise<void> 
   editor.view.say(chosen ? t.nothingLoads(chosen.folder) : t.modelNotHere(file.name, kind), "info");
 }
 
-const isPicture = (file: File) => file.type.startsWith("image/");
+export const isPicture = (file: File) => file.type.startsWith("image/");
 
 /** Files dropped or chosen: workflows are opened, models and pictures without one become nodes that load them. */
 export async function openFiles(editor: Editor, files: readonly File[], at: Point | null): Promise<void> {

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { cut, paste, remove } from "@/commands/clipping";
+import { cut, duplicate, paste, remove } from "@/commands/clipping";
 import { copied } from "@/model/clipboard";
 import { groupsOf, notesOf, withWhole, type Document, type Group } from "@/model/document";
 import { addGroup, addNote, addPoint } from "@/model/edit";
@@ -27,6 +27,15 @@ function editing(document: Document): { editor: Editor; clipboard: { text: strin
   const settings = { getState: () => ({ density: "compact", heal: false }) };
   return { editor: { documents, settings, library: { catalogue }, t: en, canvas: null, view: { say: () => undefined } } as unknown as Editor, clipboard };
 }
+
+test("nodes that are doubled twice lie on each other nowhere", () => {
+  const { editor } = editing(documentOf({ one: { type: "KSampler", ui: { pos: [100, 100] } }, below: { type: "KSampler", ui: { pos: [132, 132] } } }));
+  editor.documents.select(["one"]);
+  duplicate(editor);
+  editor.documents.select(["one"]);
+  duplicate(editor);
+  expect(Object.values(editor.documents.active!.document.nodes).map((node) => node.ui!["pos"])).toEqual([[100, 100], [132, 132], [164, 164], [196, 196]]);
+});
 
 describe("a frame", () => {
   const frame: Group = { title: "frame", pos: [0, 0], size: [1000, 1000] };

@@ -1,0 +1,152 @@
+// Where what is new goes: nodes asked for, pasted and dropped, and pictures dropped on nodes.
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { atRest, documentOf, openPage, openTemplate, settled } from "./harness";
+import { browser, service, startStage } from "./stage";
+
+startStage();
+
+const PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+const node = (page: Page, id: string) => page.locator(`[data-node="${id}"]`);
+const names = async (page: Page) => Object.keys((await documentOf(page)).nodes);
+const placeOf = async (page: Page, id: string) => (await documentOf(page)).nodes[id]!.ui!["pos"] as [number, number];
+const onCanvas = (page: Page, x: number, y: number) => page.evaluate((at) => window.latentgraph!.canvas!.toCanvas(at).map(Math.round), { x, y });
+
+async function startEmpty() {
+  const window_ = await openPage(browser, service.url);
+  await window_.page.waitForFunction(() => window.latentgraph?.library.store.getState().state === "ready");
+  await window_.page.keyboard.press("Alt+n");
+  await window_.page.locator(".react-flow__pane").waitFor();
+  return window_;
+}
+
+async function startTemplate() {
+  const window_ = await openPage(browser, service.url);
+  await openTemplate(window_.page, "text_to_image");
+  return window_;
+}
+
+/** The first free place of the canvas, on the screen. */
+async function emptySpot(page: Page): Promise<{ x: number; y: number }> {
+  return page.evaluate(() => {
+    const box = document.querySelector("[data-testid=canvas]")!.getBoundingClientRect();
+    for (let y = box.top + 100; y < box.bottom; y += 20) {
+      for (let x = box.left + 200; x < box.right - 300; x += 20) {
+        if (document.elementFromPoint(x, y)?.classList.contains("react-flow__pane")) return { x, y };
+      }
+    }
+    throw new Error("the canvas is full");
+  });
+}
+
+describe("a new node", () => {
+  test("in an empty document is where it was asked for, and the view stays", async () => {
+    const { page, context } = await startEmpty();
+    await page.mouse.dblclick(500, 300);
+    await page.getByTestId("palette").waitFor();
+    await page.keyboard.type("ksampler");
+    await page.keyboard.press("Enter");
+    const box = await atRest(node(page, "k_sampler"));
+    expect([Math.round(box.x), Math.round(box.y)]).toEqual([500, 300]);
+    await context.close();
+  });
+
+  test("asked for by Tab is at the pointer, and the next one not onto it", async () => {
+    const { page, context } = await startEmpty();
+    await page.mouse.move(600, 400);
+    for (const count of [1, 2]) {
+      await page.keyboard.press("Tab");
+      await page.getByTestId("palette").waitFor();
+      await page.keyboard.type("vae decode");
+      await page.keyboard.press("Enter");
+      await expect.poll(async () => (await names(page)).length).toBe(count);
+    }
+    const [x, y] = await onCanvas(page, 600, 400);
+    expect(await placeOf(page, "vae_decode")).toEqual([x, y]);
+    expect(await placeOf(page, "vae_decode_2")).toEqual([x! + 32, y! + 32]);
+    await context.close();
+  });
+
+  test("for an output is one that usually takes it; for an input it lies left of the pointer", async () => {
+    const { page, context } = await startTemplate();
+    const first = page.getByTestId("palette").getByRole("option").first();
+    const spot = await emptySpot(page);
+    const pull = async (id: string, name: string, end: "input" | "output") => {
+      const box = await atRest(node(page, id).locator(`[data-socket="${name}"][data-end="${end}"]`));
+      await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+      await page.mouse.down();
+      await page.mouse.move(spot.x, spot.y, { steps: 8 });
+      await page.mouse.up();
+      await first.waitFor();
+    };
+    await pull("checkpoint", "MODEL", "output");
+    expect(await first.innerText()).toContain("KSampler");
+    await page.keyboard.press("Escape");
+
+    await page.evaluate(() =>
+      window.latentgraph!.documents.editGraph("Unlink", (graph) => {
+        const { latent_image: _latent, ...inputs } = graph.nodes["sampler"]!.inputs!;
+        return { ...graph, nodes: { ...graph.nodes, sampler: { ...graph.nodes["sampler"]!, inputs } } };
+      }),
+    );
+    await pull("sampler", "latent_image", "input");
+    expect(await first.innerText()).toContain("Empty Latent");
+    await page.keyboard.press("Enter");
+    const [x, y] = await onCanvas(page, spot.x, spot.y);
+    await expect.poll(() => names(page)).toContain("empty_latent_image");
+    expect(await placeOf(page, "empty_latent_image")).toEqual([x! - 240, y]);
+    await context.close();
+  });
+});
+
+describe("pasted nodes", () => {
+  test("are at the pointer, and those pasted again not onto them", async () => {
+    const { page, context } = await startTemplate();
+    await node(page, "sampler").locator("[class*=head]").click();
+    await page.keyboard.press("Control+c");
+    const spot = await emptySpot(page);
+    await page.mouse.move(spot.x, spot.y);
+    const [x, y] = await onCanvas(page, spot.x, spot.y);
+    await page.keyboard.press("Control+v");
+    await expect.poll(() => names(page)).toContain("sampler_2");
+    await page.keyboard.press("Control+v");
+    await expect.poll(() => names(page)).toContain("sampler_3");
+    expect(await placeOf(page, "sampler_2")).toEqual([x, y]);
+    expect(await placeOf(page, "sampler_3")).toEqual([x! + 32, y! + 32]);
+    await context.close();
+  });
+});
+
+test("a double click on a link marks no text, so that nodes are what is copied", async () => {
+  const { page, context } = await startTemplate();
+  const link = await page.evaluate(() => {
+    const path = document.querySelector<SVGPathElement>('path[data-link^="save"]')!;
+    const at = path.getPointAtLength(path.getTotalLength() / 2).matrixTransform(path.getScreenCTM()!);
+    return { x: at.x, y: at.y };
+  });
+  await page.mouse.dblclick(link.x, link.y);
+  await settled(page);
+  expect(await page.evaluate(() => getSelection()!.toString())).toBe("");
+  await page.keyboard.press("Control+a");
+  await page.keyboard.press("Control+c");
+  await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toContain('"KSampler"');
+  await context.close();
+});
+
+describe("a picture dropped on a node that loads one", () => {
+  test.each(["title", "picture"])("is what the node loads: on its %s", async (part) => {
+    const { page, errors, context } = await startEmpty();
+    await page.evaluate(() => window.latentgraph!.documents.editGraph("Add", (graph) => ({ ...graph, nodes: { load: { type: "LoadImage", ui: { pos: [300, 100] } } } })));
+    const target = node(page, "load").locator(part === "title" ? "[class*=head]" : "[class*=picture]").first();
+    await atRest(target);
+    await target.evaluate((element, pixel) => {
+      const data = new DataTransfer();
+      data.items.add(new File([Uint8Array.from(atob(pixel), (letter) => letter.charCodeAt(0))], "dropped.png", { type: "image/png" }));
+      element.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+    }, PIXEL);
+    await expect.poll(async () => (await documentOf(page)).nodes["load"]!.inputs?.["image"]).toMatch(/^dropped.*\.png$/);
+    expect(await names(page)).toEqual(["load"]);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+});
