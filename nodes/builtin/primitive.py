@@ -16,7 +16,7 @@ LARGEST: Final = 2**63 - 1
     returns="STRING",
     lane="inline",
     passes_on=True,
-    words=("text", "constant"),
+    words=("text", "constant", "primitivenode"),
 )
 def primitive_string(*, value: str) -> str:
     """A line of text."""
@@ -30,7 +30,7 @@ def primitive_string(*, value: str) -> str:
     returns="STRING",
     lane="inline",
     passes_on=True,
-    words=("text", "prompt"),
+    words=("text", "prompt", "primitivenode"),
 )
 def primitive_string_multiline(*, value: Annotated[str, Multiline()]) -> str:
     """A text of several lines."""
@@ -44,7 +44,7 @@ def primitive_string_multiline(*, value: Annotated[str, Multiline()]) -> str:
     returns="INT",
     lane="inline",
     passes_on=True,
-    words=("number", "integer", "constant"),
+    words=("number", "integer", "constant", "primitivenode"),
 )
 def primitive_int(*, value: Annotated[int, Range(-LARGEST, LARGEST), Seed()]) -> int:
     """A whole number."""
@@ -58,7 +58,7 @@ def primitive_int(*, value: Annotated[int, Range(-LARGEST, LARGEST), Seed()]) ->
     returns="FLOAT",
     lane="inline",
     passes_on=True,
-    words=("number", "decimal", "constant"),
+    words=("number", "decimal", "constant", "primitivenode"),
 )
 def primitive_float(*, value: Annotated[float, Range(-LARGEST, LARGEST)]) -> float:
     """A number."""
@@ -72,7 +72,7 @@ def primitive_float(*, value: Annotated[float, Range(-LARGEST, LARGEST)]) -> flo
     returns="BOOLEAN",
     lane="inline",
     passes_on=True,
-    words=("switch", "toggle"),
+    words=("switch", "toggle", "primitivenode"),
 )
 def primitive_boolean(*, value: bool) -> bool:
     """Yes or no."""
