@@ -20,7 +20,7 @@ import type { Interface } from "@/model/interface";
 import { typeColour } from "@/model/ports";
 import { useActive, useEditor } from "@/store/editor";
 import { useKeyed } from "@/store/keyed";
-import { WidgetServicesContext, type WidgetServices } from "@/widgets/contract";
+import { WidgetServicesContext } from "@/widgets/contract";
 import { servicesFor } from "@/store/services";
 import { countRender } from "@/canvas/counting";
 import { TitleEditor } from "@/canvas/TitleEditor";
@@ -78,7 +78,7 @@ export const NodeCard = memo(function NodeCard({ id, data, selected }: NodeProps
         </div>
         {share !== null && <div className={styles.progress} style={{ top: geometry.head - 2, transform: `scaleX(${share})` }} />}
         <WidgetServicesContext value={services}>
-          {collapsed ? <CollapsedSockets id={id} node={node} of={of} y={geometry.head / 2} /> : geometry.rows.map((row) => <RowView key={keyOf(row)} row={row} id={id} node={node} of={of} near={near} problems={problems} run={run} services={services} />)}
+          {collapsed ? <CollapsedSockets id={id} node={node} of={of} y={geometry.head / 2} /> : geometry.rows.map((row) => <RowView key={keyOf(row)} row={row} id={id} node={node} of={of} near={near} problems={problems} run={run} />)}
         </WidgetServicesContext>
         {node.mode === "bypass" && !collapsed && <PassThrough of={of} node={node} geometry={geometry} />}
         {message && (
@@ -120,10 +120,9 @@ interface RowViewProps {
   near: boolean;
   problems: Parameters<typeof badgeOf>[2];
   run: Parameters<typeof badgeOf>[1];
-  services: WidgetServices;
 }
 
-function RowView({ row, id, node, of, near, problems, run, services }: RowViewProps) {
+function RowView({ row, id, node, of, near, problems, run }: RowViewProps) {
   if (row.kind === "ports") {
     const middle = row.y + row.height / 2;
     const line = { top: row.y, lineHeight: `${row.height}px` };
@@ -145,7 +144,7 @@ function RowView({ row, id, node, of, near, problems, run, services }: RowViewPr
     );
   }
   if (row.kind === "more") return <More row={row} id={id} near={near} />;
-  if (row.kind === "picture") return <NodePicture row={row} id={id} node={node} of={of} run={run} services={services} />;
+  if (row.kind === "picture") return <NodePicture row={row} id={id} node={node} of={of} run={run} />;
   return <FieldRow row={row} id={id} node={node} near={near} problem={problems?.find((one) => one.input === row.input.name)?.message} />;
 }
 

@@ -8,11 +8,10 @@ import type { Row } from "@/model/geometry";
 import type { Interface } from "@/model/interface";
 import type { NodeRun, OutputFile } from "@/model/runs";
 import type { ShownPicture } from "@/widgets/picture/PictureViewer";
-import { valueOf } from "@/model/value";
+import { madeBy, pictureIn } from "@/model/pictures";
 import { useCanvasPlace } from "@/canvas/place";
 import { useKeyed } from "@/store/keyed";
 import { useEditor } from "@/store/editor";
-import type { WidgetServices } from "@/widgets/contract";
 import styles from "@/canvas/canvas.module.css";
 
 interface NodePictureProps {
@@ -21,7 +20,6 @@ interface NodePictureProps {
   node: GraphNode;
   of: Interface;
   run: NodeRun | undefined;
-  services: WidgetServices;
 }
 
 /** What was made, each to be compared with what was made before, which comes last. */
@@ -31,19 +29,15 @@ function pictures(files: readonly OutputFile[], before: OutputFile | undefined):
   return [...files.map((file) => ({ ...shown(file), before: fileUrl(before.folder, before.name) })), shown(before)];
 }
 
-const PICTURES = /\.(png|jpe?g|webp|gif|avif)$/i;
-
-export const NodePicture = memo(function NodePicture({ row, id, node, of, run, services }: NodePictureProps) {
+export const NodePicture = memo(function NodePicture({ row, id, node, of, run }: NodePictureProps) {
   const { view, runs } = useEditor();
   const t = useMessages();
   const { key } = useCanvasPlace();
   const before = useKeyed(runs.earlier, key(id));
-  const files = run?.output?.files?.filter((file) => PICTURES.test(file.name)) ?? [];
-  const made = files[0];
-  const input = of.inputs.find((one) => one.widget?.widget === "file" && one.widget.folder === "input");
-  const loaded = input ? valueOf(input, node.inputs?.[input.name]) : undefined;
-  const url = made ? fileUrl(made.folder, made.name) : typeof loaded === "string" && loaded ? services.pictureUrl(loaded, "input") : null;
-  const name = made?.name ?? (typeof loaded === "string" ? loaded : "");
+  const files = madeBy(run);
+  const shown = pictureIn(node, of, run);
+  const url = shown && fileUrl(shown.folder, shown.name);
+  const name = shown?.name ?? "";
   return (
     <div className={styles.picture} style={{ top: row.y + 2, height: row.height - 4 }}>
       {url ? (

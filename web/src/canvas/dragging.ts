@@ -1,9 +1,10 @@
 // Dragging: what is moved while it is, the lines it comes near, frames that take along what is in them, and a link that a node is dropped
-// on. The document is edited once, at the end.
+// on. With Alt copies are what is moved, and what they are of stays. The document is edited once, at the end.
 import { useCallback, useRef, useState, type MouseEvent as ReactMouseEvent, type RefObject } from "react";
 import type { NodeChange, ReactFlowInstance } from "@xyflow/react";
 import { boxOf } from "@/canvas/control";
 import { middleOfPoint, targetOfEdge, type FlowEdge, type FlowNode, type Projection } from "@/canvas/project";
+import { duplicateAt } from "@/commands/clipping";
 import { linkOf, type Document, type Graph, type Point } from "@/model/document";
 import { insertOnLink, move } from "@/model/edit";
 import { movableIn, placeOf } from "@/model/frames";
@@ -32,7 +33,7 @@ export function useDragging(latest: RefObject<Latest>, projection: Projection, f
   const { documents, library, settings } = editor;
   const [moved, setMoved] = useState<ReadonlyMap<string, Point>>(STILL);
   const [guides, setGuides] = useState<readonly Guide[]>(NO_GUIDES);
-  const gesture = useRef<{ base: Map<string, Point>; members: Map<string, string[]> } | null>(null);
+  const gesture = useRef<{ base: Map<string, Point>; members: Map<string, string[]>; copies: boolean } | null>(null);
 
   const onNodesChange = useCallback(
     (changes: NodeChange<FlowNode>[]) => {
@@ -68,14 +69,20 @@ export function useDragging(latest: RefObject<Latest>, projection: Projection, f
         setMoved((before) => new Map([...before, ...places]));
         return;
       }
+      setMoved(STILL);
+      if (gesture.current?.copies) {
+        const [[id, at]] = [...places] as [[string, Point]];
+        const from = base.get(id) ?? at;
+        duplicateAt(editor, new Set(places.keys()), [at[0] - from[0], at[1] - from[1]]);
+        return;
+      }
       const nudge = gesture.current === null ? `nudge ${[...places.keys()].join("\n")}` : undefined;
       documents.editGraph(editor.t.edits.move, (current) => move(current, places), nudge);
-      setMoved(STILL);
     },
     [latest, documents, editor, settings, flow],
   );
 
-  const onDragStart = useCallback((_: unknown, node: FlowNode) => {
+  const onDragStart = useCallback((event: MouseEvent | TouchEvent | ReactMouseEvent, node: FlowNode) => {
     const { nodes: all } = latest.current;
     const sizeOf = projection.sizes(latest.current.graph, latest.current.document, library.catalogue, DENSITIES[settings.getState().density]);
     const base = new Map<string, Point>(all.map((other) => [other.id, [other.position.x, other.position.y]]));
@@ -84,7 +91,7 @@ export function useDragging(latest: RefObject<Latest>, projection: Projection, f
     const within = (frame: FlowNode) => (frame.data.kind === "group" ? movableIn(latest.current.graph, frame.data.index, sizeOf) : []);
     const members = new Map(dragged.filter((other) => other.type === "group-frame").map((frame) => [frame.id, within(frame)]));
     for (const ids of members.values()) for (const id of ids) if (!base.has(id)) base.set(id, placeOf(latest.current.graph, id));
-    gesture.current = { base, members };
+    gesture.current = { base, members, copies: event.altKey };
   }, [latest, projection, library, settings]);
 
   const hovered = useRef<Element | null>(null);
@@ -97,7 +104,7 @@ export function useDragging(latest: RefObject<Latest>, projection: Projection, f
   }, [latest]);
   const onDrag = useCallback(
     (event: MouseEvent | TouchEvent | ReactMouseEvent, node: FlowNode, all: FlowNode[]) => {
-      const found = "clientX" in event && all.length === 1 ? linkUnder(event, node.id) : null;
+      const found = "clientX" in event && all.length === 1 && !gesture.current?.copies ? linkUnder(event, node.id) : null;
       if (found === hovered.current) return;
       hovered.current?.classList.remove(styles.receiving!);
       found?.classList.add(styles.receiving!);

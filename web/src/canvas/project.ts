@@ -239,14 +239,14 @@ function sameLinks(one: Graph, other: Graph): boolean {
   });
 }
 
-/** Whether nodes are where others were, of the same size and with the same sockets. */
+/** Whether nodes are where others were, of the same size, with the same sockets, and selected as they were. */
 export function samePlaces(one: readonly FlowNode[], other: readonly FlowNode[]): boolean {
   if (one.length !== other.length) return false;
   return other.every((node, index) => {
     const before = one[index]!;
     if (before === node) return true;
     const sockets = before.data.kind !== "card" || node.data.kind !== "card" || before.data.of === node.data.of;
-    return before.id === node.id && sockets && before.position.x === node.position.x && before.position.y === node.position.y && before.width === node.width && before.height === node.height;
+    return before.id === node.id && before.selected === node.selected && sockets && before.position.x === node.position.x && before.position.y === node.position.y && before.width === node.width && before.height === node.height;
   });
 }
 

@@ -42,11 +42,17 @@ export async function paste(editor: Editor, links: boolean, text?: string): Prom
 }
 
 export function duplicate(editor: Editor): void {
+  duplicateAt(editor, withContents(editor), [0, 0]);
+}
+
+/** Copies of things so far from them, linked to what they are linked to. */
+export function duplicateAt(editor: Editor, things: ReadonlySet<string>, [right, down]: Point): void {
   const one = editor.documents.active;
   const graph = activeGraph(editor);
-  const clip = one && graph && copied(one.document, graph, withContents(editor));
-  if (!clip || !graph) return;
-  putDown(editor, clip, cornerOf(clip), true, editor.t.edits.duplicate);
+  const clip = one && graph && copied(one.document, graph, things);
+  if (!clip) return;
+  const [x, y] = cornerOf(clip);
+  putDown(editor, clip, [x + right, y + down], true, editor.t.edits.duplicate);
 }
 
 /** Put what a clip holds where it is asked for, or beside it where that is taken. */

@@ -65,7 +65,7 @@ export const COMMANDS: readonly Command[] = [
   { id: "unpack-subgraph", group: "Nodes", enabled: someSelected, run: unpack },
   { id: "enter-subgraph", group: "Nodes", enabled: someSelected, run: (editor) => editor.documents.enter(selectedNodes(editor)[0] ?? "") },
   { id: "publish-subgraph", group: "Nodes", enabled: instanceSelected, run: (editor) => editor.view.set({ dialog: "publish" }) },
-  { id: "leave-subgraph", group: "Nodes", run: leave },
+  { id: "leave-subgraph", group: "Nodes", keys: ["u"], run: leave },
 
   { id: "walk-left", group: "Nodes", keys: ["alt+ArrowLeft"], enabled: someSelected, run: (editor) => walk(editor, "left") },
   { id: "walk-right", group: "Nodes", keys: ["alt+ArrowRight"], enabled: someSelected, run: (editor) => walk(editor, "right") },

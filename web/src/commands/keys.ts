@@ -60,7 +60,8 @@ export function handleKey(editor: Editor, event: KeyboardEvent): void {
   const typing = isTyping(event.target);
   if (event.key === "Escape") {
     if (typing) (event.target as HTMLElement).blur();
-    else editor.documents.select([]);
+    else if (editor.documents.active?.selection.size) editor.documents.select([]);
+    else perform(editor, "leave-subgraph");
     editor.canvas?.focus();
     return;
   }

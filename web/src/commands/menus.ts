@@ -2,6 +2,7 @@
 import { colour } from "@/commands/arranging";
 import { command, perform, runTo, type CommandId } from "@/commands/commands";
 import { shownFor } from "@/commands/keys";
+import { pictureItems } from "@/commands/pictures";
 import { membersOf } from "@/commands/selection";
 import type { Target } from "@/model/connect";
 import { graphAt, groupsOf, hiddenLinksOf, isPinned, linkOf, SUBGRAPH } from "@/model/document";
@@ -41,6 +42,7 @@ export function nodeMenu(editor: Editor, id: string, input: string | null): Menu
     if (linkOf(node.inputs?.[input])) items.push(hiding(editor, to), unlinking(editor, to));
     items.push("line");
   }
+  items.push(...pictureItems(editor, id));
   items.push({ label: t.runToHere, run: () => void runTo(editor, [id]), keys: keysFor(editor, "run-selected") }, "line");
   if (node.type.startsWith(SUBGRAPH)) items.push(item(editor, "enter-subgraph"), item(editor, "unpack-subgraph"), item(editor, "publish-subgraph"), "line");
   items.push(

@@ -8,6 +8,22 @@ export async function copyText(editor: Editor, text: string): Promise<void> {
   else if (!copiedAsSelected(text)) throw new Error(editor.t.says.notCopied);
 }
 
+/** Put a picture there, once it has come: it is asked for at once, while what the person did still allows it. */
+export async function copyPicture(editor: Editor, picture: Promise<Blob>): Promise<void> {
+  const clipboard = navigator.clipboard as Clipboard | undefined;
+  if (!clipboard?.write) throw new Error(editor.t.says.notCopied);
+  await clipboard.write([new ClipboardItem({ "image/png": picture.then(asPng) })]);
+}
+
+/** Clipboards take no other kind of picture. */
+async function asPng(picture: Blob): Promise<Blob> {
+  if (picture.type === "image/png") return picture;
+  const pixels = await createImageBitmap(picture);
+  const canvas = new OffscreenCanvas(pixels.width, pixels.height);
+  canvas.getContext("2d")!.drawImage(pixels, 0, 0);
+  return canvas.convertToBlob({ type: "image/png" });
+}
+
 /** Read it; null where the browser tells a page nothing that was not pasted. */
 export async function pastedText(): Promise<string | null> {
   const clipboard = navigator.clipboard as Clipboard | undefined;

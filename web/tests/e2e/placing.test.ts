@@ -117,6 +117,47 @@ describe("pasted nodes", () => {
   });
 });
 
+test("a node that is dragged with Alt stays, and a copy of it is where it is dropped", async () => {
+  const { page, errors, context } = await startTemplate();
+  const before = await documentOf(page);
+  const head = await atRest(node(page, "latent").locator("[class*=head]"));
+  await page.keyboard.down("Alt");
+  await page.mouse.move(head.x + 40, head.y + 8);
+  await page.mouse.down();
+  await page.mouse.move(head.x + 90, head.y + 228, { steps: 8 });
+  await page.mouse.up();
+  await page.keyboard.up("Alt");
+  await expect.poll(() => names(page)).toContain("latent_2");
+  expect(await placeOf(page, "latent")).toEqual(before.nodes["latent"]!.ui!["pos"]);
+  const [x, y] = await placeOf(page, "latent_2");
+  expect(y).toBeGreaterThan((await placeOf(page, "latent"))[1] + 100);
+  expect(x).toBeGreaterThan((await placeOf(page, "latent"))[0]);
+  expect((await documentOf(page)).nodes["sampler"]).toEqual(before.nodes["sampler"]);
+  expect(errors).toEqual([]);
+  await context.close();
+});
+
+test("the menu of a node saves and copies the picture that it shows", async () => {
+  const { page, errors, context } = await startEmpty();
+  await page.evaluate(async (pixel) => {
+    const form = new FormData();
+    form.append("image", new File([Uint8Array.from(atob(pixel), (letter) => letter.charCodeAt(0))], "shown.png", { type: "image/png" }));
+    await fetch("upload/image", { method: "POST", body: form });
+    window.latentgraph!.documents.editGraph("Add", (graph) => ({ ...graph, nodes: { load: { type: "LoadImage", inputs: { image: "shown.png" }, ui: { pos: [300, 100] } } } }));
+  }, PIXEL);
+  const head = node(page, "load").locator("[class*=head]").first();
+  await atRest(head);
+  await head.click({ button: "right" });
+  const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("menuitem", { name: "Save the picture" }).click()]);
+  expect(file.suggestedFilename()).toBe("shown.png");
+  await head.click({ button: "right" });
+  await page.getByRole("menuitem", { name: "Copy the picture" }).click();
+  await page.getByText("The picture is copied").waitFor();
+  expect(await page.evaluate(async () => (await navigator.clipboard.read()).flatMap((one) => one.types))).toEqual(["image/png"]);
+  expect(errors).toEqual([]);
+  await context.close();
+});
+
 test("a double click on a link marks no text, so that nodes are what is copied", async () => {
   const { page, context } = await startTemplate();
   const link = await page.evaluate(() => {

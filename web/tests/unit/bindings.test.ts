@@ -1,8 +1,10 @@
 // @vitest-environment jsdom
+import { Documents } from "@/store/documents";
+import type { Editor } from "@/store/editor";
 import { describe, expect, test } from "vitest";
 import { commandFor, keysOf, withKeys, withOwnKeys, withoutKeys } from "@/commands/bindings";
 import { COMMANDS } from "@/commands/commands";
-import { pressed } from "@/commands/keys";
+import { handleKey, pressed } from "@/commands/keys";
 
 describe("keys of commands", () => {
   test("no keys mean two commands", () => {
@@ -49,4 +51,17 @@ test.each([
   [{ key: "Enter", altKey: true }, true, "alt+Enter"],
 ] as const)("%j on a Mac: %s is %s", (event, mac, keys) => {
   expect(pressed(new KeyboardEvent("keydown", event), mac)).toBe(keys);
+});
+
+test("Escape gives up what is selected, and then leaves the subgraph", () => {
+  const documents = new Documents();
+  documents.open({ format: "latentgraph/1", nodes: { one: { type: "subgraph:S" } }, subgraphs: { S: { nodes: { inner: { type: "KSampler" } } } } });
+  documents.enter("one");
+  documents.select(["inner"]);
+  const editor = { documents, canvas: null, view: { store: { getState: () => ({}) } } } as unknown as Editor;
+  const press = () => handleKey(editor, { key: "Escape", target: null, defaultPrevented: false } as KeyboardEvent);
+  press();
+  expect([documents.active!.selection.size, documents.active!.trail.length]).toEqual([0, 1]);
+  press();
+  expect(documents.active!.trail).toEqual([]);
 });

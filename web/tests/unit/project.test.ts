@@ -54,6 +54,12 @@ test.each([
   expect(links(projection, next)).not.toEqual(links(new Projection(), start));
 });
 
+test("what is selected now is told from what was, as maps show it", () => {
+  const projection = new Projection();
+  const nodes = cards(projection, start);
+  expect(samePlaces(nodes, projection.cards(sceneOf(start), new Set(["sampler"]), new Map()))).toBe(false);
+});
+
 test("a node that moves or grows is in another place", () => {
   const projection = new Projection();
   const nodes = cards(projection, start);
