@@ -36,7 +36,7 @@ function Tabs() {
         if (!one) return null;
         const title = titleOf(one) || t.untitled;
         return (
-          <div key={uid} className={styles.tab} data-active={uid === active} data-testid="tab" onAuxClick={(event) => event.button === 1 && closeDocument(editor, uid)}>
+          <div key={uid} ref={uid === active ? inView : undefined} className={styles.tab} data-active={uid === active} data-testid="tab" onAuxClick={(event) => event.button === 1 && closeDocument(editor, uid)}>
             <button type="button" aria-current={uid === active ? "page" : undefined} title={one.file?.name ?? title} onClick={() => editor.documents.activate(uid)}>
               {title}
             </button>
@@ -54,6 +54,9 @@ function Tabs() {
     </nav>
   );
 }
+
+/** Of more tabs than there is room for, the active one is seen. */
+const inView = (tab: HTMLElement | null) => tab?.scrollIntoView({ block: "nearest", inline: "nearest" });
 
 /** How far a run of this document is, as a ring. */
 function TabProgress({ uid }: { uid: string }) {
@@ -108,7 +111,7 @@ function RunControls() {
         <input type="number" min={1} max={100} value={batch} aria-label={t.shell.howOften} onChange={(event) => editor.view.set({ batch: Math.max(1, Math.min(100, Math.round(Number(event.target.value)) || 1)) })} />
       </label>
       <button type="button" role="switch" aria-checked={autoRun} className={styles.auto} data-testid="auto-run" data-tip={t.shell.onChangeTip} onClick={() => perform(editor, "auto-run")}>
-        <span className={styles.track} data-on={autoRun ? "" : undefined} aria-hidden /> {t.shell.onChange}
+        <span className={styles.track} data-on={autoRun ? "" : undefined} aria-hidden /> <span className={styles.word}>{t.shell.onChange}</span>
       </button>
       {paused && (
         <button type="button" className={styles.paused} data-testid="paused" data-tip={t.queue.paused} onClick={() => perform(editor, "pause")}>

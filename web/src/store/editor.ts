@@ -68,6 +68,7 @@ export class Editor {
     const stopSharing = shareSettings(this.settings);
     const stopLanguage = this.language.start();
     const stopPage = followOnPage(this);
+    window.addEventListener("hashchange", this.followAddress);
     void this.library.load();
     this.plans.start();
     this.runs.start();
@@ -86,6 +87,7 @@ export class Editor {
       stopDocuments();
       stopLibrary();
       stopAuto.forEach((stop) => stop());
+      window.removeEventListener("hashchange", this.followAddress);
       this.autoRun.end();
       this.keeping.end();
       this.plans.end();
@@ -166,6 +168,9 @@ export class Editor {
     if (unsaved > 0) this.view.say(this.t.says.restored(unsaved));
     await openFromAddress(this);
   }
+
+  /** A link to a workflow or a form that is followed in a page that is there already. */
+  private readonly followAddress = () => void openFromAddress(this);
 
   /** Go to a node of a document by its whole name, whatever is looked at. */
   private show(uid: string, node: string): void {
