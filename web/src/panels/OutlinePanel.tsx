@@ -5,6 +5,7 @@ import { useMessages } from "@/i18n/messages";
 import { graphAt, groupsOf, linkOf, notesOf, type Graph } from "@/model/document";
 import { groupId } from "@/model/frames";
 import { interfaceIn } from "@/model/interface";
+import { titleIn } from "@/model/naming";
 import { NO_PLAN } from "@/model/plan";
 import { scopeOf } from "@/store/documents";
 import { useActive, useEditor } from "@/store/editor";
@@ -32,7 +33,7 @@ export function OutlinePanel() {
         const of = interfaceIn(name, graph, one.document, catalogue);
         const sources = Object.entries(node.inputs ?? {}).flatMap(([input, value]) => {
           const source = linkOf(value);
-          return source ? [t.from(input, graph.nodes[source.node]?.title ?? source.node)] : [];
+          return source ? [t.from(input, titleIn(graph, source.node, one.document, catalogue))] : [];
         });
         const planned = plan?.nodes[prefix + name];
         return (

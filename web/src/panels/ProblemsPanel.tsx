@@ -6,6 +6,7 @@ import { go } from "@/store/going";
 import { useMessages } from "@/i18n/messages";
 import { writeJson } from "@/model/json";
 import { lackBehind, resolved, type Lack } from "@/model/missing";
+import { titlesTo } from "@/model/naming";
 import { NO_PLAN } from "@/model/plan";
 import { useLacks } from "@/panels/lacks";
 import { copyText } from "@/store/clipboard";
@@ -23,6 +24,8 @@ export function ProblemsPanel() {
   const report = one?.report;
   const { missing: t, problems: words, shell } = useMessages();
   const lacks = useLacks();
+  const catalogue = useStore(editor.library.store, (all) => all.catalogue);
+  const called = (node: string) => (one ? titlesTo(node, one.document, catalogue) : node);
   return (
     <div className={styles.scroll}>
       {lacks.length > 0 && (
@@ -45,7 +48,7 @@ export function ProblemsPanel() {
           <button type="button" className={styles.problem} data-testid="problem" onClick={() => failure.node && go(editor, failure.node)}>
             <CircleAlert size={14} aria-hidden />
             <span>
-              {failure.node && <strong>{failure.node}</strong>}
+              {failure.node && <strong title={failure.node}>{called(failure.node)}</strong>}
               {failure.message}
               {failure.hint && <em>{failure.hint}</em>}
               {Object.entries(failure.inputs ?? {}).length > 0 && <code>{Object.entries(failure.inputs ?? {}).map(([name, value]) => `${name}: ${value}`).join("\n")}</code>}
@@ -61,8 +64,8 @@ export function ProblemsPanel() {
           {problem.severity === "warning" ? <TriangleAlert size={14} aria-hidden /> : <CircleAlert size={14} aria-hidden />}
           <span>
             {problem.node && (
-              <strong>
-                {problem.node}
+              <strong title={problem.node}>
+                {called(problem.node)}
                 {problem.input ? ` · ${problem.input}` : ""}
               </strong>
             )}
