@@ -4,7 +4,7 @@ import { useMessages } from "@/i18n/messages";
 import { useCanvasPlace } from "@/canvas/place";
 import { endOf } from "@/canvas/culling";
 import { linkPath } from "@/canvas/path";
-import { nameOfHandle, outputHandle, type CardData, type FlowNode } from "@/canvas/project";
+import { nameOfHandle, outputHandle, type FlowNode } from "@/canvas/project";
 import { typeColour } from "@/model/ports";
 import styles from "@/canvas/canvas.module.css";
 
@@ -21,11 +21,7 @@ export function ConnectionLine({ fromX, fromY, toX, toY, toHandle, toNode, conne
   const refused = connectionStatus === "invalid" && toHandle && toNode ? why() : null;
   const text = refused || drawing.type.split(",").join(t.canvas.or);
   function why(): string {
-    const data = toNode!.data as CardData;
-    const name = nameOfHandle(toHandle!.id ?? "");
-    const end = toHandle!.type === "target" ? "input" : "output";
-    const port = end === "input" ? data.of.inputs.find((one) => one.name === name) : data.of.outputs.find((one) => one.name === name);
-    return port ? connecting.reason(toNode!.id, end, port.type, t) : "";
+    return connecting.reason(toNode!.id, toHandle!.type === "target" ? "input" : "output", nameOfHandle(toHandle!.id ?? ""), t);
   }
   return (
     <g style={{ color: typeColour(drawing.type) }}>

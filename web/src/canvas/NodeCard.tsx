@@ -14,7 +14,7 @@ import { badgeOf, StateBadge } from "@/canvas/StateBadge";
 import { INPUTS, NEW, OUTPUTS } from "@/model/boundary";
 import { colourOf, graphAt, hiddenLinksOf, isCollapsed, isPinned, linkOf, literalOf, type GraphNode } from "@/model/document";
 import { writeJson } from "@/model/json";
-import { setNodeUi } from "@/model/edit";
+import { passingInput, setNodeUi } from "@/model/edit";
 import { NARROWEST, PREVIEW_GAP, type Row } from "@/model/geometry";
 import type { Interface } from "@/model/interface";
 import { typeColour } from "@/model/ports";
@@ -215,8 +215,8 @@ function PassThrough({ of, node, geometry }: { of: Interface; node: GraphNode; g
   return (
     <svg className={styles.passing} width={geometry.width} height={geometry.height} aria-hidden>
       {of.outputs.map((output) => {
-        const input = of.inputs.find((one) => one.type === output.type && node.inputs?.[one.name] !== undefined);
-        const from = input && geometry.inputs.get(input.name);
+        const input = passingInput(node, of, output.name);
+        const from = input === null ? undefined : geometry.inputs.get(input);
         const to = geometry.outputs.get(output.name);
         if (from === undefined || to === undefined) return null;
         const middle = geometry.width / 2;

@@ -25,7 +25,7 @@ interface SocketProps {
 
 export const Socket = memo(function Socket({ node, name, end, type, y, linked, optional, list, latent }: SocketProps) {
   const { connecting } = useCanvasPlace();
-  const verdict = useVerdict(connecting, node, end, type);
+  const verdict = useVerdict(connecting, node, end, name);
   const { canvas: t } = useMessages();
   const isInput = end === "input";
   const look = [

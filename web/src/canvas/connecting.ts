@@ -1,12 +1,11 @@
-// The link that is being drawn: what it could go to. Worked out once when the drawing starts; sockets ask, and are woken only
-// then and at the end.
+// The link that is being drawn: what it could go to. What depends on the nodes around is worked out once when the drawing starts;
+// sockets ask, and are woken only then and at the end.
 import { useSyncExternalStore } from "react";
 import type { Messages } from "@/i18n/messages";
 import type { Catalogue } from "@/model/catalogue";
-import type { Target } from "@/model/connect";
-import { linkOf, type Document, type Graph } from "@/model/document";
-import { interfaceIn, outputType } from "@/model/interface";
-import { accepts, ANY } from "@/model/ports";
+import { downstreamOf, inputType, refusalOf, sourceType, upstreamOf, type Leads, type Refusal, type Target } from "@/model/connect";
+import type { Document, Graph } from "@/model/document";
+import { ANY } from "@/model/ports";
 
 export interface Drawing {
   node: string;
@@ -14,49 +13,51 @@ export interface Drawing {
   name: string;
   end: "input" | "output";
   type: string;
-  /** Nodes that a link must not reach: those on the way here. */
-  circle: ReadonlySet<string>;
   /** The input whose link was pulled off, to be freed when the link goes elsewhere. */
-  pulled: { node: string; input: string } | null;
+  pulled: Target | null;
+}
+
+/** What a drawing is judged by. */
+interface Around {
+  graph: Graph;
+  document: Document;
+  catalogue: Catalogue;
+  leads: Leads;
 }
 
 export class Connecting {
   current: Drawing | null = null;
   /** With Shift: all links of an output, to be moved to another. */
   all: readonly Target[] | null = null;
+  private around: Around | null = null;
   private readonly listeners = new Set<() => void>();
 
   start(node: string, name: string, end: Drawing["end"], pulled: Drawing["pulled"], graph: Graph, document: Document, catalogue: Catalogue): void {
-    const type =
-      end === "output"
-        ? outputType({ node, output: name }, graph, document, catalogue)
-        : (interfaceIn(node, graph, document, catalogue).inputs.find((one) => one.name === name)?.type ?? ANY);
-    const circle = end === "output" ? upstreamOf(node, graph) : downstreamOf(node, graph);
-    this.put({ node, name, end, type, circle, pulled });
+    const isForward = end === "output";
+    const type = isForward ? sourceType({ node, output: name }, graph, document, catalogue) : inputType({ node, input: name }, graph, document, catalogue);
+    const circle = isForward ? upstreamOf(node, graph) : downstreamOf(node, graph);
+    this.around = { graph, document, catalogue, leads: (start, last) => circle.has(isForward ? start : last) };
+    this.put({ node, name, end, type: type ?? ANY, pulled });
   }
 
   stop(): void {
     this.all = null;
+    this.around = null;
     this.put(null);
   }
 
-  /** Whether the link may go to this socket: null while none is drawn or for the same kind of end. */
-  verdict(node: string, end: Drawing["end"], type: string): boolean | null {
-    const drawing = this.current;
-    if (!drawing) return null;
-    if (drawing.end === end) return false;
-    if (drawing.circle.has(node)) return false;
-    return end === "input" ? accepts(type, drawing.type).ok : accepts(drawing.type, type).ok;
+  /** Whether the link may go to this socket: null while none is drawn. */
+  verdict(node: string, end: Drawing["end"], name: string): boolean | null {
+    if (!this.current) return null;
+    return this.current.end !== end && this.refusal(node, name) === null;
   }
 
-  reason(node: string, end: Drawing["end"], type: string, { refusals: t, canvas }: Messages): string {
-    const drawing = this.current;
-    if (!drawing) return "";
-    if (drawing.end === end) return end === "input" ? t.twoInputs : t.twoOutputs;
-    if (drawing.node === node) return t.itself;
-    if (drawing.circle.has(node)) return t.circle;
-    const [given, wanted] = end === "input" ? [drawing.type, type] : [type, drawing.type];
-    return accepts(wanted, given).ok ? "" : t.types(given.split(",").join(canvas.or), wanted.split(",").join(canvas.or));
+  /** Why it may not, in words. */
+  reason(node: string, end: Drawing["end"], name: string, t: Messages): string {
+    if (!this.current) return "";
+    if (this.current.end === end) return end === "input" ? t.refusals.twoInputs : t.refusals.twoOutputs;
+    const refusal = this.refusal(node, name);
+    return refusal ? inWords(refusal, t) : "";
   }
 
   subscribe = (listener: () => void): (() => void) => {
@@ -68,44 +69,22 @@ export class Connecting {
     this.current = drawing;
     for (const listener of this.listeners) listener();
   }
+
+  private refusal(node: string, name: string): Refusal | null {
+    const [drawing, around] = [this.current, this.around];
+    if (!drawing || !around) return null;
+    const { graph, document, catalogue, leads } = around;
+    return drawing.end === "output"
+      ? refusalOf({ node: drawing.node, output: drawing.name }, { node, input: name }, graph, document, catalogue, leads)
+      : refusalOf({ node, output: name }, { node: drawing.node, input: drawing.name }, graph, document, catalogue, leads);
+  }
 }
 
-export function useVerdict(connecting: Connecting, node: string, end: Drawing["end"], type: string): boolean | null {
-  return useSyncExternalStore(connecting.subscribe, () => connecting.verdict(node, end, type));
+export function useVerdict(connecting: Connecting, node: string, end: Drawing["end"], name: string): boolean | null {
+  return useSyncExternalStore(connecting.subscribe, () => connecting.verdict(node, end, name));
 }
 
-function upstreamOf(start: string, graph: Graph): Set<string> {
-  const seen = new Set([start]);
-  const pending = [start];
-  while (pending.length > 0) {
-    for (const value of Object.values(graph.nodes[pending.pop()!]?.inputs ?? {})) {
-      const source = linkOf(value);
-      if (source && !seen.has(source.node)) {
-        seen.add(source.node);
-        pending.push(source.node);
-      }
-    }
-  }
-  return seen;
-}
-
-function downstreamOf(start: string, graph: Graph): Set<string> {
-  const consumers = new Map<string, string[]>();
-  for (const [name, node] of Object.entries(graph.nodes)) {
-    for (const value of Object.values(node.inputs ?? {})) {
-      const source = linkOf(value);
-      if (source) consumers.set(source.node, [...(consumers.get(source.node) ?? []), name]);
-    }
-  }
-  const seen = new Set([start]);
-  const pending = [start];
-  while (pending.length > 0) {
-    for (const name of consumers.get(pending.pop()!) ?? []) {
-      if (!seen.has(name)) {
-        seen.add(name);
-        pending.push(name);
-      }
-    }
-  }
-  return seen;
+function inWords(refusal: Refusal, { refusals: t, canvas }: Messages): string {
+  if (refusal.code !== "types") return t[refusal.code];
+  return t.types(refusal.given.split(",").join(canvas.or), refusal.wanted.split(",").join(canvas.or));
 }

@@ -61,8 +61,7 @@ export function useDrawingLinks(latest: RefObject<Latest>, scope: Scope) {
       const name = nameOfHandle((forward ? made.targetHandle : made.sourceHandle) ?? "");
       const data = latest.current.nodes.find((other) => other.id === node)?.data;
       if (data?.kind !== "card") return false;
-      const port = forward ? data.of.inputs.find((input) => input.name === name) : data.of.outputs.find((output) => output.name === name);
-      return port !== undefined && connecting.verdict(node, forward ? "input" : "output", port.type) === true;
+      return connecting.verdict(node, forward ? "input" : "output", name) === true;
     },
     [latest, connecting],
   );

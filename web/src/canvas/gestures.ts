@@ -1,7 +1,7 @@
 // What the ends of gestures mean: a link dropped on a socket, a node, or nothing; a link pulled off its input.
 import type { PointerEvent as ReactPointerEvent } from "react";
 import type { Drawing } from "@/canvas/connecting";
-import { bestInput, bestOutput, connectVerdict, type Target } from "@/model/connect";
+import { bestInput, bestOutput, refusalOf, type Target } from "@/model/connect";
 import { graphAt, type Graph, type Scope, type Source } from "@/model/document";
 import { link } from "@/model/edit";
 import { connect, sourceInto } from "@/model/linking";
@@ -27,7 +27,7 @@ export function dropLink(editor: Editor, drawing: Drawing, all: readonly Target[
   if (node && node !== drawing.node && graph.nodes[node]) {
     const named = element?.closest("[data-input]")?.getAttribute("data-input") ?? (element?.getAttribute("data-end") === "input" ? element.getAttribute("data-socket") : null);
     if (drawing.end === "output") {
-      const fits = named !== null && connectVerdict(from, { node, input: named }, graph, one.document, library.catalogue).ok;
+      const fits = named !== null && refusalOf(from, { node, input: named }, graph, one.document, library.catalogue) === null;
       const input = fits ? named : bestInput(from, node, graph, one.document, library.catalogue);
       if (input !== null) documents.editGraph(editor.t.edits.link, (current) => connect(current, from, { node, input }, drawing.pulled));
       else view.say(editor.t.canvas.nothingTakes(drawing.type));

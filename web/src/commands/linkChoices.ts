@@ -3,12 +3,11 @@
 import type { Messages } from "@/i18n/messages";
 import { boundaryOf, NEW, type BoundaryNode } from "@/model/boundary";
 import type { Catalogue } from "@/model/catalogue";
-import { connectVerdict, type Target } from "@/model/connect";
+import { refusalOf, type Target } from "@/model/connect";
 import { graphAt, type Document, type Graph, type Scope, type Source } from "@/model/document";
 import { link, linksFrom } from "@/model/edit";
 import { interfaceIn, type Interface } from "@/model/interface";
 import { connect, sourceInto } from "@/model/linking";
-import { accepts } from "@/model/ports";
 import { unlinkAny } from "@/model/subgraph";
 
 export interface LinkChoice {
@@ -33,7 +32,7 @@ export function linkChoices(name: string, place: Place): LinkChoice[] {
   const ends = place.scope === "" ? [] : boundaryOf(graph, place.document, place.scope, place.catalogue, place.t.canvas.ends);
   return [
     ...others.flatMap((other) => linksBetween(name, own, other, graph, place)),
-    ...ends.flatMap((end) => linksToEnd(name, own, end, place.t)),
+    ...ends.flatMap((end) => linksToEnd(name, own, end, graph, place)),
     ...unlinkings(name, own, ends, graph, place),
     ...others.flatMap((other) => movings(name, own, other, graph, place)),
   ];
@@ -48,7 +47,7 @@ const titleOf = ({ id, of }: Other, graph: Graph): string => graph.nodes[id]?.ti
 
 function linksBetween(name: string, own: Interface, other: Other, graph: Graph, { document, catalogue, t }: Place): LinkChoice[] {
   const title = titleOf(other, graph);
-  const fits = (from: Source, to: Target) => connectVerdict(from, to, graph, document, catalogue).ok;
+  const fits = (from: Source, to: Target) => refusalOf(from, to, graph, document, catalogue) === null;
   const given = own.outputs.flatMap(({ name: output }) =>
     other.of.inputs.flatMap(({ name: input }) => {
       const [from, to] = [{ node: name, output }, { node: other.id, input }];
@@ -65,12 +64,12 @@ function linksBetween(name: string, own: Interface, other: Other, graph: Graph, 
 }
 
 /** Links to the inputs or outputs of the subgraph: to those that it has, or to new ones. */
-function linksToEnd(name: string, own: Interface, end: BoundaryNode, t: Messages): LinkChoice[] {
+function linksToEnd(name: string, own: Interface, end: BoundaryNode, graph: Graph, { document, catalogue, t }: Place): LinkChoice[] {
   const written = (port: string) => (port === NEW ? t.connect.aNewOne : port);
   const taken = end.of.outputs.flatMap((output) =>
     own.inputs.flatMap((input) => {
-      if (!accepts(input.type, output.type).ok) return [];
-      return [linking({ node: end.id, output: output.name }, { node: name, input: input.name }, t.connect.from(input.name, end.of.title, written(output.name)), t)];
+      const [from, to] = [{ node: end.id, output: output.name }, { node: name, input: input.name }];
+      return refusalOf(from, to, graph, document, catalogue) === null ? [linking(from, to, t.connect.from(input.name, end.of.title, written(output.name)), t)] : [];
     }),
   );
   const given = end.of.inputs.flatMap((input) =>
@@ -101,7 +100,7 @@ function movings(name: string, own: Interface, other: Other, graph: Graph, { doc
     if (targets.length === 0) return [];
     return other.of.outputs.flatMap((wanted): LinkChoice[] => {
       const from = { node: other.id, output: wanted.name };
-      if (!targets.every((to) => connectVerdict(from, to, graph, document, catalogue).ok)) return [];
+      if (!targets.every((to) => refusalOf(from, to, graph, document, catalogue) === null)) return [];
       return [{ text: t.connect.moveAll(output, titleOf(other, graph), wanted.name), label: t.edits.moveLinks, change: (current) => targets.reduce((next, to) => link(next, from, to), current) }];
     });
   });

@@ -93,8 +93,10 @@ function groupMenu(editor: Editor, index: number): MenuItem[] {
 
 export function linkMenu(editor: Editor, to: Target, at: { x: number; y: number }): MenuItem[] {
   const { menu: t, edits } = editor.t;
+  const one = editor.documents.active;
+  const isAtEnd = !one || !linkOf(graphAt(one.document, scopeOf(one)).nodes[to.node]?.inputs?.[to.input]);
   return [
-    { label: t.addPoint, run: () => editor.documents.editGraph(edits.addPoint, (graph) => addPoint(graph, to, editor.canvas!.toCanvas(at))) },
+    { label: t.addPoint, disabled: isAtEnd, run: () => editor.documents.editGraph(edits.addPoint, (graph) => addPoint(graph, to, editor.canvas!.toCanvas(at))) },
     hiding(editor, to),
     "line",
     unlinking(editor, to),

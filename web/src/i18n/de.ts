@@ -260,6 +260,7 @@ export const de: Messages = {
     twoInputs: "zwei Eingänge lassen sich nicht verbinden",
     twoOutputs: "zwei Ausgänge lassen sich nicht verbinden",
     itself: "ein Knoten kann sich nicht selbst speisen",
+    missing: "das gibt es nicht mehr",
     circle: "das würde einen Kreis ergeben",
     types: (given, wanted) => `${given} passt nicht zu ${wanted}`,
   },

@@ -261,6 +261,7 @@ export const en = {
     twoInputs: "two inputs cannot be linked",
     twoOutputs: "two outputs cannot be linked",
     itself: "a node cannot feed itself",
+    missing: "it is not there any more",
     circle: "this would make a circle",
     types: (given: string, wanted: string) => `${given} does not fit ${wanted}`,
   },

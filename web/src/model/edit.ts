@@ -24,8 +24,8 @@ import {
   type Source,
 } from "@/model/document";
 import { INPUTS, OUTPUTS } from "@/model/boundary";
-import { connectVerdict, type Target } from "@/model/connect";
-import { interfaceIn } from "@/model/interface";
+import { refusalOf, type Target } from "@/model/connect";
+import { interfaceIn, type Interface } from "@/model/interface";
 import { accepts } from "@/model/ports";
 
 /** A new node, and its name. */
@@ -134,19 +134,26 @@ export function removeNodes(graph: Graph, names: ReadonlySet<string>, heal: { do
   return next;
 }
 
-/** What would come through a node that is taken away or bypassed: an input of the type of that output. */
-export function passedThrough(source: Source, graph: Graph, document: Document, catalogue: Catalogue): Source | null {
-  const of = interfaceIn(source.node, graph, document, catalogue);
+/** What would come through a node that is taken away or bypassed. */
+function passedThrough(source: Source, graph: Graph, document: Document, catalogue: Catalogue): Source | null {
   const node = graph.nodes[source.node];
-  const position = of.outputs.findIndex((one) => one.name === source.output);
+  const passing = node ? passingInput(node, interfaceIn(source.node, graph, document, catalogue), source.output) : null;
+  return passing === null ? null : linkOf(node?.inputs?.[passing]);
+}
+
+/**
+ * The input that a bypassed node passes on at an output: the one in the same position if its type is the same, else the first
+ * of that type, else the first that fits, of those that are given (graph/flatten.py). Null where nothing comes through.
+ */
+export function passingInput(node: GraphNode, of: Interface, name: string): string | null {
+  const position = of.outputs.findIndex((one) => one.name === name);
   const output = of.outputs[position];
-  if (!node || !output) return null;
+  if (!output || of.kind === "unknown") return null;
   const given = of.inputs.filter((one) => node.inputs?.[one.name] !== undefined);
   const same = given.filter((one) => one.type === output.type);
   const opposite = same.filter((one) => of.inputs[position]?.name === one.name);
   const fitting = given.filter((one) => accepts(output.type, one.type).ok);
-  const chosen = opposite[0] ?? same[0] ?? fitting[0];
-  return chosen ? linkOf(node.inputs?.[chosen.name]) : null;
+  return (opposite[0] ?? same[0] ?? fitting[0])?.name ?? null;
 }
 
 function passedOn(source: Source, names: ReadonlySet<string>, graph: Graph, document: Document, catalogue: Catalogue): Source | null {
@@ -164,9 +171,9 @@ export function insertOnLink(graph: Graph, name: string, to: Target, document: D
   const of = interfaceIn(name, graph, document, catalogue);
   const inward = of.inputs
     .filter((one) => !linkOf(graph.nodes[name]?.inputs?.[one.name]))
-    .filter((one) => connectVerdict(source, { node: name, input: one.name }, graph, document, catalogue).ok)
+    .filter((one) => refusalOf(source, { node: name, input: one.name }, graph, document, catalogue) === null)
     .sort((one, other) => Number(Boolean(one.widget)) - Number(Boolean(other.widget)))[0];
-  const outward = of.outputs.find((one) => connectVerdict({ node: name, output: one.name }, to, graph, document, catalogue).ok);
+  const outward = of.outputs.find((one) => refusalOf({ node: name, output: one.name }, to, graph, document, catalogue) === null);
   if (!inward || !outward) return null;
   return link(link(graph, source, { node: name, input: inward.name }), { node: name, output: outward.name }, to);
 }
@@ -205,8 +212,9 @@ export function removeDecoration(graph: Graph, ids: ReadonlySet<string>): Graph 
   return next;
 }
 
-/** A new point on the link into an input, after those it runs through already. */
+/** A new point on the link into an input, after those it runs through already. The links at the ends of a subgraph have none. */
 export function addPoint(graph: Graph, to: Target, at: Point): Graph {
+  if (!linkOf(graph.nodes[to.node]?.inputs?.[to.input])) return graph;
   const points = reroutesOf(graph);
   const id = String(Math.max(0, ...[...points.keys()].map((one) => Number.parseInt(one, 10) || 0)) + 1);
   const via = (graph.nodes[to.node]?.ui?.["via"] ?? {}) as Record<string, string>;

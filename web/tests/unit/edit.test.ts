@@ -3,9 +3,9 @@ import { describe, expect, test } from "vitest";
 import { copied } from "@/model/clipboard";
 import { pasted } from "@/model/pasting";
 import { linkOf, notesOf, positionOf, viaOf, reroutesOf, type Document, type Graph, type GraphNode } from "@/model/document";
-import { addNode, addNote, addPoint, insertOnLink, link, move, removeDecoration, removeNodes, setMode } from "@/model/edit";
+import { addNode, addNote, addPoint, insertOnLink, link, move, passingInput, removeDecoration, removeNodes, setMode } from "@/model/edit";
 import { DENSITIES, geometryOf, previewRoom } from "@/model/geometry";
-import { interfaceIn, interfaceOf } from "@/model/interface";
+import { interfaceIn, interfaceOf, type Interface } from "@/model/interface";
 import { createSubgraph } from "@/model/packing";
 import { renameSubgraphPort } from "@/model/renaming";
 import { linkInputs, linkOutputs, promote } from "@/model/subgraph";
@@ -68,6 +68,28 @@ test("points of links are kept in order, moved and taken away", () => {
   expect(at(removeDecoration(two, new Set(["point:1"])))).toEqual([[2, 2]]);
   expect(at(removeDecoration(two, new Set(["point:1", "point:2"])))).toEqual([]);
   expect(at(link(two, { node: "latent", output: "LATENT" }, to))).toEqual([]);
+});
+
+test("a link from the inputs of a subgraph, or to its outputs, gets no point", () => {
+  for (const to of [{ node: "@outputs", input: "IMAGE" }, { node: "positive", input: "text" }]) expect(addPoint(start, to, [1, 1])).toBe(start);
+});
+
+describe("a bypassed node passes on", () => {
+  const input = (name: string, type: string) => ({ name, type });
+  const of = (inputs: { name: string; type: string }[], ...outputs: string[]): Interface => ({ title: "", kind: "node", inputs, outputs: outputs.map((type, index) => ({ name: `out${index}`, type, is_list: false })) });
+  const given = (...names: string[]): GraphNode => ({ type: "x", inputs: Object.fromEntries(names.map((name) => [name, { from: ["other", "out"] }])) });
+  const two = of([input("a", "IMAGE"), input("b", "IMAGE")], "IMAGE", "IMAGE");
+
+  test.each([
+    ["the input in the same position", given("a", "b"), two, "out1", "b"],
+    ["else the first of the type", given("a"), two, "out1", "a"],
+    ["else the first that fits", given("a"), of([input("a", "INT")], "FLOAT"), "out0", "a"],
+    ["nothing that does not fit", given("a"), of([input("a", "FLOAT")], "INT"), "out0", null],
+    ["nothing that is not given", given(), two, "out0", null],
+    ["nothing of an unknown type", given("a"), { ...of([input("a", "*")], "*"), kind: "unknown" as const }, "out0", null],
+  ])("%s", (_, node, shape, output, passed) => {
+    expect(passingInput(node, shape, output)).toBe(passed);
+  });
 });
 
 describe("a subgraph", () => {
