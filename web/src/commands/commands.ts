@@ -1,7 +1,7 @@
 // Every action, by name: menus, keys, the command palette and tests ask here, so that nothing can be done in one way only.
 import { addNoteHere, align, distribute, editField, group, rename, tidy, toggleCollapsed, toggleMode, togglePinned } from "@/commands/arranging";
 import { copy, cut, duplicate, paste, remove } from "@/commands/clipping";
-import { activeGraph, selectedNodes } from "@/commands/selection";
+import { activeGraph, selectedNodes, subgraphNamed } from "@/commands/selection";
 import type { Messages } from "@/i18n/messages";
 import { linkOf, positionOf, SUBGRAPH } from "@/model/document";
 import { createSubgraph } from "@/model/packing";
@@ -64,6 +64,7 @@ export const COMMANDS: readonly Command[] = [
   { id: "create-subgraph", group: "Nodes", keys: ["mod+shift+g"], enabled: someSelected, run: makeSubgraph },
   { id: "unpack-subgraph", group: "Nodes", enabled: someSelected, run: unpack },
   { id: "enter-subgraph", group: "Nodes", enabled: someSelected, run: (editor) => editor.documents.enter(selectedNodes(editor)[0] ?? "") },
+  { id: "rename-subgraph", group: "Nodes", enabled: (editor) => subgraphNamed(editor) !== null, run: (editor) => editor.view.set({ dialog: "subgraph-names" }) },
   { id: "publish-subgraph", group: "Nodes", enabled: instanceSelected, run: (editor) => editor.view.set({ dialog: "publish" }) },
   { id: "leave-subgraph", group: "Nodes", keys: ["u"], run: leave },
 

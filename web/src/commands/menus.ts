@@ -44,7 +44,7 @@ export function nodeMenu(editor: Editor, id: string, input: string | null): Menu
   }
   items.push(...pictureItems(editor, id));
   items.push({ label: t.runToHere, run: () => void runTo(editor, [id]), keys: keysFor(editor, "run-selected") }, "line");
-  if (node.type.startsWith(SUBGRAPH)) items.push(item(editor, "enter-subgraph"), item(editor, "unpack-subgraph"), item(editor, "publish-subgraph"), "line");
+  if (node.type.startsWith(SUBGRAPH)) items.push(item(editor, "enter-subgraph"), item(editor, "unpack-subgraph"), item(editor, "rename-subgraph"), item(editor, "publish-subgraph"), "line");
   items.push(
     item(editor, "rename"),
     item(editor, "copy"),

@@ -1,5 +1,5 @@
 // What of the graph that is looked at is selected, and how large it is.
-import { graphAt, groupsOf, type Graph } from "@/model/document";
+import { graphAt, groupsOf, SUBGRAPH, type Graph } from "@/model/document";
 import { isFrame, nodesIn, type SizeOf } from "@/model/frames";
 import { DENSITIES, geometryOf } from "@/model/geometry";
 import { interfaceIn } from "@/model/interface";
@@ -53,4 +53,12 @@ export function sizesIn(editor: Editor): SizeOf {
     const { width, height } = geometryOf(graph.nodes[name]!, interfaceIn(name, graph, one.document, editor.library.catalogue), metrics);
     return [width, height];
   };
+}
+
+/** The subgraph of the selected instance, else the one that is looked into; null where there is none. */
+export function subgraphNamed(editor: Editor): string | null {
+  const one = editor.documents.active;
+  const type = activeGraph(editor)?.nodes[selectedNodes(editor)[0] ?? ""]?.type;
+  const id = type?.startsWith(SUBGRAPH) ? type.slice(SUBGRAPH.length) : one ? scopeOf(one) : "";
+  return one?.document.subgraphs?.[id] ? id : null;
 }

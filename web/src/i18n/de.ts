@@ -112,6 +112,7 @@ export const de: Messages = {
     "create-subgraph": "Untergraph machen",
     "unpack-subgraph": "Untergraph auflösen",
     "enter-subgraph": "Untergraph betreten",
+    "rename-subgraph": "Namen des Untergraphen",
     "publish-subgraph": "Untergraph für alle Workflows aufheben",
     "leave-subgraph": "Untergraph verlassen",
     "walk-left": "Dorthin, woher eine Verbindung kommt",
@@ -407,6 +408,14 @@ export const de: Messages = {
     pasteByKeys: "Über einfaches http darf eine Seite nicht in die Zwischenablage sehen: füge mit den Tasten des Browsers ein",
     loraNeedsModel: "Ein LoRA braucht neben dem Textencoder ein Modell: verbinde diesen Prompt zuerst mit einem Checkpoint",
     loraLoaded: (name) => `${name} wird vor diesem Prompt und allem geladen, was sein Modell verwendet`,
+  },
+  subgraphNames: {
+    title: "Namen des Untergraphen",
+    none: "Einen Untergraphen auswählen oder öffnen",
+    name: "Name",
+    input: (name: string) => `Eingang ${name}`,
+    output: (name: string) => `Ausgang ${name}`,
+    about: "Ein Eingang oder Ausgang, dessen Name vergeben ist, behält seinen.",
   },
   dialogs: { templates: "Vorlagen", settings: "Einstellungen", shortcuts: "Tastenkürzel", save: "Speichern als", publish: "Untergraph für alle Workflows aufheben", connect: "Verbindungen", wheel: "Was soll das Mausrad tun?" },
   settings: {

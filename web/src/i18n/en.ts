@@ -112,6 +112,7 @@ export const en = {
     "create-subgraph": "Make a subgraph",
     "unpack-subgraph": "Unpack subgraph",
     "enter-subgraph": "Enter subgraph",
+    "rename-subgraph": "Names of the subgraph",
     "publish-subgraph": "Keep subgraph for all workflows",
     "leave-subgraph": "Leave subgraph",
     "walk-left": "Go to where a link comes from",
@@ -408,6 +409,14 @@ export const en = {
     pasteByKeys: "Over plain http a page may not look into the clipboard: paste with the keys of the browser",
     loraNeedsModel: "A LoRA needs a model beside the text encoder: link this prompt to a checkpoint first",
     loraLoaded: (name: string) => `${name} is loaded before this prompt and all that use its model`,
+  },
+  subgraphNames: {
+    title: "Names of the subgraph",
+    none: "Select a subgraph, or enter one",
+    name: "Name",
+    input: (name: string) => `Input ${name}`,
+    output: (name: string) => `Output ${name}`,
+    about: "An input or output whose name is taken keeps its own.",
   },
   dialogs: { templates: "Templates", settings: "Settings", shortcuts: "Shortcuts", save: "Save as", publish: "Keep subgraph for all workflows", connect: "Links", wheel: "What shall the wheel do?" },
   settings: {

@@ -2,6 +2,13 @@
 import { NEW } from "@/model/boundary";
 import { hiddenLinksOf, linkOf, linkTo, SUBGRAPH, withGraph, withNode, type Document, type Graph, type GraphNode, type Source } from "@/model/document";
 
+/** Another name for a subgraph, as it is shown everywhere; nodes and files know it by its id, which stays. No name changes nothing. */
+export function renameSubgraph(document: Document, id: string, name: string): Document {
+  const subgraph = document.subgraphs?.[id];
+  if (!subgraph || name === "" || name === (subgraph.name ?? id)) return document;
+  return { ...document, subgraphs: { ...document.subgraphs, [id]: { ...subgraph, name } } };
+}
+
 /** Rename an input or output of a subgraph, at its instances too; a name that is taken, or none, changes nothing. */
 export function renameSubgraphPort(document: Document, id: string, kind: "input" | "output", before: string, after: string): Document {
   const subgraph = document.subgraphs?.[id];

@@ -11,6 +11,7 @@ import { PublishForm, SaveForm } from "@/panels/SaveForm";
 import { useMessages } from "@/i18n/messages";
 import { SettingsForm } from "@/panels/SettingsForm";
 import { Shortcuts } from "@/panels/Shortcuts";
+import { SubgraphNamesForm } from "@/panels/SubgraphNamesForm";
 import { Templates } from "@/panels/Templates";
 import { Viewer } from "@/panels/Viewer";
 import { Window } from "@/panels/Window";
@@ -43,6 +44,11 @@ export default function Dialogs() {
       {dialog === "save" && (
         <Window title={t.dialogs.save} onClose={close}>
           <SaveForm onDone={close} />
+        </Window>
+      )}
+      {dialog === "subgraph-names" && (
+        <Window title={t.subgraphNames.title} onClose={close}>
+          <SubgraphNamesForm onDone={close} />
         </Window>
       )}
       {dialog === "publish" && (

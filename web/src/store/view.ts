@@ -30,7 +30,7 @@ export interface ViewState {
   side: Side | null;
   palette: PaletteRequest | null;
   commands: boolean;
-  dialog: "templates" | "settings" | "shortcuts" | "save" | "publish" | "connect" | "missing" | null;
+  dialog: "templates" | "settings" | "shortcuts" | "save" | "publish" | "subgraph-names" | "connect" | "missing" | null;
   helpFor: string | null;
   mask: { name: string; done: (name: string | null) => void } | null;
   /** A picture to be looked at in full, and what it is one of. */

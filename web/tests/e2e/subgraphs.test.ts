@@ -87,6 +87,29 @@ describe("a subgraph", () => {
     await context.close();
   });
 
+  test("has itself, its inputs and its outputs renamed by keyboard alone", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await select(page, "sampler", "latent");
+    await page.keyboard.press("Control+Shift+g");
+    await page.locator('[data-node="subgraph"]').waitFor();
+    await page.keyboard.press("Control+k");
+    await page.keyboard.type("Names of the subgraph");
+    await page.keyboard.press("Enter");
+    await page.getByLabel("Name", { exact: true }).fill("Dreaming");
+    await page.getByLabel("Input seed").fill("chance");
+    await page.getByLabel("Output LATENT").fill("latent");
+    expect(await accessFaults(page, ["wcag2a", "wcag2aa"])).toEqual([]);
+    await page.keyboard.press("Enter");
+    await page.locator('[data-node="subgraph"]').getByText("Dreaming").waitFor();
+    const { nodes, subgraphs } = await documentOf(page);
+    expect(nodes["subgraph"]!.inputs).toHaveProperty("chance");
+    expect(nodes["decode"]!.inputs!["samples"]).toEqual({ from: ["subgraph", "latent"] });
+    expect(subgraphs!["Subgraph"]!.name).toBe("Dreaming");
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
   test("cannot be put into itself", async () => {
     const { page, context } = await openPage(browser, service.url);
     await page.waitForFunction(() => window.latentgraph?.library.store.getState().published.length === 1);

@@ -7,7 +7,7 @@ import { addNode, addNote, addPoint, insertOnLink, link, move, passingInput, rem
 import { DENSITIES, geometryOf, previewRoom } from "@/model/geometry";
 import { interfaceIn, interfaceOf, type Interface } from "@/model/interface";
 import { createSubgraph } from "@/model/packing";
-import { renameSubgraphPort } from "@/model/renaming";
+import { renameSubgraph, renameSubgraphPort } from "@/model/renaming";
 import { linkInputs, linkOutputs, promote } from "@/model/subgraph";
 import { unpackSubgraph } from "@/model/unpacking";
 import { catalogue, documentOf, template } from "./documents";
@@ -136,6 +136,14 @@ describe("a subgraph", () => {
 
   test.each(["seed", "prompt", "", "+"])("renames no input to %j", (after) => {
     expect(renameSubgraphPort(made.document, "Sampling", "input", "prompt", after)).toBe(made.document);
+  });
+
+  test("has another name wherever it is shown, and is the same to its instances", () => {
+    const next = renameSubgraph(made.document, "Sampling", "Dreaming");
+    expect(interfaceOf(next.nodes[made.name]!.type, next, catalogue)!.title).toBe("Dreaming");
+    expect(next.nodes).toBe(made.document.nodes);
+    for (const name of ["", "Sampling"]) expect(renameSubgraph(made.document, "Sampling", name)).toBe(made.document);
+    expect(renameSubgraph(made.document, "nobody", "Dreaming")).toBe(made.document);
   });
 
   test("renames an output where it is taken", () => {
