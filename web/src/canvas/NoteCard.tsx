@@ -4,7 +4,7 @@ import type { NodeProps } from "@xyflow/react";
 import { useStore } from "zustand";
 import { useMessages } from "@/i18n/messages";
 import { BoxResizer } from "@/canvas/BoxResizer";
-import { Markdown } from "@/canvas/Markdown";
+import { Markdown } from "@/widgets/Markdown";
 import type { FlowNode, NoteData } from "@/canvas/project";
 import { setNote } from "@/model/edit";
 import { useEditor } from "@/store/editor";

@@ -3,7 +3,8 @@ import { memo } from "react";
 import { Check, Circle, CircleDashed, CircleDot, CircleSlash2, Loader2, TriangleAlert } from "lucide-react";
 import type { Messages } from "@/i18n/messages";
 import type { Problem } from "@/api/client";
-import type { PlanNode } from "@/model/plan";
+import { shortTime } from "@/model/durations";
+import { reasonOf, type PlanNode } from "@/model/plan";
 import type { NodeRun } from "@/model/runs";
 import styles from "@/canvas/canvas.module.css";
 
@@ -42,9 +43,6 @@ export function badgeOf(plan: PlanNode | undefined, run: NodeRun | undefined, pr
   }
 }
 
-/** Why it will run; of an instance of a subgraph also how much of what is inside. */
-export const reasonOf = ({ inside, reason }: PlanNode, t: Messages["plan"]) => (inside ? `${t.inside(inside.will, inside.all)}; ${reason}` : reason);
-
 const ICONS = {
   error: TriangleAlert,
   running: Loader2,
@@ -66,10 +64,3 @@ export const StateBadge = memo(function StateBadge({ state, word, why, seconds }
     </span>
   );
 });
-
-export function shortTime(seconds: number): string {
-  if (seconds < 0.001) return "";
-  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
-  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
-  return `${Math.floor(seconds / 60)}:${String(Math.round(seconds % 60)).padStart(2, "0")}`;
-}

@@ -76,3 +76,6 @@ export function samePlanNode(one: PlanNode | undefined, other: PlanNode | undefi
   if (!one || !other) return one === other;
   return one.status === other.status && one.reason === other.reason && one.tier === other.tier && one.code === other.code && one.inside?.will === other.inside?.will && one.inside?.all === other.inside?.all;
 }
+
+/** Why it will run; of an instance of a subgraph also how much of what is inside. */
+export const reasonOf = ({ inside, reason }: PlanNode, t: Messages["plan"]) => (inside ? `${t.inside(inside.will, inside.all)}; ${reason}` : reason);

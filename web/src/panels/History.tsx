@@ -3,7 +3,7 @@
 import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { RotateCcw } from "lucide-react";
 import { fileUrl, retryJob, type Job } from "@/api/client";
-import { shortTime } from "@/canvas/StateBadge";
+import { shortTime } from "@/model/durations";
 import { useMessages, type Messages } from "@/i18n/messages";
 import { inView, offsetsOf } from "@/model/virtual";
 import { ago } from "@/panels/ago";

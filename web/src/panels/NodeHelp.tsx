@@ -1,17 +1,18 @@
 // What a node is, from its own docstring.
 import { useStore } from "zustand";
 import { useMessages, type Messages } from "@/i18n/messages";
-import { Markdown } from "@/canvas/Markdown";
+import { Markdown } from "@/widgets/Markdown";
 import { graphAt } from "@/model/document";
+import { shortTime } from "@/model/durations";
 import { interfaceIn } from "@/model/interface";
 import { writeJson } from "@/model/json";
 import type { InputSpec } from "@/model/catalogue";
+import { reasonOf } from "@/model/plan";
 import { typeColour } from "@/model/ports";
 import { SharedFields } from "@/panels/SharedFields";
 import { scopeOf } from "@/store/documents";
 import { useActive, useEditor } from "@/store/editor";
 import { useKeyed } from "@/store/keyed";
-import { reasonOf, shortTime } from "@/canvas/StateBadge";
 import styles from "@/panels/panels.module.css";
 
 export default function NodeHelp() {

@@ -110,6 +110,23 @@ describe("a subgraph", () => {
     await context.close();
   });
 
+  test("with a long seed inside is told about in full", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    await page.evaluate(() =>
+      window.latentgraph!.documents.open({
+        format: "latentgraph/1",
+        nodes: { one: { type: "subgraph:Made" } },
+        subgraphs: { Made: { name: "Made", nodes: { sampler: { type: "KSampler", inputs: { seed: 18446744073709551615n as never } } }, parameters: [{ name: "seed", binds: [["sampler", "seed"]] }] } },
+      }),
+    );
+    await page.locator('[data-node="one"]').waitFor();
+    await select(page, "one");
+    await page.keyboard.press("n");
+    await page.getByRole("heading", { name: "Made" }).waitFor();
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
   test("cannot be put into itself", async () => {
     const { page, context } = await openPage(browser, service.url);
     await page.waitForFunction(() => window.latentgraph?.library.store.getState().published.length === 1);
