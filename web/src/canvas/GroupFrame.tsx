@@ -76,7 +76,7 @@ function FrameState({ members }: { members: readonly string[] }) {
   );
 }
 
-const FRAME_STATES = ["run", "depends", "unavailable", "cached", "unneeded"] as const;
+const FRAME_STATES = ["run", "depends", "unavailable", "done", "cached", "unneeded"] as const;
 
 /** Where the links of what a closed frame hides end. */
 function FrameEnds() {

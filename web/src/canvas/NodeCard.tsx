@@ -53,7 +53,7 @@ export const NodeCard = memo(function NodeCard({ id, data, selected }: NodeProps
     selected ? styles.selected : "",
     node.mode === "mute" ? styles.muted : node.mode === "bypass" ? styles.bypassed : "",
     badge.state === "error" ? styles.wrong : badge.state === "running" ? styles.running : "",
-    badge.state === "cached" || badge.state === "unneeded" ? styles.quiet : "",
+    badge.state === "cached" || badge.state === "done" || badge.state === "unneeded" ? styles.quiet : "",
     of.kind === "unknown" ? styles.unknown : "",
     collapsed ? styles.collapsed : "",
     near ? "" : styles.simple,

@@ -29,7 +29,7 @@ export function Overview({ nodes, edges, lit }: { nodes: readonly FlowNode[]; ed
         if (run?.state === "running") return "running" as const;
         if (run?.state === "failed" || plans.problems.get(key(id))?.some((one) => one.severity !== "warning")) return "error" as const;
         const status = plans.nodes.get(key(id))?.status;
-        return status === "cached" ? ("cached" as const) : status === "run" || status === "depends" ? ("run" as const) : null;
+        return status === "cached" || status === "done" ? ("cached" as const) : status === "run" || status === "depends" ? ("run" as const) : null;
       },
     };
     return keepPainted(element, flow, (context, at, width, height) => paintGraph(context, nodes, edges, at, width, height, palette, marks, lit));

@@ -8,7 +8,7 @@ import { reasonOf, type PlanNode } from "@/model/plan";
 import type { NodeRun } from "@/model/runs";
 import styles from "@/canvas/canvas.module.css";
 
-export type BadgeState = "error" | "running" | "cached" | "run" | "depends" | "unneeded" | "unavailable" | "none";
+export type BadgeState = "error" | "running" | "cached" | "done" | "run" | "depends" | "unneeded" | "unavailable" | "none";
 
 export interface Badge {
   state: BadgeState;
@@ -24,12 +24,14 @@ export function badgeOf(plan: PlanNode | undefined, run: NodeRun | undefined, pr
   }
   const error = problems?.find((one) => one.severity !== "warning");
   if (error) return { state: "error", word: t.words.error, why: error.hint ? `${error.message}. ${error.hint}` : error.message };
-  if (run?.state === "failed" && plan?.status !== "cached") {
+  if (run?.state === "failed" && plan?.status !== "cached" && plan?.status !== "done") {
     return { state: "error", word: t.words.failed, why: [run.failure?.message, run.failure?.hint].filter(Boolean).join(". ") };
   }
   switch (plan?.status) {
     case "cached":
       return { state: "cached", word: t.words.cached, why: t.cachedWhy(plan.tier ? (t.tiers[plan.tier] ?? plan.tier) : "") };
+    case "done":
+      return { state: "done", word: t.words.done, why: t.doneWhy };
     case "run":
       return { state: "run", word: t.words.run, why: reasonOf(plan, t) };
     case "depends":
@@ -47,6 +49,7 @@ const ICONS = {
   error: TriangleAlert,
   running: Loader2,
   cached: Check,
+  done: Check,
   run: Circle,
   depends: CircleDot,
   unneeded: CircleDashed,

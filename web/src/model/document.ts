@@ -89,14 +89,15 @@ export function sameWork(one: Document, other: Document): boolean {
   return [...scopes].every((scope) => sameWorkIn(graphAt(one, scope), graphAt(other, scope)));
 }
 
-function sameWorkIn(one: Graph, other: Graph): boolean {
+export function sameWorkIn(one: Graph, other: Graph): boolean {
   if (one === other) return true;
   const names = Object.keys(one.nodes);
   if (one.outputs !== other.outputs || one.parameters !== other.parameters || names.length !== Object.keys(other.nodes).length) return false;
-  return names.every((name) => {
-    const [before, after] = [one.nodes[name], other.nodes[name]];
-    return before === after || (before?.type === after?.type && before?.inputs === after?.inputs && before?.mode === after?.mode);
-  });
+  return names.every((name) => sameWorkOf(one.nodes[name], other.nodes[name]));
+}
+
+export function sameWorkOf(one: GraphNode | undefined, other: GraphNode | undefined): boolean {
+  return one === other || (one?.type === other?.type && one?.inputs === other?.inputs && one?.mode === other?.mode);
 }
 
 export function linkOf(value: Input | undefined): Source | null {

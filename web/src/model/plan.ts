@@ -2,7 +2,8 @@
 import type { Messages } from "@/i18n/messages";
 import type { Problem } from "@/api/client";
 
-export type PlanStatus = "cached" | "run" | "depends" | "unneeded" | "unavailable";
+/** `done` is no word of the service: a job that still runs has finished that node. */
+export type PlanStatus = "cached" | "run" | "depends" | "unneeded" | "unavailable" | "done";
 
 export interface PlanNode {
   type: string;
@@ -30,11 +31,21 @@ export interface PlanState {
   status: "none" | "fresh" | "stale" | "faulty" | "unreachable";
   plan: PlanSummary | null;
   problems: readonly Problem[];
+  /** While a job of the document runs: the nodes that it has finished, and need not run again. */
+  finished: ReadonlySet<string> | null;
 }
 
-export const NO_PLAN: PlanState = { status: "none", plan: null, problems: [] };
+export const NO_PLAN: PlanState = { status: "none", plan: null, problems: [], finished: null };
 
-const RANK: Record<PlanStatus, number> = { run: 4, depends: 3, unavailable: 2, cached: 1, unneeded: 0 };
+const RANK: Record<PlanStatus, number> = { run: 5, depends: 4, unavailable: 3, done: 2, cached: 1, unneeded: 0 };
+
+/** The plan as it is shown: less what a job that still runs has done of it. */
+export function shownPlan({ plan, finished }: Pick<PlanState, "plan" | "finished">): PlanSummary | null {
+  if (!plan || !finished || finished.size === 0) return plan;
+  const nodes = Object.entries(plan.nodes).map(([name, one]): [string, PlanNode] => [name, finished.has(name) && one.status !== "cached" ? { ...one, status: "done", reason: "" } : one]);
+  const count = (status: PlanStatus) => nodes.filter(([, one]) => one.status === status).length;
+  return { ...plan, run: count("run"), depends: count("depends"), nodes: Object.fromEntries(nodes) };
+}
 
 /** What the plan says of a node of the document; of an instance of a subgraph what it says of most of what is inside. */
 export function planOf(id: string, plan: PlanSummary | null): PlanNode | null {
@@ -51,14 +62,17 @@ export function planOf(id: string, plan: PlanSummary | null): PlanNode | null {
 }
 
 /** "3 of 12 nodes will run". */
-export function runSentence({ status, plan, problems }: PlanState, t: Messages["plan"]): string {
+export function runSentence(state: PlanState, t: Messages["plan"]): string {
+  const { status, problems, finished } = state;
   if (status === "unreachable") return t.unreachable;
   const errors = problems.filter((one) => one.severity !== "warning").length;
   if (status === "faulty" && problems[0]?.code === "nothing_to_run") return t.nothing;
   if (status === "faulty") return t.problems(errors);
+  const plan = shownPlan(state);
   if (!plan) return "";
   const all = Object.keys(plan.nodes).length;
   const will = plan.run + plan.depends;
+  if (finished !== null) return t.stillToRun(will, all);
   if (will === 0) return t.known;
   return plan.depends > 0 ? t.mayRun(will, all) : t.willRun(will, all);
 }

@@ -53,10 +53,12 @@ export interface JobRun {
   /** How many nodes the run has, and how many of them are over. */
   total: number;
   over: number;
+  /** The nodes that were cached when it began, and those that it has brought to a good end. */
+  finished: ReadonlySet<string>;
   failure?: Failure;
 }
 
-export const newJob = (id: string): JobRun => ({ id, state: "queued", sequence: 0, nodes: {}, total: 0, over: 0 });
+export const newJob = (id: string): JobRun => ({ id, state: "queued", sequence: 0, nodes: {}, total: 0, over: 0, finished: new Set() });
 
 /** The job after an event, and the nodes that the event told of. The same job for an event seen before. */
 export function after(job: JobRun, event: JobEvent): { job: JobRun; touched: readonly string[] } {
@@ -80,7 +82,7 @@ export function after(job: JobRun, event: JobEvent): { job: JobRun; touched: rea
       if (known && known.state !== "running" && known.state !== "waiting") return { job, touched: [] };
       return told({ ...known, state: "running", value: Number(data["value"]), maximum: Number(data["maximum"]) });
     case "node_finished":
-      return told(finished(data), 1);
+      return withFinished(told(finished(data), 1), data);
     case "node_failed":
       return told({ state: "failed", failure: data as unknown as Failure }, 1);
     case "node_blocked":
@@ -100,6 +102,12 @@ export function after(job: JobRun, event: JobEvent): { job: JobRun; touched: rea
   }
 }
 
+/** What is inside an expanded node is told of at that node, which is not finished by it. */
+function withFinished({ job, touched }: { job: JobRun; touched: readonly string[] }, { node, display }: Record<string, unknown>): { job: JobRun; touched: readonly string[] } {
+  const isInside = typeof display === "string" && node !== display;
+  return isInside ? { job, touched } : { job: { ...job, finished: new Set([...job.finished, String(node)]) }, touched };
+}
+
 function started(job: JobRun, data: Record<string, unknown>): { job: JobRun; touched: readonly string[] } {
   const cached = (data["cached"] as string[] | undefined) ?? [];
   const outputs = (data["outputs"] as Record<string, NodeOutput> | undefined) ?? {};
@@ -107,7 +115,7 @@ function started(job: JobRun, data: Record<string, unknown>): { job: JobRun; tou
     cached.map((name): [string, NodeRun] => [name, { state: "cached", job: job.id, ...(outputs[name] ? { output: outputs[name] } : {}) }]),
   );
   const total = Number(data["nodes"] ?? 0);
-  return { job: { ...job, state: "running", nodes, total, over: cached.length }, touched: [...new Set([...Object.keys(job.nodes), ...cached])] };
+  return { job: { ...job, state: "running", nodes, total, over: cached.length, finished: new Set(cached) }, touched: [...new Set([...Object.keys(job.nodes), ...cached])] };
 }
 
 function finished(data: Record<string, unknown>): Partial<NodeRun> & Pick<NodeRun, "state"> {

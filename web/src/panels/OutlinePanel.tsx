@@ -6,7 +6,7 @@ import { graphAt, groupsOf, linkOf, notesOf, type Graph } from "@/model/document
 import { groupId } from "@/model/frames";
 import { interfaceIn } from "@/model/interface";
 import { titleIn } from "@/model/naming";
-import { NO_PLAN } from "@/model/plan";
+import { NO_PLAN, shownPlan } from "@/model/plan";
 import { scopeOf } from "@/store/documents";
 import { useActive, useEditor } from "@/store/editor";
 import styles from "@/panels/panels.module.css";
@@ -17,11 +17,12 @@ export function OutlinePanel() {
   const one = useActive((open) => open);
   const catalogue = useStore(editor.library.store, (state) => state.catalogue);
   const active = useStore(editor.documents.store, (state) => state.active);
-  const plan = useStore(editor.plans.store, (state) => (state[active ?? ""] ?? NO_PLAN).plan);
+  const planned = useStore(editor.plans.store, (state) => state[active ?? ""] ?? NO_PLAN);
   if (!one) return null;
   const graph = graphAt(one.document, scopeOf(one));
   const prefix = one.trail.map(({ instance }) => `${instance}:`).join("");
   const names = inOrder(graph.nodes);
+  const plan = shownPlan(planned);
   const beside = [
     ...groupsOf(graph).map(({ title }, index) => ({ id: groupId(index), title: title || canvas.group, kind: canvas.group })),
     ...notesOf(graph).map((note) => ({ id: `note:${note.id}`, title: note.title || firstLine(note.text) || canvas.note, kind: canvas.note })),
@@ -35,12 +36,12 @@ export function OutlinePanel() {
           const source = linkOf(value);
           return source ? [t.from(input, titleIn(graph, source.node, one.document, catalogue))] : [];
         });
-        const planned = plan?.nodes[prefix + name];
+        const status = plan?.nodes[prefix + name]?.status;
         return (
           <li key={name}>
             <button type="button" className={styles.row} data-on={one.selection.has(name)} onClick={() => go(editor, prefix + name)}>
               <span className={styles.rowTitle}>{node.title ?? of.title}</span>
-              <span className={styles.faint}>{planned ? words[planned.status] : ""}</span>
+              <span className={styles.faint}>{status ? words[status] : ""}</span>
               {sources.length > 0 && <span className={styles.rowMore}>{sources.join(", ")}</span>}
             </button>
           </li>

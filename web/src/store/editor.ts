@@ -16,6 +16,7 @@ import { Language } from "@/store/language";
 import { Library } from "@/store/library";
 import { followOnPage } from "@/store/page";
 import { Plans } from "@/store/plans";
+import { Progress } from "@/store/progress";
 import { Runs } from "@/store/runs";
 import { applySettings, createSettings, shareSettings, type Settings } from "@/store/settings";
 import { Turns } from "@/store/turns";
@@ -53,6 +54,7 @@ export class Editor {
   readonly plans = new Plans(this.documents, (uid) => this.scope(uid));
   readonly runs = new Runs((uid, job) => this.ended(uid, job));
   readonly keeping = new Keeping(this.documents, (uid) => this.runs.store.getState().last[uid] ?? null, (error) => this.keepsNothing(error));
+  private readonly progress = new Progress(this.documents, this.runs, this.plans);
   private readonly autoRun = new AutoRun({
     isOn: () => this.view.store.getState().autoRun,
     due: () => this.due(),
@@ -72,6 +74,7 @@ export class Editor {
     void this.library.load();
     this.plans.start();
     this.runs.start();
+    this.progress.start();
     void this.restore();
     const stopJobs = this.runs.store.subscribe((state, before) => state.last !== before.last && this.keeping.soon());
     const stopDocuments = this.documents.store.subscribe(({ open }, { open: before }) => this.follow(open, before));
@@ -90,6 +93,7 @@ export class Editor {
       window.removeEventListener("hashchange", this.followAddress);
       this.autoRun.end();
       this.keeping.end();
+      this.progress.end();
       this.plans.end();
       this.runs.end();
     };

@@ -3,7 +3,7 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { getPlan, ServiceError, validate, type Problem } from "@/api/client";
 import type { Document } from "@/model/document";
-import { instancesIn, NO_PLAN, planOf, samePlanNode, type PlanNode, type PlanState } from "@/model/plan";
+import { instancesIn, NO_PLAN, planOf, samePlanNode, shownPlan, type PlanNode, type PlanState } from "@/model/plan";
 import type { Documents } from "@/store/documents";
 import { Keyed } from "@/store/keyed";
 
@@ -19,6 +19,8 @@ export class Plans {
   readonly nodes = new Keyed<PlanNode>();
   readonly problems = new Keyed<readonly Problem[]>();
   private readonly asked = new Map<string, Document>();
+  /** Documents whose job is over: what it finished is shown until the service is asked again. */
+  private readonly over = new Set<string>();
   private timer: number | undefined;
   private validating: number | undefined;
   private asking: AbortController | null = null;
@@ -54,8 +56,32 @@ export class Plans {
     this.timer = window.setTimeout(() => void this.ask(), pause);
   }
 
+  /** A job of the document runs, and has finished these nodes. */
+  finish(uid: string, finished: ReadonlySet<string>): void {
+    this.over.delete(uid);
+    this.putFinished(uid, finished);
+  }
+
+  /** No job of the document runs any more. What it finished is shown until the service has been asked again. */
+  finishNone(uid: string): void {
+    if (this.get(uid).finished !== null) this.over.add(uid);
+  }
+
+  /** The document is another than that of its job, which is over. */
+  forgetFinished(uid: string): void {
+    if (this.over.delete(uid)) this.putFinished(uid, null);
+  }
+
+  private putFinished(uid: string, finished: ReadonlySet<string> | null): void {
+    if (!this.documents.get(uid)) return;
+    const state = { ...this.get(uid), finished };
+    this.store.setState({ [uid]: state });
+    this.putMarks(uid, state);
+  }
+
   /** A document is closed. */
   forget(uid: string): void {
+    this.over.delete(uid);
     this.asked.delete(uid);
     this.nodes.deleteBelow(uid);
     this.problems.deleteBelow(uid);
@@ -75,17 +101,24 @@ export class Plans {
       this.put(uid, NO_PLAN);
       return;
     }
+    const ended = this.over.has(uid);
     const before = this.get(uid);
     if (before.status === "fresh") this.put(uid, { ...before, status: "stale" });
     try {
       const plan = await getPlan(document, this.scopeOf(uid), asking.signal);
-      this.put(uid, { status: "fresh", plan, problems: [] });
+      this.answered(uid, { status: "fresh", plan, problems: [] }, ended);
     } catch (error) {
       if (asking.signal.aborted) return;
       if (!(error instanceof ServiceError)) throw error;
-      this.put(uid, refused(error));
+      this.answered(uid, refused(error), ended);
     }
     this.validating = window.setTimeout(() => void this.findAll(uid, document, asking.signal), PAUSE_TO_VALIDATE);
+  }
+
+  /** `ended`: its job was over already when this was asked. */
+  private answered(uid: string, answer: Answer, ended: boolean): void {
+    const isOver = ended && this.over.delete(uid);
+    this.put(uid, { ...answer, finished: isOver ? null : this.get(uid).finished });
   }
 
   /** All problems of the document, also of nodes that nothing needs, and warnings. */
@@ -102,15 +135,20 @@ export class Plans {
     if (!this.documents.get(uid)) return;
     this.store.setState({ [uid]: state });
     if (state.status === "stale") return; // the marks stay until there are others
-    const names = state.plan ? [...Object.keys(state.plan.nodes), ...instancesIn(state.plan)] : [];
+    this.putMarks(uid, state);
+    this.putProblems(uid, state.problems);
+  }
+
+  private putMarks(uid: string, state: PlanState): void {
+    const plan = shownPlan(state);
+    const names = plan ? [...Object.keys(plan.nodes), ...instancesIn(plan)] : [];
     const wanted = new Set(names.map((name) => `${uid}/${name}`));
     for (const name of names) {
       const key = `${uid}/${name}`;
-      const next = planOf(name, state.plan) ?? undefined;
+      const next = planOf(name, plan) ?? undefined;
       if (!samePlanNode(this.nodes.get(key), next)) this.nodes.set(key, next);
     }
     for (const key of this.nodes.keys()) if (key.startsWith(`${uid}/`) && !wanted.has(key)) this.nodes.set(key, undefined);
-    this.putProblems(uid, state.problems);
   }
 
   private putProblems(uid: string, problems: readonly Problem[]): void {
@@ -134,7 +172,9 @@ function pauseFor({ nodes }: Document): number {
   return Object.keys(nodes).length > LARGE ? PAUSE_WHEN_LARGE : PAUSE;
 }
 
-function refused(error: ServiceError): PlanState {
+type Answer = Omit<PlanState, "finished">;
+
+function refused(error: ServiceError): Answer {
   if (error.code === "unreachable") return { status: "unreachable", plan: null, problems: [] };
   const whole: Problem = { code: error.code, message: error.message };
   return { status: "faulty", plan: null, problems: error.problems.length > 0 ? error.problems : [whole] };

@@ -4,6 +4,7 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { cancelJob, eventsUrl, getEvents, getJob, getJobs, getQueue, pauseQueue, ServiceError, submitJob, type Job, type JobRequest } from "@/api/client";
 import { EventSocket } from "@/api/socket";
+import type { Document } from "@/model/document";
 import { after, ENDED, newJob, withEarlier, type JobEvent, type JobRun, type NodeRun, type OutputFile } from "@/model/runs";
 import { Keyed } from "@/store/keyed";
 
@@ -57,6 +58,8 @@ export class Runs {
   readonly earlier = new Keyed<OutputFile>();
 
   private readonly owners = new Map<string, string>();
+  /** What each job was asked for, of those that were submitted here. */
+  private readonly asked = new Map<string, Document>();
   private readonly folded = new Map<string, JobRun>();
   /** Jobs whose events are being read, and whether more was heard of them since that was asked for. */
   private readonly fetching = new Map<string, boolean>();
@@ -88,6 +91,7 @@ export class Runs {
   /** Submit, and show what happens at the nodes of that document. Raises ServiceError. */
   async submit(uid: string, request: JobRequest): Promise<Job> {
     const job = await submitJob(request);
+    this.asked.set(job.id, request.workflow);
     this.own(uid, job.id);
     this.drew(uid, job);
     void this.catchUp(job.id); // what was told before the answer came
@@ -121,6 +125,11 @@ export class Runs {
   /** The jobs of a document that have not ended, oldest first. */
   pending(uid: string): JobRun[] {
     return [...this.folded.values()].filter((job) => this.owners.get(job.id) === uid && !ENDED.has(job.state));
+  }
+
+  /** The document that a job was submitted with here. */
+  askedFor(id: string): Document | null {
+    return this.asked.get(id) ?? null;
   }
 
   async refresh(): Promise<void> {
@@ -161,6 +170,7 @@ export class Runs {
   private letGo(ids: readonly string[]): void {
     for (const id of ids) {
       this.owners.delete(id);
+      this.asked.delete(id);
       this.folded.delete(id);
     }
     this.store.setState(({ running }) => ({ running: Object.fromEntries(Object.entries(running).filter(([id]) => !ids.includes(id))) }));

@@ -63,6 +63,38 @@ describe("the day's work", () => {
     await context.close();
   });
 
+  test("while it runs, what is finished says so and the sentence counts down; an edit above makes it run again until it is taken back", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await page.evaluate(() => {
+      window.latentgraph!.documents.editGraph("A run of its own", (graph) => {
+        const { positive, sampler } = graph.nodes;
+        const changed = { positive: { ...positive!, inputs: { ...positive!.inputs, text: "a lake" } }, sampler: { ...sampler!, inputs: { ...sampler!.inputs, steps: 150 } } };
+        return { ...graph, nodes: { ...graph.nodes, ...changed } };
+      });
+    });
+    await sentence(page).getByText(/nodes will run/).waitFor();
+    await page.getByTestId("run").click();
+    await expect.poll(() => stateOf(page, "sampler")).toBe("running");
+    await expect.poll(() => stateOf(page, "positive")).toBe("done");
+    expect(await stateOf(page, "decode")).toBe("run");
+    await sentence(page).getByText("3 of 7 nodes still to run").waitFor();
+
+    const edit = (text: string) => page.evaluate((to) => window.latentgraph!.documents.editGraph("Prompt", (graph) => ({ ...graph, nodes: { ...graph.nodes, positive: { ...graph.nodes["positive"]!, inputs: { ...graph.nodes["positive"]!.inputs, text: to } } } })), text);
+    await edit("a lake at night");
+    await expect.poll(() => stateOf(page, "positive")).toBe("run");
+    await sentence(page).getByText("4 of 7 nodes still to run").waitFor();
+    expect(await stateOf(page, "sampler")).toBe("running");
+    await page.evaluate(() => window.latentgraph!.documents.undo());
+    await sentence(page).getByText("3 of 7 nodes still to run").waitFor();
+
+    await idle(page);
+    await sentence(page).getByText("Nothing will run: all is known").waitFor();
+    for (const id of ["positive", "sampler", "save"]) await expect.poll(() => stateOf(page, id)).toBe("cached");
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
   test("run to a node runs what it needs and nothing else", async () => {
     const { page, context } = await openPage(browser, service.url);
     await openTemplate(page, "text_to_image");

@@ -107,3 +107,43 @@ test("of a document that is closed nothing is left, also of an answer that was o
   expect(plans.store.getState()).toEqual({});
   expect(plans.nodes.keys()).toEqual([]);
 });
+
+test("what the running job has finished is done, also while the plan is asked for anew", async () => {
+  service.on("POST api/v1/plan", () => planned("run"));
+  const uid = opened();
+  await later();
+  plans.finish(uid, new Set(["sampler"]));
+  expect(plans.nodes.get(`${uid}/sampler`)!.status).toBe("done");
+  plans.refresh();
+  await later();
+  expect(plans.nodes.get(`${uid}/sampler`)!.status).toBe("done");
+});
+
+test("what a job finished that is over stays done until the service answers what it was asked since", async () => {
+  const early = held<PlanSummary>();
+  service.on("POST api/v1/plan", early.answer);
+  const uid = opened();
+  plans.finish(uid, new Set(["sampler"]));
+  await later();
+  plans.finishNone(uid);
+  early.come(planned("run"));
+  await later();
+  expect(plans.nodes.get(`${uid}/sampler`)!.status).toBe("done");
+  service.on("POST api/v1/plan", () => planned("run"));
+  plans.refresh();
+  await later();
+  expect(plans.nodes.get(`${uid}/sampler`)!.status).toBe("run");
+  expect(plans.get(uid).finished).toBeNull();
+});
+
+test("what a job finished that is over is forgotten with an edit, but not what a job finished that runs", async () => {
+  service.on("POST api/v1/plan", () => planned("run"));
+  const uid = opened();
+  await later();
+  plans.finish(uid, new Set(["sampler"]));
+  plans.forgetFinished(uid);
+  expect(plans.nodes.get(`${uid}/sampler`)!.status).toBe("done");
+  plans.finishNone(uid);
+  plans.forgetFinished(uid);
+  expect(plans.nodes.get(`${uid}/sampler`)!.status).toBe("run");
+});

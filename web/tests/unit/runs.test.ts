@@ -78,9 +78,9 @@ const plan: PlanSummary = {
 };
 
 test("the plan is one sentence", () => {
-  expect(runSentence({ status: "fresh", plan, problems: [] }, en.plan)).toBe("2 of 3 nodes will run");
-  expect(runSentence({ status: "fresh", plan: { ...plan, run: 0 }, problems: [] }, en.plan)).toBe("Nothing will run: all is known");
-  expect(runSentence({ status: "faulty", plan: null, problems: [{ code: "x", message: "m" }] }, en.plan)).toBe("1 problem to solve");
+  expect(runSentence({ status: "fresh", plan, problems: [], finished: null }, en.plan)).toBe("2 of 3 nodes will run");
+  expect(runSentence({ status: "fresh", plan: { ...plan, run: 0 }, problems: [], finished: null }, en.plan)).toBe("Nothing will run: all is known");
+  expect(runSentence({ status: "faulty", plan: null, problems: [{ code: "x", message: "m" }], finished: null }, en.plan)).toBe("1 problem to solve");
 });
 
 test("a subgraph's mark is that of what is inside", () => {
