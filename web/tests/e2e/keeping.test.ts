@@ -1,7 +1,7 @@
 // What was opened in the browser is not lost: beside other windows, after closing, and where browsers have no locks.
 import { expect, test } from "vitest";
 import type { BrowserContext, Page } from "playwright-core";
-import { documentOf, kept, openContext, openPage, openTemplate } from "./harness";
+import { documentOf, kept, openContext, openPage, openTemplate, settled } from "./harness";
 import { browser, service, startStage } from "./stage";
 
 startStage();
@@ -73,6 +73,8 @@ test("a workflow that was closed unsaved is opened again, by a key and in anothe
   await page.close();
   const next = await context.newPage();
   await next.goto(service.url);
+  await next.getByTestId("run").waitFor();
+  await settled(next);
   await next.keyboard.press("Control+k");
   await next.getByPlaceholder("What to do?").fill("reopen closed");
   await next.keyboard.press("Enter");
