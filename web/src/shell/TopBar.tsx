@@ -5,7 +5,7 @@ import { useMessages } from "@/i18n/messages";
 import { perform } from "@/commands/commands";
 import { tipFor } from "@/commands/keys";
 import { NO_PLAN, runSentence } from "@/model/plan";
-import { ENDED, progressOf } from "@/model/runs";
+import { progressOf } from "@/model/runs";
 import { isUnsaved, useEditor } from "@/store/editor";
 import { closeDocument, titleOf } from "@/store/files";
 import { MainMenu } from "@/shell/MainMenu";
@@ -62,9 +62,9 @@ const inView = (tab: HTMLElement | null) => tab?.scrollIntoView({ block: "neares
 function TabProgress({ uid }: { uid: string }) {
   const { runs } = useEditor();
   const { shell: t } = useMessages();
-  const share = useStore(runs.store, (state) => {
-    const job = state.running[state.last[uid] ?? ""];
-    return job && !ENDED.has(job.state) ? Math.round(progressOf(job) * 40) / 40 : null;
+  const share = useStore(runs.store, () => {
+    const job = runs.current(uid);
+    return job ? Math.round(progressOf(job) * 40) / 40 : null;
   });
   if (share === null) return null;
   return (
@@ -85,10 +85,7 @@ function RunControls() {
   const keys = useStore(editor.settings, (one) => one.keys);
   const autoRun = useStore(editor.view.store, (state) => state.autoRun);
   const waiting = useStore(editor.runs.store, (state) => (state.counts["queued"] ?? 0) + (state.counts["running"] ?? 0));
-  const busy = useStore(editor.runs.store, (state) => {
-    const job = state.running[state.last[active ?? ""] ?? ""];
-    return job !== undefined && !ENDED.has(job.state);
-  });
+  const busy = useStore(editor.runs.store, () => editor.runs.current(active ?? "") !== undefined);
   const can = active !== null && plan.status !== "none" && plan.status !== "faulty" && plan.status !== "unreachable";
   const sentence = runSentence(plan, t.plan);
   return (

@@ -152,8 +152,7 @@ export class Editor {
   /** Cancel what of this document runs, else what of it waits. */
   async cancel(): Promise<void> {
     const one = this.documents.active;
-    const pending = one ? this.runs.pending(one.uid) : [];
-    const chosen = pending.find((job) => job.state === "running") ?? pending[0];
+    const chosen = one && this.runs.current(one.uid);
     if (chosen) await this.runs.cancel(chosen.id).catch((error: unknown) => this.fail(error));
   }
 

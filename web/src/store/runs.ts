@@ -127,6 +127,12 @@ export class Runs {
     return [...this.folded.values()].filter((job) => this.owners.get(job.id) === uid && !ENDED.has(job.state));
   }
 
+  /** What of a document runs, else what of it waits first. */
+  current(uid: string): JobRun | undefined {
+    const pending = this.pending(uid);
+    return pending.find(({ state }) => state === "running") ?? pending[0];
+  }
+
   /** The document that a job was submitted with here. */
   askedFor(id: string): Document | null {
     return this.asked.get(id) ?? null;

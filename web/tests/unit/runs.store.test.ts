@@ -80,6 +80,15 @@ test("of several jobs of a document each is known until it is over, and the last
   expect(Object.keys(runs.store.getState().running)).toEqual(["b"]);
 });
 
+test("a document is busy while any job of it runs or waits, though its last is over", () => {
+  for (const job of ["a", "b"]) runs.own("one", job);
+  runs.take({ type: "running", job: "a", sequence: 1, data: {} });
+  runs.take({ type: "cancelled", job: "b", sequence: 1, data: {} });
+  expect(runs.current("one")!.id).toBe("a");
+  runs.take({ type: "done", job: "a", sequence: 2, data: {} });
+  expect(runs.current("one")).toBeUndefined();
+});
+
 test("of a document that is closed nothing is left but the name of its last job", () => {
   runs.own("one", "a");
   runs.own("two", "b");
