@@ -34,6 +34,7 @@ export class Progress {
     this.stops.forEach((stop) => stop());
     window.clearTimeout(this.timer);
     window.clearTimeout(this.asking);
+    this.timer = this.asking = undefined;
   }
 
   private soon(): void {

@@ -99,3 +99,13 @@ test("of a job that was not asked for here the service is asked what is left of 
   expect(timesAsked()).toBe(before + 1);
   expect(statuses()).toEqual(["run", "run"]);
 });
+
+test("begun again in the middle of a run, it goes on", async () => {
+  await submit();
+  tell(...BEGUN);
+  progress.end();
+  progress.start();
+  tell(PROMPT_FINISHED);
+  await later();
+  expect(statuses()).toEqual(["done", "run"]);
+});
