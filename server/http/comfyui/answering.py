@@ -20,14 +20,21 @@ class Answering:
 
     def __init__(self) -> None:
         self._held: dict[str, asyncio.Event] = {}
+        self._waiting: dict[str, str | None] = {}
+
+    def waits(self, client: str) -> bool:
+        """Whether a prompt of this client is still being answered. A word on the queue would have it look for the prompt,
+        and find it over, before it has heard anything of it: some clients then listen no more, and wait for ever."""
+        return client in self._waiting.values()
 
     @contextlib.contextmanager
-    def held(self, prompt: str, *, when: bool) -> Iterator[None]:
-        """Hold the messages of this prompt until a moment after the end of this block, if at all."""
+    def held(self, prompt: str, client: str | None, *, when: bool) -> Iterator[None]:
+        """Hold the messages of this prompt of a client until a moment after the end of this block, if at all."""
         if not when:
             yield
             return
         read = self._held[prompt] = asyncio.Event()
+        self._waiting[prompt] = client
         try:
             yield
         finally:
@@ -42,3 +49,4 @@ class Answering:
     def _let_go(self, prompt: str, read: asyncio.Event) -> None:
         read.set()
         del self._held[prompt]
+        del self._waiting[prompt]

@@ -60,7 +60,7 @@ async def post_prompt(request: web.Request) -> web.Response:
         body = await _body(request)
         prompt = await without_blocking(request, _prompt, body, service)
         submission = await without_blocking(request, _submission, body, prompt.request)
-        with service.answering.held(submission.id, when="prompt_id" not in body):
+        with service.answering.held(submission.id, submission.client, when="prompt_id" not in body):
             accepted = await service.desk.do(service.desk.store.accept, submission)
     except PromptError as error:
         return web.json_response({"error": error.error, "node_errors": error.nodes}, status=error.status)

@@ -148,7 +148,10 @@ class _Session:
     async def _tell_queue(self) -> None:
         """The length of the queue. Before it, unless another prompt goes on, that prompts are over which were over so soon
         that who learned their id from the answer may have missed it: a client that began to listen too late looks again
-        when it hears both, some only in this order. One that takes silence for a lost connection keeps it."""
+        when it hears both, some only in this order. One that takes silence for a lost connection keeps it. One whose prompt
+        is just being answered hears nothing yet: of that prompt it is told first."""
+        if self._service.answering.waits(self._sid):
+            return
         if not self._translators:
             now = asyncio.get_running_loop().time()
             self._brief = {job: until for job, until in self._brief.items() if until > now}
