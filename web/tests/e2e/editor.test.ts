@@ -69,7 +69,7 @@ describe("the day's work", () => {
     await page.evaluate(() => {
       window.latentgraph!.documents.editGraph("A run of its own", (graph) => {
         const { positive, sampler } = graph.nodes;
-        const changed = { positive: { ...positive!, inputs: { ...positive!.inputs, text: "a lake" } }, sampler: { ...sampler!, inputs: { ...sampler!.inputs, steps: 150 } } };
+        const changed = { positive: { ...positive!, inputs: { ...positive!.inputs, text: "a lake" } }, sampler: { ...sampler!, inputs: { ...sampler!.inputs, steps: 800 } } };
         return { ...graph, nodes: { ...graph.nodes, ...changed } };
       });
     });
