@@ -76,16 +76,16 @@ IN_SMALL := --side 32 --pictures 32 --steps 8 --batch 4 --ema 0.9
 HELD_OUT := --held-out 8
 endif
 TRAIN := $(BIN)/python -m server train workflows/training
-newest = --checkpoint "$$(basename "$$(ls -t $(MADE)/checkpoints/$(1)_*.safetensors | head -1)")"
+newest = "$$(basename "$$(ls -t $(MADE)/checkpoints/$(1)_*.safetensors | head -1)")"
 
 embedded-model: setup
 	@$(if $(SMOKE),rm -rf build/embedded-model)
 	$(TRAIN)/embedded_model.json $(PLACES) $(FROM_NOTHING)
-	$(TRAIN)/sitting.json $(PLACES) $(IN_SMALL) $(HELD_OUT) --sittings $(SITTINGS) $(call newest,embedded_model)
-	$(TRAIN)/large_pictures.json $(PLACES) $(IN_SMALL) $(HELD_OUT) $(call newest,sitting)
-	$(TRAIN)/few_steps.json $(PLACES) $(IN_SMALL) $(call newest,large_pictures)
+	$(TRAIN)/sitting.json $(PLACES) $(IN_SMALL) $(HELD_OUT) --sittings $(SITTINGS) --checkpoint $(call newest,embedded_model)
+	$(TRAIN)/large_pictures.json $(PLACES) $(IN_SMALL) $(HELD_OUT) --checkpoint $(call newest,sitting)
+	$(TRAIN)/few_steps.json $(PLACES) $(IN_SMALL) --checkpoint $(call newest,large_pictures)
 	$(BIN)/python -m server run workflows/text_to_image.json $(PLACES) $(if $(SMOKE),--width 32 --height 32) --steps 4 \
-		--set checkpoint.ckpt_name="$$(basename "$$(ls -t $(MADE)/checkpoints/few_steps_*.safetensors | head -1)")" \
+		--set checkpoint.ckpt_name=$(call newest,few_steps) \
 		--set sampler.cfg=1 --set sampler.scheduler=simple
 
 # Adherence, fidelity and novelty of the model that ships, with their ceilings and floors, and the fixed sheet.

@@ -131,8 +131,13 @@ def train_vae(
             config = finish_autoencoder(module, vae.config, dataset, whiten=not decoder_only)
             run: JsonObject = {
                 "kind": "vae",
-                **{"side": dataset.source.size, "pictures": dataset.source.count, "crop": crop},
-                **{"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed},
+                "side": dataset.source.size,
+                "pictures": dataset.source.count,
+                "crop": crop,
+                "steps": steps,
+                "batch_size": batch_size,
+                "learning_rate": learning_rate,
+                "seed": seed,
             }
             job.finish(
                 losses,
@@ -198,8 +203,13 @@ def train_diffusion_model(
             parts = {Part.UNET: networks.unet, Part.TEXT: networks.text}
             run: JsonObject = {
                 "kind": "diffusion",
-                **{"side": latents.source.size, "pictures": latents.source.count, "text_encoder": train_text_encoder},
-                **{"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed},
+                "side": latents.source.size,
+                "pictures": latents.source.count,
+                "text_encoder": train_text_encoder,
+                "steps": steps,
+                "batch_size": batch_size,
+                "learning_rate": learning_rate,
+                "seed": seed,
             }
             metadata = {**tokenizer_of(clip.towers[0].path), **history(model.weights, run, context)}
             job.finish(losses, run, lambda path: write_parts(path, parts, networks.config, metadata))
@@ -263,9 +273,15 @@ def distill_diffusion_model(
             losses = job.run(task, decaying(steps, learning_rate, ema), draw_samples(networks, latents))
             run: JsonObject = {
                 "kind": "distilled",
-                **{"side": latents.source.size, "pictures": latents.source.count},
-                **{"student_steps": student_steps, "teacher_steps": teacher_steps, "cfg": cfg},
-                **{"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed},
+                "side": latents.source.size,
+                "pictures": latents.source.count,
+                "student_steps": student_steps,
+                "teacher_steps": teacher_steps,
+                "cfg": cfg,
+                "steps": steps,
+                "batch_size": batch_size,
+                "learning_rate": learning_rate,
+                "seed": seed,
             }
             metadata = history(model.weights, run, context)
             job.finish(

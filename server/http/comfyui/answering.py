@@ -9,23 +9,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Final
 
 GRACE: Final = 0.05
 """Seconds that a client has to read the answer."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Held:
+    """A prompt whose messages wait: who sent it, and whether its answer may be taken as read."""
+
+    client: str | None
+    read: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class Answering:
     """The prompts whose answers are under way."""
 
     def __init__(self) -> None:
-        self._held: dict[str, asyncio.Event] = {}
-        self._waiting: dict[str, str | None] = {}
+        self._held: dict[str, _Held] = {}
 
     def waits(self, client: str) -> bool:
         """Whether a prompt of this client is still being answered. A word on the queue would have it look for the prompt,
         and find it over, before it has heard anything of it: some clients then listen no more, and wait for ever."""
-        return client in self._waiting.values()
+        return any(one.client == client for one in self._held.values())
 
     @contextlib.contextmanager
     def held(self, prompt: str, client: str | None, *, when: bool) -> Iterator[None]:
@@ -33,20 +41,17 @@ class Answering:
         if not when:
             yield
             return
-        read = self._held[prompt] = asyncio.Event()
-        self._waiting[prompt] = client
+        self._held[prompt] = _Held(client)
         try:
             yield
         finally:
-            asyncio.get_running_loop().call_later(GRACE, self._let_go, prompt, read)
+            asyncio.get_running_loop().call_later(GRACE, self._let_go, prompt)
 
     async def read(self, prompt: str) -> bool:
         """Return when the answer may be taken as read; whether that had to be waited for."""
         if prompt not in self._held:
             return False
-        return await self._held[prompt].wait()
+        return await self._held[prompt].read.wait()
 
-    def _let_go(self, prompt: str, read: asyncio.Event) -> None:
-        read.set()
-        del self._held[prompt]
-        del self._waiting[prompt]
+    def _let_go(self, prompt: str) -> None:
+        self._held.pop(prompt).read.set()
