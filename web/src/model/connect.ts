@@ -41,11 +41,14 @@ export function inputType(to: Target, graph: Graph, document: Document, catalogu
 
 /** A node and all that it depends on. */
 export function upstreamOf(start: string, graph: Graph): ReadonlySet<string> {
-  return reached(start, (name) => Object.values(graph.nodes[name]?.inputs ?? {}).flatMap((value) => linkOf(value)?.node ?? []));
+  return reached([start], (name) => Object.values(graph.nodes[name]?.inputs ?? {}).flatMap((value) => linkOf(value)?.node ?? []));
 }
 
 /** A node and all that depends on it. */
-export function downstreamOf(start: string, graph: Graph): ReadonlySet<string> {
+export const downstreamOf = (start: string, graph: Graph): ReadonlySet<string> => downstreamOfAll([start], graph);
+
+/** Nodes and all that depends on them. */
+export function downstreamOfAll(starts: readonly string[], graph: Graph): ReadonlySet<string> {
   const takers = new Map<string, string[]>();
   for (const [name, node] of Object.entries(graph.nodes)) {
     for (const value of Object.values(node.inputs ?? {})) {
@@ -53,12 +56,12 @@ export function downstreamOf(start: string, graph: Graph): ReadonlySet<string> {
       if (source) takers.set(source.node, [...(takers.get(source.node) ?? []), name]);
     }
   }
-  return reached(start, (name) => takers.get(name) ?? []);
+  return reached(starts, (name) => takers.get(name) ?? []);
 }
 
-function reached(start: string, next: (name: string) => readonly string[]): Set<string> {
-  const seen = new Set([start]);
-  const pending = [start];
+function reached(starts: readonly string[], next: (name: string) => readonly string[]): Set<string> {
+  const seen = new Set(starts);
+  const pending = [...starts];
   for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
     for (const other of next(name)) {
       if (seen.has(other)) continue;

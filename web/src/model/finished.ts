@@ -1,6 +1,7 @@
 // What a job that still runs need not do again: the nodes that it has finished and that the document still asks for as it did when the
 // job was asked for. After an edit that is no longer known of what was edited, nor of anything below it.
-import { graphAt, linkOf, sameWork, sameWorkIn, sameWorkOf, SUBGRAPH, type Document } from "@/model/document";
+import { downstreamOfAll } from "@/model/connect";
+import { graphAt, sameWork, sameWorkIn, sameWorkOf, SUBGRAPH, type Document, type Graph } from "@/model/document";
 
 /** Of the nodes that a job has finished, by flat name, those that are as they were `asked` for. */
 export function stillFinished(finished: ReadonlySet<string>, asked: Document, now: Document): ReadonlySet<string> {
@@ -19,7 +20,7 @@ function changed(before: Document, now: Document): ReadonlySet<string> {
     const node = now.nodes[name];
     return !node || !sameWorkOf(before.nodes[name], node) || subgraphs.has(node.type);
   });
-  return withAllBelow(first, now);
+  return downstreamOfAll(first, now as Graph);
 }
 
 /** The types of instances of subgraphs that are not as before, or have such instances inside. */
@@ -31,18 +32,5 @@ function changedSubgraphs(before: Document, now: Document): ReadonlySet<string> 
     count = found.size;
     for (const name of names) if (hasChangedInside(name)) found.add(SUBGRAPH + name);
   }
-  return found;
-}
-
-function withAllBelow(first: readonly string[], { nodes }: Document): ReadonlySet<string> {
-  const followers = new Map<string, string[]>();
-  for (const [name, { inputs }] of Object.entries(nodes)) {
-    for (const value of Object.values(inputs ?? {})) {
-      const source = linkOf(value);
-      if (source) followers.set(source.node, [...(followers.get(source.node) ?? []), name]);
-    }
-  }
-  const found = new Set(first);
-  for (const name of found) for (const follower of followers.get(name) ?? []) found.add(follower); // a set goes on to what is added
   return found;
 }
