@@ -35,6 +35,7 @@ from nodes.training.export import colours_of_latents
 from nodes.training.history import after
 from nodes.training.job import Schedule
 from nodes.training.pixels import Pictures, in_batches, to_image, to_pixels
+from nodes.training.sources import PictureSource
 from nodes.training_data.contact_sheet import sheet
 from nodes.training_jobs import DrawSamples, TrainingJob
 from nodes.weights.keymaps import Part
@@ -113,6 +114,21 @@ def vae_to_train(vae: Vae, context: Context) -> VaeModule:
 def ref_of(job: TrainingJob, part: Part, context: Context) -> WeightsRef:
     """A part of what a run made."""
     return WeightsRef(job.result, context.service(Folders).digest(job.result), part, job.config())
+
+
+def about_run(
+    kind: str, source: PictureSource, steps: int, batch_size: int, learning_rate: float, seed: int
+) -> JsonObject:
+    """What every run tells of itself, in its folder and in the file that comes of it."""
+    return {
+        "kind": kind,
+        "side": source.size,
+        "pictures": source.count,
+        "steps": steps,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "seed": seed,
+    }
 
 
 def history(weights: WeightsRef | TaesdRef, run: JsonObject, context: Context) -> dict[str, str]:

@@ -7,7 +7,6 @@ from typing import Annotated, Final, Literal
 
 from graph.context import Context
 from graph.declare import Range, node
-from graph.json import JsonObject
 from graph.result import Report
 from nodes.builtin.ranges import Share
 from nodes.builtin.sampling import Cfg, SeedValue
@@ -26,6 +25,7 @@ from nodes.training.parts_file import tokenizer_metadata, tokenizer_of, write_pa
 from nodes.training.precision import TrainingDtype
 from nodes.training_jobs import TrainingJob
 from nodes.training_parts import (
+    about_run,
     blocks_of,
     crops_of,
     decaying,
@@ -129,16 +129,7 @@ def train_vae(
             task = ReconstructionTask(module, crops, blocks_of(dataset))
             losses = job.run(task, decaying(steps, learning_rate, ema), draw_reconstructions(module, dataset))
             config = finish_autoencoder(module, vae.config, dataset, whiten=not decoder_only)
-            run: JsonObject = {
-                "kind": "vae",
-                "side": dataset.source.size,
-                "pictures": dataset.source.count,
-                "crop": crop,
-                "steps": steps,
-                "batch_size": batch_size,
-                "learning_rate": learning_rate,
-                "seed": seed,
-            }
+            run = about_run("vae", dataset.source, steps, batch_size, learning_rate, seed) | {"crop": crop}
             job.finish(
                 losses,
                 run,
@@ -201,15 +192,8 @@ def train_diffusion_model(
             draw = draw_samples(networks, latents)
             losses = job.run(task, decaying(steps, learning_rate, ema, weight_decay=0.01), draw)
             parts = {Part.UNET: networks.unet, Part.TEXT: networks.text}
-            run: JsonObject = {
-                "kind": "diffusion",
-                "side": latents.source.size,
-                "pictures": latents.source.count,
-                "text_encoder": train_text_encoder,
-                "steps": steps,
-                "batch_size": batch_size,
-                "learning_rate": learning_rate,
-                "seed": seed,
+            run = about_run("diffusion", latents.source, steps, batch_size, learning_rate, seed) | {
+                "text_encoder": train_text_encoder
             }
             metadata = {**tokenizer_of(clip.towers[0].path), **history(model.weights, run, context)}
             job.finish(losses, run, lambda path: write_parts(path, parts, networks.config, metadata))
@@ -271,18 +255,8 @@ def distill_diffusion_model(
                 cfg=cfg,
             )
             losses = job.run(task, decaying(steps, learning_rate, ema), draw_samples(networks, latents))
-            run: JsonObject = {
-                "kind": "distilled",
-                "side": latents.source.size,
-                "pictures": latents.source.count,
-                "student_steps": student_steps,
-                "teacher_steps": teacher_steps,
-                "cfg": cfg,
-                "steps": steps,
-                "batch_size": batch_size,
-                "learning_rate": learning_rate,
-                "seed": seed,
-            }
+            run = about_run("distilled", latents.source, steps, batch_size, learning_rate, seed)
+            run |= {"student_steps": student_steps, "teacher_steps": teacher_steps, "cfg": cfg}
             metadata = history(model.weights, run, context)
             job.finish(
                 losses, run, lambda path: write_parts(path, {Part.UNET: networks.unet}, networks.config, metadata)
