@@ -64,6 +64,25 @@ describe("a prompt", () => {
     await expect.poll(() => form("text").locator(".cm-content i").count()).toBe(1);
   });
 
+  it("lets go with Escape the moment something was typed, with nothing to complete it", async () => {
+    await edit();
+    await page.keyboard.type(" vivid");
+    await page.keyboard.press("Escape");
+    await expect.poll(() => page.locator(".cm-editor").count()).toBe(0);
+  });
+
+  it("closes the completions that are seen with one Escape, and lets go with the next", async () => {
+    await edit();
+    await page.keyboard.press("Control+End");
+    await page.keyboard.type(" embedding:easy");
+    await offered();
+    await page.keyboard.press("Escape");
+    await expect.poll(() => page.locator(".cm-tooltip-autocomplete").count()).toBe(0);
+    expect(await page.locator(".cm-editor.cm-focused").count()).toBe(1);
+    await page.keyboard.press("Escape");
+    await expect.poll(() => page.locator(".cm-editor").count()).toBe(0);
+  });
+
   it("lets go with Escape", async () => {
     await edit();
     await page.keyboard.press("Escape");

@@ -1,9 +1,9 @@
 // The prompt editor: CodeMirror with the grammar of prompts. Loaded apart from the rest.
 import { useEffect, useLayoutEffect, useRef } from "react";
-import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, type Completion, type CompletionContext, type CompletionResult } from "@codemirror/autocomplete";
+import { autocompletion, closeBrackets, closeBracketsKeymap, closeCompletion, completionKeymap, type Completion, type CompletionContext, type CompletionResult } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { Compartment, EditorState, Prec, type Extension, type StateCommand } from "@codemirror/state";
-import { Decoration, EditorView, keymap, placeholder, tooltips, ViewPlugin, WidgetType, type DecorationSet, type ViewUpdate } from "@codemirror/view";
+import { Decoration, EditorView, keymap, placeholder, showTooltip, tooltips, ViewPlugin, WidgetType, type DecorationSet, type ViewUpdate } from "@codemirror/view";
 import { knows, offersFor, type Known } from "@/widgets/prompt/completion";
 import { marksOf } from "@/widgets/prompt/grammar";
 import type { PromptEditorProps } from "@/widgets/prompt/PromptField";
@@ -62,7 +62,7 @@ function extensions(latest: Latest): Extension[] {
     history(),
     closeBrackets(),
     EditorState.languageData.of(() => [{ closeBrackets: { brackets: ["("] } }]),
-    autocompletion({ override: [completions(latest)], icons: false, tooltipClass: () => "nowheel" }),
+    autocompletion({ override: [completions(latest)], icons: false, defaultKeymap: false, tooltipClass: () => "nowheel" }),
     Prec.high(
       keymap.of([
         { key: "Mod-ArrowUp", run: weighing(WEIGHT_STEP) },
@@ -70,13 +70,13 @@ function extensions(latest: Latest): Extension[] {
       ]),
     ),
     keymap.of([
-      ...completionKeymap,
+      ...completionKeymap.filter((one) => one.key !== "Escape"),
       ...closeBracketsKeymap,
       ...historyKeymap,
       {
         key: "Escape",
-        run: () => {
-          latest.current.onLeave();
+        run: (view) => {
+          if (!isOffering(view.state) || !closeCompletion(view)) latest.current.onLeave();
           return true;
         },
       },
@@ -107,6 +107,9 @@ function extensions(latest: Latest): Extension[] {
     }),
   ];
 }
+
+/** Whether completions are seen: looking for some, which every key typed begins, is nothing that Escape could close. */
+const isOffering = (state: EditorState): boolean => state.facet(showTooltip).some((one) => one !== null);
 
 const weighing =
   (by: number): StateCommand =>
