@@ -484,6 +484,7 @@ export const de: Messages = {
     deep: "ist zu tief verschachtelt",
     early: "endet zu früh",
     open: "eine Klammer ist nicht geschlossen",
+    stays: (fault, value) => `${fault}${value === "" ? "" : `: es bleibt bei ${value}`}`,
   },
   widgets: {
     backTo: (label, value) => `${label}: zurück auf ${value}`,

@@ -486,6 +486,7 @@ export const en = {
     deep: "is nested too deep",
     early: "ends too early",
     open: "lacks a closing parenthesis",
+    stays: (fault: string, value: string) => `${fault}${value === "" ? "" : `: ${value} stays`}`,
   },
   widgets: {
     backTo: (label: string, value: string) => `${label}: back to ${value}`,

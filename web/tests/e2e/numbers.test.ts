@@ -73,6 +73,30 @@ describe("a number", () => {
     expect(await steps("steps")).toBe(0);
   });
 
+  it("says at once, where it is seen, what it cannot read, and that the value stays when it is to be taken", async () => {
+    const said = page.getByRole("status");
+    await field("steps").click();
+    await page.keyboard.type("abc");
+    await expect.poll(() => said.textContent()).toBe("“abc” is no number");
+    expect(await node("steps").locator("> div").evaluate((one) => getComputedStyle(one).borderColor)).toBe(await page.evaluate(() => {
+      document.body.style.color = "var(--bad)";
+      return getComputedStyle(document.body).color;
+    }));
+    const [box, fieldBox] = [await atRest(said), await atRest(node("steps"))];
+    expect(box.y).toBeGreaterThanOrEqual(fieldBox.y + fieldBox.height);
+    expect(box.y - fieldBox.y - fieldBox.height).toBeLessThan(10);
+    await page.keyboard.press("Enter");
+    await expect.poll(() => said.textContent()).toBe("“abc” is no number: 20 stays");
+    expect(await value("steps")).toBe(20);
+    await page.keyboard.press("Backspace");
+    await expect.poll(() => said.textContent()).toBe("“ab” is no number");
+    await page.keyboard.press("Control+a");
+    await page.keyboard.type("2*11");
+    await expect.poll(() => said.count()).toBe(0);
+    await page.keyboard.press("Enter");
+    await expect.poll(() => value("steps")).toBe(22);
+  });
+
   it("goes to the next field with Tab, and lets go with Escape", async () => {
     await field("steps").click();
     await page.keyboard.press("Tab");

@@ -8,19 +8,22 @@ import { calculate, type Fault } from "@/widgets/number/arithmetic";
 import { allowed, bounds, exactly, paceOf, shareOf, stepped, steppedExactly, written } from "@/widgets/number/number";
 import { useScrub } from "@/widgets/number/useScrub";
 import { Reset } from "@/widgets/Reset";
+import { TypedFault } from "@/widgets/TypedFault";
 import styles from "@/widgets/widgets.module.css";
 
 export function NumberField(props: WidgetProps<NumberSchema, number | bigint>) {
   const { schema, value, onChange, label, initial, disabled, problem, place } = props;
   const { sums } = useMessages();
   const [text, setText] = useState<string | null>(null);
+  const [refused, setRefused] = useState(false);
   const input = useRef<HTMLInputElement>(null);
   const abandoned = useRef(false);
   const faultId = useId();
   const number = Number(typeof value === "number" || typeof value === "bigint" ? value : (initial ?? schema.minimum ?? 0));
   const shown = typeof value === "number" ? written(schema, value) : value === undefined ? "" : String(value);
   const answer = text === null || text.trim() === "" ? null : calculate(text);
-  const fault = answer && "fault" in answer ? inWords(answer.fault, sums) : problem;
+  const typed = answer && "fault" in answer ? inWords(answer.fault, sums) : null;
+  const fault = typed ?? problem;
   const share = shareOf(schema, number);
   const { minimum, maximum } = bounds(schema);
 
@@ -60,10 +63,12 @@ export function NumberField(props: WidgetProps<NumberSchema, number | bigint>) {
       commit();
       return;
     } else if (event.key === "Enter") {
-      if (answer && "fault" in answer) return;
-      commit();
-      setText(null);
-      requestAnimationFrame(edit);
+      if (typed !== null) setRefused(true);
+      else {
+        commit();
+        setText(null);
+        requestAnimationFrame(edit);
+      }
     } else if (event.key === "Escape") {
       abandoned.current = true;
       leave(event.currentTarget);
@@ -77,7 +82,7 @@ export function NumberField(props: WidgetProps<NumberSchema, number | bigint>) {
       className={`${styles.field} ${styles.number} ${place === "form" ? styles.form : ""} ${fault ? styles.wrong : ""} ${text !== null ? `${styles.editing} nowheel` : ""} nodrag`}
       style={share === null ? undefined : ({ "--share": share } as CSSProperties)}
       data-slider={share === null ? undefined : ""}
-      title={fault ?? undefined}
+      title={typed === null ? problem : undefined}
       data-lowest={lowest ? "" : undefined}
       data-highest={highest ? "" : undefined}
       {...scrub}
@@ -102,7 +107,10 @@ export function NumberField(props: WidgetProps<NumberSchema, number | bigint>) {
         spellCheck={false}
         disabled={disabled}
         value={text ?? shown}
-        onChange={(event) => setText(event.target.value)}
+        onChange={(event) => {
+          setText(event.target.value);
+          setRefused(false);
+        }}
         onFocus={(event) => {
           abandoned.current = false;
           setText(shown);
@@ -111,12 +119,14 @@ export function NumberField(props: WidgetProps<NumberSchema, number | bigint>) {
         onBlur={() => {
           if (!abandoned.current) commit();
           setText(null);
+          setRefused(false);
         }}
         onKeyDown={onKeyDown}
       />
-      {fault && (
+      {typed !== null && <TypedFault id={faultId} input={input} words={refused ? sums.stays(typed, shown) : typed} />}
+      {typed === null && problem && (
         <span id={faultId} className="sr-only">
-          {fault}
+          {problem}
         </span>
       )}
     </div>
