@@ -5,7 +5,7 @@ import { ReactFlow, ReactFlowProvider, SelectionMode, useReactFlow, useStore as 
 import "@xyflow/react/dist/base.css";
 import { useStore } from "zustand";
 import { ConnectionLine } from "@/canvas/ConnectionLine";
-import { boxOf, controlOf } from "@/canvas/control";
+import { controlOf, viewOf } from "@/canvas/control";
 import { STILL, useDragging, type Latest } from "@/canvas/dragging";
 import { useDrawingLinks } from "@/canvas/drawingLinks";
 import { Grid } from "@/canvas/Grid";
@@ -25,8 +25,9 @@ import { usePressing } from "@/canvas/pressing";
 import { Projection, type FlowEdge, type FlowNode } from "@/canvas/project";
 import { LinkPoint, RerouteCard } from "@/canvas/Reroutes";
 import { useSeenLinks } from "@/canvas/seenLinks";
+import { useSteadyView } from "@/canvas/steadyView";
 import { followFingers } from "@/canvas/touch";
-import { boundsOf, fitted, FURTHEST, levelOf, NEAREST } from "@/canvas/viewport";
+import { FURTHEST, levelOf, NEAREST } from "@/canvas/viewport";
 import { useMessages } from "@/i18n/messages";
 import { graphAt, groupsOf, notesOf, type Graph } from "@/model/document";
 import { DENSITIES } from "@/model/geometry";
@@ -75,9 +76,9 @@ function GraphCanvas() {
   const pointer = useLastPointer(wrapper);
   const zoomed = useFlow((state) => (state.domNode === null ? null : levelOf(state.transform[2])));
   const [projection] = useState(() => new Projection());
-  const latest = useRef<Latest>({ nodes: NOBODY, graph, document, painted: [], byId: NO_NODES });
+  const latest = useRef<Latest>({ nodes: NOBODY, graph, document, edges: [], painted: [], byId: NO_NODES });
   const { connecting, onPress, onConnectStart, onConnect, onConnectEnd, isValid } = useDrawingLinks(latest, scope);
-  const { moved, guides, onNodesChange, onDragStart, onDrag, onDragStop, onDragEnd } = useDragging(latest, projection, flow);
+  const { moved, guides, receiving, onNodesChange, onDragStart, onDrag, onDragStop, onDragEnd } = useDragging(latest, projection, flow);
 
   // Where to look from at first: where one was, else so that all is seen. Where nothing is, what comes stays where it is put. Known
   // before anything is drawn, so that from far away nothing is ever mounted.
@@ -92,19 +93,18 @@ function GraphCanvas() {
   const pointsMoved = useMemo(() => ([...moved.keys()].some((id) => id.startsWith("point:")) ? moved : STILL), [moved]);
   const hidden = projection.hidden(graph, document, catalogue, DENSITIES[density]);
   const links = useMemo(() => projection.links(graph, document, scope, catalogue, pointsMoved, hidden), [projection, graph, document, scope, catalogue, pointsMoved, hidden]);
-  const { edges, elements, painted, placed, byId } = useSeenLinks(nodes, links, selection, level);
+  const { edges, elements, painted, placed, byId } = useSeenLinks(nodes, links, selection, receiving, level);
   const far = level === "far";
   const many = !far && painted.length > 0;
   const pointed = usePointedLink(wrapper, painted, byId, far || many);
 
   useLayoutEffect(() => {
     if (start !== undefined || nodes.length === 0 || !known) return;
-    const box = wrapper.current!.getBoundingClientRect();
-    setStart(fitted(boundsOf(nodes.map(boxOf)), box.width, box.height));
+    setStart(viewOf(nodes, wrapper.current!));
   }, [start, nodes, known]);
 
   useEffect(() => {
-    latest.current = { nodes, graph, document, painted, byId };
+    latest.current = { nodes, graph, document, edges, painted, byId };
   });
   useEffect(() => {
     editor.canvas = controlOf(flow, () => wrapper.current!, () => latest.current.nodes, () => pointer.current);
@@ -113,6 +113,7 @@ function GraphCanvas() {
     };
   }, [editor, flow, pointer]);
 
+  useSteadyView(wrapper, flow);
   useEffect(() => followFingers(wrapper.current!, () => flow.getViewport(), (from) => void flow.setViewport(from)), [flow]);
 
   const onEdgesChange = useCallback(

@@ -2,11 +2,25 @@
 import type { ReactFlowInstance } from "@xyflow/react";
 import type { ScreenPoint } from "@/canvas/lastPointer";
 import type { FlowEdge, FlowNode } from "@/canvas/project";
-import { boundsOf, fitted } from "@/canvas/viewport";
+import { fittedClear, type Corner } from "@/canvas/viewport";
+import type { Viewport } from "@/store/documents";
 import type { Box } from "@/model/geometry";
 import type { CanvasControl } from "@/store/editor";
 
 export const boxOf = (node: FlowNode): Box => ({ x: node.position.x, y: node.position.y, width: node.width ?? 0, height: node.height ?? 0 });
+
+/** Where to look from to see these nodes whole, none of them under the map. */
+export function viewOf(nodes: readonly FlowNode[], wrapper: HTMLElement): Viewport {
+  const { width, height } = wrapper.getBoundingClientRect();
+  return fittedClear(nodes.map(boxOf), width, height, coveredIn(wrapper));
+}
+
+function coveredIn(wrapper: HTMLElement): Corner | null {
+  const map = wrapper.querySelector("[data-testid=minimap]")?.getBoundingClientRect();
+  if (!map || map.width === 0) return null;
+  const { right, bottom } = wrapper.getBoundingClientRect();
+  return { width: right - map.left, height: bottom - map.top };
+}
 
 /** `wrapper`, `nodes` and `lastPointer` are asked for each time: they change while the canvas is there. */
 export function controlOf(
@@ -28,8 +42,7 @@ export function controlOf(
   return {
     fit: (names) => {
       const wanted = names ? nodes().filter((node) => names.includes(node.id)) : nodes();
-      const { width, height } = size();
-      void flow.setViewport(fitted(boundsOf(wanted.map(boxOf)), width, height), { duration: 160 });
+      void flow.setViewport(viewOf(wanted, wrapper()), { duration: 160 });
     },
     zoomTo: (zoom) => void flow.zoomTo(zoom, { duration: 160 }),
     zoomBy: (factor) => void flow.zoomTo(flow.getZoom() * factor, { duration: 120 }),

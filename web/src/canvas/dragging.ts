@@ -3,22 +3,24 @@
 import { useCallback, useRef, useState, type MouseEvent as ReactMouseEvent, type RefObject } from "react";
 import type { NodeChange, ReactFlowInstance } from "@xyflow/react";
 import { boxOf } from "@/canvas/control";
+import { linkBehind } from "@/canvas/inserting";
+import { REACH } from "@/canvas/pointing";
 import { middleOfPoint, targetOfEdge, type FlowEdge, type FlowNode, type Projection } from "@/canvas/project";
 import { duplicateAt } from "@/commands/clipping";
-import { linkOf, type Document, type Graph, type Point } from "@/model/document";
+import type { Document, Graph, Point } from "@/model/document";
 import { insertOnLink, move } from "@/model/edit";
 import { movableIn, placeOf } from "@/model/frames";
 import { DENSITIES } from "@/model/geometry";
 import { guidesFor, type Guide, type Guided } from "@/model/guides";
 import { useEditor } from "@/store/editor";
-import styles from "@/canvas/canvas.module.css";
 
 /** What was drawn last, for what happens between two drawings. */
 export interface Latest {
   nodes: readonly FlowNode[];
   graph: Graph;
   document: Document;
-  /** The links that are painted, not elements. */
+  edges: readonly FlowEdge[];
+  /** Those that are painted, not elements. */
   painted: readonly FlowEdge[];
   byId: ReadonlyMap<string, FlowNode>;
 }
@@ -33,6 +35,8 @@ export function useDragging(latest: RefObject<Latest>, projection: Projection, f
   const { documents, library, settings } = editor;
   const [moved, setMoved] = useState<ReadonlyMap<string, Point>>(STILL);
   const [guides, setGuides] = useState<readonly Guide[]>(NO_GUIDES);
+  /** The link that takes in what is dragged, if it is dropped now. */
+  const [receiving, setReceiving] = useState<string | null>(null);
   const gesture = useRef<{ base: Map<string, Point>; members: Map<string, string[]>; copies: boolean } | null>(null);
 
   const onNodesChange = useCallback(
@@ -94,39 +98,28 @@ export function useDragging(latest: RefObject<Latest>, projection: Projection, f
     gesture.current = { base, members, copies: event.altKey };
   }, [latest, projection, library, settings]);
 
-  const hovered = useRef<Element | null>(null);
-  const linkUnder = useCallback((event: { clientX: number; clientY: number }, id: string) => {
-    const { graph: current } = latest.current;
-    const node = current.nodes[id];
-    if (!node || Object.values(node.inputs ?? {}).some(linkOf)) return null;
-    const found = window.document.elementsFromPoint(event.clientX, event.clientY).find((element) => element.hasAttribute("data-link"));
-    return found ?? null;
-  }, [latest]);
   const onDrag = useCallback(
     (event: MouseEvent | TouchEvent | ReactMouseEvent, node: FlowNode, all: FlowNode[]) => {
-      const found = "clientX" in event && all.length === 1 && !gesture.current?.copies ? linkUnder(event, node.id) : null;
-      if (found === hovered.current) return;
-      hovered.current?.classList.remove(styles.receiving!);
-      found?.classList.add(styles.receiving!);
-      hovered.current = found;
+      const { links } = settings.getState();
+      if (links === "hidden" || all.length !== 1 || gesture.current?.copies) return;
+      const pointer = "clientX" in event ? flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }, { snapToGrid: false }) : null;
+      setReceiving(linkBehind(node, pointer && [pointer.x, pointer.y], REACH / flow.getZoom(), latest.current, library.catalogue)?.id ?? null);
     },
-    [linkUnder],
+    [latest, library, settings, flow],
   );
   const onDragStop = useCallback(
     (_: unknown, node: FlowNode) => {
       gesture.current = null;
-      const id = hovered.current?.getAttribute("data-link");
-      hovered.current?.classList.remove(styles.receiving!);
-      hovered.current = null;
-      if (!id) return;
-      documents.editGraph(editor.t.edits.insert, (current, whole) => insertOnLink(current, node.id, targetOfEdge(id), whole, library.catalogue) ?? current);
+      setReceiving(null);
+      if (!receiving) return;
+      documents.editGraph(editor.t.edits.insert, (current, whole) => insertOnLink(current, node.id, targetOfEdge(receiving), whole, library.catalogue) ?? current);
     },
-    [documents, library, editor],
+    [receiving, documents, library, editor],
   );
   const onDragEnd = useCallback(() => {
     gesture.current = null;
   }, []);
-  return { moved, guides, onNodesChange, onDragStart, onDrag, onDragStop, onDragEnd };
+  return { moved, guides, receiving, onNodesChange, onDragStart, onDrag, onDragStop, onDragEnd };
 }
 
 /** The lines that a dragged node or note comes near; points of links, and frames with what is in them, have none. */

@@ -19,12 +19,12 @@ export interface SeenLinks {
   byId: ReadonlyMap<string, FlowNode>;
 }
 
-export function useSeenLinks(nodes: readonly FlowNode[], links: readonly FlowEdge[], selection: ReadonlySet<string>, level: CanvasPlace["level"]): SeenLinks {
+export function useSeenLinks(nodes: readonly FlowNode[], links: readonly FlowEdge[], selection: ReadonlySet<string>, receiving: string | null, level: CanvasPlace["level"]): SeenLinks {
   const cell = useFlow((state) => cellOf(state.transform, state.width, state.height));
   const [places] = useState<{ nodes: readonly FlowNode[] }>(() => ({ nodes: [] }));
   const placed = useMemo(() => (samePlaces(places.nodes, nodes) ? places.nodes : (places.nodes = nodes)), [nodes, places]);
   const byId = useMemo(() => new Map(placed.map((node) => [node.id, node])), [placed]);
-  const edges = useMemo(() => lit(links, selection), [links, selection]);
+  const edges = useMemo(() => lit(links, selection, receiving), [links, selection, receiving]);
   const far = level === "far";
   const seen = useMemo(() => (far ? [] : linksIn(edges, byId, boxOfCell(cell))), [edges, byId, cell, far]);
   const many = seen.length > MOST_LINKS;
@@ -32,12 +32,13 @@ export function useSeenLinks(nodes: readonly FlowNode[], links: readonly FlowEdg
   return { edges, elements, painted: far ? edges : many ? seen : NOTHING, placed, byId };
 }
 
-/** Links of selected nodes are drawn over the others; links that are selected themselves are marked. One that is hidden is seen only then. */
-function lit(links: readonly FlowEdge[], selection: ReadonlySet<string>): FlowEdge[] {
+/** Links of selected nodes are drawn over the others; links that are selected, or take in what is dragged, are marked. One that is hidden is seen only then. */
+function lit(links: readonly FlowEdge[], selection: ReadonlySet<string>, receiving: string | null): FlowEdge[] {
   return links.flatMap((edge) => {
     const selected = selection.has(`link:${edge.id}`);
     const touched = selection.has(edge.source) || selection.has(edge.target);
     if (edge.data?.hidden && !selected && !touched) return [];
+    if (edge.id === receiving) return { ...edge, selected, className: styles.receiving! };
     return selected || touched ? { ...edge, selected, className: touched ? styles.touched! : "", zIndex: touched ? 1 : 0 } : edge;
   });
 }

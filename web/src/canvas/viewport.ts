@@ -29,6 +29,26 @@ export function fitted(box: Box | null, width: number, height: number, nearest =
   return { x: width / 2 - (box.x + box.width / 2) * zoom, y: height / 2 - (box.y + box.height / 2) * zoom, zoom };
 }
 
+/** How far from a corner of the window something covers it that lies there. */
+export interface Corner {
+  width: number;
+  height: number;
+}
+
+/** The same, with none of the boxes under what covers the corner at the bottom right: beside it or above it, where they are larger. */
+export function fittedClear(boxes: readonly Box[], width: number, height: number, covered: Corner | null): Viewport {
+  const box = boundsOf(boxes);
+  const whole = fitted(box, width, height);
+  if (!covered || !boxes.some((one) => isUnder(one, whole, width - covered.width, height - covered.height))) return whole;
+  const beside = fitted(box, Math.max(1, width - covered.width), height);
+  const above = fitted(box, width, Math.max(1, height - covered.height));
+  return above.zoom > beside.zoom ? above : beside;
+}
+
+function isUnder(box: Box, { x, y, zoom }: Viewport, left: number, top: number): boolean {
+  return (box.x + box.width) * zoom + x > left && (box.y + box.height) * zoom + y > top;
+}
+
 export function levelOf(zoom: number): "near" | "middle" | "far" {
   return zoom < FAR ? "far" : zoom < MIDDLE ? "middle" : "near";
 }

@@ -137,6 +137,43 @@ test("a node that is dragged with Alt stays, and a copy of it is where it is dro
   await context.close();
 });
 
+describe("a node dropped with a link behind it goes into the link", () => {
+  const dropOnLink = async (page: Page) => {
+    const head = await atRest(node(page, "added").locator("[class*=head]"));
+    const [from, to] = [await atRest(node(page, "source")), await atRest(node(page, "taker"))];
+    const own = await atRest(node(page, "added"));
+    await page.mouse.move(head.x + 30, head.y + 8);
+    await page.mouse.down();
+    // Its middle, not the pointer, is on the link.
+    const middle = { x: (from.x + from.width + to.x) / 2, y: (from.y + to.y) / 2 + 30 };
+    await page.mouse.move(middle.x - own.width / 2 + 30, middle.y - own.height / 2 + 8, { steps: 8 });
+    await page.locator("[class*=receiving]").waitFor({ state: "attached" });
+    await page.mouse.up();
+    await expect.poll(async () => (await documentOf(page)).nodes["taker"]!.inputs!["samples"]).toEqual({ from: ["added", "LATENT"] });
+    expect((await documentOf(page)).nodes["added"]!.inputs!["samples"]).toEqual({ from: ["source", "LATENT"] });
+  };
+
+  test.each([0, 300])("with %i others that make it one of those that are painted", async (others) => {
+    const { page, errors, context } = await startEmpty();
+    await page.evaluate((count) => {
+      const samples = { from: ["source", "LATENT"] as [string, string] };
+      const many = Array.from({ length: count }, (_, index) => [`other_${index}`, { type: "VAEDecode", inputs: { samples }, ui: { pos: [400, 600 + index], collapsed: true } }] as const);
+      window.latentgraph!.documents.editGraph("Add", (graph) => ({
+        ...graph,
+        nodes: {
+          source: { type: "EmptyLatentImage", ui: { pos: [100, 100] } },
+          taker: { type: "VAEDecode", inputs: { samples }, ui: { pos: [800, 100] } },
+          added: { type: "LatentUpscaleBy", ui: { pos: [450, 400] } },
+          ...Object.fromEntries(many),
+        },
+      }));
+    }, others);
+    await dropOnLink(page);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+});
+
 test("the menu of a node saves and copies the picture that it shows", async () => {
   const { page, errors, context } = await startEmpty();
   await page.evaluate(async (pixel) => {
