@@ -112,7 +112,7 @@ class Folders:
         found = {
             name
             for root in self.roots.get(folder, ())
-            for name in _files_under(root)
+            for name in files_under(root)
             if not suffixes or name.lower().endswith(suffixes)
         }
         if folder == _PIPELINES:
@@ -159,7 +159,7 @@ class Folders:
         return hashlib.blake2b(repr(contents).encode(), digest_size=16).hexdigest()
 
     def _digest_of_folder(self, path: Path) -> str:
-        contents = [(name, self.digests.digest(path / name)) for name in sorted(_files_under(path))]
+        contents = [(name, self.digests.digest(path / name)) for name in sorted(files_under(path))]
         return hashlib.blake2b(repr(contents).encode(), digest_size=16).hexdigest()
 
     def with_content(self, digest: str) -> Path | None:
@@ -293,7 +293,7 @@ def _wrong_section(file: Path, what: str, wanted: str) -> FolderError:
     return FolderError(f"{file}: {what} should be {wanted}", code="model_paths_file")
 
 
-def _files_under(root: Path) -> Iterator[str]:
+def files_under(root: Path) -> Iterator[str]:
     """Names of all files below a root. Symbolic links are followed, each directory is entered once."""
     entered: set[tuple[int, int]] = set()
     pending = [""]

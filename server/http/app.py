@@ -8,7 +8,20 @@ from typing import Final
 from aiohttp import web
 
 from graph.json import JsonObject
-from server.http import blobs, health, jobs, metrics, nodes, stream, tickets, trace, uploads, versions, workflows
+from server.http import (
+    blobs,
+    health,
+    jobs,
+    metrics,
+    model_pictures,
+    nodes,
+    stream,
+    tickets,
+    trace,
+    uploads,
+    versions,
+    workflows,
+)
 from server.http import facts as here
 from server.http import queue as line
 from server.http.accounts import accounted
@@ -106,6 +119,13 @@ OURS: Final = (
         query=here.MODEL_FILES,
         answer=ref("ModelFiles"),
         refusals={"400": ("query",), "404": ("unknown_folder",)},
+    ),
+    Route("GET", "/api/v1/model-pictures", model_pictures.list_model_pictures, answer=mapped(NAMES)),
+    Route(
+        "GET",
+        "/api/v1/model-pictures/{folder}/{name:.+}",
+        model_pictures.get_model_picture,
+        refusals={"404": ("unknown_folder", "unknown_picture")},
     ),
     Route(
         "POST",

@@ -141,6 +141,7 @@ def _bytes(choose: random.Random, workflows: list[Any]) -> Hostile:
 PATHS: Final = (
     "/history", "/history/{}", "/queue", "/view", "/view?filename={}&type={}&subfolder={}&preview={}&channel={}",
     "/object_info/{}", "/models/{}", "/experiment/models/{}", "/experiment/models/preview/{}/{}/{}",
+    "/api/v1/model-pictures/{}/{}",
     "/view_metadata/{}?filename={}",
     "/userdata?dir={}&recurse={}", "/v2/userdata?path={}", "/userdata/{}", "/userdata/{}/move/{}", "/settings",
     "/settings/{}",

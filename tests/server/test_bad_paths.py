@@ -31,6 +31,8 @@ PLACES = (
     "/v2/userdata?path={up}",
     "/experiment/models/preview/loras/0/{up}/secret.png",
     "/experiment/models/preview/{up}/0/secret.png",
+    "/api/v1/model-pictures/loras/{up}/secret.png",
+    "/api/v1/model-pictures/{up}/secret.png",
     "/models/{up}",
     "/view_metadata/loras?filename={up}/secret.safetensors",
     "/view_metadata/{up}?filename=secret.safetensors",
@@ -117,7 +119,7 @@ def test_links_pipes_and_folders_are_not_served(tmp_path: Path) -> None:
         for name in ("link.png", "pipe.png", "folder.png", "door/secret.png"):
             for target in (
                 f"/view?filename={name}&type=input", f"/view?filename={name}", f"/userdata/{name.replace('/', '%2F')}",
-                f"/experiment/models/preview/loras/0/{name}",
+                f"/experiment/models/preview/loras/0/{name}", f"/api/v1/model-pictures/loras/{name}",
             ):  # fmt: skip
                 answer = await ask(service.port, "GET", target)
                 assert answer.status in (400, 403, 404), (target, answer.status)

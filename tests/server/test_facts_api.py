@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy
 import pytest
@@ -64,6 +65,39 @@ def test_uploads_are_kept_under_free_names(tmp_path: Path) -> None:
         assert left == ["cat (1).png", "cat.png"]
 
     do(tmp_path, act, bounds=Bounds(upload=4096))
+
+
+def test_pictures_lie_beside_models(tmp_path: Path) -> None:
+    folder, odd = tmp_path / "models" / "loras", "sub/ü #?%2F&.safetensors"
+    (folder / "sub").mkdir(parents=True)
+    outside = tmp_path / "outside.png"
+    outside.write_bytes(picture(9))
+    for name in ("fox.safetensors", odd, "linked.pt", "page.ckpt", "bare.safetensors"):
+        (folder / name).write_bytes(b"x")
+    (folder / "fox.png").write_bytes(picture(1))
+    (folder / "fox.preview.png").write_bytes(picture(2))
+    (folder / "sub" / "ü #?%2F&.png").write_bytes(picture(3))
+    (folder / "linked.png").symlink_to(outside)
+    (folder / "page.png").write_bytes(b"<script>")
+    (folder / "nothing.png").write_bytes(picture(4))
+
+    async def act(service: Service) -> None:
+        told = (await service.get("/api/v1/model-pictures")).json
+        assert told == {"loras": ["fox.safetensors", "page.ckpt", odd]}
+
+        async def shown(name: str) -> tuple[int, str, bytes]:
+            answer = await service.get(f"/api/v1/model-pictures/loras/{quote(name)}")
+            return answer.status, answer.kind, answer.body
+
+        assert await shown("fox.safetensors") == (200, "image/png", picture(2))
+        assert await shown(odd) == (200, "image/png", picture(3))
+        assert (await shown("page.ckpt"))[:2] == (200, "application/octet-stream")
+        for name in ("linked.pt", "bare.safetensors", "nothing.safetensors"):
+            assert (await shown(name))[0] == 404, name
+        unknown = await service.get("/api/v1/model-pictures/input/fox.png")
+        assert (unknown.status, unknown.json["code"]) == (404, "unknown_folder")
+
+    do(tmp_path, act)
 
 
 def test_model_files_are_listed_page_by_page(tmp_path: Path) -> None:

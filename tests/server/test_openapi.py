@@ -37,6 +37,9 @@ def asked(job: str) -> Iterator[tuple[str, str, str, str | bytes, int]]:
     yield "get", "/api/v1/files/{folder}", "/api/v1/files/etc", "", 404
     yield "get", "/api/v1/model-files", "/api/v1/model-files", "", 200
     yield "get", "/api/v1/model-files", "/api/v1/model-files?limit=0", "", 400
+    yield "get", "/api/v1/model-pictures", "/api/v1/model-pictures", "", 200
+    yield "get", "/api/v1/model-pictures/{folder}/{name}", "/api/v1/model-pictures/loras/no.safetensors", "", 404
+    yield "get", "/api/v1/model-pictures/{folder}/{name}", "/api/v1/model-pictures/etc/passwd", "", 404
     yield "post", "/api/v1/uploads", "/api/v1/uploads?name=a.png", PICTURE, 201
     yield "post", "/api/v1/uploads", "/api/v1/uploads?name=../a.png", PICTURE, 400
     yield "post", "/api/v1/uploads", "/api/v1/uploads?name=a.png", b"<html>", 415

@@ -13,13 +13,13 @@ from aiohttp import web
 
 from graph.json import JsonObject
 from nodes.folders import Folders
+from nodes.model_pictures import picture_beside
 from server.http.files import picture, stat_of
 from server.http.pictures import decoded
 from server.http.service import service_of
 from server.worker.supervisor import UnansweredError
 
 _UNLISTED: Final = ("configs", "custom_nodes")
-_PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 
 
 async def model_folders(request: web.Request) -> web.Response:
@@ -65,7 +65,7 @@ async def preview(request: web.Request) -> web.Response:
     roots = service.folders.roots[kind]
     if path is None or not (number.isascii() and number.isdecimal() and int(number[:6]) < len(roots)):
         raise web.HTTPNotFound
-    beside = await asyncio.to_thread(_beside, path, roots)
+    beside = await asyncio.to_thread(picture_beside, path, roots)
     made = await decoded(request, str(beside), "--preview", "webp") if beside else None
     if made is None and path.suffix.lower() == ".safetensors":
         made = await decoded(request, str(path), "--cover")
@@ -105,14 +105,3 @@ def _facts(folders: Folders, kind: str) -> Iterator[JsonObject]:
         index = next(number for number, root in enumerate(folders.roots[kind]) if path.is_relative_to(root / name))
         times: JsonObject = {"modified": stat.st_mtime, "created": stat.st_ctime, "size": stat.st_size}
         yield {"name": name, "pathIndex": index, **times}
-
-
-def _beside(path: Path, roots: tuple[Path, ...]) -> Path | None:
-    """The picture that goes with a model: `name.png` or `name.preview.png`, not reached through a link out of the roots."""
-    real = [root.resolve() for root in roots]
-    for middle in (".preview", ""):
-        for suffix in _PICTURES:
-            beside = path.with_name(path.stem + middle + suffix)
-            if beside.is_file() and any(beside.resolve().is_relative_to(root) for root in real):
-                return beside
-    return None

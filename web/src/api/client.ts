@@ -62,6 +62,9 @@ export interface JobRequest {
 
 export const getNodes = () => json<NodeSpec[]>("GET", "api/v1/nodes");
 export const getModels = () => json<Record<string, string[]>>("GET", "api/v1/models");
+/** The models that have a picture beside them, by folder. */
+export const getModelPictures = () => json<Record<string, string[]>>("GET", "api/v1/model-pictures");
+export const modelPictureUrl = (folder: string, name: string) => withToken(`api/v1/model-pictures/${encodeURIComponent(folder)}/${path(name)}`);
 export const getPlan = (document: Document, scope: string, signal: AbortSignal) =>
   json<PlanSummary>("POST", `api/v1/plan?scope=${encodeURIComponent(scope)}`, document, signal);
 export const validate = (document: unknown, signal?: AbortSignal) =>

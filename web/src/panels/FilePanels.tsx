@@ -10,6 +10,8 @@ import { perform } from "@/commands/commands";
 import { copyText } from "@/store/clipboard";
 import { useEditor } from "@/store/editor";
 import { MODEL, openDocument, openWorkflow, placeModel, removeWorkflow, renameWorkflow, workflowNames } from "@/store/files";
+import { modelPictures } from "@/store/library";
+import { Thumbnail } from "@/widgets/choice/Thumbnail";
 import styles from "@/panels/panels.module.css";
 
 export function WorkflowsPanel() {
@@ -106,8 +108,8 @@ function WorkflowRow({ name, onChange }: { name: string; onChange: () => void })
 export function ModelsPanel() {
   const editor = useEditor();
   const { files: t } = useMessages();
-  const models = useStore(editor.library.store, (state) => state.models);
-  const catalogue = useStore(editor.library.store, (state) => state.catalogue);
+  const library = useStore(editor.library.store);
+  const { models, catalogue } = library;
   const [text, setText] = useState("");
   const folders = useMemo(() => Object.entries(models).map(([folder, names]) => [folder, names.filter((name) => name.toLowerCase().includes(text.toLowerCase()))] as const), [models, text]);
   const add = (folder: string, name: string) => {
@@ -124,8 +126,9 @@ export function ModelsPanel() {
         </button>
       </div>
       <div className={styles.scroll}>
-        {folders.map(([folder, names]) =>
-          names.length === 0 ? null : (
+        {folders.map(([folder, names]) => {
+          const pictureOf = modelPictures(library, folder);
+          return names.length === 0 ? null : (
             <section key={folder}>
               <h3 className={styles.section}>
                 {folder} <span className={styles.faint}>{names.length}</span>
@@ -141,13 +144,16 @@ export function ModelsPanel() {
                   onDragStart={(event) => event.dataTransfer.setData(MODEL, JSON.stringify({ folder, name }))}
                   onClick={() => add(folder, name)}
                 >
-                  <span className={styles.rowTitle}>{name}</span>
+                  <span className={styles.rowTitle}>
+                    {pictureOf && <Thumbnail url={pictureOf(name)} />}
+                    {name}
+                  </span>
                 </button>
               ))}
               {names.length > 300 && <p className={styles.empty}>{t.moreModels(names.length - 300)}</p>}
             </section>
-          ),
-        )}
+          );
+        })}
       </div>
     </>
   );

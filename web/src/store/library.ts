@@ -1,12 +1,14 @@
 // What the service has: node types, model files, workflows. Read at the start and again when asked.
 import { createStore, type StoreApi } from "zustand/vanilla";
-import { getFiles, getModels, getNodes, getWorkflow, listWorkflows, ServiceError } from "@/api/client";
+import { getFiles, getModelPictures, getModels, getNodes, getWorkflow, listWorkflows, modelPictureUrl, ServiceError } from "@/api/client";
 import { catalogueOf, type Catalogue } from "@/model/catalogue";
 import { FOLDER, type Published } from "@/model/published";
 
 export interface LibraryState {
   catalogue: Catalogue;
   models: Readonly<Record<string, readonly string[]>>;
+  /** The models that have a picture beside them, by folder. */
+  pictured: Readonly<Record<string, ReadonlySet<string>>>;
   /** What is in the other folders that inputs of nodes name files of: pictures and the like. Null until it is known. */
   files: Readonly<Record<string, readonly string[]>> | null;
   /** Subgraphs kept for other workflows. */
@@ -21,8 +23,14 @@ const MOST_PUBLISHED = 200;
 /** The names of the files of a folder; null where it is not known. */
 export const filesOf = ({ models, files }: LibraryState) => (folder: string): readonly string[] | null => models[folder] ?? files?.[folder] ?? null;
 
+/** Where the picture of each model of a folder is, null for one that has none; null where no model of it has one. */
+export function modelPictures({ pictured }: LibraryState, folder: string): ((name: string) => string | null) | null {
+  const names = pictured[folder];
+  return names ? (name) => (names.has(name) ? modelPictureUrl(folder, name) : null) : null;
+}
+
 export class Library {
-  readonly store: StoreApi<LibraryState> = createStore(() => ({ catalogue: new Map(), models: {}, files: null, published: [], state: "loading" }));
+  readonly store: StoreApi<LibraryState> = createStore(() => ({ catalogue: new Map(), models: {}, pictured: {}, files: null, published: [], state: "loading" }));
 
   get catalogue(): Catalogue {
     return this.store.getState().catalogue;
@@ -52,9 +60,8 @@ export class Library {
   /** Nodes and files as they are now. Raises ServiceError. */
   async refresh(): Promise<void> {
     const [nodes, models] = await Promise.all([getNodes(), getModels()]);
-    const catalogue = catalogueOf(nodes);
-    this.store.setState({ catalogue, models, state: "ready" });
-    this.store.setState({ files: await filesNamed(catalogue, models) });
+    this.store.setState({ catalogue: catalogueOf(nodes), models, state: "ready" });
+    await this.seeFiles();
     await this.refreshPublished();
   }
 
@@ -65,8 +72,24 @@ export class Library {
   }
 
   async refreshModels(): Promise<void> {
-    const models = await getModels();
-    this.store.setState({ models, files: await filesNamed(this.catalogue, models) });
+    this.store.setState({ models: await getModels() });
+    await this.seeFiles();
+  }
+
+  private async seeFiles(): Promise<void> {
+    const [files, pictured] = await Promise.all([filesNamed(this.catalogue, this.store.getState().models), picturedNow()]);
+    this.store.setState({ files, pictured });
+  }
+}
+
+/** Lists are complete without pictures: where it cannot be told which there are, none are shown. */
+async function picturedNow(): Promise<LibraryState["pictured"]> {
+  try {
+    const found = await getModelPictures();
+    return Object.fromEntries(Object.entries(found).map(([folder, names]) => [folder, new Set(names)]));
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    return {};
   }
 }
 

@@ -36,6 +36,8 @@ export interface WidgetServices {
   uploadMask: (mask: Blob, original: string) => Promise<string>;
   /** Where the picture of that name can be fetched. */
   pictureUrl: (name: string, folder: string) => string;
+  /** Where the picture of each model of a folder is, null for one that has none; null where no model of it has one. */
+  modelPictures: (folder: string) => ((name: string) => string | null) | null;
   /** The seed that the service drew when this input was last run, if it was `"random"`. */
   lastSeed: number | bigint | string | undefined;
   /** What the last run drew for texts that leave words open, by input. */

@@ -52,6 +52,7 @@ const SERVICES: WidgetServices = {
   },
   uploadMask: async (_mask, original) => original,
   pictureUrl: (name) => demoPicture(name),
+  modelPictures: (folder) => (folder === "loras" ? (name) => (name.startsWith("styles/") ? demoPicture(name, 96, 96) : null) : null),
   lastSeed: 812736450912,
   lastTexts: { text: "a red fox in deep snow, dawn" },
   editMask: async () => null,

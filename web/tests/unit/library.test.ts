@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
-import { filesOf, Library } from "@/store/library";
+import { filesOf, Library, modelPictures } from "@/store/library";
+import { keepToken } from "@/api/token";
 import { documentOf } from "./documents";
 import { refusal, ToldService } from "./toldservice";
 
@@ -40,6 +41,24 @@ test.each([
   service.on("GET api/v1/nodes", answer);
   await library.load();
   expect(state().state).toBe(said);
+});
+
+test("knows where the pictures of models are, by the folders that have any", async () => {
+  service.on("GET api/v1/model-pictures", () => ({ loras: ["a b/#fox?.safetensors"] }));
+  await library.load();
+  const pictureOf = modelPictures(state(), "loras")!;
+  expect(pictureOf("a b/#fox?.safetensors")).toBe("api/v1/model-pictures/loras/a%20b/%23fox%3F.safetensors");
+  expect(pictureOf("other.safetensors")).toBeNull();
+  expect(modelPictures(state(), "checkpoints")).toBeNull();
+  keepToken("a&b");
+  expect(pictureOf("a b/#fox?.safetensors")).toContain("?token=a%26b");
+  sessionStorage.clear();
+});
+
+test("is complete where nobody tells of pictures", async () => {
+  await library.load();
+  expect(modelPictures(state(), "checkpoints")).toBeNull();
+  expect(state().files).not.toBeNull();
 });
 
 test("what is known stays known when the service goes away", async () => {

@@ -16,6 +16,7 @@ interface ChoiceControlProps extends Omit<WidgetProps<unknown, string>, "schema"
   complete: boolean;
   recent?: () => readonly string[];
   pictureOf?: (name: string) => string;
+  thumbnailOf?: (name: string) => string | null;
   /** What the list says where there is no name at all. */
   nothing?: string;
   footer?: (close: () => void) => ReactNode;
@@ -31,7 +32,7 @@ const NONE: readonly string[] = [];
 const AT_ONCE: Opened = { start: "", chooses: false };
 
 export function ChoiceControl(props: ChoiceControlProps) {
-  const { names, complete, recent, pictureOf, nothing, footer, value, onChange, label, disabled, problem, place } = props;
+  const { names, complete, recent, pictureOf, thumbnailOf, nothing, footer, value, onChange, label, disabled, problem, place } = props;
   const { widgets: t } = useMessages();
   const [opened, setOpened] = useState<Opened | null>(null);
   const field = useRef<HTMLDivElement>(null);
@@ -101,7 +102,7 @@ export function ChoiceControl(props: ChoiceControlProps) {
       </button>
       {opened && (
         <Suspense>
-          <ChoiceList id={listId} anchor={field} label={label} names={names} value={value} missing={missing} recent={recent?.() ?? NONE} start={opened.start} chooses={opened.chooses} footer={footer?.(close)} onChoose={choose} onClose={close} {...(pictureOf ? { pictureOf } : {})} {...(nothing ? { nothing } : {})} />
+          <ChoiceList id={listId} anchor={field} label={label} names={names} value={value} missing={missing} recent={recent?.() ?? NONE} start={opened.start} chooses={opened.chooses} footer={footer?.(close)} onChoose={choose} onClose={close} {...(pictureOf ? { pictureOf } : {})} {...(thumbnailOf ? { thumbnailOf } : {})} {...(nothing ? { nothing } : {})} />
         </Suspense>
       )}
     </div>

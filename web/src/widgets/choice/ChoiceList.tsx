@@ -5,6 +5,7 @@ import { ChevronRight, Search, TriangleAlert } from "lucide-react";
 import { useMessages } from "@/i18n/messages";
 import { nearest } from "@/model/nearest";
 import { foldersToOpen, listing, moveAlong, moveLines, nameAt, stopOf, type Line, type Stop } from "@/widgets/choice/listing";
+import { Thumbnail } from "@/widgets/choice/Thumbnail";
 import { Popup } from "@/widgets/Popup";
 import { inView, offsetsOf, scrollTo } from "@/model/virtual";
 import styles from "@/widgets/choice/choice.module.css";
@@ -20,6 +21,8 @@ export interface ChoiceListProps {
   recent: readonly string[];
   /** Where the picture of a name is; with it names are shown as pictures. */
   pictureOf?: (name: string) => string;
+  /** The picture beside a name, null where it has none; with it each name has a place for one. */
+  thumbnailOf?: (name: string) => string | null;
   /** What to search for at first: the key that opened the list. */
   start: string;
   /** Enter was pressed before the list was there: what is found first is chosen. */
@@ -33,19 +36,21 @@ export interface ChoiceListProps {
 }
 
 const HEIGHTS = { heading: 24, folder: 28, name: 28, pictures: 112 } as const;
+const WITH_THUMBNAILS = { ...HEIGHTS, name: 52 } as const;
 const COLUMNS = 4;
 const TALLEST = 340;
 
 export function ChoiceList(props: ChoiceListProps) {
-  const { id, anchor, label, names, value, missing, recent, pictureOf, footer, onChoose, onClose } = props;
+  const { id, anchor, label, names, value, missing, recent, pictureOf, thumbnailOf, footer, onChoose, onClose } = props;
   const { widgets: t } = useMessages();
   const [query, setQuery] = useState(props.start);
   const [open, setOpen] = useState<ReadonlySet<string>>(() => foldersToOpen(names, value));
   const columns = pictureOf ? COLUMNS : 0;
+  const heights = thumbnailOf ? WITH_THUMBNAILS : HEIGHTS;
   const lines = useMemo(() => listing({ names, query, open, recent, columns }), [names, query, open, recent, columns]);
   const [stop, setStop] = useState<Stop | null>(() => (query.trim() ? null : stopOf(lines, value)) ?? moveLines(lines, null, 1));
   const scroller = useRef<HTMLDivElement | null>(null);
-  const offsets = useMemo(() => offsetsOf(lines.map((line) => HEIGHTS[line.kind])), [lines]);
+  const offsets = useMemo(() => offsetsOf(lines.map((line) => heights[line.kind])), [lines, heights]);
   const whole = offsets.at(-1) ?? 0;
   const height = Math.min(TALLEST, whole);
   const [top, setTop] = useState(() => Math.max(0, Math.min(whole - height, (offsets[stop?.line ?? 0] ?? 0) - height / 2)));
@@ -94,7 +99,7 @@ export function ChoiceList(props: ChoiceListProps) {
 
   const onKeyDown = (event: KeyboardEvent<HTMLInputElement>) => {
     const line = stop ? lines[stop.line] : undefined;
-    const page = Math.max(1, Math.floor(height / HEIGHTS[columns > 0 ? "pictures" : "name"]) - 1);
+    const page = Math.max(1, Math.floor(height / heights[columns > 0 ? "pictures" : "name"]) - 1);
     const sideways = columns > 0 ? line?.kind === "pictures" : line?.kind === "folder";
     switch (event.key) {
       case "ArrowDown":
@@ -136,7 +141,7 @@ export function ChoiceList(props: ChoiceListProps) {
   };
 
   const draw = (line: Line, index: number): ReactNode => {
-    const style = { top: offsets[index], height: HEIGHTS[line.kind] };
+    const style = { top: offsets[index], height: heights[line.kind] };
     const isStop = (column: number) => stop?.line === index && stop.column === column;
     const item = (column: number, selected: boolean) => ({
       id: stopId(index, column),
@@ -177,6 +182,7 @@ export function ChoiceList(props: ChoiceListProps) {
     }
     return (
       <div key={`n${index} ${line.name}`} {...item(0, line.name === value)} aria-level={line.depth + 1} title={line.name} className={styles.line} style={{ ...style, paddingLeft: 12 + line.depth * 16 }}>
+        {thumbnailOf && <Thumbnail url={thumbnailOf(line.name)} />}
         <span className={styles.shown}>{marked(line)}</span>
         {line.folder && <span className={styles.count}>{line.folder}</span>}
       </div>
@@ -185,7 +191,7 @@ export function ChoiceList(props: ChoiceListProps) {
 
   const found = query.trim() ? lines.reduce((sum, line) => sum + (line.kind === "pictures" ? line.names.length : 1), 0) : names.length;
   return (
-    <Popup anchor={anchor} label={label} width={columns > 0 ? 420 : 260} onClose={onClose}>
+    <Popup anchor={anchor} label={label} width={columns > 0 ? 420 : thumbnailOf ? 320 : 260} onClose={onClose}>
       <div className={styles.search}>
         <Search size={14} aria-hidden />
         <input

@@ -1,5 +1,5 @@
 // The name of a file in a folder of the service. Where the folder takes uploads it holds pictures: they are shown, one's own can be
-// dropped, pasted, picked or taken with the camera, and painted with a mask.
+// dropped, pasted, picked or taken with the camera, and painted with a mask. Models show the pictures that lie beside them.
 import { useMemo, useRef, useState } from "react";
 import { Brush, ImageUp } from "lucide-react";
 import { useMessages } from "@/i18n/messages";
@@ -36,7 +36,10 @@ export function FileField(props: WidgetProps<FileSchema, string>) {
     recent: () => recentIn(schema.folder),
     ...(own === undefined ? {} : { value: own }),
   };
-  if (!schema.upload) return <ChoiceControl {...control} />;
+  if (!schema.upload) {
+    const thumbnailOf = services.modelPictures(schema.folder);
+    return <ChoiceControl {...control} {...(thumbnailOf ? { thumbnailOf } : {})} />;
+  }
 
   const pick = () => picker.current?.click();
   const paint = async () => {
