@@ -43,8 +43,8 @@ export const COMMANDS: readonly Command[] = [
   { id: "pause", group: "Run", run: (editor) => editor.runs.pause(!editor.runs.store.getState().paused) },
   { id: "auto-run", group: "Run", run: (editor) => editor.view.set({ autoRun: !editor.view.store.getState().autoRun }) },
 
-  { id: "undo", group: "Edit", keys: ["mod+z"], enabled: (editor) => (editor.documents.active?.history.done.length ?? 0) > 0, run: (editor) => said(editor, editor.t.edits.undone, editor.documents.undo()) },
-  { id: "redo", group: "Edit", keys: ["mod+shift+z", "mod+y"], enabled: (editor) => (editor.documents.active?.history.undone.length ?? 0) > 0, run: (editor) => said(editor, editor.t.edits.redone, editor.documents.redo()) },
+  { id: "undo", group: "Edit", keys: ["mod+z"], enabled: (editor) => (editor.documents.active?.history.done.length ?? 0) > 0, run: (editor) => told(editor, "undone", editor.documents.undo()) },
+  { id: "redo", group: "Edit", keys: ["mod+shift+z", "mod+y"], enabled: (editor) => (editor.documents.active?.history.undone.length ?? 0) > 0, run: (editor) => told(editor, "redone", editor.documents.redo()) },
   { id: "copy", group: "Edit", keys: ["mod+c"], enabled: someSelected, run: copy },
   { id: "cut", group: "Edit", keys: ["mod+x"], enabled: someSelected, run: cut },
   { id: "paste", group: "Edit", fixed: "mod+v", run: (editor) => paste(editor, false) },
@@ -145,8 +145,12 @@ export async function runTo(editor: Editor, names: readonly string[]): Promise<v
   await editor.run(targets);
 }
 
-function said(editor: Editor, words: (label: string) => string, label: string | null): void {
-  if (label) editor.view.say(words(label));
+function told(editor: Editor, way: "undone" | "redone", label: string | null): void {
+  const one = editor.documents.active;
+  if (!one || label === null) return;
+  // After an edit what was undone is gone: what is undone then begins with another step.
+  const course = way === "undone" ? one.history.undone[0] : one.uid;
+  editor.view.sayStep("history", course, (count) => editor.t.edits[way](label, count));
 }
 
 async function lookAgain(editor: Editor): Promise<void> {

@@ -185,8 +185,8 @@ export const de: Messages = {
     gives: "gibt",
   },
   edits: {
-    undone: (label) => `Rückgängig: ${label}`,
-    redone: (label) => `Wiederholt: ${label}`,
+    undone: (label, steps) => `${steps === 1 ? "Rückgängig" : `${steps} Schritte rückgängig, zuletzt`}: ${label}`,
+    redone: (label, steps) => `${steps === 1 ? "Wiederholt" : `${steps} Schritte wiederholt, zuletzt`}: ${label}`,
     change: (input) => `${input} ändern`,
     changeOnAll: (input, nodes) => `${input} von ${nodes} Knoten ändern`,
     move: "Verschieben",

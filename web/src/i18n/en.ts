@@ -186,8 +186,8 @@ export const en = {
   },
   /** What undo calls a step. */
   edits: {
-    undone: (label: string) => `Undone: ${label.toLowerCase()}`,
-    redone: (label: string) => `Done again: ${label.toLowerCase()}`,
+    undone: (label: string, steps: number) => `${steps === 1 ? "Undone" : `Undone ${steps} steps, the last`}: ${label.toLowerCase()}`,
+    redone: (label: string, steps: number) => `${steps === 1 ? "Done again" : `Done again ${steps} steps, the last`}: ${label.toLowerCase()}`,
     change: (input: string) => `Change ${input}`,
     changeOnAll: (input: string, nodes: number) => `Change ${input} of ${nodes} nodes`,
     move: "Move",

@@ -23,6 +23,8 @@ export interface Toast {
   kind: "info" | "good" | "bad";
   text: string;
   action?: { label: string; run: () => void };
+  /** What is told step by step: of what, the course that is counted, and how far it is. */
+  step?: { about: string; course: unknown; count: number };
 }
 
 export interface ViewState {
@@ -93,12 +95,23 @@ export class View {
   }
 
   say(text: string, kind: Toast["kind"] = "info", action?: Toast["action"]): void {
-    const toast: Toast = { id: ++this.count, kind, text, ...(action ? { action } : {}) };
-    this.store.setState(({ toasts }) => ({ toasts: [...toasts.slice(-3), toast] }));
-    window.setTimeout(() => this.dismiss(toast.id), kind === "bad" || action ? 9000 : 3500);
+    this.show({ id: ++this.count, kind, text, ...(action ? { action } : {}) });
+  }
+
+  /** Say a step in place of the one before it, so that many are one message; steps of the same course are counted. */
+  sayStep(about: string, course: unknown, words: (count: number) => string): void {
+    const before = this.store.getState().toasts.find(({ step }) => step?.about === about);
+    const count = before?.step && before.step.course === course ? before.step.count + 1 : 1;
+    if (before) this.dismiss(before.id);
+    this.show({ id: ++this.count, kind: "info", text: words(count), step: { about, course, count } });
   }
 
   dismiss(id: number): void {
     this.store.setState(({ toasts }) => ({ toasts: toasts.filter((one) => one.id !== id) }));
+  }
+
+  private show(toast: Toast): void {
+    this.store.setState(({ toasts }) => ({ toasts: [...toasts.slice(-3), toast] }));
+    window.setTimeout(() => this.dismiss(toast.id), toast.kind === "bad" || toast.action ? 9000 : 3500);
   }
 }
