@@ -18,12 +18,12 @@ from graph.comfyui.imported import Findings, Imported
 from graph.comfyui.instances import with_instance_values
 from graph.comfyui.node import Reading, document_node, output_name
 from graph.comfyui.own import OWN_KEY, with_own_data
-from graph.comfyui.primitives import entry, parameters
+from graph.comfyui.primitives import Primitive, entry, parameters, tell_inside
 from graph.comfyui.reroutes import reroutes
 from graph.comfyui.shapes import as_numbers, as_object
 from graph.comfyui.subgraphs import Interface, interfaces, passages
 from graph.comfyui.wiring import PRIMITIVE, REROUTE_SLOT, FromNode, behind_reroutes, source
-from graph.document import Document, Link, Node, Parameter, Subgraph, SubgraphOutput
+from graph.document import Document, Link, Node, Subgraph, SubgraphOutput
 from graph.flatten import REROUTE
 from graph.json import Json, JsonObject
 from graph.spec import Catalogue
@@ -48,7 +48,8 @@ def import_ui(data: Json, catalogue: Catalogue) -> Imported:
         outside[one.id].key: _subgraph(one, outside[one.id], Reading(catalogue, outside, findings))
         for one in definitions
     }
-    document = Document(graph.nodes, parameters=graph.parameters, subgraphs=subgraphs, ui=_file_ui(root, graph.ui))
+    shared = parameters(graph.primitives, findings)
+    document = Document(graph.nodes, parameters=shared, subgraphs=subgraphs, ui=_file_ui(root, graph.ui))
     document = with_instance_values(document, root, definitions, outside, catalogue)
     own = (as_object(root.data.get("extra")) or {}).get(OWN_KEY)
     return Imported(with_own_data(document, own), tuple(findings.problems))
@@ -56,11 +57,11 @@ def import_ui(data: Json, catalogue: Catalogue) -> Imported:
 
 @dataclass(frozen=True, slots=True)
 class _Graph:
-    """A canvas as nodes, what is drawn beside them, and the parameters that its primitives become."""
+    """A canvas as nodes, what is drawn beside them, and its primitives."""
 
     nodes: Mapping[str, Node]
     ui: JsonObject
-    parameters: tuple[Parameter, ...]
+    primitives: tuple[Primitive, ...]
 
 
 def _graph(canvas: Canvas, reading: Reading) -> _Graph:
@@ -73,19 +74,23 @@ def _graph(canvas: Canvas, reading: Reading) -> _Graph:
         nodes[one.id], fed = document_node(one, canvas, primitives, reading)
         for primitive, name in fed:
             shared.setdefault(primitive, []).append((one.id, name))
-    drawn = [one for one in canvas.nodes.values() if one.type == PRIMITIVE]
+    drawn = tuple(
+        Primitive(one, tuple(shared.get(one.id, ()))) for one in canvas.nodes.values() if one.type == PRIMITIVE
+    )
     ui: JsonObject = {
         "groups": groups(canvas.data.get("groups")),
         "notes": [note(one) for one in canvas.nodes.values() if one.type in NOTES],
-        "primitives": [entry(one, shared.get(one.id, ())) for one in drawn],
+        "primitives": [entry(one) for one in drawn],
         "reroutes": reroutes(canvas),
     }
-    return _Graph(nodes, {key: value for key, value in ui.items() if value}, parameters(drawn, shared))
+    return _Graph(nodes, {key: value for key, value in ui.items() if value}, drawn)
 
 
 def _subgraph(definition: Definition, interface: Interface, reading: Reading) -> Subgraph:
     canvas = definition.canvas
     graph = _graph(canvas, reading)
+    title = definition.name or interface.key
+    tell_inside(graph.primitives, title, reading.findings)
     crossing = passages(canvas)
     nodes = {**graph.nodes, **{one.node: _passing(index) for index, one in enumerate(crossing)}}
     sources = _sources(canvas, reading)
@@ -105,7 +110,7 @@ def _subgraph(definition: Definition, interface: Interface, reading: Reading) ->
         if box is not None:
             kept[key] = box
     ui = graph.ui | {"comfyui": kept}
-    return Subgraph(definition.name or interface.key, nodes, interface.parameters, tuple(outputs), ui)
+    return Subgraph(title, nodes, interface.parameters, tuple(outputs), ui)
 
 
 def _passing(row: int) -> Node:

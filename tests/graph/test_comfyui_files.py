@@ -35,7 +35,7 @@ def load(path: Path) -> JsonObject:
 def test_a_canvas_file_goes_in_and_out(path: Path) -> None:
     file, catalogue = load(path), full_catalogue()
     imported = import_ui(file, catalogue)
-    assert imported.problems == ()
+    assert all(one.code == "comfyui_primitive" for one in imported.problems)
     assert parse(to_json(imported.document)) == imported.document
     assert not flatten(imported.document, catalogue).problems
     exported = export_ui(imported.document, catalogue)

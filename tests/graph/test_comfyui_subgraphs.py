@@ -21,9 +21,9 @@ SAVE = node(9, "SaveImage", inputs=[slot("images", "IMAGE", 2)], values=["p"])
 
 
 def read(file: Json) -> Document:
-    """The document of a file about which there is nothing to say, and which survives a round trip."""
+    """The document of a file that says nothing wrong, and which survives a round trip."""
     imported = import_ui(file, CATALOGUE)
-    assert imported.problems == ()
+    assert all(one.code == "comfyui_primitive" for one in imported.problems)
     assert parse(to_json(imported.document)) == imported.document
     assert import_ui(export_ui(imported.document, CATALOGUE), CATALOGUE).document == imported.document
     return imported.document
@@ -169,9 +169,13 @@ def test_a_primitive_inside_sets_its_widgets_and_is_drawn_again() -> None:
     one: JsonObject = {"name": "INT", "type": "INT", "links": [1]}
     primitive = node(4, "PrimitiveNode", outputs=[one], values=[128, "fixed"], title="Width")
     inside = definition(ID, [primitive, LATENT], [[1, 4, 0, 5, 0], [2, 5, 0, -20, 0]], inputs=[], outputs=["LATENT"])
-    document = read(with_definitions(inside, nodes=[node(3, ID)], links=[]))
-    assert document.subgraphs[ID].nodes["5"].inputs["width"] == 128
-    assert document.subgraphs[ID].parameters == ()
+    imported = import_ui(with_definitions(inside, nodes=[node(3, ID)], links=[]), CATALOGUE)
+    assert imported.document.subgraphs[ID].nodes["5"].inputs["width"] == 128
+    assert imported.document.subgraphs[ID].parameters == ()
+    (problem,) = imported.problems
+    assert (problem.code, problem.node) == ("comfyui_primitive", None)
+    assert problem.message.startswith("the value of primitive 'Width' in subgraph ")
+    assert problem.message.endswith(" now stands in 5.width")
 
 
 @pytest.mark.parametrize("value", [64, 128])

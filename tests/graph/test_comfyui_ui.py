@@ -19,9 +19,9 @@ PICTURE = node(2, "LoadImage", values=["a.png", "image"])
 
 
 def read(file: Json) -> Document:
-    """The document of a file about which there is nothing to say, and which survives a round trip."""
+    """The document of a file that says nothing wrong, and which survives a round trip."""
     imported = import_ui(file, CATALOGUE)
-    assert imported.problems == ()
+    assert all(one.code == "comfyui_primitive" for one in imported.problems)
     assert parse(to_json(imported.document)) == imported.document
     assert import_ui(export_ui(imported.document, CATALOGUE), CATALOGUE).document == imported.document
     return imported.document
@@ -200,6 +200,27 @@ def test_a_primitive_becomes_the_value_of_its_widgets_and_a_parameter() -> None:
         [64, "increment"],
         "Picture size",
     )
+
+
+def test_what_became_of_a_primitive_is_told_at_the_first_input_that_it_sets() -> None:
+    file = canvas([LATENT, primitive([64, "fixed"], [7, 8], title="Picture size")], TWO_LINKS)
+    (problem,) = import_ui(file, CATALOGUE).problems
+    assert (problem.code, problem.severity, problem.path) == ("comfyui_primitive", "warning", "$.nodes[1]")
+    assert (problem.node, problem.input) == ("2", "width")
+    told = "primitive 'Picture size' is now the parameter 'picture_size', which sets 2.width, 2.height"
+    assert problem.message == told
+
+
+def test_a_primitive_that_sets_much_is_told_in_a_few_words() -> None:
+    latents = [node(10 + one, "EmptyLatentImage", inputs=[slot("width", "INT", one, widget=True)]) for one in range(9)]
+    links: list[Json] = [[one, 4, 0, 10 + one, 0, "INT"] for one in range(9)]
+    (problem,) = import_ui(canvas([*latents, primitive([64], [*range(9)])], links), CATALOGUE).problems
+    assert problem.message.endswith("which sets 10.width, 11.width, 12.width, 13.width and 5 more")
+
+
+def test_a_primitive_that_is_linked_to_nothing_is_told_of() -> None:
+    (problem,) = import_ui(canvas([primitive([64, "fixed"], [])]), CATALOGUE).problems
+    assert problem.message == "primitive 4 sets nothing: it is kept for ComfyUI, and not shown"
 
 
 @pytest.mark.parametrize("title", [None, "", "Primitive", "PrimitiveNode"])

@@ -144,7 +144,7 @@ def _write_picture(path: Path) -> None:
 @pytest.mark.parametrize("path", [one for one in FILES if one.stem not in OTHER_FAMILIES], ids=lambda path: path.stem)
 def test_a_workflow_runs(path: Path, tmp_path: Path) -> None:
     imported = import_workflow(json.loads(path.read_bytes()), read_catalogue())
-    assert imported.problems == ()
+    assert all(one.code == "comfyui_primitive" for one in imported.problems)
     document = smaller(imported.document)
     provide(tmp_path, document)
     bench = Bench(tmp_path)

@@ -381,7 +381,7 @@ export const de: Messages = {
     copyName: "Den Namen kopieren",
     copiedName: "Der Name ist kopiert",
     moreModels: (number) => `und ${number} weitere; suche, um sie zu sehen`,
-    remarks: (name, number) => `${name}: mit ${number} Anmerkungen geöffnet`,
+    remarks: (name, number) => `${name}: mit ${count("Anmerkung", "Anmerkungen")(number)} geöffnet`,
     saved: (name) => `Gespeichert als ${name}`,
     exists: (name) => `Es gibt schon einen Workflow namens ${name}`,
     changedElsewhere: (name) => `${name} wurde anderswo geändert, seit du ihn geöffnet hast; was dort jetzt steht, bleibt in seinen Fassungen`,

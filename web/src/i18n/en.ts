@@ -382,7 +382,7 @@ export const en = {
     copyName: "Copy its name",
     copiedName: "Copied its name",
     moreModels: (number: number) => `and ${number} more; search to see them`,
-    remarks: (name: string, number: number) => `${name}: opened with ${number} remarks`,
+    remarks: (name: string, number: number) => `${name}: opened with ${count("remark", "remarks")(number)}`,
     saved: (name: string) => `Saved as ${name}`,
     exists: (name: string) => `There is a workflow called ${name} already`,
     changedElsewhere: (name: string) => `${name} was changed elsewhere since you opened it; what is there now stays in its versions`,
