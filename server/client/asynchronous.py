@@ -39,10 +39,12 @@ class AsyncClient:
         *,
         targets: Sequence[str] | None = None,
         front: bool = False,
+        time_limit: float | None = None,
         key: str | None = None,
     ) -> Job:
         """As `Client.submit`. The `key`, where none is given, is this call's own."""
-        return await self._do(partial(self._client.submit, workflow, parameters, targets=targets, front=front, key=key))
+        submit = partial(self._client.submit, targets=targets, front=front, time_limit=time_limit, key=key)
+        return await self._do(submit, workflow, parameters)
 
     async def run(self, name: str, /, **parameters: Json) -> Job:
         """As `Client.run`."""
@@ -80,9 +82,9 @@ class AsyncClient:
         """As `Client.cancel`."""
         return await self._do(self._client.cancel, job)
 
-    async def retry(self, job: Job | str) -> Job:
+    async def retry(self, job: Job | str, *, time_limit: float | None = None) -> Job:
         """As `Client.retry`."""
-        return await self._do(self._client.retry, job)
+        return await self._do(partial(self._client.retry, job, time_limit=time_limit))
 
     async def fetch(self, output: Output) -> bytes:
         """As `Client.fetch`."""

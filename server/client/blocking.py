@@ -58,13 +58,16 @@ class Client:
         *,
         targets: Sequence[str] | None = None,
         front: bool = False,
+        time_limit: float | None = None,
         key: str | None = None,
     ) -> Job:
-        """Have a workflow of any form run. Returns at once, with the job accepted for good. Raises ServiceError with every
-        fault of the workflow."""
+        """Have a workflow of any form run; `time_limit` are the seconds that an attempt may take. Returns at once, with the
+        job accepted for good. Raises ServiceError with every fault of the workflow."""
         body: dict[str, Any] = {"workflow": workflow, "parameters": parameters or {}, "front": front}
         if targets is not None:
             body["targets"] = list(targets)
+        if time_limit is not None:
+            body["time_limit"] = time_limit
         return self._submitted("/api/v1/jobs", body, key)
 
     def run(self, name: str, /, **parameters: Json) -> Job:
@@ -138,9 +141,10 @@ class Client:
         """End a job. Repeating it, or a job that has ended, changes nothing."""
         return job_of(self._json("POST", f"/api/v1/jobs/{_id(job)}/cancel"))
 
-    def retry(self, job: Job | str) -> Job:
-        """The same request anew, as a job of its own."""
-        return job_of(self._json("POST", f"/api/v1/jobs/{_id(job)}/retry"))
+    def retry(self, job: Job | str, *, time_limit: float | None = None) -> Job:
+        """The same request anew, as a job of its own: with its time limit, or with another (`math.inf` for none)."""
+        limit = {} if time_limit is None else {"time_limit": None if time_limit == math.inf else time_limit}
+        return job_of(self._json("POST", f"/api/v1/jobs/{_id(job)}/retry", limit))
 
     def fetch(self, output: Output) -> bytes:
         """The content of a file that a job has saved."""

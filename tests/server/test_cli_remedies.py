@@ -54,6 +54,8 @@ FOLDERS = [
     Refused("run {picture} --cache {here}/cache --output {here}/a.txt", "cannot_save", "a.txt", "--output"),
     Refused("run {picture} --cache {here}/cache --output /proc/none", "cannot_save", "/proc/none", "--output"),
     Refused("train {picture} --cache {here}/cache --output /proc/none", "cannot_save", "/proc/none", "--output"),
+    Refused("serve --cache {here}/cache --output {here}/a.txt", "cannot_save", "a.txt: File exists", "--output"),
+    Refused("serve --cache {here}/cache --output /proc/none", "cannot_save", "/proc/none", "--output"),
 ]  # fmt: skip
 
 VALUES = [

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import io
 import json
+import math
 import socket
 import threading
 import time
@@ -104,6 +105,22 @@ def test_ends_other_than_done_are_raised(tmp_path: Path) -> None:
         bad["nodes"]["s"]["inputs"] = {"value": {"from": ["x", "out"]}}  # type: ignore[index]
         with pytest.raises(JobFailedError, match="boom"):
             client.result(client.submit(bad), 30)
+
+    with_client(tmp_path, act)
+
+
+def test_a_retry_has_the_time_limit_of_its_job_or_another(tmp_path: Path) -> None:
+    def act(client: Client) -> None:
+        job = client.cancel(client.submit(work(1, count=100_000), time_limit=50))
+        assert client.wait(job, 30).raw["time_limit"] == 50
+        for given, limit in (({}, 50), ({"time_limit": 20.0}, 20), ({"time_limit": math.inf}, None)):
+            again = client.cancel(client.retry(job, **given))
+            assert again.raw["time_limit"] == limit
+        short = client.retry(job, time_limit=0.2)
+        with pytest.raises(JobFailedError) as ended:
+            client.result(short, 60)
+        assert ended.value.job.error is not None
+        assert ended.value.job.error["code"] == "time_limit"
 
     with_client(tmp_path, act)
 
