@@ -247,7 +247,7 @@ OURS: Final = (
         "GET",
         "/api/v1/workflows",
         workflows.list_workflows,
-        query=NAMES_PAGE,
+        query=workflows.WORKFLOWS_PAGE,
         answer=NAMES,
         refusals={"400": ("query",)},
     ),

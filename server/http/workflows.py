@@ -16,7 +16,7 @@ from graph.errors import InputError, nearest
 from graph.json import Json, JsonObject, loads
 from graph.spec import Choice, FileChoice, Input, NodeSpec, Number, Text, Toggle
 from nodes.folders import is_inside
-from server.http.bodies import object_body, page_of_names
+from server.http.bodies import NAMES_PAGE, object_body, page_of_names
 from server.http.checking import Requested, requested
 from server.http.jobs import RUN, kept, key_of, to_keep
 from server.http.problems import ProblemError
@@ -26,11 +26,22 @@ from server.parameters import flags
 
 _MOST_READ: Final = 2000
 _LONGEST_NAME: Final = 200
+_WHOSE: Final = ("user", "shipped")
+WORKFLOWS_PAGE: Final = {
+    "whose": f"{' or '.join(_WHOSE)}: the user's own alone, or those that came with it"
+} | NAMES_PAGE
 
 
 async def list_workflows(request: web.Request) -> web.Response:
-    """The names of the saved workflows, sorted. `?limit=` and `?after=` page."""
-    return page_of_names(request, sorted(await asyncio.to_thread(saved, service_of(request))))
+    """The names of the saved workflows, sorted. `?whose=` chooses, `?limit=` and `?after=` page."""
+    service = service_of(request)
+    whose = request.query.get("whose")
+    if whose is not None and whose not in _WHOSE:
+        raise ProblemError(400, "query", f"whose is one of {', '.join(_WHOSE)}")
+    found = await asyncio.to_thread(saved, service)
+    mine = service.workflows[0]
+    wanted = [name for name, path in found.items() if whose is None or (whose == "user") == path.is_relative_to(mine)]
+    return page_of_names(request, sorted(wanted))
 
 
 async def get_workflow(request: web.Request) -> web.Response:

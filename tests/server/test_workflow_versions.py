@@ -130,6 +130,24 @@ def test_writers_of_both_apis_lose_nothing_of_each_other(tmp_path: Path) -> None
     do(tmp_path, act, workers=False)
 
 
+def test_the_users_own_are_listed_apart_from_what_is_shipped(tmp_path: Path) -> None:
+    async def act(service: Service) -> None:
+        async def listed(query: str) -> list[str]:
+            return [str(name) for name in (await ask(service, "GET", f"/api/v1/workflows{query}")).json]
+
+        assert (await ask(service, "PUT", URL, work(5))).status == 201
+        assert (await ask(service, "PUT", "/api/v1/workflows/inpaint", work(6))).status == 201
+        everything, own, shipped = [await listed(query) for query in ("", "?whose=user", "?whose=shipped")]
+        assert own == ["inpaint", "mine/work"]
+        assert "text_to_image" in shipped
+        assert "inpaint" not in shipped
+        assert everything == sorted([*own, *shipped])
+        refused = await ask(service, "GET", "/api/v1/workflows?whose=nobody")
+        assert (refused.status, refused.json["code"]) == (400, "query")
+
+    do(tmp_path, act, workers=False)
+
+
 def test_among_very_many_each_is_found(tmp_path: Path) -> None:
     folder = tmp_path / "user/default/workflows"
     folder.mkdir(parents=True)

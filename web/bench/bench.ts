@@ -125,7 +125,7 @@ async function hubbed(page: Page): Promise<void> {
   for (const zoom of [1, 0.56, 0.31]) {
     await look(page, zoom);
     const count = await elements(page);
-    add("4", `elements, 1,000 nodes of one loader, at ${zoom * 100}%`, String(count), "<= 5,000", count <= 5000);
+    add("4", `elements, 1,000 nodes of one loader, at ${Math.round(zoom * 100)}%`, String(count), "<= 5,000", count <= 5000);
   }
   await page.evaluate((uid) => window.latentgraph!.documents.activate(uid), kept);
   await page.waitForTimeout(500);

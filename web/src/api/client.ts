@@ -181,6 +181,9 @@ async function problemOf(response: Response): Promise<ServiceError> {
 
 export const listWorkflows = () => json<string[]>("GET", "api/v1/workflows");
 
+/** The names of those that came with the service, or of those that the user saved. */
+export const listWorkflowsOf = (whose: "shipped" | "user") => json<string[]>("GET", `api/v1/workflows?whose=${whose}`);
+
 /** A workflow of the service, and which version of it this is. */
 export async function getWorkflow(name: string): Promise<{ document: Document; version?: string }> {
   const response = await request("GET", `api/v1/workflows/${path(name)}`);

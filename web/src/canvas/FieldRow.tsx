@@ -3,6 +3,7 @@ import { memo } from "react";
 import { Link2 } from "lucide-react";
 import { useMessages } from "@/i18n/messages";
 import { Socket } from "@/canvas/Socket";
+import { SourceTitle } from "@/canvas/SourceTitle";
 import { linkOf, type GraphNode } from "@/model/document";
 import { setInput } from "@/model/edit";
 import type { Row } from "@/model/geometry";
@@ -36,7 +37,10 @@ export const FieldRow = memo(function FieldRow({ row, id, node, near, problem }:
           <div className={styles.linked}>
             <span>{input.name}</span>
             <span className={styles.linkedFrom}>
-              <Link2 size={11} aria-hidden /> {source.node}
+              <Link2 size={11} aria-hidden />
+              <span>
+                <SourceTitle name={source.node} />
+              </span>
             </span>
           </div>
         ) : Field ? (

@@ -1,5 +1,5 @@
 // A node. Every row is where the geometry says; nothing in here can change the node's size.
-import { memo, useMemo, type CSSProperties } from "react";
+import { memo, useMemo, type CSSProperties, type ReactNode } from "react";
 import { NodeResizeControl, type NodeProps } from "@xyflow/react";
 import { useStore } from "zustand";
 import { Boxes, ChevronDown, ChevronRight, Pin } from "lucide-react";
@@ -10,14 +10,16 @@ import { NodePicture } from "@/canvas/NodePicture";
 import { useCanvasPlace } from "@/canvas/place";
 import type { CardData, FlowNode } from "@/canvas/project";
 import { Socket } from "@/canvas/Socket";
+import { SourceTitle } from "@/canvas/SourceTitle";
 import { badgeOf, StateBadge } from "@/canvas/StateBadge";
 import { INPUTS, NEW, OUTPUTS } from "@/model/boundary";
 import { colourOf, graphAt, hiddenLinksOf, isCollapsed, isPinned, linkOf, literalOf, type GraphNode } from "@/model/document";
 import { writeJson } from "@/model/json";
-import { passingInput, setNodeUi } from "@/model/edit";
+import { setNodeUi } from "@/model/edit";
 import { NARROWEST, PREVIEW_GAP, type Row } from "@/model/geometry";
 import type { Interface } from "@/model/interface";
 import { typeColour } from "@/model/ports";
+import { passingInput } from "@/model/removing";
 import { useActive, useEditor } from "@/store/editor";
 import { useKeyed } from "@/store/keyed";
 import { WidgetServicesContext } from "@/widgets/contract";
@@ -155,7 +157,7 @@ interface PortNameProps {
   input?: string;
   className: string;
   style: CSSProperties;
-  children: string;
+  children: ReactNode;
 }
 
 /** What stands at a socket; at the ends of a subgraph it can be renamed. */
@@ -189,9 +191,13 @@ function More({ row, id, near }: { row: Extract<Row, { kind: "more" }>; id: stri
 }
 
 /** What stands at a socket: with a hidden link, where it comes from. A node of an unknown type has no fields: its values are shown. */
-function portLabel(name: string, node: GraphNode, of: Interface): string {
+function portLabel(name: string, node: GraphNode, of: Interface): ReactNode {
   const source = hiddenLinksOf(node).includes(name) ? linkOf(node.inputs?.[name]) : null;
-  if (source) return `${name} ← ${source.node}`;
+  if (source) return (
+    <>
+      {name} ← <SourceTitle name={source.node} />
+    </>
+  );
   const value = of.kind === "unknown" ? literalOf(node.inputs?.[name]) : undefined;
   return value === undefined ? name : `${name}: ${writeJson(value).slice(0, 60)}`;
 }

@@ -5,7 +5,7 @@ import { useStore } from "zustand";
 import { paintGraph, paletteOf } from "@/canvas/paint";
 import { keepPainted } from "@/canvas/painted";
 import { useCanvasPlace } from "@/canvas/place";
-import type { CardData, FlowEdge, FlowNode } from "@/canvas/project";
+import { titleOf, type FlowEdge, type FlowNode } from "@/canvas/project";
 import { useEditor } from "@/store/editor";
 import styles from "@/canvas/canvas.module.css";
 
@@ -21,7 +21,7 @@ export function Overview({ nodes, edges, lit }: { nodes: readonly FlowNode[]; ed
     const element = canvas.current;
     if (!element) return;
     const palette = paletteOf(element);
-    const titles = new Map(nodes.map((node) => [node.id, node.data.kind === "card" ? ((node.data as CardData).node.title ?? (node.data as CardData).of.title) : ""]));
+    const titles = new Map(nodes.map((node) => [node.id, node.data.kind === "card" ? titleOf(node) : ""]));
     const marks = {
       title: (id: string) => titles.get(id) ?? "",
       status: (id: string) => {

@@ -1,13 +1,13 @@
 // What the painted link is that is pointed at: from where to where, beside the pointer.
-import { nameOfHandle, type FlowNode } from "@/canvas/project";
+import { nameOfHandle, titleOf, type FlowNode } from "@/canvas/project";
 import type { Pointed } from "@/canvas/pointing";
 import { typeColour } from "@/model/ports";
 import styles from "@/canvas/canvas.module.css";
 
 export function PointedLink({ of: { edge, x, y }, nodes }: { of: Pointed; nodes: ReadonlyMap<string, FlowNode> }) {
   const title = (id: string) => {
-    const data = nodes.get(id)?.data;
-    return data?.kind === "card" ? (data.node.title ?? data.of.title) : data?.kind === "group" ? data.group.title : id;
+    const node = nodes.get(id);
+    return node ? titleOf(node) : id;
   };
   return (
     <div className={`${styles.linkTip} ${styles.pointed}`} style={{ left: x + 14, top: y + 12, color: typeColour(edge.data?.type ?? "*") }} data-testid="pointed-link">

@@ -2,7 +2,7 @@
 // document is escaped, and colours are those that the theme says.
 import { endOf } from "@/canvas/culling";
 import { linkPath, type LinkStyle } from "@/canvas/path";
-import type { CardData, FlowEdge, FlowNode, GroupData, NoteData } from "@/canvas/project";
+import { titleOf, type CardData, type FlowEdge, type FlowNode, type GroupData, type NoteData } from "@/canvas/project";
 import { boundsOf } from "@/canvas/viewport";
 import { colourOf, hiddenLinksOf, linkOf, safeColour } from "@/model/document";
 import { writeJson } from "@/model/json";
@@ -25,19 +25,26 @@ const FONT = "Inter, system-ui, 'Segoe UI', Helvetica, Arial, sans-serif";
 const LETTER = 6.2;
 const LINE = 16;
 
+/** What a node is called by its id. */
+type Title = (id: string) => string;
+
 /** The drawing; null for a graph of nothing. */
 export function drawn(nodes: readonly FlowNode[], edges: readonly FlowEdge[], style: LinkStyle, look: Look): Drawing | null {
   const box = boundsOf(nodes.map((node) => ({ x: node.position.x, y: node.position.y, width: node.width ?? 0, height: node.height ?? 0 })));
   if (!box) return null;
   const [x, y, width, height] = [box.x - MARGIN, box.y - MARGIN, box.width + 2 * MARGIN, box.height + 2 * MARGIN].map(Math.round) as [number, number, number, number];
   const byId = new Map(nodes.map((node) => [node.id, node]));
+  const title = (id: string) => {
+    const node = byId.get(id);
+    return node ? titleOf(node) : id;
+  };
   const below = nodes.filter((node) => node.data.kind === "group" || node.data.kind === "note");
   const above = nodes.filter((node) => node.data.kind === "card" || node.data.kind === "point");
   const parts = [
     element("rect", { x, y, width, height, fill: look("--canvas") }),
     ...below.map((node) => (node.data.kind === "group" ? frame(node, node.data, look) : note(node, node.data as NoteData, look))),
     ...edges.map((edge) => link(edge, byId, style, look)),
-    ...above.map((node) => (node.data.kind === "card" ? card(node, node.data, look) : element("circle", { cx: node.position.x + (node.width ?? 0) / 2, cy: node.position.y + (node.height ?? 0) / 2, r: 4, fill: look("--text-2") }))),
+    ...above.map((node) => (node.data.kind === "card" ? card(node, node.data, look, title) : element("circle", { cx: node.position.x + (node.width ?? 0) / 2, cy: node.position.y + (node.height ?? 0) / 2, r: 4, fill: look("--text-2") }))),
   ];
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${x} ${y} ${width} ${height}" width="${width}" height="${height}" font-family="${FONT}" font-size="12">\n${parts.filter(Boolean).join("\n")}\n</svg>\n`;
   return { svg, width, height };
@@ -64,7 +71,7 @@ function note(node: FlowNode, { note: { title, text } }: NoteData, look: Look): 
   return element("rect", { ...at, rx: 8, fill: look("--panel-2"), stroke: look("--warn"), "stroke-opacity": 0.5 }) + lines(words, { x: at.x + 11, y: at.y + 7, width: at.width - 22, height: at.height - 12 }, look("--text"));
 }
 
-function card(node: FlowNode, data: CardData, look: Look): string {
+function card(node: FlowNode, data: CardData, look: Look, title: Title): string {
   const { of, geometry } = data;
   const at = boxOf(node);
   const sockets = [...of.inputs.map((one) => socket(at.x, at.y + (geometry.inputs.get(one.name) ?? 0), one.type, linkOf(data.node.inputs?.[one.name]) !== null || !one.widget, false, look)), ...of.outputs.map((one) => socket(at.x + at.width, at.y + (geometry.outputs.get(one.name) ?? 0), one.type, true, one.is_list, look))];
@@ -79,14 +86,14 @@ function card(node: FlowNode, data: CardData, look: Look): string {
     element("path", { d: topOf(at, geometry.head, collapsed), fill: look("--card-head") }),
     tint ? element("path", { d: topOf(at, geometry.head, collapsed), fill: tint, "fill-opacity": 0.3 }) : "",
     element("rect", { x: at.x + 9, y: at.y + geometry.head / 2 - 6.5, width: 3, height: 13, rx: 1.5, fill: main }),
-    line(data.node.title ?? of.title, heading, { fill: look("--text"), "font-size": 12.5, "font-weight": 600 }),
-    ...geometry.rows.map((row) => rowOf(row, data, at, look)),
+    line(titleOf(node), heading, { fill: look("--text"), "font-size": 12.5, "font-weight": 600 }),
+    ...geometry.rows.map((row) => rowOf(row, data, at, look, title)),
     ...(collapsed ? sockets.slice(0, 1).concat(sockets.slice(of.inputs.length)) : sockets),
   ];
   return `<g${faint < 1 ? ` opacity="${faint}"` : ""}>${inner.join("")}</g>`;
 }
 
-function rowOf(row: Row, { node }: CardData, at: Box, look: Look): string {
+function rowOf(row: Row, { node }: CardData, at: Box, look: Look, title: Title): string {
   const inside = { x: at.x + 9, y: at.y + row.y + 1, width: at.width - 18, height: row.height - 2 };
   if (row.kind === "picture") return element("rect", { ...inside, rx: 5, fill: look("--field") });
   if (row.kind === "more") return row.folded > 0 ? line("…", { ...inside, x: inside.x + 8 }, { fill: look("--text-3") }) : "";
@@ -94,11 +101,11 @@ function rowOf(row: Row, { node }: CardData, at: Box, look: Look): string {
     const half = { y: at.y + row.y, height: row.height, width: at.width / 2 - 17 };
     const [input, output] = [row.input?.name ?? "", row.output?.name ?? ""];
     const source = hiddenLinksOf(node).includes(input) ? linkOf(node.inputs?.[input]) : null;
-    return line(source ? `${input} ← ${source.node}` : input, { ...half, x: at.x + 13 }, { fill: look("--text-2") }) + line(output, { ...half, x: at.x + at.width / 2 + 4 }, { fill: look("--text-2") }, true);
+    return line(source ? `${input} ← ${title(source.node)}` : input, { ...half, x: at.x + 13 }, { fill: look("--text-2") }) + line(output, { ...half, x: at.x + at.width / 2 + 4 }, { fill: look("--text-2") }, true);
   }
   const { input } = row;
   const source = linkOf(node.inputs?.[input.name]);
-  const value = source ? `← ${source.node}` : written(valueOf(input, node.inputs?.[input.name]));
+  const value = source ? `← ${title(source.node)}` : written(valueOf(input, node.inputs?.[input.name]));
   const field = element("rect", { ...inside, rx: 5, fill: look("--field") });
   if (row.kind === "text" && !source) return field + lines(value, { x: inside.x + 8, y: inside.y + 3, width: inside.width - 16, height: inside.height - 4 }, look("--text"));
   const height = Math.min(inside.height, 22);

@@ -56,6 +56,12 @@ export const FRAME = "frame";
 export const HANDLE = 10;
 const POINT = 14;
 
+/** What a person calls it; the id of what has no name. */
+export function titleOf({ id, data }: FlowNode): string {
+  if (data.kind === "card") return data.node.title || data.of.title;
+  return data.kind === "group" ? data.group.title : id;
+}
+
 export const inputHandle = (name: string): string => `i:${name}`;
 export const outputHandle = (name: string): string => `o:${name}`;
 export const nameOfHandle = (handle: string): string => handle.slice(2);

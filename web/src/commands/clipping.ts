@@ -2,10 +2,11 @@
 import { activeGraph, selectedFrames, sizesIn } from "@/commands/selection";
 import { clipFrom, copied, cornerOf, cornersOf, type Clip } from "@/model/clipboard";
 import { graphAt, withGraph, withWhole, type Point } from "@/model/document";
-import { removeDecoration, removeNodes } from "@/model/edit";
+import { removeDecoration } from "@/model/edit";
 import { thingsIn } from "@/model/frames";
 import { writeJson } from "@/model/json";
 import { pasted } from "@/model/pasting";
+import { removeNodes } from "@/model/removing";
 import { freePlace } from "@/model/room";
 import { contains, unlinkAny } from "@/model/subgraph";
 import { copyText, pastedText } from "@/store/clipboard";

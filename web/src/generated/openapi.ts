@@ -622,7 +622,7 @@ export interface paths {
         };
         /**
          * The names of the saved workflows, sorted
-         * @description `?limit=` and `?after=` page.
+         * @description `?whose=` chooses, `?limit=` and `?after=` page.
          */
         get: operations["list_workflows"];
         put?: never;
@@ -4786,6 +4786,8 @@ export interface operations {
     list_workflows: {
         parameters: {
             query?: {
+                /** @description user or shipped: the user's own alone, or those that came with it */
+                whose?: string;
                 /** @description how many, from 1 to 10,000; all when it is not given */
                 limit?: string;
                 /** @description the last name of the page before */

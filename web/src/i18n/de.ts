@@ -361,6 +361,7 @@ export const de: Messages = {
   },
   files: {
     find: "Einen Workflow suchen",
+    yours: "Deine",
     noneSaved: "Noch sind keine Workflows gespeichert.",
     noneCalled: "Keiner heißt so.",
     versionsOf: (name) => `Fassungen von ${name}`,
@@ -435,7 +436,7 @@ export const de: Messages = {
     guides: { label: "Linien beim Ziehen", about: "Wo ein Knoten neben einen anderen kommt, bleibt er, und eine Linie zeigt es." },
     grid: { label: "Das Raster zeigen", about: "Punkte auf der Fläche." },
     minimap: { label: "Die Übersichtskarte zeigen", about: "Der ganze Graph, in der Ecke." },
-    heal: { label: "Verbindungen beim Löschen erhalten", about: "Was ein Knoten weitergab, wird direkt mit dem verbunden, der es nahm." },
+    heal: { label: "Verbindungen beim Löschen erhalten", about: "Was ein Knoten weitergab, Verbindung oder Wert, geht direkt an den, der es nahm." },
     previews: { label: "Vorschau beim Sampling", about: "Unter dem Knoten, der gerade arbeitet." },
     reset: "Alles zurücksetzen",
     wheelAsk: "Mit der Maus zoomen die meisten; auf dem Trackpad verschieben zwei Finger. In den Einstellungen jederzeit zu ändern.",

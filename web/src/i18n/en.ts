@@ -362,6 +362,7 @@ export const en = {
   },
   files: {
     find: "Find a workflow",
+    yours: "Yours",
     noneSaved: "No workflows are saved yet.",
     noneCalled: "None is called that.",
     versionsOf: (name: string) => `Versions of ${name}`,
@@ -436,7 +437,7 @@ export const en = {
     guides: { label: "Lines while dragging", about: "Where a node comes beside another it stays, and a line shows it." },
     grid: { label: "Show the grid", about: "Dots on the canvas." },
     minimap: { label: "Show the minimap", about: "The whole graph, in the corner." },
-    heal: { label: "Keep links when deleting", about: "What a node passed on is linked straight to who took it." },
+    heal: { label: "Keep links when deleting", about: "What a node passed on, be it a link or a value, goes straight to who took it." },
     previews: { label: "Previews while sampling", about: "Under the node that samples." },
     reset: "Reset all",
     wheelAsk: "With a mouse most like it to zoom; with a trackpad, two fingers to move around. It can be changed in the settings at any time.",

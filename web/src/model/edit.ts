@@ -25,8 +25,7 @@ import {
 } from "@/model/document";
 import { INPUTS, OUTPUTS } from "@/model/boundary";
 import { refusalOf, type Target } from "@/model/connect";
-import { interfaceIn, type Interface } from "@/model/interface";
-import { accepts } from "@/model/ports";
+import { interfaceIn } from "@/model/interface";
 
 /** A new node, and its name. */
 export function addNode(graph: Graph, type: string, at: Point, more: Partial<GraphNode> = {}): { graph: Graph; name: string } {
@@ -110,60 +109,6 @@ export function move(graph: Graph, places: ReadonlyMap<string, Point>): Graph {
   return Object.keys(nodes).length > 0 ? { ...next, nodes: { ...next.nodes, ...nodes } } : next;
 }
 
-/** Take nodes away. With `heal`, what they passed on is linked straight to who took it, where the types allow. */
-export function removeNodes(graph: Graph, names: ReadonlySet<string>, heal: { document: Document; catalogue: Catalogue } | null): Graph {
-  const nodes: Record<string, GraphNode> = {};
-  for (const [name, node] of Object.entries(graph.nodes)) {
-    if (names.has(name)) continue;
-    let kept = node;
-    for (const [input, value] of Object.entries(node.inputs ?? {})) {
-      const source = linkOf(value);
-      if (!source || !names.has(source.node)) continue;
-      const healed = heal && passedOn(source, names, graph, heal.document, heal.catalogue);
-      kept = healed ? { ...kept, inputs: { ...kept.inputs, [input]: linkTo(healed) } } : withoutInput(withoutVia(kept, input), input);
-    }
-    nodes[name] = kept;
-  }
-  const next: Graph = { ...graph, nodes };
-  if (graph.parameters) {
-    next.parameters = graph.parameters
-      .map((one) => ({ ...one, binds: one.binds.filter(([node]) => !names.has(node)) }))
-      .filter((one, index) => one.binds.length > 0 || graph.parameters![index]!.binds.length === 0);
-  }
-  if (graph.outputs) next.outputs = graph.outputs.filter((one) => !names.has(one.from[0]));
-  return next;
-}
-
-/** What would come through a node that is taken away or bypassed. */
-function passedThrough(source: Source, graph: Graph, document: Document, catalogue: Catalogue): Source | null {
-  const node = graph.nodes[source.node];
-  const passing = node ? passingInput(node, interfaceIn(source.node, graph, document, catalogue), source.output) : null;
-  return passing === null ? null : linkOf(node?.inputs?.[passing]);
-}
-
-/**
- * The input that a bypassed node passes on at an output: the one in the same position if its type is the same, else the first
- * of that type, else the first that fits, of those that are given (graph/flatten.py). Null where nothing comes through.
- */
-export function passingInput(node: GraphNode, of: Interface, name: string): string | null {
-  const position = of.outputs.findIndex((one) => one.name === name);
-  const output = of.outputs[position];
-  if (!output || of.kind === "unknown") return null;
-  const given = of.inputs.filter((one) => node.inputs?.[one.name] !== undefined);
-  const same = given.filter((one) => one.type === output.type);
-  const opposite = same.filter((one) => of.inputs[position]?.name === one.name);
-  const fitting = given.filter((one) => accepts(output.type, one.type).ok);
-  return (opposite[0] ?? same[0] ?? fitting[0])?.name ?? null;
-}
-
-function passedOn(source: Source, names: ReadonlySet<string>, graph: Graph, document: Document, catalogue: Catalogue): Source | null {
-  let current: Source | null = source;
-  for (let step = 0; current && names.has(current.node) && step < 1000; step++) {
-    current = passedThrough(current, graph, document, catalogue);
-  }
-  return current && !names.has(current.node) ? current : null;
-}
-
 /** Put a node into a link, if it has an input and an output that fit. Null when it has not. */
 export function insertOnLink(graph: Graph, name: string, to: Target, document: Document, catalogue: Catalogue): Graph | null {
   const source = linkOf(graph.nodes[to.node]?.inputs?.[to.input]);
@@ -245,13 +190,13 @@ function removePoint(graph: Graph, id: string): Graph {
   return { ...next, nodes };
 }
 
-function withoutInput(node: GraphNode, input: string): GraphNode {
+export function withoutInput(node: GraphNode, input: string): GraphNode {
   if (node.inputs?.[input] === undefined) return node;
   const { [input]: _gone, ...inputs } = node.inputs;
   return { ...node, inputs };
 }
 
-function withoutVia(node: GraphNode, input: string): GraphNode {
+export function withoutVia(node: GraphNode, input: string): GraphNode {
   const via = node.ui?.["via"] as Record<string, string> | undefined;
   if (!via || via[input] === undefined) return node;
   const { [input]: _gone, ...rest } = via;

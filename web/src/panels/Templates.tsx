@@ -1,13 +1,17 @@
 // Workflows to start from, each with a picture of what it makes.
 import { useEffect, useState } from "react";
 import { useStore } from "zustand";
-import { getWorkflow, listWorkflows, templatePicture, validate } from "@/api/client";
+import { getWorkflow, listWorkflowsOf, templatePicture, validate } from "@/api/client";
+import { useMessages } from "@/i18n/messages";
 import type { Document } from "@/model/document";
 import { FOLDER } from "@/model/published";
 import { GraphSketch } from "@/panels/GraphSketch";
 import { useEditor } from "@/store/editor";
-import { openTemplate } from "@/store/files";
+import { openTemplate, openWorkflow } from "@/store/files";
 import styles from "@/panels/panels.module.css";
+
+/** More of a kind are not shown. */
+const MOST = 60;
 
 interface Template {
   name: string;
@@ -18,7 +22,31 @@ interface Template {
   missing: string | null;
 }
 
+/** Templates are opened as copies; the user's own workflows are what they are. */
 export function Templates({ onDone }: { onDone: () => void }) {
+  const editor = useEditor();
+  const { files: t } = useMessages();
+  const shipped = useTemplates("shipped");
+  const own = useTemplates("user");
+  const opening = (open: typeof openTemplate) => (name: string) => {
+    onDone();
+    void open(editor, name).catch((error: unknown) => editor.fail(error));
+  };
+  return (
+    <div className={styles.templates}>
+      {shipped.map((one) => (
+        <TemplateCard key={one.name} of={one} onOpen={opening(openTemplate)} />
+      ))}
+      {own.length > 0 && <h3 className={styles.section}>{t.yours}</h3>}
+      {own.map((one) => (
+        <TemplateCard key={one.name} of={one} onOpen={opening(openWorkflow)} />
+      ))}
+    </div>
+  );
+}
+
+/** They come one by one, as they are read and judged. */
+function useTemplates(whose: "shipped" | "user"): readonly Template[] {
   const editor = useEditor();
   const [templates, setTemplates] = useState<readonly Template[]>([]);
   const ready = useStore(editor.library.store, (state) => state.state === "ready");
@@ -31,33 +59,24 @@ export function Templates({ onDone }: { onDone: () => void }) {
       const found = { name, title: document.name || name, description: document.description ?? "", document, missing: fault ? fault.message : null };
       if (!over) setTemplates((before) => [...before.filter((one) => one.name !== name), found].sort((one, other) => rank(one) - rank(other) || one.name.localeCompare(other.name)));
     };
-    void listWorkflows().then((names) => Promise.allSettled(names.filter((name) => !name.startsWith(FOLDER)).slice(0, 60).map(add)), (error: unknown) => editor.fail(error));
+    void listWorkflowsOf(whose).then((names) => Promise.allSettled(names.filter((name) => !name.startsWith(FOLDER)).slice(0, MOST).map(add)), (error: unknown) => editor.fail(error));
     return () => {
       over = true;
     };
-  }, [editor, ready]);
+  }, [editor, ready, whose]);
+  return templates;
+}
+
+function TemplateCard({ of, onOpen }: { of: Template; onOpen: (name: string) => void }) {
   return (
-    <div className={styles.templates}>
-      {templates.map((one) => (
-        <button
-          key={one.name}
-          type="button"
-          className={styles.template}
-          data-testid={`template-${one.name}`}
-          onClick={() => {
-            onDone();
-            void openTemplate(editor, one.name).catch((error: unknown) => editor.fail(error));
-          }}
-        >
-          <span className={styles.templatePicture}>
-            <TemplatePicture name={one.name} document={one.document} />
-          </span>
-          <strong>{one.title}</strong>
-          <span className={styles.faint}>{one.description}</span>
-          {one.missing && <span className={styles.jobError}>{one.missing}</span>}
-        </button>
-      ))}
-    </div>
+    <button type="button" className={styles.template} data-testid={`template-${of.name}`} onClick={() => onOpen(of.name)}>
+      <span className={styles.templatePicture}>
+        <TemplatePicture name={of.name} document={of.document} />
+      </span>
+      <strong>{of.title}</strong>
+      <span className={styles.faint}>{of.description}</span>
+      {of.missing && <span className={styles.jobError}>{of.missing}</span>}
+    </button>
   );
 }
 

@@ -100,7 +100,7 @@ describe("a node", () => {
     const input = node(page, "decode").locator('[data-input="vae"]');
     await input.click({ button: "right" });
     await menuItem(page, "Hide the link").click();
-    await node(page, "decode").getByText("vae ← checkpoint").waitFor();
+    await node(page, "decode").getByText("vae ← Load Checkpoint").waitFor();
     await page.evaluate(() => window.latentgraph!.documents.select([]));
     await expect.poll(() => page.locator('[data-link^="decode"]').count()).toBe(1);
     expect((await documentOf(page)).nodes["decode"]!.inputs!["vae"]).toEqual({ from: ["checkpoint", "VAE"] });

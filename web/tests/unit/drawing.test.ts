@@ -33,6 +33,14 @@ describe("a drawing", () => {
     for (const word of ["KSampler", "positive", "steps", "20", "euler", "LATENT"]) expect(texts(svg)).toContain(word);
   });
 
+  test("says by its title where a linked value comes from", () => {
+    const words = { type: "PrimitiveStringMultiline", title: "What to paint" };
+    const prompt: GraphNode = { type: "CLIPTextEncode", inputs: { text: { from: ["words", "STRING"] }, clip: { from: ["loader", "CLIP"] } }, ui: { hidden: ["clip"] } };
+    const found = texts(read(documentOf({ words, prompt, loader: { type: "CheckpointLoaderSimple" } })));
+    expect(found).toContain("← What to paint");
+    expect(found).toContain("clip ← Load Checkpoint");
+  });
+
   test("is as large as all that is in it, with a margin", () => {
     const svg = read(documentOf({ latent: { type: "EmptyLatentImage", ui: { pos: [100, 50] } } }));
     expect(svg.getAttribute("viewBox")!.split(" ").slice(0, 3).map(Number)).toEqual([68, 18, 304]);

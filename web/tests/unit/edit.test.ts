@@ -3,10 +3,11 @@ import { describe, expect, test } from "vitest";
 import { copied } from "@/model/clipboard";
 import { pasted } from "@/model/pasting";
 import { linkOf, notesOf, positionOf, viaOf, reroutesOf, type Document, type Graph, type GraphNode } from "@/model/document";
-import { addNode, addNote, addPoint, insertOnLink, link, move, passingInput, removeDecoration, removeNodes, setMode } from "@/model/edit";
+import { addNode, addNote, addPoint, insertOnLink, link, move, removeDecoration, setMode } from "@/model/edit";
 import { DENSITIES, geometryOf, previewRoom } from "@/model/geometry";
 import { interfaceIn, interfaceOf, type Interface } from "@/model/interface";
 import { createSubgraph } from "@/model/packing";
+import { passingInput, removeNodes } from "@/model/removing";
 import { renameSubgraph, renameSubgraphPort } from "@/model/renaming";
 import { linkInputs, linkOutputs, promote } from "@/model/subgraph";
 import { unpackSubgraph } from "@/model/unpacking";
@@ -38,6 +39,40 @@ describe("taking nodes away", () => {
   test("with healing links what they passed on", () => {
     const next = removeNodes(start, new Set(["sampler"]), { document: start, catalogue });
     expect(linkOf(next.nodes["decode"]!.inputs!["samples"])).toEqual({ node: "latent", output: "LATENT" });
+  });
+
+  describe("with healing passes on, as a bypassed node does,", () => {
+    const words = { type: "PrimitiveStringMultiline", inputs: { value: "a fox" } };
+    const prompt = { type: "CLIPTextEncode", inputs: { text: { from: ["words", "STRING"] } } } as GraphNode;
+    const without = (document: Document, ...names: string[]) => removeNodes(document, new Set(names), { document, catalogue });
+
+    test("a value", () => expect(without(documentOf({ words, prompt }), "words").nodes["prompt"]!.inputs).toEqual({ text: "a fox" }));
+
+    test("a value through several that go", () => {
+      const more = { type: "PrimitiveStringMultiline", inputs: { value: { from: ["words", "STRING"] } } } as GraphNode;
+      const last = { ...prompt, inputs: { text: { from: ["more", "STRING"] } } } as GraphNode;
+      expect(without(documentOf({ words, more, last }), "more", "words").nodes["last"]!.inputs).toEqual({ text: "a fox" });
+    });
+
+    test("what a parameter sets", () => {
+      const document = documentOf({ words, prompt }, { parameters: [{ name: "prompt", binds: [["words", "value"]] }] });
+      const next = without(document, "words");
+      expect(next.parameters).toEqual([{ name: "prompt", binds: [["prompt", "text"]] }]);
+      expect(next.nodes["prompt"]!.inputs).toEqual({ text: "a fox" });
+    });
+
+    test("what comes into a subgraph, and what goes out of it", () => {
+      const upscale = { type: "LatentUpscaleBy", inputs: {} };
+      const decode = { type: "VAEDecode", inputs: { samples: { from: ["upscale", "LATENT"] } } } as GraphNode;
+      const inside: Graph = { nodes: { upscale, decode }, parameters: [{ name: "latent", binds: [["upscale", "samples"]] }] };
+      const next = removeNodes(inside, new Set(["upscale"]), { document: documentOf({}), catalogue });
+      expect(next.parameters).toEqual([{ name: "latent", binds: [["decode", "samples"]] }]);
+
+      const given = removeNodes({ ...start, outputs: [{ name: "out", from: ["sampler", "LATENT"] }] }, new Set(["sampler"]), { document: start, catalogue });
+      expect(given.outputs).toEqual([{ name: "out", from: ["latent", "LATENT"] }]);
+    });
+
+    test("nothing where nothing given fits", () => expect(without(documentOf({ words: { type: "PrimitiveStringMultiline" }, prompt }), "words").nodes["prompt"]!.inputs).toEqual({}));
   });
 
   test("a parameter that led only to them goes", () => {
