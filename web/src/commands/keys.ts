@@ -1,6 +1,7 @@
 // From key presses to commands. Single letters work only where nobody types.
 import { commandFor, keysOf } from "@/commands/bindings";
 import { command, perform, type CommandId } from "@/commands/commands";
+import { isReadable } from "@/store/clipboard";
 import type { Editor } from "@/store/editor";
 import type { Settings } from "@/store/settings";
 
@@ -71,6 +72,10 @@ export function handleKey(editor: Editor, event: KeyboardEvent): void {
   const bare = !keys.includes("+") || keys === "+";
   if (bare && keys.length > 1 && !onCanvas(event.target)) return; // Tab, Delete and the like belong to what has the focus
   if (id === "copy" && isTextMarked(window.getSelection())) return;
+  if (id === "paste-links" && !isReadable()) {
+    editor.pasting.expectLinks(() => editor.view.say(editor.t.says.pasteByKeys));
+    return;
+  }
   event.preventDefault();
   perform(editor, id);
 }

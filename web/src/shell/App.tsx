@@ -3,12 +3,12 @@ import { lazy, Suspense, useEffect, useState, type DragEvent } from "react";
 import { useStore } from "zustand";
 import { Canvas } from "@/canvas/Canvas";
 import { handleKey } from "@/commands/keys";
-import { paste } from "@/commands/clipping";
 import { dropFiles } from "@/commands/dropping";
+import { handlePaste } from "@/commands/pasting";
 import { MessagesContext } from "@/i18n/messages";
 import { Editor, EditorContext, useActive, useEditor } from "@/store/editor";
 import type { ModelFile } from "@/model/loaders";
-import { MODEL, openFiles, placeModel } from "@/store/files";
+import { MODEL, placeModel } from "@/store/files";
 import { Boundary } from "@/shell/Boundary";
 import { Crumbs } from "@/shell/Crumbs";
 import { Locked } from "@/shell/Locked";
@@ -99,18 +99,9 @@ function useKeys(editor: Editor): void {
   }, [editor]);
 }
 
-/** Pasting: nodes as JSON, pictures, files. */
 function useClipboard(editor: Editor): void {
   useEffect(() => {
-    const listen = (event: ClipboardEvent) => {
-      if ((event.target as HTMLElement).matches?.("input, textarea, [contenteditable=true] *")) return;
-      const files = [...(event.clipboardData?.files ?? [])];
-      const text = event.clipboardData?.getData("text/plain") ?? "";
-      if (files.length === 0 && text === "") return;
-      event.preventDefault();
-      if (files.length > 0) void openFiles(editor, files, editor.canvas?.pointed() ?? null);
-      else void paste(editor, false, text).catch((error: unknown) => editor.fail(error));
-    };
+    const listen = (event: ClipboardEvent) => handlePaste(editor, event);
     window.addEventListener("paste", listen);
     return () => window.removeEventListener("paste", listen);
   }, [editor]);

@@ -24,10 +24,12 @@ async function asPng(picture: Blob): Promise<Blob> {
   return canvas.convertToBlob({ type: "image/png" });
 }
 
+/** Whether this page may look into it without a person pasting. */
+export const isReadable = (): boolean => Boolean((navigator.clipboard as Clipboard | undefined)?.readText);
+
 /** Read it; null where the browser tells a page nothing that was not pasted. */
 export async function pastedText(): Promise<string | null> {
-  const clipboard = navigator.clipboard as Clipboard | undefined;
-  return clipboard?.readText ? clipboard.readText() : null;
+  return isReadable() ? navigator.clipboard.readText() : null;
 }
 
 function copiedAsSelected(text: string): boolean {

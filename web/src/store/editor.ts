@@ -15,6 +15,7 @@ import { Keeping } from "@/store/keeping";
 import { Language } from "@/store/language";
 import { Library } from "@/store/library";
 import { followOnPage } from "@/store/page";
+import { Pasting } from "@/store/pasting";
 import { Plans } from "@/store/plans";
 import { Progress } from "@/store/progress";
 import { Runs } from "@/store/runs";
@@ -49,6 +50,7 @@ export class Editor {
   readonly view = new View();
   /** The saves of documents, by uid. */
   readonly saves = new Turns();
+  readonly pasting = new Pasting();
   readonly settings: StoreApi<Settings> = createSettings();
   readonly language = new Language(this.settings);
   readonly plans = new Plans(this.documents, (uid) => this.scope(uid));

@@ -97,11 +97,14 @@ describe("a service of another machine, over plain http", () => {
     await expect.poll(async () => (await names()).length).toBe(before.length + 1);
     await page.evaluate(() => window.latentgraph!.canvas!.focus());
     await page.keyboard.press("Control+Shift+v");
-    await page.getByText("Over plain http a page may not look into the clipboard").waitFor();
+    await expect.poll(async () => (await names()).length).toBe(before.length + 2);
+    const nodes = await page.evaluate(() => Object.entries(window.latentgraph!.documents.active!.document.nodes));
+    const [[, alone], [, linked]] = nodes.filter(([name]) => !before.includes(name)) as [(typeof nodes)[0], (typeof nodes)[0]];
+    expect([alone.inputs!["model"], linked.inputs!["model"]]).toEqual([undefined, { from: ["checkpoint", "MODEL"] }]);
 
     await kept(page);
     await page.reload();
-    await expect.poll(async () => (await names()).length).toBe(before.length + 1);
+    await expect.poll(async () => (await names()).length).toBe(before.length + 2);
     expect(errors.filter((one) => !one.includes("Cross-Origin-Opener-Policy header has been ignored"))).toEqual([]);
     await context.close();
   });
