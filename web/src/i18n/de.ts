@@ -319,6 +319,7 @@ export const de: Messages = {
   },
   problems: {
     lastRun: "Der letzte Lauf ist fehlgeschlagen",
+    failedRuns: (number) => (number === 1 ? "Ein früherer Lauf ist fehlgeschlagen" : "Läufe, die fehlgeschlagen sind"),
     here: "In diesem Workflow",
     reading: (source) => `Beim Lesen von ${source}`,
     none: "Keine Probleme.",

@@ -320,6 +320,7 @@ export const en = {
   },
   problems: {
     lastRun: "The last run failed",
+    failedRuns: (number: number): string => (number === 1 ? "An earlier run failed" : "Runs that failed"),
     here: "In this workflow",
     reading: (source: string) => `Reading ${source}`,
     none: "No problems.",

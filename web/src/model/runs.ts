@@ -58,6 +58,24 @@ export interface JobRun {
   failure?: Failure;
 }
 
+/** A run that failed, and how. */
+export interface FailedRun {
+  job: string;
+  failure: Failure;
+}
+
+/** How a job failed; null for one that did not, or not yet. */
+export function failureOf(job: JobRun): FailedRun | null {
+  const failed = job.state === "failed" || job.state === "quarantined";
+  return failed && job.failure ? { job: job.id, failure: job.failure } : null;
+}
+
+/** One more run that failed: the latest of those that failed alike, as runs of one batch do, stands for all of them. */
+export function withFailed(known: readonly FailedRun[], one: FailedRun): readonly FailedRun[] {
+  const alike = ({ failure }: FailedRun) => failure.node === one.failure.node && failure.code === one.failure.code && failure.message === one.failure.message;
+  return [...known.filter((other) => !alike(other)), one];
+}
+
 export const newJob = (id: string): JobRun => ({ id, state: "queued", sequence: 0, nodes: {}, total: 0, over: 0, finished: new Set() });
 
 /** The job after an event, and the nodes that the event told of. The same job for an event seen before. */

@@ -8,19 +8,19 @@ import { writeJson } from "@/model/json";
 import { lackBehind, resolved, type Lack } from "@/model/missing";
 import { titlesTo } from "@/model/naming";
 import { NO_PLAN } from "@/model/plan";
+import type { FailedRun } from "@/model/runs";
 import { useLacks } from "@/panels/lacks";
 import { copyText } from "@/store/clipboard";
 import { useActive, useEditor } from "@/store/editor";
 import styles from "@/panels/panels.module.css";
 
+const NO_RUNS: readonly FailedRun[] = [];
+
 export function ProblemsPanel() {
   const editor = useEditor();
   const one = useActive((open) => open);
   const state = useStore(editor.plans.store, (all) => all[one?.uid ?? ""] ?? NO_PLAN);
-  const failure = useStore(editor.runs.store, (all) => {
-    const job = all.running[all.last[one?.uid ?? ""] ?? ""];
-    return job?.state === "failed" ? job.failure : undefined;
-  });
+  const failed = useStore(editor.runs.store, (all) => all.failed[one?.uid ?? ""] ?? NO_RUNS);
   const report = one?.report;
   const { missing: t, problems: words, shell } = useMessages();
   const lacks = useLacks();
@@ -37,26 +37,7 @@ export function ProblemsPanel() {
           </span>
         </button>
       )}
-      {failure && (
-        <>
-          <h3 className={styles.section}>
-            {words.lastRun}
-            <button type="button" className={styles.textButton} onClick={() => void copyText(editor, writeJson(failure, 2)).then(() => editor.view.say(words.copied, "good"), (error: unknown) => editor.fail(error))}>
-              {words.copy}
-            </button>
-          </h3>
-          <button type="button" className={styles.problem} data-testid="problem" onClick={() => failure.node && go(editor, failure.node)}>
-            <CircleAlert size={14} aria-hidden />
-            <span>
-              {failure.node && <strong title={failure.node}>{called(failure.node)}</strong>}
-              {failure.message}
-              {failure.hint && <em>{failure.hint}</em>}
-              {Object.entries(failure.inputs ?? {}).length > 0 && <code>{Object.entries(failure.inputs ?? {}).map(([name, value]) => `${name}: ${value}`).join("\n")}</code>}
-              <span className={styles.faint}>{failure.code}</span>
-            </span>
-          </button>
-        </>
-      )}
+      {failed.length > 0 && <FailedRuns failed={failed} called={called} />}
       {state.problems.length > 0 && <h3 className={styles.section}>{words.here}</h3>}
       {state.problems.map((problem, index) => (
         <div key={index}>
@@ -95,8 +76,39 @@ export function ProblemsPanel() {
           ))}
         </>
       )}
-      {state.problems.length === 0 && lacks.length === 0 && !failure && !report && <p className={styles.empty}>{words.none}</p>}
+      {state.problems.length === 0 && lacks.length === 0 && failed.length === 0 && !report && <p className={styles.empty}>{words.none}</p>}
     </div>
+  );
+}
+
+/** How runs failed that were asked for last: several, where some were still to run when one failed. */
+function FailedRuns({ failed, called }: { failed: readonly FailedRun[]; called: (node: string) => string }) {
+  const editor = useEditor();
+  const { problems: words } = useMessages();
+  const one = useActive((open) => open?.uid ?? "");
+  const last = useStore(editor.runs.store, (all) => all.last[one]);
+  const copy = () => copyText(editor, writeJson(failed.length === 1 ? failed[0]!.failure : failed.map(({ failure }) => failure), 2));
+  return (
+    <>
+      <h3 className={styles.section}>
+        {failed.length === 1 && failed[0]!.job === last ? words.lastRun : words.failedRuns(failed.length)}
+        <button type="button" className={styles.textButton} onClick={() => void copy().then(() => editor.view.say(words.copied, "good"), (error: unknown) => editor.fail(error))}>
+          {words.copy}
+        </button>
+      </h3>
+      {failed.map(({ job, failure }) => (
+        <button key={job} type="button" className={styles.problem} data-testid="problem" onClick={() => failure.node && go(editor, failure.node)}>
+          <CircleAlert size={14} aria-hidden />
+          <span>
+            {failure.node && <strong title={failure.node}>{called(failure.node)}</strong>}
+            {failure.message}
+            {failure.hint && <em>{failure.hint}</em>}
+            {Object.entries(failure.inputs ?? {}).length > 0 && <code>{Object.entries(failure.inputs ?? {}).map(([name, value]) => `${name}: ${value}`).join("\n")}</code>}
+            <span className={styles.faint}>{failure.code}</span>
+          </span>
+        </button>
+      ))}
+    </>
   );
 }
 

@@ -204,7 +204,7 @@ export class Editor {
     this.plans.refresh();
     // The worker writes behind what it has told: what it keeps may be there a moment later.
     for (const pause of SETTLING) window.setTimeout(() => this.plans.refresh(), pause);
-    if (uid !== null && job.state === "failed") {
+    if (uid !== null && (job.state === "failed" || job.state === "quarantined")) {
       const node = job.failure?.node;
       this.view.say(job.failure?.message ?? this.t.says.runFailed, "bad", node ? { label: this.t.says.showNode, run: () => this.show(uid, node) } : undefined);
     }

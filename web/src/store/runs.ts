@@ -5,7 +5,7 @@ import { createStore, type StoreApi } from "zustand/vanilla";
 import { cancelJob, eventsUrl, getEvents, getJob, getJobs, getQueue, pauseQueue, ServiceError, submitJob, type Job, type JobRequest } from "@/api/client";
 import { EventSocket } from "@/api/socket";
 import type { Document } from "@/model/document";
-import { after, ENDED, newJob, withEarlier, type JobEvent, type JobRun, type NodeRun, type OutputFile } from "@/model/runs";
+import { after, ENDED, failureOf, newJob, withEarlier, withFailed, type FailedRun, type JobEvent, type JobRun, type NodeRun, type OutputFile } from "@/model/runs";
 import { Keyed } from "@/store/keyed";
 
 /** What a job drew for the inputs of a node. */
@@ -30,6 +30,8 @@ export interface RunsState {
   running: Readonly<Record<string, JobRun>>;
   /** The last job of each document. */
   last: Readonly<Record<string, string>>;
+  /** The runs of each document that failed since its last was submitted, whichever of them that were. */
+  failed: Readonly<Record<string, readonly FailedRun[]>>;
   /** What the last job of each document drew, by node and input: seeds, and prompts that left words open. */
   draws: Readonly<Record<string, Readonly<Record<string, Draws>>>>;
 }
@@ -47,6 +49,7 @@ export class Runs {
     next: null,
     running: {},
     last: {},
+    failed: {},
     draws: {},
   }));
   /** What is known of each node, by `uid/flat name`. */
@@ -160,7 +163,7 @@ export class Runs {
     const before = this.store.getState().last[uid];
     this.owners.set(id, uid);
     if (!this.folded.has(id)) this.folded.set(id, newJob(id));
-    this.store.setState(({ last, running }) => ({ last: { ...last, [uid]: id }, running: { ...running, [id]: this.folded.get(id)! } }));
+    this.store.setState(({ last, running, failed }) => ({ last: { ...last, [uid]: id }, running: { ...running, [id]: this.folded.get(id)! }, failed: without(failed, uid) }));
     if (before !== undefined && before !== id && ENDED.has(this.folded.get(before)?.state ?? "")) this.letGo([before]);
   }
 
@@ -170,7 +173,7 @@ export class Runs {
     for (const key of this.previews.keys()) if (key.startsWith(`${uid}/`)) this.preview(key, null);
     this.nodes.deleteBelow(uid);
     this.earlier.deleteBelow(uid);
-    this.store.setState(({ draws: { [uid]: _gone, ...draws } }) => ({ draws }));
+    this.store.setState(({ draws, failed }) => ({ draws: without(draws, uid), failed: without(failed, uid) }));
   }
 
   private letGo(ids: readonly string[]): void {
@@ -236,6 +239,8 @@ export class Runs {
     }
     this.store.setState(({ running }) => ({ running: { ...running, [job.id]: job } }));
     if (!ENDED.has(job.state) || ENDED.has(before.state)) return;
+    const failure = failureOf(job);
+    if (failure) this.store.setState(({ failed }) => ({ failed: { ...failed, [uid]: withFailed(failed[uid] ?? [], failure) } }));
     this.onEnd(uid, job);
     if (this.store.getState().last[uid] !== job.id) this.letGo([job.id]);
   }
@@ -257,4 +262,9 @@ export class Runs {
     window.clearTimeout(this.refreshing);
     this.refreshing = window.setTimeout(() => void this.refresh(), 120);
   }
+}
+
+function without<T>(all: Readonly<Record<string, T>>, key: string): Readonly<Record<string, T>> {
+  const { [key]: _gone, ...others } = all;
+  return others;
 }

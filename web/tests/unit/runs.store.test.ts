@@ -1,5 +1,5 @@
 // @vitest-environment jsdom
-import { beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { JobEvent, JobRun } from "@/model/runs";
 import { Runs } from "@/store/runs";
 import { held, ToldService } from "./toldservice";
@@ -78,6 +78,44 @@ test("of several jobs of a document each is known until it is over, and the last
   for (const job of ["a", "b"]) for (const event of course(job)) runs.take(event);
   expect(ended.map(({ id }) => id)).toEqual(["a", "b"]);
   expect(Object.keys(runs.store.getState().running)).toEqual(["b"]);
+});
+
+describe("what is known of runs that failed", () => {
+  const fails = (job: string, sequence = 1, message = "no memory") => runs.take({ type: "failed", job, sequence, data: { error: { code: "memory", message, node: "sampler" } } });
+  const failed = () => (runs.store.getState().failed["one"] ?? []).map(({ job, failure }) => [job, failure.message]);
+
+  test("one that failed stays known while a later one runs, and when that is done", () => {
+    for (const job of ["a", "b"]) runs.own("one", job);
+    fails("a");
+    expect(failed()).toEqual([["a", "no memory"]]);
+    for (const event of course("b")) runs.take(event);
+    expect(failed()).toEqual([["a", "no memory"]]);
+  });
+
+  test("runs that failed alike are told of once, others each", () => {
+    for (const job of ["a", "b", "c"]) runs.own("one", job);
+    fails("a");
+    fails("b", 1, "no disk");
+    fails("c");
+    expect(failed()).toEqual([["b", "no disk"], ["c", "no memory"]]);
+  });
+
+  test("a run that is asked for later makes them past, and so does closing", () => {
+    runs.own("one", "a");
+    fails("a");
+    runs.own("one", "b");
+    expect(failed()).toEqual([]);
+    fails("b");
+    runs.forget("one");
+    expect(runs.store.getState().failed).toEqual({});
+  });
+
+  test("one that cost its workers their lives failed, too; one that was cancelled did not", () => {
+    for (const job of ["a", "b"]) runs.own("one", job);
+    runs.take({ type: "quarantined", job: "a", sequence: 1, data: { error: { code: "quarantined", message: "its worker died" } } });
+    runs.take({ type: "cancelled", job: "b", sequence: 1, data: {} });
+    expect(failed()).toEqual([["a", "its worker died"]]);
+  });
 });
 
 test("a document is busy while any job of it runs or waits, though its last is over", () => {
