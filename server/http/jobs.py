@@ -50,6 +50,7 @@ _WORKFLOW: Final = (
     "a workflow of any form: ours, ComfyUI's canvas or API prompt; "
     "a saved one is run by POST /api/v1/workflows/NAME/jobs"
 )
+_LONGEST_NAME: Final = 200
 SUBMIT: Final[Schema] = {
     "type": "object",
     "description": _PARAMETERS_GO,
@@ -59,6 +60,11 @@ SUBMIT: Final[Schema] = {
         "workflow": {"type": "object", "description": _WORKFLOW},
         "parameters": PARAMETERS,
         "targets": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 20_000},
+        "name": {
+            "type": "string",
+            "maxLength": _LONGEST_NAME,
+            "description": "what lists call the job; the name in the workflow, if left out",
+        },
         "scope": _TEXT | {"description": "names the workflow across runs, so that reasons can compare with the last"},
         **_ORDER,
     },
@@ -153,7 +159,8 @@ async def asked_for(request: web.Request, body: JsonObject, key: str | None) -> 
         service.folders,
         service.bounds,
     )
-    return await without_blocking(request, to_keep, wanted, body, key, about="workflow")
+    name = str(body.get("name") or wanted.request.document.name)
+    return await without_blocking(request, to_keep, wanted, body, key, about="workflow", name=name)
 
 
 def key_of(request: web.Request) -> str | None:
@@ -164,9 +171,9 @@ def key_of(request: web.Request) -> str | None:
     return key
 
 
-def to_keep(wanted: Requested, body: JsonObject, key: str | None, *, about: str) -> Asked:
-    """The job to keep, and what to tell. A `key` makes a repeated submission of this body `about` the same thing the same
-    job, whatever was drawn for it meanwhile."""
+def to_keep(wanted: Requested, body: JsonObject, key: str | None, *, about: str, name: str) -> Asked:
+    """The job to keep, called `name` in lists, and what to tell. A `key` makes a repeated submission of this body `about`
+    the same thing the same job, whatever was drawn for it meanwhile."""
     made = Submission(
         id=uuid.uuid4().hex,
         request=wanted.request.to_text(),
@@ -177,8 +184,15 @@ def to_keep(wanted: Requested, body: JsonObject, key: str | None, *, about: str)
         key=key,
         priority=cast("int | None", body.get("priority")),
         time_limit=_seconds(body.get("time_limit")),
+        name=_in_a_line(name) or None,
     )
     return Asked(made, [problem(one) for one in wanted.warnings], wanted.draws)
+
+
+def _in_a_line(name: str) -> str:
+    """The name as lists can show it and every database keeps it: a workflow may be called anything."""
+    shown = "".join(one if one.isprintable() else " " for one in name[:_LONGEST_NAME])
+    return " ".join(shown.split())
 
 
 def _seconds(value: Json) -> float | None:
@@ -391,6 +405,7 @@ def show(job: Job) -> JsonObject:
         "priority": job.priority,
         "time_limit": job.time_limit,
         "client": job.client,
+        "name": job.name,
         "attempts": job.attempts,
         "cancelling": job.ending == "cancelled" and job.state == "running",
         "created": job.created,

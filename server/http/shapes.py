@@ -46,8 +46,8 @@ SCHEMAS: Final[JsonObject] = {
                     severity={"type": "string", "enum": ["error", "warning"]}),
     "Output": record(node=TEXT, folder=TEXT, name=TEXT, bytes=WHOLE, url=TEXT),
     "Job": record(
-        id=TEXT, state=_STATE, number=NUMBER, client=maybe(TEXT), attempts=WHOLE, cancelling=BOOLEAN, created=NUMBER,
-        started=maybe(NUMBER), finished=maybe(NUMBER), seconds=maybe(NUMBER), nodes=maybe(mapped(WHOLE)),
+        id=TEXT, state=_STATE, number=NUMBER, client=maybe(TEXT), name=maybe(TEXT), attempts=WHOLE, cancelling=BOOLEAN,
+        created=NUMBER, started=maybe(NUMBER), finished=maybe(NUMBER), seconds=maybe(NUMBER), nodes=maybe(mapped(WHOLE)),
         outputs=listed(ref("Output")), texts=mapped(listed(TEXT)), error=maybe(record(code=TEXT, message=TEXT)), events=TEXT,
     ),
     "JobPage": record(jobs=listed(ref("Job")), next=maybe(WHOLE), counts=mapped(WHOLE)),

@@ -65,7 +65,7 @@ async def run_workflow(request: web.Request) -> web.Response:
     name = request.match_info["name"]
     parameters = cast("JsonObject", body.get("parameters", {}))
     wanted = await asyncio.to_thread(_requested, service, name, parameters)
-    return await kept(request, await asyncio.to_thread(to_keep, wanted, body, key, about=name))
+    return await kept(request, await asyncio.to_thread(to_keep, wanted, body, key, about=name, name=name))
 
 
 def saved(service: Service) -> Mapping[str, Path]:

@@ -41,7 +41,7 @@ class Submission:
     its negative with `front`, as ComfyUI does. One that is to be `first` comes before all that wait, with the highest of
     their priorities, or before all of its own `priority`. Two submissions with one `key` are one job if their `fingerprint`s
     agree, and a refusal otherwise; the same holds for a chosen `id`. `time_limit` is in seconds, for each attempt;
-    `workflow` is what an editor calls the workflow, by which its jobs can be found.
+    `workflow` is what an editor calls the workflow, by which its jobs can be found; `name` is for people, in lists.
     """
 
     id: str
@@ -55,6 +55,7 @@ class Submission:
     priority: int | None = None
     time_limit: float | None = None
     workflow: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ class Job:
     ended: int | None = None
     result: JsonObject = field(default_factory=dict)
     workflow: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,13 @@ _WORKFLOW_IDS: Final = {
     ),
 }
 
-STEPS: Final[tuple[Callable[[Connection], None], ...]] = (_second, _third)
+
+def _fourth(connection: Connection) -> None:
+    """What lists call a job. Those that were kept before have no name."""
+    connection.execute(text("ALTER TABLE jobs ADD COLUMN name VARCHAR"))
+
+
+STEPS: Final[tuple[Callable[[Connection], None], ...]] = (_second, _third, _fourth)
 """They make version 2 of the tables out of version 1, and so on."""
 
 

@@ -16,7 +16,7 @@ from server.jobs.transactions import Transactions
 COLUMNS: Final = (
     JOBS.c.id, JOBS.c.position, JOBS.c.state, JOBS.c.priority, JOBS.c.number, JOBS.c.client, JOBS.c.attempts,
     JOBS.c.created, JOBS.c.time_limit, JOBS.c.ending, JOBS.c.started, JOBS.c.finished, JOBS.c.ended, JOBS.c.result,
-    JOBS.c.workflow,
+    JOBS.c.workflow, JOBS.c.name,
 )  # fmt: skip
 _NAMES: Final = tuple(column.name for column in COLUMNS)
 IN_LINE: Final = (JOBS.c.priority.desc(), JOBS.c.number, JOBS.c.position)

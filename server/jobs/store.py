@@ -94,7 +94,7 @@ class Store(Queries):
     def retry(self, job: str, anew: str, *, time_limit: float | None) -> Accepted | None:
         """Keep a new job `anew` that asks for what an ended one asked for, with a time of its own; None if there is none.
         Raises StoreError."""
-        asked = select(JOBS.c.state, JOBS.c.request, JOBS.c.client, JOBS.c.priority, JOBS.c.workflow)
+        asked = select(JOBS.c.state, JOBS.c.request, JOBS.c.client, JOBS.c.priority, JOBS.c.workflow, JOBS.c.name)
         asked = asked.where(JOBS.c.id == job)
         with self._change() as change:
             row = change.connection.execute(asked).first()
@@ -112,6 +112,7 @@ class Store(Queries):
                 priority=row.priority,
                 time_limit=time_limit,
                 workflow=row.workflow,
+                name=row.name,
             )
             return self._keep(change, again)
 
@@ -291,6 +292,7 @@ class Store(Queries):
             "request": submission.request,
             "time_limit": submission.time_limit,
             "workflow": submission.workflow,
+            "name": submission.name,
             "created": change.now,
             "recorded": 1,
         }

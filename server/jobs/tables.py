@@ -44,10 +44,11 @@ JOBS: Final = Table(
     Column("recorded", Integer, nullable=False, default=0),
     Column("result", Text, nullable=False, default="{}"),
     Column("workflow", String),
+    Column("name", String),
     sqlite_autoincrement=True,
 )
 """`ending` is how a running job is to end ("cancelled", "time_limit"), whatever becomes of its worker; `workflow` the id
-that an editor has given the workflow."""
+that an editor has given the workflow, `name` what lists call the job."""
 
 Index("jobs_line", JOBS.c.state, JOBS.c.priority.desc(), JOBS.c.number, JOBS.c.position)
 Index("jobs_ended", JOBS.c.ended)

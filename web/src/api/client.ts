@@ -35,6 +35,8 @@ export interface Job {
   state: JobState;
   number: number;
   client: string | null;
+  /** The name of its workflow. */
+  name: string | null;
   attempts: number;
   cancelling: boolean;
   created: number;
@@ -54,6 +56,8 @@ export interface Job {
 
 export interface JobRequest {
   workflow: Document;
+  /** What it is called in lists; the name in the document, if left out. */
+  name?: string;
   targets?: string[];
   scope?: string;
   client?: string;

@@ -837,6 +837,7 @@ export interface components {
             events: string;
             finished: number | null;
             id: string;
+            name: string | null;
             nodes: {
                 [key: string]: number;
             } | null;
@@ -1025,6 +1026,8 @@ export interface operations {
                         client?: string;
                         /** @description before all that wait, with the highest priority among them; of a `priority`, if that is given */
                         front?: boolean;
+                        /** @description what lists call the job; the name in the workflow, if left out */
+                        name?: string;
                         /** @description place in the queue; lower runs first */
                         number?: number;
                         /** @description values of the workflow's parameters, by name */
@@ -1946,6 +1949,8 @@ export interface operations {
                     client?: string;
                     /** @description before all that wait, with the highest priority among them; of a `priority`, if that is given */
                     front?: boolean;
+                    /** @description what lists call the job; the name in the workflow, if left out */
+                    name?: string;
                     /** @description place in the queue; lower runs first */
                     number?: number;
                     /** @description values of the workflow's parameters, by name */

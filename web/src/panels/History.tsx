@@ -7,11 +7,13 @@ import { shortTime } from "@/model/durations";
 import { useMessages, type Messages } from "@/i18n/messages";
 import { inView, offsetsOf } from "@/model/virtual";
 import { ago } from "@/panels/ago";
+import { JobName } from "@/panels/JobName";
 import { OpenWorkflow } from "@/panels/OpenWorkflow";
 import { useEditor } from "@/store/editor";
 import styles from "@/panels/panels.module.css";
 
 const LINE = 36;
+const NAME = 18;
 const ERROR = 40;
 const THUMB = 89;
 const THUMBS_IN_A_ROW = 3;
@@ -75,7 +77,7 @@ export function History({ jobs, scroller, onNear }: HistoryProps) {
 
 function guessed(job: Job): number {
   const pictures = Math.ceil(picturesOf(job).length / THUMBS_IN_A_ROW);
-  return LINE + (job.error ? ERROR : 0) + pictures * THUMB;
+  return LINE + (job.name ? NAME : 0) + (job.error ? ERROR : 0) + pictures * THUMB;
 }
 
 /** For each job the one before it that made a picture. */
@@ -105,6 +107,7 @@ const EndedJob = memo(function EndedJob({ job, earlier }: { job: Job; earlier: J
   const again = () => void retryJob(job.id).then(() => editor.runs.refresh(), (error: unknown) => editor.fail(error));
   return (
     <div className={styles.ended} data-testid="job" data-state={job.state} data-job={job.id}>
+      <JobName job={job} />
       <div className={styles.jobLine}>
         <span className={styles.state} data-state={job.state}>
           {t.states[job.state] ?? job.state}

@@ -8,6 +8,7 @@ import { useMessages } from "@/i18n/messages";
 import { progressOf } from "@/model/runs";
 import { ago } from "@/panels/ago";
 import { History } from "@/panels/History";
+import { JobName } from "@/panels/JobName";
 import { OpenWorkflow } from "@/panels/OpenWorkflow";
 import { useEditor } from "@/store/editor";
 import styles from "@/panels/panels.module.css";
@@ -51,6 +52,7 @@ export function QueuePanel() {
           <div key={job.id} className={styles.job} data-testid="job" data-state={job.state} data-job={job.id}>
             <span className={styles.jobNumber}>{index + 1}</span>
             <span className={styles.jobText}>
+              <JobName job={job} />
               {t.isWaiting} <span className={styles.faint}>{ago(job.created, time)}</span>
             </span>
             <button type="button" className={styles.icon} aria-label={t.first} data-tip={t.first} disabled={index === 0} onClick={() => act(moveJob(job.id, { front: true }))}>
@@ -91,6 +93,7 @@ function RunningJob({ job, onCancel }: { job: Job; onCancel: () => void }) {
   return (
     <div className={styles.job} data-testid="job" data-state={job.state}>
       <span className={styles.jobText}>
+        <JobName job={job} />
         {job.cancelling ? t.isCancelling : share === null ? t.isRunning : `${Math.round(share * 100)}%`} <span className={styles.faint}>{ago(job.started ?? job.created, time)}</span>
         <progress className={styles.bar} value={share ?? undefined} max={1} aria-label={t.howFar} />
       </span>

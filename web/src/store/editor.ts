@@ -9,7 +9,7 @@ import type { JobRun } from "@/model/runs";
 import type { Document } from "@/model/document";
 import { AutoRun } from "@/store/autorun";
 import { Documents, isUnsaved, type DocumentsState, type OpenDocument } from "@/store/documents";
-import { openFromAddress } from "@/store/files";
+import { openFromAddress, titleOf } from "@/store/files";
 import { go } from "@/store/going";
 import { Keeping } from "@/store/keeping";
 import { Language } from "@/store/language";
@@ -132,6 +132,7 @@ export class Editor {
           workflow: one.document,
           scope: this.scope(one.uid),
           client: "editor",
+          ...(one.file ? { name: titleOf(one) } : {}),
           ...(targets ? { targets: [...targets] } : {}),
           ...(front ? { front } : {}),
         });

@@ -1,0 +1,11 @@
+INSERT INTO jobs (id, state, number, client, idempotency_key, fingerprint, request, created, started, finished, ended, fence, attempts, ending, recorded, result, workflow) VALUES ('finished', 'done', 1, 'me', 'key 1', 'f', '{"targets":null,"scope":"","texts":{},"prompt":{},"extra":{"extra_pnginfo":{"workflow":{"id":"mine"}}},"document":{"format":"latentgraph/1","nodes":{}}}', 1, 1, 9, 1, 1, 1, NULL, 2, '{}', 'mine');
+INSERT INTO events VALUES ('finished', 1, 1, 'queued', '{}');
+INSERT INTO jobs (id, state, number, client, idempotency_key, fingerprint, request, created, started, finished, ended, fence, attempts, ending, recorded, result) VALUES ('stopping', 'running', 2, 'me', 'key 2', 'f', '{"targets":null,"scope":"","texts":{},"prompt":{},"extra":{},"document":{"format":"latentgraph/1","nodes":{}}}', 2, 2, NULL, NULL, 1, 1, 'cancelled', 1, '{}');
+INSERT INTO events VALUES ('stopping', 1, 2, 'queued', '{}');
+INSERT INTO jobs (id, state, number, client, idempotency_key, fingerprint, request, created, started, finished, ended, fence, attempts, ending, recorded, result) VALUES ('waiting', 'queued', 3, 'me', 'key 3', 'f', '{"targets":null,"scope":"","texts":{},"prompt":{},"extra":{"extra_pnginfo":{"workflow":{"id":5}}},"document":{"format":"latentgraph/1","nodes":{}}}', 3, NULL, NULL, NULL, 0, 0, NULL, 1, '{}');
+INSERT INTO events VALUES ('waiting', 1, 3, 'queued', '{}');
+INSERT INTO events VALUES ('finished', 2, 9, 'done', '{}');
+INSERT INTO settings VALUES ('paused', 'true');
+INSERT INTO workflows VALUES ('mine', 1, '{}', 'digest', 1);
+INSERT INTO blobs VALUES ('abc', 3, 1);
+INSERT INTO job_blobs VALUES ('finished', 'abc');

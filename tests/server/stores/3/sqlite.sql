@@ -1,0 +1,12 @@
+CREATE TABLE jobs ( position INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, id VARCHAR NOT NULL, state VARCHAR NOT NULL, number FLOAT NOT NULL, client VARCHAR, idempotency_key VARCHAR, fingerprint VARCHAR NOT NULL, request TEXT NOT NULL, created FLOAT NOT NULL, started FLOAT, finished FLOAT, ended INTEGER, fence INTEGER NOT NULL, attempts INTEGER NOT NULL, worker VARCHAR, lease_until FLOAT, recorded INTEGER NOT NULL, result TEXT NOT NULL, priority INTEGER NOT NULL DEFAULT 0, time_limit FLOAT, ending VARCHAR, UNIQUE (id), UNIQUE (idempotency_key) );
+CREATE INDEX jobs_ended ON jobs (ended);
+CREATE TABLE events ( job VARCHAR NOT NULL, sequence INTEGER NOT NULL, time FLOAT NOT NULL, type VARCHAR NOT NULL, data TEXT NOT NULL, PRIMARY KEY (job, sequence), FOREIGN KEY(job) REFERENCES jobs (id) ON DELETE CASCADE ) WITHOUT ROWID;
+CREATE INDEX jobs_line ON jobs (state, priority DESC, number, position);
+CREATE TABLE settings ( name VARCHAR NOT NULL, value VARCHAR NOT NULL, PRIMARY KEY (name) ) WITHOUT ROWID;
+CREATE TABLE workflows ( name VARCHAR NOT NULL, version INTEGER NOT NULL, document TEXT, digest VARCHAR NOT NULL, created FLOAT NOT NULL, PRIMARY KEY (name, version) ) WITHOUT ROWID;
+CREATE TABLE blobs ( digest VARCHAR NOT NULL, bytes BIGINT NOT NULL, created FLOAT NOT NULL, PRIMARY KEY (digest) ) WITHOUT ROWID;
+CREATE TABLE job_blobs ( job VARCHAR NOT NULL, digest VARCHAR NOT NULL, PRIMARY KEY (job, digest), FOREIGN KEY(job) REFERENCES jobs (id) ON DELETE CASCADE, FOREIGN KEY(digest) REFERENCES blobs (digest) ) WITHOUT ROWID;
+CREATE INDEX job_blobs_digest ON job_blobs (digest);
+ALTER TABLE jobs ADD COLUMN workflow VARCHAR;
+CREATE INDEX jobs_workflow ON jobs (workflow, created, position);
+PRAGMA user_version=3;
