@@ -1,12 +1,12 @@
 // How nodes look and where they are: modes, marks, colours, frames, notes, places.
 import { activeGraph, chosenNodes, selectedFrames, selectedNodes, selectedNote } from "@/commands/selection";
 import { aligned, distributed, laidOut, type Alignment, type Placed } from "@/model/arrange";
-import { groupsOf, isPinned, linkOf, notesOf, positionOf, type GraphNode, type Point } from "@/model/document";
+import { groupsOf, isPinned, linkOf, notesOf, type GraphNode, type Point } from "@/model/document";
 import { addGroup, addNote, move, setGroup, setMode, setNodeUi } from "@/model/edit";
 import { groupId } from "@/model/frames";
 import { DENSITIES, geometryOf, previewRoom } from "@/model/geometry";
 import { interfaceIn } from "@/model/interface";
-import { freePlace } from "@/model/room";
+import { boxOfNode, freePlace } from "@/model/room";
 import type { Place } from "@/store/documents";
 import type { Editor } from "@/store/editor";
 
@@ -57,12 +57,7 @@ export function boxes(editor: Editor, all = false): Placed[] {
   if (!one || !graph) return [];
   const names = all ? Object.keys(graph.nodes) : selectedNodes(editor);
   const metrics = DENSITIES[editor.settings.getState().density];
-  return names.map((id) => {
-    const node = graph.nodes[id] as GraphNode;
-    const { width, height } = geometryOf(node, interfaceIn(id, graph, one.document, editor.library.catalogue), metrics);
-    const [x, y] = positionOf(node);
-    return { id, x, y, width, height };
-  });
+  return names.map((id) => ({ id, ...boxOfNode(id, graph, one.document, editor.library.catalogue, metrics) }));
 }
 
 /** The same with the room that each needs below itself while it works. */

@@ -2,11 +2,9 @@
 import { addNoteHere, align, distribute, editField, group, rename, tidy, toggleCollapsed, toggleMode, togglePinned } from "@/commands/arranging";
 import { copy, cut, duplicate, paste, remove } from "@/commands/clipping";
 import { activeGraph, selectedNodes, subgraphNamed } from "@/commands/selection";
+import { makeSubgraph, unpack } from "@/commands/subgraphing";
 import type { Messages } from "@/i18n/messages";
 import { linkOf, positionOf, SUBGRAPH } from "@/model/document";
-import { createSubgraph } from "@/model/packing";
-import { unpackSubgraph } from "@/model/unpacking";
-import { scopeOf } from "@/store/documents";
 import type { Editor } from "@/store/editor";
 import { closeDocument, downloadDocument, newDocument, openFromDisk, reopenClosed } from "@/store/files";
 import { saveDocument } from "@/store/saving";
@@ -162,35 +160,6 @@ function openPalette(editor: Editor): void {
   if (!editor.documents.active) newDocument(editor);
   const at = editor.canvas?.pointer() ?? { x: window.innerWidth / 2 - 200, y: window.innerHeight / 4 };
   editor.view.set({ palette: { at, place: editor.canvas?.toCanvas(at) ?? [0, 0] } });
-}
-
-function makeSubgraph(editor: Editor): void {
-  const one = editor.documents.active;
-  if (!one) return;
-  let name = "";
-  editor.documents.edit(one.uid, editor.t.edits.makeSubgraph, (document) => {
-    const made = createSubgraph(document, scopeOf(one), new Set(selectedNodes(editor)), "Subgraph");
-    name = made?.name ?? "";
-    return made?.document ?? document;
-  });
-  if (name) editor.documents.select([name]);
-}
-
-function unpack(editor: Editor): void {
-  const one = editor.documents.active;
-  const instance = selectedNodes(editor)[0];
-  if (!one || !instance) return;
-  if (activeGraph(editor)?.nodes[instance]?.mode === "bypass") {
-    editor.view.say(editor.t.says.unpackBypassed);
-    return;
-  }
-  let names: string[] = [];
-  editor.documents.edit(one.uid, editor.t.edits.unpack, (document) => {
-    const made = unpackSubgraph(document, scopeOf(one), instance);
-    names = made?.names ?? [];
-    return made?.document ?? document;
-  });
-  editor.documents.select(names);
 }
 
 /** Select the next node that way: along links across, by place up and down. */
