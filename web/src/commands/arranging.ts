@@ -1,7 +1,7 @@
 // How nodes look and where they are: modes, marks, colours, frames, notes, places.
 import { activeGraph, chosenNodes, selectedFrames, selectedNodes, selectedNote } from "@/commands/selection";
 import { aligned, distributed, laidOut, type Alignment, type Placed } from "@/model/arrange";
-import { groupsOf, isPinned, linkOf, notesOf, type GraphNode, type Point } from "@/model/document";
+import { groupsOf, isPinned, linkOf, notesOf, type Graph, type GraphNode, type Point } from "@/model/document";
 import { addGroup, addNote, move, setGroup, setMode, setNodeUi } from "@/model/edit";
 import { groupId } from "@/model/frames";
 import { DENSITIES, geometryOf, previewRoom } from "@/model/geometry";
@@ -113,12 +113,24 @@ export function group(editor: Editor): void {
         }
       : { left: x - 200, top: y - 120, right: x + 200, bottom: y + 120 };
   editor.documents.editGraph(editor.t.edits.group, (graph) =>
-    addGroup(graph, { title: editor.t.canvas.groupNumber(groupsOf(graph).length + 1), pos: [Math.round(box.left), Math.round(box.top)], size: [Math.round(box.right - box.left), Math.round(box.bottom - box.top)] }),
+    addGroup(graph, { title: titleOfNext(editor, graph), pos: [Math.round(box.left), Math.round(box.top)], size: [Math.round(box.right - box.left), Math.round(box.bottom - box.top)] }),
   );
 }
 
+/** An empty frame, to be dragged around what belongs together. */
+export function addGroupAt(editor: Editor, at: Point): void {
+  editor.documents.editGraph(editor.t.edits.group, (graph) => addGroup(graph, { title: titleOfNext(editor, graph), pos: rounded(freePlace(graph, [[0, 0]], at)), size: [400, 240] }));
+  const count = groupsOf(activeGraph(editor)!).length;
+  editor.documents.select([groupId(count - 1)]);
+}
+
+const titleOfNext = (editor: Editor, graph: Graph) => editor.t.canvas.groupNumber(groupsOf(graph).length + 1);
+
 export function addNoteHere(editor: Editor): void {
-  const at = editor.canvas?.pointed() ?? [0, 0];
+  addNoteAt(editor, editor.canvas?.pointed() ?? [0, 0]);
+}
+
+export function addNoteAt(editor: Editor, at: Point): void {
   editor.documents.editGraph(editor.t.edits.addNote, (graph) => addNote(graph, { text: "", markdown: true, pos: rounded(freePlace(graph, [[0, 0]], at)), size: [240, 120] }).graph);
   const graph = activeGraph(editor);
   const last = graph && notesOf(graph).at(-1);

@@ -1,10 +1,10 @@
 // A selection becomes a subgraph, and a subgraph becomes what is in it again.
 import { activeGraph, selectedNodes } from "@/commands/selection";
-import { graphAt, notesOf, withGraph, type Document, type Graph, type Scope } from "@/model/document";
+import { graphAt, notesOf, withGraph, type Document, type Graph, type Point, type Scope } from "@/model/document";
 import { move } from "@/model/edit";
 import { DENSITIES, type Box } from "@/model/geometry";
-import { createSubgraph } from "@/model/packing";
-import { boxOfNode, clearPlace } from "@/model/room";
+import { addSubgraph, createSubgraph } from "@/model/packing";
+import { boxOfNode, clearPlace, freePlace } from "@/model/room";
 import { unpackSubgraph } from "@/model/unpacking";
 import { scopeOf } from "@/store/documents";
 import type { Editor } from "@/store/editor";
@@ -22,6 +22,20 @@ export function makeSubgraph(editor: Editor): void {
     return settled(editor, made.document, scope, name, selected.map((node) => boxIn(editor, document, scope, node)));
   });
   if (name) editor.documents.select([name]);
+}
+
+/** An empty subgraph, to be entered and filled. */
+export function addSubgraphAt(editor: Editor, at: Point): void {
+  const one = editor.documents.active;
+  if (!one) return;
+  const scope = scopeOf(one);
+  let name = "";
+  editor.documents.edit(one.uid, editor.t.edits.makeSubgraph, (document) => {
+    const made = addSubgraph(document, scope, freePlace(graphAt(document, scope), [[0, 0]], at), "Subgraph");
+    name = made.name;
+    return made.document;
+  });
+  editor.documents.select([name]);
 }
 
 /** A new instance in the middle of where its nodes were, or beside what it would lie on there. */

@@ -179,6 +179,12 @@ export const de: Messages = {
     whatGives: (type) => `Was gibt ${type}?`,
     nothing: "Nichts heißt so.",
     ownSubgraph: "ein eigener Untergraph",
+    subgraphHere: "ein Untergraph dieses Workflows",
+    things: {
+      note: { title: "Notiz", about: "Worte auf der Fläche, in Markdown.", words: ["markdown", "kommentar", "text"] },
+      group: { title: "Gruppe", about: "Ein Rahmen, der mitnimmt, was in ihm liegt.", words: ["rahmen", "frame"] },
+      subgraph: { title: "Neuer Untergraph", about: "Ein leerer Untergraph, den man betritt und füllt.", words: ["komponente", "verschachtelt"] },
+    },
     pack: (name) => `aus ${name}`,
     nothingFits: "Nichts heißt so und passt zur Verbindung.",
     takes: "nimmt",

@@ -179,6 +179,12 @@ export const en = {
     whatGives: (type: string) => `What gives ${type}?`,
     nothing: "Nothing is called that.",
     ownSubgraph: "a subgraph of yours",
+    subgraphHere: "a subgraph of this workflow",
+    things: {
+      note: { title: "Note", about: "Words on the canvas, in Markdown.", words: ["markdown", "comment", "text"] },
+      group: { title: "Group", about: "A frame that takes along what is in it.", words: ["frame", "box"] },
+      subgraph: { title: "New subgraph", about: "An empty subgraph, to be entered and filled.", words: ["component", "nested"] },
+    },
     pack: (name: string) => `from ${name}`,
     nothingFits: "Nothing is called that and fits the link.",
     takes: "takes",

@@ -16,7 +16,7 @@ export function createSubgraph(document: Document, scope: Scope, selected: Reado
   const graph = graphAt(document, scope);
   const inside = Object.fromEntries(Object.entries(graph.nodes).filter(([name]) => selected.has(name)));
   if (Object.keys(inside).length === 0) return null;
-  const id = freshName(title.trim() || "Subgraph", { has: (name) => Object.hasOwn(document.subgraphs ?? {}, name) });
+  const id = freshId(document, title);
   const instance = freshName("subgraph", namesIn(graph.nodes));
 
   const entrances = new Entrances(inside);
@@ -38,6 +38,19 @@ export function createSubgraph(document: Document, scope: Scope, selected: Reado
     ...(moved.length > 0 ? { ui: { reroutes: moved } } : {}),
   };
   return { document: { ...made, subgraphs: { ...made.subgraphs, [id]: subgraph } }, name: instance };
+}
+
+/** A new subgraph with nothing in it, and its instance. */
+export function addSubgraph(document: Document, scope: Scope, at: Point, title: string): Made {
+  const id = freshId(document, title);
+  const instance = freshName("subgraph", namesIn(graphAt(document, scope).nodes));
+  const node: GraphNode = { type: SUBGRAPH + id, ui: { pos: [Math.round(at[0]), Math.round(at[1])] } };
+  const made = withGraph(document, scope, (graph) => ({ ...graph, nodes: { ...graph.nodes, [instance]: node } }));
+  return { document: { ...made, subgraphs: { ...made.subgraphs, [id]: { name: id, nodes: {} } } }, name: instance };
+}
+
+function freshId(document: Document, title: string): string {
+  return freshName(title.trim() || "Subgraph", { has: (name) => Object.hasOwn(document.subgraphs ?? {}, name) });
 }
 
 /** What goes into the subgraph: its parameters, and what the instance is given for each. */

@@ -2,34 +2,27 @@
 import { useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { useStore } from "zustand";
 import { Search } from "lucide-react";
-import { useMessages } from "@/i18n/messages";
-import { connect } from "@/model/linking";
+import { useMessages, type Messages } from "@/i18n/messages";
+import { place, used } from "@/commands/placing";
 import { activeGraph } from "@/commands/selection";
-import { bestInput, bestOutput } from "@/model/connect";
-import { addNode, move } from "@/model/edit";
-import { DENSITIES, geometryOf } from "@/model/geometry";
 import { interfaceIn, outputType } from "@/model/interface";
 import { typeColour } from "@/model/ports";
-import type { Catalogue, NodeSpec } from "@/model/catalogue";
-import { graphAt, withGraph, withWhole, type Document, type Graph, type Point, type Scope } from "@/model/document";
-import { PUBLISHED, specOf, withPublished, type Published } from "@/model/published";
-import { freePlace } from "@/model/room";
-import { startInputs } from "@/model/start";
-import { search, usedAgain, type Wanted } from "@/model/search";
-import { scopeOf } from "@/store/documents";
-import { useEditor, type Editor } from "@/store/editor";
-import { filesOf } from "@/store/library";
+import type { NodeSpec } from "@/model/catalogue";
+import { SUBGRAPH } from "@/model/document";
+import { offered, THING } from "@/model/offered";
+import { PUBLISHED } from "@/model/published";
+import { search, type Wanted } from "@/model/search";
+import { useActive, useEditor, type Editor } from "@/store/editor";
 import type { PaletteRequest } from "@/store/view";
 import styles from "@/panels/panels.module.css";
-
-const USED = "latentgraph.used";
 
 export function NodePalette({ request }: { request: PaletteRequest }) {
   const editor = useEditor();
   const { palette: t } = useMessages();
   const types = useStore(editor.library.store, (state) => state.catalogue);
   const kept = useStore(editor.library.store, (state) => state.published);
-  const catalogue = useMemo(() => withKept(types, kept), [types, kept]);
+  const document = useActive((one) => one?.document ?? null);
+  const catalogue = useMemo(() => (document ? offered(types, kept, document, t.things) : types), [types, kept, document, t]);
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
   const box = useRef<HTMLDivElement>(null);
@@ -109,7 +102,7 @@ export function NodePalette({ request }: { request: PaletteRequest }) {
         {chosen && (
           <div className={styles.paletteAbout}>
             <strong>{chosen.display_name || chosen.type}</strong>
-            <span className={styles.mono}>{chosen.type.startsWith(PUBLISHED) ? t.ownSubgraph : chosen.type}</span>
+            <span className={styles.mono}>{kindOf(chosen, t)}</span>
             {packOf(chosen) && <span className={styles.faint}>{t.pack(packOf(chosen)!)}</span>}
             <p>{chosen.description.split("\n\n")[0]}</p>
             <Ports label={t.takes} of={chosen.inputs.filter((one) => !one.widget)} />
@@ -135,9 +128,11 @@ function Ports({ label, of }: { label: string; of: readonly { name: string; type
   );
 }
 
-/** The node types, with the subgraphs that are kept for all workflows. */
-function withKept(catalogue: Catalogue, kept: readonly Published[]): Catalogue {
-  return kept.length === 0 ? catalogue : new Map([...catalogue, ...kept.flatMap((one) => specOf(one, catalogue) ?? []).map((spec) => [spec.type, spec] as const)]);
+/** What is chosen: a type, or in words what is none; nothing of what its description tells whole. */
+function kindOf({ type }: NodeSpec, t: Messages["palette"]): string {
+  if (type.startsWith(THING)) return "";
+  if (type.startsWith(SUBGRAPH)) return t.subgraphHere;
+  return type.startsWith(PUBLISHED) ? t.ownSubgraph : type;
 }
 
 /** What a node comes from, if not from the service itself. */
@@ -153,57 +148,4 @@ function wantedBy(editor: Editor, { from, to }: PaletteRequest): Wanted {
   if (from) return { takes: outputType(from, graph, one.document, catalogue) };
   const type = to && interfaceIn(to.node, graph, one.document, catalogue).inputs.find((input) => input.name === to.input)?.type;
   return type ? { gives: type } : {};
-}
-
-/** Put a node of that type where it was asked for, with the link that waits for it. */
-export function place(editor: Editor, request: PaletteRequest, type: string): void {
-  const one = editor.documents.active;
-  if (!one) return;
-  const scope = scopeOf(one);
-  let added = "";
-  editor.documents.edit(one.uid, editor.t.edits.addNode, (document) => {
-    const made = make(editor, document, scope, type, request.place);
-    if (!made) return document;
-    added = made.name;
-    return withGraph(made.document, scope, (graph) => linked(placed(editor, graph, made.name, request, made.document), made.name, request, made.document, editor.library.catalogue));
-  });
-  if (!added) {
-    editor.view.say(editor.t.says.inItself);
-    return;
-  }
-  editor.documents.select([added]);
-  localStorage.setItem(USED, JSON.stringify(usedAgain(used(), type)));
-}
-
-function make(editor: Editor, document: Document, scope: Scope, type: string, at: Point): { document: Document; name: string } | null {
-  const kept = type.startsWith(PUBLISHED) ? editor.library.store.getState().published.find((one) => PUBLISHED + one.name === type) : undefined;
-  if (kept) return withPublished(document, scope, kept, at);
-  const spec = editor.library.catalogue.get(type);
-  const inputs = spec ? startInputs(spec, filesOf(editor.library.store.getState())) : {};
-  const made = addNode(graphAt(document, scope), type, at, { inputs });
-  return { document: withWhole(document, scope, made.graph), name: made.name };
-}
-
-/** A new node beside what is there; one that feeds an input is left of the pointer, as its link comes from its right. */
-function placed(editor: Editor, graph: Graph, name: string, { place, to }: PaletteRequest, document: Document): Graph {
-  const { [name]: node, ...others } = graph.nodes;
-  const { width } = geometryOf(node!, interfaceIn(name, graph, document, editor.library.catalogue), DENSITIES[editor.settings.getState().density]);
-  const wanted: Point = to ? [place[0] - width, place[1]] : place;
-  return move(graph, new Map([[name, freePlace({ ...graph, nodes: others }, [[0, 0]], wanted)]]));
-}
-
-/** The link that a new node was asked for by. */
-function linked(graph: Graph, name: string, { from, to }: PaletteRequest, document: Document, catalogue: Catalogue): Graph {
-  const input = from ? bestInput(from, name, graph, document, catalogue) : null;
-  if (from && input !== null) return connect(graph, from, { node: name, input }, null);
-  const output = to ? bestOutput(name, to, graph, document, catalogue) : null;
-  return to && output !== null ? connect(graph, { node: name, output }, to, null) : graph;
-}
-
-function used(): Record<string, number> {
-  try {
-    return JSON.parse(localStorage.getItem(USED) ?? "{}") as Record<string, number>;
-  } catch {
-    return {};
-  }
 }

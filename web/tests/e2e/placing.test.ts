@@ -67,6 +67,20 @@ describe("a new node", () => {
     await context.close();
   });
 
+  test("can be a note, which is written at once", async () => {
+    const { page, errors, context } = await startEmpty();
+    await page.mouse.move(600, 400);
+    await page.keyboard.press("Tab");
+    await page.getByTestId("palette").waitFor();
+    await page.keyboard.type("note");
+    await page.keyboard.press("Enter");
+    await page.locator(".react-flow__node-note textarea").waitFor();
+    await page.keyboard.type("milk");
+    await expect.poll(async () => JSON.stringify((await documentOf(page)).ui)).toContain("milk");
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
   test("for an output is one that usually takes it; for an input it lies left of the pointer", async () => {
     const { page, context } = await startTemplate();
     const first = page.getByTestId("palette").getByRole("option").first();
