@@ -11,6 +11,7 @@ from graph.json import JsonObject
 from server.http import (
     blobs,
     health,
+    history,
     jobs,
     metrics,
     model_pictures,
@@ -36,7 +37,7 @@ from server.http.reading import READING
 from server.http.routes import Route, added, answers, document, json_body, strict
 from server.http.security import Doorkeeper, Tickets, guard, protected
 from server.http.service import SERVICE, Service, service_of
-from server.http.shapes import NAMES, OBJECT, listed, mapped, record, ref
+from server.http.shapes import NAMES, OBJECT, WHOLE, listed, mapped, record, ref
 
 _IF_MATCH: Final = {"If-Match": "the ETag of the version that may be replaced"}
 _UPLOAD: Final = {
@@ -199,6 +200,14 @@ OURS: Final = (
     Route("POST", "/api/v1/queue/pause", line.pause, answer=ref("Queue")),
     Route("POST", "/api/v1/queue/resume", line.resume, answer=ref("Queue")),
     Route("GET", "/api/v1/jobs/{id}", jobs.get_job, query=jobs.WAIT, answer=ref("Job"), refusals=_NO_JOB),
+    Route(
+        "DELETE",
+        "/api/v1/jobs/{id}",
+        history.forget_job,
+        answer=record(forgotten=WHOLE),
+        refusals=_NO_JOB | {"409": ("job_not_ended",)},
+    ),
+    Route("POST", "/api/v1/history/clear", history.clear_history, answer=record(forgotten=WHOLE)),
     Route("GET", "/api/v1/jobs/{id}/workflow", jobs.workflow_of_job, answer=record(document=OBJECT), refusals=_NO_JOB),
     Route("POST", "/api/v1/jobs/{id}/cancel", jobs.cancel, status=202, answer=ref("Job"), refusals=_NO_JOB),
     Route(

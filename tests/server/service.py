@@ -45,6 +45,9 @@ class Service:
     async def get(self, path: str, headers: dict[str, str] | None = None) -> Answer:
         return await self._ask("GET", path, headers or {}, None)
 
+    async def delete(self, path: str) -> Answer:
+        return await self._ask("DELETE", path, {}, None)
+
     async def post(self, path: str, body: str | bytes, headers: dict[str, str] | None = None) -> Answer:
         data = body.encode() if isinstance(body, str) else body
         return await self._ask("POST", path, headers or {}, data)

@@ -85,6 +85,8 @@ def asked(job: str) -> Iterator[tuple[str, str, str, str | bytes, int]]:
     )
     yield "delete", "/api/v1/workflows/{name}", "/api/v1/workflows/mine", "", 200
     yield "post", "/api/v1/cache/clear", "/api/v1/cache/clear", "", 200
+    yield "delete", "/api/v1/jobs/{id}", "/api/v1/jobs/none", "", 404
+    yield "post", "/api/v1/history/clear", "/api/v1/history/clear", "", 200
 
 
 NOT_ASKED = {

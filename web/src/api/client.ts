@@ -80,6 +80,9 @@ export const submitJob = (job: JobRequest) => json<Job>("POST", "api/v1/jobs", j
 export const getJob = (id: string) => json<Job>("GET", `api/v1/jobs/${id}`);
 export const cancelJob = (id: string) => json<Job>("POST", `api/v1/jobs/${id}/cancel`);
 export const retryJob = (id: string) => json<Job>("POST", `api/v1/jobs/${id}/retry`);
+/** Forget a job that has ended; what it saved stays. */
+export const forgetJob = async (id: string) => void (await request("DELETE", `api/v1/jobs/${id}`));
+export const clearHistory = () => json<{ forgotten: number }>("POST", "api/v1/history/clear");
 export const moveJob = (id: string, place: { number: number } | { front: true }) => json<Job>("POST", `api/v1/jobs/${id}/move`, place);
 export const getJobs = (query: { limit?: number; before?: number; state?: string } = {}) =>
   json<{ jobs: Job[]; next: number | null; counts: Record<string, number> }>("GET", `api/v1/jobs?${parameters(query)}`);
@@ -166,6 +169,7 @@ export async function request(method: string, path: string, body?: unknown, sign
   try {
     response = await fetch(path, {
       method,
+      keepalive: method === "DELETE", // also when the page goes
       signal: signal ?? null,
       headers: body === undefined || isRaw ? headers : { "Content-Type": "application/json", ...headers },
       body: isRaw ? body : body === undefined ? null : writeJson(body),

@@ -1,7 +1,7 @@
 // The jobs that are over, the latest first. However many there are, only those in view are elements; how high each is, is known once it
 // has been drawn, and until then told by what is in it.
-import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
-import { RotateCcw } from "lucide-react";
+import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type MouseEvent } from "react";
+import { RotateCcw, Trash2 } from "lucide-react";
 import { fileUrl, retryJob, type Job } from "@/api/client";
 import { shortTime } from "@/model/durations";
 import { useMessages, type Messages } from "@/i18n/messages";
@@ -104,6 +104,12 @@ const EndedJob = memo(function EndedJob({ job, earlier }: { job: Job; earlier: J
   const pictures = picturesOf(job);
   const before = earlier && picturesOf(earlier)[0];
   const shown = (one: { folder: string; name: string }) => ({ url: fileUrl(one.folder, one.name), name: one.name, ...(before ? { before: fileUrl(before.folder, before.name) } : {}) });
+  const forget = (event: MouseEvent<HTMLButtonElement>) => {
+    const row = event.currentTarget.closest("[data-job]");
+    const next = row?.nextElementSibling ?? row?.previousElementSibling;
+    next?.querySelector<HTMLElement>("[data-forget]")?.focus(); // the button goes, the keyboard stays in the list
+    editor.view.say(t.forgotten(job.name ?? ""), "info", { label: t.bringBack, run: editor.forgetting.take(job.id) });
+  };
   const again = () => void retryJob(job.id).then(() => editor.runs.refresh(), (error: unknown) => editor.fail(error));
   return (
     <div className={styles.ended} data-testid="job" data-state={job.state} data-job={job.id}>
@@ -119,6 +125,9 @@ const EndedJob = memo(function EndedJob({ job, earlier }: { job: Job; earlier: J
           <RotateCcw size={13} />
         </button>
         <OpenWorkflow job={job.id} />
+        <button type="button" className={styles.icon} aria-label={t.forget} data-tip={t.forget} data-forget onClick={forget}>
+          <Trash2 size={13} />
+        </button>
       </div>
       {job.error && <p className={styles.jobError}>{job.error.message}</p>}
       {pictures.length > 0 && (

@@ -5,9 +5,10 @@ import { useStore } from "zustand";
 import { cancelJob, moveJob, type Job } from "@/api/client";
 import { perform } from "@/commands/commands";
 import { useMessages } from "@/i18n/messages";
-import { progressOf } from "@/model/runs";
+import { ENDED, progressOf } from "@/model/runs";
 import { ago } from "@/panels/ago";
 import { History } from "@/panels/History";
+import { ClearHistory } from "@/panels/ClearHistory";
 import { JobName } from "@/panels/JobName";
 import { OpenWorkflow } from "@/panels/OpenWorkflow";
 import { useEditor } from "@/store/editor";
@@ -21,7 +22,9 @@ export function QueuePanel() {
   const paused = useStore(editor.runs.store, (state) => state.paused);
   const more = useStore(editor.runs.store, (state) => state.next !== null);
   const running = jobs.filter((job) => job.state === "running");
-  const ended = jobs.filter((job) => job.state !== "queued" && job.state !== "running");
+  const leaving = useStore(editor.forgetting.store, (state) => state.leaving);
+  const ended = jobs.filter((job) => ENDED.has(job.state) && !leaving.has(job.id));
+  const [clearing, setClearing] = useState(false);
   const [scroller, setScroller] = useState<HTMLDivElement | null>(null);
   const further = useCallback(() => void editor.runs.more().catch((error: unknown) => editor.fail(error)), [editor]);
   const act = (work: Promise<unknown>) => void work.then(() => editor.runs.refresh(), (error: unknown) => editor.fail(error));
@@ -70,7 +73,14 @@ export function QueuePanel() {
             </button>
           </div>
         ))}
-        {ended.length > 0 && <h3 className={styles.section}>{t.history}</h3>}
+        {ended.length > 0 && (
+          <h3 className={styles.section}>
+            {t.history}
+            <button type="button" className={styles.textButton} aria-label={t.clearHistory} onClick={() => setClearing(true)}>
+              {t.clear}
+            </button>
+          </h3>
+        )}
         <History jobs={ended} scroller={scroller} onNear={more ? further : null} />
         {jobs.length === 0 && <p className={styles.empty}>{t.empty}</p>}
         {more && (
@@ -79,6 +89,7 @@ export function QueuePanel() {
           </button>
         )}
       </div>
+      {clearing && <ClearHistory onClose={() => setClearing(false)} />}
     </>
   );
 }

@@ -122,7 +122,7 @@ function RunControls() {
       )}
       <button type="button" className={styles.run} disabled={!can} data-testid="run" data-tip={tipFor(keys, "run", t.commands)} onClick={() => perform(editor, "run")}>
         <Play size={13} fill="currentColor" aria-hidden /> {t.commands.run}
-        {waiting > 0 && <span className={styles.keys} style={{ color: "inherit", opacity: 0.75 }}>{t.queue.inQueue(waiting)}</span>}
+        {waiting > 0 && <span className={styles.keys} style={{ color: "inherit", opacity: 0.9 }}>{t.queue.inQueue(waiting)}</span>}
       </button>
     </div>
   );

@@ -10,6 +10,7 @@ import type { Document } from "@/model/document";
 import { AutoRun } from "@/store/autorun";
 import { Documents, isUnsaved, type DocumentsState, type OpenDocument } from "@/store/documents";
 import { openFromAddress, titleOf } from "@/store/files";
+import { Forgetting } from "@/store/forgetting";
 import { go } from "@/store/going";
 import { Keeping } from "@/store/keeping";
 import { Language } from "@/store/language";
@@ -55,6 +56,7 @@ export class Editor {
   readonly language = new Language(this.settings);
   readonly plans = new Plans(this.documents, (uid) => this.scope(uid));
   readonly runs = new Runs((uid, job) => this.ended(uid, job));
+  readonly forgetting = new Forgetting(this.runs, (error) => this.fail(error));
   readonly keeping = new Keeping(this.documents, (uid) => this.runs.store.getState().last[uid] ?? null, (error) => this.keepsNothing(error));
   private readonly progress = new Progress(this.documents, this.runs, this.plans);
   private readonly autoRun = new AutoRun({
@@ -77,6 +79,7 @@ export class Editor {
     this.plans.start();
     this.runs.start();
     this.progress.start();
+    this.forgetting.start();
     void this.restore();
     const stopJobs = this.runs.store.subscribe((state, before) => state.last !== before.last && this.keeping.soon());
     const stopDocuments = this.documents.store.subscribe(({ open }, { open: before }) => this.follow(open, before));
@@ -96,6 +99,7 @@ export class Editor {
       this.autoRun.end();
       this.keeping.end();
       this.progress.end();
+      this.forgetting.end();
       this.plans.end();
       this.runs.end();
     };

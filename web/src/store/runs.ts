@@ -111,6 +111,7 @@ export class Runs {
       await this.catchUp(id);
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
+      if (error.status === 404) this.letGo([id]); // forgotten since: it neither runs nor waits
     }
   }
 
@@ -156,6 +157,11 @@ export class Runs {
     if (next === null) return;
     const page = await getJobs({ limit: MOST_JOBS, before: next });
     this.store.setState((state) => (state.next === next ? { jobs: [...state.jobs, ...page.jobs], next: page.next } : {}));
+  }
+
+  /** The service has these jobs no more; null for all that have ended. What their nodes made stays on the canvas. */
+  forgot(ids: readonly string[] | null): void {
+    this.store.setState(({ jobs }) => ({ jobs: jobs.filter((job) => !(ids ? ids.includes(job.id) : ENDED.has(job.state))) }));
   }
 
   /** From now on this job is of that document. */

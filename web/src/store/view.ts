@@ -1,5 +1,6 @@
 // What of the editor is open beside the canvas: panels, menus, dialogs, messages. Nothing here is worth keeping.
 import { createStore, type StoreApi } from "zustand/vanilla";
+import { UNDONE_WITHIN } from "@/store/forgetting";
 import type { Source } from "@/model/document";
 import type { Target } from "@/model/connect";
 import type { ShownPicture } from "@/widgets/picture/PictureViewer";
@@ -112,6 +113,6 @@ export class View {
 
   private show(toast: Toast): void {
     this.store.setState(({ toasts }) => ({ toasts: [...toasts.slice(-3), toast] }));
-    window.setTimeout(() => this.dismiss(toast.id), toast.kind === "bad" || toast.action ? 9000 : 3500);
+    window.setTimeout(() => this.dismiss(toast.id), toast.kind === "bad" || toast.action ? UNDONE_WITHIN : 3500);
   }
 }

@@ -1,4 +1,6 @@
 // The queue as its user meets it: paused, continued, reordered, cancelled; and a run on every change.
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { accessFaults, documentOf, openPage, openTemplate } from "./harness";
@@ -75,6 +77,57 @@ describe("the queue", () => {
 });
 
 describe("the history", () => {
+  test("says whose run it was; an entry is taken out and brought back, all are cleared when asked, and what waits and the pictures stay", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await page.keyboard.press("Control+s");
+    await page.getByLabel("Name", { exact: true }).fill("mine/foxes");
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByText("Saved as mine/foxes").waitFor();
+    await page.getByTestId("rail-queue").click();
+    const foxes = page.getByTestId("job").filter({ has: page.getByTestId("job-name").getByText("foxes", { exact: true }) });
+    const done = foxes.and(page.locator("[data-state=done]"));
+    for (const count of [1, 2]) {
+      await steps(page, count);
+      await page.getByTestId("run").click();
+      await expect.poll(() => done.count()).toBe(count);
+    }
+    const first = await done.nth(0).getAttribute("data-job");
+    await done.nth(0).getByRole("button", { name: "Remove from the history" }).click();
+    await expect.poll(() => done.count()).toBe(1);
+    await page.getByTestId("toast").getByText("foxes is out of the history. Its files stay.").waitFor();
+    await page.getByRole("button", { name: "Bring it back" }).click();
+    await expect.poll(() => done.count()).toBe(2);
+
+    await done.nth(0).getByRole("button", { name: "Remove from the history" }).click();
+    await expect.poll(() => done.count()).toBe(1);
+    expect(await done.getByRole("button", { name: "Remove from the history" }).evaluate((one) => one === document.activeElement)).toBe(true);
+    await page.reload();
+    await page.getByTestId("rail-queue").click();
+    await expect.poll(() => done.count()).toBe(1);
+    expect((await fetch(`${service.url}api/v1/jobs/${first}`)).status).toBe(404);
+
+    await page.getByTestId("pause").click();
+    await page.getByTestId("paused").waitFor();
+    await steps(page, 3);
+    await page.getByTestId("run").click();
+    await expect.poll(() => waiting(page).count()).toBe(1);
+    await page.getByRole("button", { name: "Clear the history" }).click();
+    await page.getByTestId("dialog").getByText(/entr.* removed for good/).waitFor();
+    expect(await accessFaults(page, ["wcag2a", "wcag2aa"])).toEqual([]);
+    await page.getByRole("button", { name: "Keep it" }).click();
+    expect(await done.count()).toBe(1);
+    await page.getByRole("button", { name: "Clear the history" }).click();
+    await page.getByTestId("dialog").getByRole("button", { name: "Clear the history" }).click();
+    await expect.poll(() => page.getByTestId("job").count()).toBe(1);
+    expect(await waiting(page).count()).toBe(1);
+    expect(readdirSync(join(service.folder, "output")).filter((one) => one.endsWith(".png")).length).toBeGreaterThan(1);
+    await page.getByRole("button", { name: "Cancel all" }).click();
+    await page.getByTestId("paused").click();
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
   test("of thousands of jobs is a few elements; scrolled to its end it is read to its end, and stays read when a job comes to it", async () => {
     const ALL = 3000;
     const { page, errors, context } = await openPage(browser, service.url);

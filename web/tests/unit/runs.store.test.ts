@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { JobEvent, JobRun } from "@/model/runs";
 import { Runs } from "@/store/runs";
-import { held, ToldService } from "./toldservice";
+import { held, refusal, ToldService } from "./toldservice";
 import { documentOf } from "./documents";
 
 const REQUEST = { workflow: documentOf({}) };
@@ -136,6 +136,13 @@ test("of a document that is closed nothing is left but the name of its last job"
   expect(runs.pending("one")).toEqual([]);
   expect(runs.store.getState()).toMatchObject({ running: { b: {} }, last: { one: "a", two: "b" } });
   expect(runs.store.getState().running).not.toHaveProperty("a");
+});
+
+test("a job that the service has forgotten is not taken for one that waits", async () => {
+  service.on("GET api/v1/jobs/a", () => refusal(404, "unknown_job"));
+  await runs.adopt("one", "a");
+  expect(runs.current("one")).toBeUndefined();
+  expect(stateOf("a")).toBeUndefined();
 });
 
 test("a document that is opened again is told anew what its last job made", async () => {
