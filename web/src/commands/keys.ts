@@ -1,11 +1,11 @@
 // From key presses to commands. Single letters work only where nobody types.
 import { commandFor, keysOf } from "@/commands/bindings";
 import { command, perform, type CommandId } from "@/commands/commands";
+import { MAC, shownKeys } from "@/i18n/keyNames";
+import type { Messages } from "@/i18n/messages";
 import { isReadable } from "@/store/clipboard";
 import type { Editor } from "@/store/editor";
 import type { Settings } from "@/store/settings";
-
-const MAC = navigator.platform.startsWith("Mac");
 
 /** The keys of an event as commands write them: `mod+shift+z`. A Mac's Option writes another letter: there the key itself counts. */
 export function pressed(event: KeyboardEvent, mac = MAC): string {
@@ -19,21 +19,15 @@ export function pressed(event: KeyboardEvent, mac = MAC): string {
   return [...parts, key].join("+");
 }
 
-export function shownKeys(keys: string): string {
-  const words: Record<string, string> = MAC ? { mod: "⌘", alt: "⌥", shift: "⇧", Enter: "⏎" } : { mod: "Ctrl", alt: "Alt", shift: "Shift", Enter: "Enter" };
-  const parts = keys.split("+").map((part) => words[part] ?? (part.length === 1 ? part.toUpperCase() : part));
-  return keys.endsWith("+") ? "+" : parts.join(MAC ? "" : "+");
-}
-
 /** The first keys of a command, to be read; undefined where it has none. */
-export function shownFor(chosen: Settings["keys"], id: CommandId): string | undefined {
+export function shownFor(chosen: Settings["keys"], id: CommandId, names: Messages["keys"]): string | undefined {
   const first = keysOf(chosen, id)[0] ?? command(id).fixed;
-  return first === undefined ? undefined : shownKeys(first);
+  return first === undefined ? undefined : shownKeys(first, names);
 }
 
 /** What a button for a command says when pointed at: its name and its keys. */
-export function tipFor(chosen: Settings["keys"], id: CommandId, names: Readonly<Record<CommandId, string>>): string {
-  return [names[id], shownFor(chosen, id)].filter(Boolean).join("  ");
+export function tipFor(chosen: Settings["keys"], id: CommandId, { commands, keys }: Messages): string {
+  return [commands[id], shownFor(chosen, id, keys)].filter(Boolean).join("  ");
 }
 
 function isTyping(target: EventTarget | null): boolean {

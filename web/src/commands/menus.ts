@@ -12,7 +12,7 @@ import { scopeOf } from "@/store/documents";
 import type { Editor } from "@/store/editor";
 import type { MenuAction, MenuItem } from "@/store/view";
 
-const keysFor = (editor: Editor, id: CommandId) => shownFor(editor.settings.getState().keys, id);
+const keysFor = (editor: Editor, id: CommandId) => shownFor(editor.settings.getState().keys, id, editor.t.keys);
 
 /** A command as an entry of a menu. */
 export function item(editor: Editor, id: CommandId, label?: string): MenuItem {

@@ -9,7 +9,7 @@ import styles from "@/panels/panels.module.css";
 
 export function CommandPalette() {
   const editor = useEditor();
-  const { palette: t, commands, commandGroups } = useMessages();
+  const { palette: t, commands, commandGroups, keys: names } = useMessages();
   const { keys } = useStore(editor.settings);
   const close = () => {
     editor.view.set({ commands: false });
@@ -31,7 +31,7 @@ export function CommandPalette() {
           >
             <span>{commands[one.id]}</span>
             <span className={styles.faint}>{commandGroups[one.group]}</span>
-            {shownFor(keys, one.id) && <kbd>{shownFor(keys, one.id)}</kbd>}
+            {shownFor(keys, one.id, names) && <kbd>{shownFor(keys, one.id, names)}</kbd>}
           </Command.Item>
         ))}
       </Command.List>

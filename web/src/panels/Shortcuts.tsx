@@ -4,7 +4,8 @@ import { RotateCcw, X } from "lucide-react";
 import { useStore } from "zustand";
 import { commandFor, keysOf, withKeys, withOwnKeys, withoutKeys } from "@/commands/bindings";
 import { command, COMMANDS, type CommandId } from "@/commands/commands";
-import { pressed, shownKeys } from "@/commands/keys";
+import { pressed } from "@/commands/keys";
+import { shownKeys } from "@/i18n/keyNames";
 import { useMessages } from "@/i18n/messages";
 import { useEditor } from "@/store/editor";
 import styles from "@/panels/panels.module.css";
@@ -68,7 +69,7 @@ interface LineProps {
 
 function Line({ id, changing, onChanging, onTold }: LineProps) {
   const { settings } = useEditor();
-  const { commands, shortcuts: t } = useMessages();
+  const { commands, shortcuts: t, keys: names } = useMessages();
   const chosen = useStore(settings, (one) => one.keys);
   const keys = keysOf(chosen, id);
   const name = commands[id];
@@ -84,16 +85,16 @@ function Line({ id, changing, onChanging, onTold }: LineProps) {
       const wanted = pressed(event);
       const holder = commandFor(settings.getState().keys, wanted);
       settings.setState(({ keys: before }) => ({ keys: withKeys(before, id, wanted) }));
-      onTold(holder === undefined || holder === id ? "" : t.taken(shownKeys(wanted), name, commands[holder]));
+      onTold(holder === undefined || holder === id ? "" : t.taken(shownKeys(wanted, names), name, commands[holder]));
     };
     window.addEventListener("keydown", take, true);
     return () => window.removeEventListener("keydown", take, true);
-  }, [changing, onChanging, onTold, settings, id, name, commands, t]);
+  }, [changing, onChanging, onTold, settings, id, name, commands, names, t]);
   return (
     <div className={styles.shortcut} data-command={id} data-changed={chosen[id] !== undefined}>
       <span>{name}</span>
       <span className={own.keys}>
-        {command(id).fixed !== undefined && <kbd>{shownKeys(command(id).fixed!)}</kbd>}
+        {command(id).fixed !== undefined && <kbd>{shownKeys(command(id).fixed!, names)}</kbd>}
         {chosen[id] !== undefined && !changing && (
           <button type="button" className={own.small} aria-label={t.ownOf(name)} data-tip={t.own} onClick={() => settings.setState(({ keys: before }) => ({ keys: withOwnKeys(before, id) }))}>
             <RotateCcw size={11} />
@@ -104,8 +105,8 @@ function Line({ id, changing, onChanging, onTold }: LineProps) {
             <X size={11} />
           </button>
         )}
-        <button type="button" className={own.change} aria-label={t.changeOf(name, keys.map(shownKeys).join(t.or))} data-tip={t.change} aria-pressed={changing} onClick={() => onChanging(!changing)} onBlur={() => changing && onChanging(false)}>
-          {changing ? <em>{t.press}</em> : keys.length === 0 ? <span className={styles.faint}>{command(id).fixed === undefined ? t.noKeys : "+"}</span> : keys.map((one) => <kbd key={one}>{shownKeys(one)}</kbd>)}
+        <button type="button" className={own.change} aria-label={t.changeOf(name, keys.map((one) => shownKeys(one, names)).join(t.or))} data-tip={t.change} aria-pressed={changing} onClick={() => onChanging(!changing)} onBlur={() => changing && onChanging(false)}>
+          {changing ? <em>{t.press}</em> : keys.length === 0 ? <span className={styles.faint}>{command(id).fixed === undefined ? t.noKeys : "+"}</span> : keys.map((one) => <kbd key={one}>{shownKeys(one, names)}</kbd>)}
         </button>
       </span>
     </div>

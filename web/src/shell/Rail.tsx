@@ -39,7 +39,7 @@ export function Rail() {
     const title = t.commands[id];
     const number = count(id);
     return (
-      <button key={id} type="button" className={styles.tool} aria-label={title} aria-pressed={pressed(id)} data-testid={`rail-${id}`} data-tip={tipFor(chosen, id, t.commands)} data-tip-side="right" onClick={() => perform(editor, id)}>
+      <button key={id} type="button" className={styles.tool} aria-label={title} aria-pressed={pressed(id)} data-testid={`rail-${id}`} data-tip={tipFor(chosen, id, t)} data-tip-side="right" onClick={() => perform(editor, id)}>
         <Icon size={17} strokeWidth={1.8} />
         {number > 0 && <span className={`${styles.count} ${id === "problems" ? styles.bad : ""}`}>{number > 99 ? "99+" : number}</span>}
       </button>

@@ -26,7 +26,8 @@ export function TopBar() {
 
 function Tabs() {
   const editor = useEditor();
-  const { shell: t, commands } = useMessages();
+  const messages = useMessages();
+  const { shell: t, commands } = messages;
   const { order, open, active } = useStore(editor.documents.store);
   const keys = useStore(editor.settings, (one) => one.keys);
   return (
@@ -48,7 +49,7 @@ function Tabs() {
           </div>
         );
       })}
-      <button type="button" className={styles.tool} data-tip={tipFor(keys, "new", commands)} aria-label={commands.new} onClick={() => perform(editor, "new")}>
+      <button type="button" className={styles.tool} data-tip={tipFor(keys, "new", messages)} aria-label={commands.new} onClick={() => perform(editor, "new")}>
         <Plus size={16} />
       </button>
     </nav>
@@ -116,11 +117,11 @@ function RunControls() {
         </button>
       )}
       {busy && (
-        <button type="button" className={styles.cancel} data-testid="cancel" data-tip={tipFor(keys, "cancel", t.commands)} onClick={() => perform(editor, "cancel")}>
+        <button type="button" className={styles.cancel} data-testid="cancel" data-tip={tipFor(keys, "cancel", t)} onClick={() => perform(editor, "cancel")}>
           <Square size={11} fill="currentColor" aria-hidden /> {t.queue.cancel}
         </button>
       )}
-      <button type="button" className={styles.run} disabled={!can} data-testid="run" data-tip={tipFor(keys, "run", t.commands)} onClick={() => perform(editor, "run")}>
+      <button type="button" className={styles.run} disabled={!can} data-testid="run" data-tip={tipFor(keys, "run", t)} onClick={() => perform(editor, "run")}>
         <Play size={13} fill="currentColor" aria-hidden /> {t.commands.run}
         {waiting > 0 && <span className={styles.keys} style={{ color: "inherit", opacity: 0.9 }}>{t.queue.inQueue(waiting)}</span>}
       </button>

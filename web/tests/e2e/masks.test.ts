@@ -69,6 +69,19 @@ describe("the mask editor", () => {
     await expect.poll(said).toMatchObject({ middle: 0, corner: 255 });
   });
 
+  it("says of every slider what it sets, how far it is and in what", async () => {
+    await open();
+    const shown = (name: string) => page.getByRole("slider", { name }).locator("xpath=..").innerText();
+    expect((await Promise.all(["Size", "Hardness", "Opacity", "Feather by"].map(shown))).map((text) => text.replace(/\s+/g, " "))).toEqual(["Size 60 px", "Hardness 80%", "Opacity 100%", "by 12 px"]);
+    await page.getByRole("slider", { name: "Feather by" }).press("ArrowRight");
+    await expect.poll(() => page.getByRole("slider", { name: "Feather by" }).getAttribute("aria-valuetext")).toBe("13 px");
+    await page.getByRole("slider", { name: "Size" }).press("PageDown");
+    await expect.poll(() => page.getByRole("slider", { name: "Size" }).getAttribute("aria-valuetext")).toBe("50 px");
+    await page.getByRole("slider", { name: "Hardness" }).press("ArrowLeft");
+    await expect.poll(() => page.getByRole("slider", { name: "Hardness" }).getAttribute("aria-valuetext")).toBe("79%");
+    expect(await page.getByRole("button", { name: "Feather", exact: true }).getAttribute("title")).toBe("Soften the edges of the mask over 13 px");
+  });
+
   it("zooms with the wheel, and paints where the pointer is", async () => {
     const middle = await open();
     await page.mouse.move(middle.x + 100, middle.y + 50);
@@ -84,10 +97,10 @@ describe("the mask editor", () => {
 
   it("has a larger brush for every ]", async () => {
     await open();
-    const size = () => page.getByRole("slider", { name: "Size" }).getAttribute("aria-valuetext");
-    const before = Number(await size());
+    const size = async () => Number.parseFloat((await page.getByRole("slider", { name: "Size" }).getAttribute("aria-valuetext"))!);
+    const before = await size();
     await page.keyboard.press("]");
-    await expect.poll(async () => Number(await size())).toBeGreaterThan(before);
+    await expect.poll(size).toBeGreaterThan(before);
   });
 
   it("asks before a mask is lost", async () => {

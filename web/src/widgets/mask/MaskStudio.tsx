@@ -1,6 +1,7 @@
 // The mask editor once the picture is there: tools above, the picture with the mask over it below.
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 import { BoxSelect, Brush, Contrast, Eraser, Lasso, Maximize, PaintBucket, Redo2, Trash2, Undo2, X, ZoomIn, ZoomOut } from "lucide-react";
+import { shownKeys } from "@/i18n/keyNames";
 import { useMessages } from "@/i18n/messages";
 import { coverage, feather, invert, type Rect } from "@/widgets/mask/mask";
 import type { Material } from "@/widgets/mask/MaskEditor";
@@ -24,7 +25,9 @@ interface MaskStudioProps extends Material {
 }
 
 export function MaskStudio({ picture, mask, history, name, onDone, onClose }: MaskStudioProps) {
-  const { mask: t, viewer } = useMessages();
+  const { mask: t, viewer, keys: names } = useMessages();
+  const percent = (share: number) => t.percent(Math.round(share * 100));
+  const called = (keys: string) => shownKeys(keys, names);
   const [tool, setTool] = useState<Tool>("brush");
   const [brush, setBrush] = useState<BrushSettings>(keptBrush);
   const [alone, setAlone] = useState(false);
@@ -103,36 +106,36 @@ export function MaskStudio({ picture, mask, history, name, onDone, onClose }: Ma
       <div className={styles.bar} role="toolbar" aria-label={t.tools}>
         <div className={styles.group} role="radiogroup" aria-label={t.tool}>
           {TOOLS.map((one) => (
-            <button key={one.tool} type="button" role="radio" aria-checked={tool === one.tool} className={styles.tool} title={t.toolTip(t.toolNames[one.tool], one.key.toUpperCase())} aria-label={t.toolNames[one.tool]} onClick={() => setTool(one.tool)}>
+            <button key={one.tool} type="button" role="radio" aria-checked={tool === one.tool} className={styles.tool} title={t.toolTip(t.toolNames[one.tool], called(one.key), called("alt"))} aria-label={t.toolNames[one.tool]} onClick={() => setTool(one.tool)}>
               {one.icon}
             </button>
           ))}
         </div>
         <div className={styles.group}>
-          <Slider label={t.size} title={t.sizeTip} value={brush.size} low={SMALLEST_BRUSH} high={LARGEST_BRUSH} curve={3} shown={String(brush.size)} onChange={(size) => change({ size: Math.round(size) })} />
-          <Slider label={t.hardness} title={t.hardnessTip} value={brush.hardness} low={0} high={1} shown={percent(brush.hardness)} onChange={(hardness) => change({ hardness })} />
-          <Slider label={t.opacity} title={t.opacityTip} value={brush.opacity} low={0.05} high={1} shown={percent(brush.opacity)} onChange={(opacity) => change({ opacity })} />
+          <Slider label={t.size} title={t.sizeTip} value={brush.size} low={SMALLEST_BRUSH} high={LARGEST_BRUSH} curve={3} step={1} shown={pixels(brush.size)} onChange={(size) => change({ size: Math.round(size) })} />
+          <Slider label={t.hardness} title={t.hardnessTip} value={brush.hardness} low={0} high={1} step={0.01} shown={percent(brush.hardness)} onChange={(hardness) => change({ hardness })} />
+          <Slider label={t.opacity} title={t.opacityTip} value={brush.opacity} low={0.05} high={1} step={0.01} shown={percent(brush.opacity)} onChange={(opacity) => change({ opacity })} />
         </div>
         <div className={styles.group}>
-          <Action title={t.undoTip} label={history.undoable ? t.undoOf(history.undoable) : t.undo} disabled={history.undoable === null} onClick={act.undo} icon={<Undo2 size={16} />} />
-          <Action title={t.redoTip} label={history.redoable ? t.redoOf(history.redoable) : t.redo} disabled={history.redoable === null} onClick={act.redo} icon={<Redo2 size={16} />} />
+          <Action title={t.undoTip(called("mod+z"))} label={history.undoable ? t.undoOf(history.undoable) : t.undo} disabled={history.undoable === null} onClick={act.undo} icon={<Undo2 size={16} />} />
+          <Action title={t.redoTip(called("mod+shift+z"))} label={history.redoable ? t.redoOf(history.redoable) : t.redo} disabled={history.redoable === null} onClick={act.redo} icon={<Redo2 size={16} />} />
         </div>
         <div className={styles.group}>
           <Action title={t.fillTip} label={t.fill} onClick={act.fill} icon={<PaintBucket size={16} />} />
-          <Action title={t.invertTip} label={t.invert} onClick={act.invert} icon={<Contrast size={16} />} />
-          <Action title={t.clearTip} label={t.clear} onClick={act.clear} icon={<Trash2 size={16} />} />
+          <Action title={t.invertTip(called("mod+i"))} label={t.invert} onClick={act.invert} icon={<Contrast size={16} />} />
+          <Action title={t.clearTip(called("Delete"))} label={t.clear} onClick={act.clear} icon={<Trash2 size={16} />} />
         </div>
         <div className={styles.group}>
-          <Slider label={t.featherBy} bare title={t.featherByTip} value={soft} low={1} high={128} curve={2} shown={String(soft)} onChange={(value) => setSoft(Math.round(value))} />
-          <button type="button" className={styles.button} title={t.featherTip} onClick={act.feather}>
+          <button type="button" className={styles.button} title={t.featherTip(pixels(soft))} onClick={act.feather}>
             {t.feather}
           </button>
+          <Slider label={t.by} name={t.featherBy} title={t.featherByTip} value={soft} low={1} high={128} curve={2} step={1} shown={pixels(soft)} onChange={(value) => setSoft(Math.round(value))} />
         </div>
         <div className={styles.spring} />
         <button type="button" className={styles.button} onClick={onClose}>
           {t.cancel}
         </button>
-        <button type="button" className={`${styles.button} ${styles.primary}`} disabled={state.busy} title={t.keepTip} onClick={() => void act.save()}>
+        <button type="button" className={`${styles.button} ${styles.primary}`} disabled={state.busy} title={t.keepTip(called("mod+s"))} onClick={() => void act.save()}>
           {state.busy ? t.keeping : t.keep}
         </button>
       </div>
@@ -174,7 +177,7 @@ export function MaskStudio({ picture, mask, history, name, onDone, onClose }: Ma
         </div>
         <div className={styles.group}>
           <Action title={t.smaller} label={viewer.zoomOut} onClick={() => pan.zoomBy(0.8)} icon={<ZoomOut size={16} />} />
-          <button type="button" className={styles.zoom} title={t.actualTip} aria-label={viewer.zoomOf(percent(view.scale))} onClick={pan.actual}>
+          <button type="button" className={styles.zoom} title={t.actualTip(called("mod+1"))} aria-label={viewer.zoomOf(percent(view.scale))} onClick={pan.actual}>
             {percent(view.scale)}
           </button>
           <Action title={t.larger} label={viewer.zoomIn} onClick={() => pan.zoomBy(1.25)} icon={<ZoomIn size={16} />} />
@@ -185,7 +188,7 @@ export function MaskStudio({ picture, mask, history, name, onDone, onClose }: Ma
   );
 }
 
-const percent = (share: number): string => `${Math.round(share * 100)}%`;
+const pixels = (count: number): string => `${count} px`;
 
 function Action({ title, label, icon, disabled, onClick }: { title: string; label: string; icon: ReactNode; disabled?: boolean; onClick: () => void }) {
   return (
@@ -203,20 +206,30 @@ interface SliderProps {
   high: number;
   /** More than 1 gives small values more room. */
   curve?: number;
-  /** Its label is only read out. */
-  bare?: boolean;
+  /** What is read out where the label says enough only beside what it is about. */
+  name?: string;
+  /** What an arrow key adds: the browser's own steps, even along the slider, may be less than is shown. */
+  step: number;
   shown: string;
   onChange: (value: number) => void;
 }
 
 const TICKS = 200;
+const KEY_STEPS: Readonly<Record<string, number>> = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 };
 
-function Slider({ label, title, value, low, high, curve = 1, bare, shown, onChange }: SliderProps) {
+function Slider({ label, title, value, low, high, curve = 1, name, step, shown, onChange }: SliderProps) {
   const place = ((value - low) / (high - low)) ** (1 / curve) * TICKS;
+  const onKeyDown = (event: KeyboardEvent) => {
+    const steps = KEY_STEPS[event.key];
+    if (steps === undefined) return;
+    event.preventDefault();
+    const next = Number(((Math.round(value / step) + steps) * step).toFixed(2));
+    onChange(Math.min(high, Math.max(low, next)));
+  };
   return (
     <label className={styles.slider} title={title}>
-      <span className={bare ? "sr-only" : undefined}>{label}</span>
-      <input type="range" min={0} max={TICKS} value={place} aria-valuetext={shown} onChange={(event) => onChange(low + (Number(event.target.value) / TICKS) ** curve * (high - low))} />
+      <span>{label}</span>
+      <input type="range" aria-label={name} min={0} max={TICKS} value={place} aria-valuetext={shown} onKeyDown={onKeyDown} onChange={(event) => onChange(low + (Number(event.target.value) / TICKS) ** curve * (high - low))} />
       <output>{shown}</output>
     </label>
   );

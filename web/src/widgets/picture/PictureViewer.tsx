@@ -3,6 +3,7 @@
 import { useEffect, useRef, useState, type KeyboardEvent, type PointerEvent, type ReactNode } from "react";
 import { Dialog } from "radix-ui";
 import { ChevronLeft, ChevronRight, Columns2, Download, Info, Maximize, Workflow, X, ZoomIn, ZoomOut } from "lucide-react";
+import { shownKeys } from "@/i18n/keyNames";
 import { useMessages } from "@/i18n/messages";
 import { CompareSlider } from "@/widgets/picture/CompareSlider";
 import { usePanZoom } from "@/widgets/picture/usePanZoom";
@@ -32,7 +33,7 @@ export interface PictureViewerProps {
 }
 
 export function PictureViewer({ pictures, index, onIndex, onClose, facts, onOpenWorkflow }: PictureViewerProps) {
-  const { viewer: t } = useMessages();
+  const { viewer: t, keys: names } = useMessages();
   const [told, setTold] = useState(false);
   const [comparing, setComparing] = useState(false);
   const shown = pictures[Math.min(index, pictures.length - 1)];
@@ -90,7 +91,7 @@ export function PictureViewer({ pictures, index, onIndex, onClose, facts, onOpen
             <a className={styles.tool} href={shown.url} download={shown.name.split("/").at(-1)} aria-label={t.download} title={t.download}>
               <Download size={16} aria-hidden />
             </a>
-            <Dialog.Close className={styles.tool} aria-label={t.close} title={t.closeTip}>
+            <Dialog.Close className={styles.tool} aria-label={t.close} title={t.closeTip(shownKeys("Escape", names))}>
               <X size={16} />
             </Dialog.Close>
           </header>
