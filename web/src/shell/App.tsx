@@ -9,6 +9,7 @@ import { MessagesContext } from "@/i18n/messages";
 import { Editor, EditorContext, useActive, useEditor } from "@/store/editor";
 import type { ModelFile } from "@/model/loaders";
 import { MODEL, placeModel } from "@/store/files";
+import type { ViewState } from "@/store/view";
 import { Boundary } from "@/shell/Boundary";
 import { Crumbs } from "@/shell/Crumbs";
 import { Locked } from "@/shell/Locked";
@@ -60,7 +61,7 @@ function Page() {
   const editor = useEditor();
   const panel = useStore(editor.view.store, (state) => state.panel);
   const palette = useStore(editor.view.store, (state) => state.palette);
-  const dialog = useStore(editor.view.store, (state) => state.dialog !== null || state.commands || state.picture !== null || state.mask !== null);
+  const over = useStore(editor.view.store, overPage);
   const side = useStore(editor.view.store, (state) => state.side);
   const active = useActive((one) => one?.uid ?? "");
   useKeys(editor);
@@ -83,12 +84,27 @@ function Page() {
       <Boundary of={`${active} ${side}`}>
         <SidePanel />
       </Boundary>
-      {palette && <NodePalette request={palette} />}
+      <Boundary of={String(palette !== null)} onClose={() => editor.view.set({ palette: null })}>
+        {palette && <NodePalette request={palette} />}
+      </Boundary>
       <Menu />
-      <Suspense>{dialog && <Dialogs />}</Suspense>
+      <Boundary of={over} onClose={() => closeOver(editor)}>
+        <Suspense>{over !== "" && <Dialogs />}</Suspense>
+      </Boundary>
       <Tips />
     </div>
   );
+}
+
+/** What is open over the page. */
+function overPage({ dialog, commands, picture, mask }: ViewState): string {
+  return [dialog, commands && "commands", picture && "picture", mask && "mask"].filter(Boolean).join(" ");
+}
+
+function closeOver(editor: Editor): void {
+  editor.view.store.getState().mask?.done(null);
+  editor.view.set({ dialog: null, commands: false, picture: null, mask: null });
+  editor.canvas?.focus();
 }
 
 function useKeys(editor: Editor): void {

@@ -7,6 +7,8 @@ import styles from "@/shell/shell.module.css";
 interface BoundaryProps {
   /** What is shown in it: another is tried anew. */
   of: string;
+  /** How what opens over the page is closed; it has no place of its own on the page. */
+  onClose?: () => void;
   children: ReactNode;
 }
 
@@ -30,13 +32,19 @@ export class Boundary extends Component<BoundaryProps, BoundaryState> {
   override render(): ReactNode {
     if (this.state.fault === null) return this.props.children;
     const { shell: t } = this.context;
+    const { onClose } = this.props;
     return (
-      <div className={styles.undrawn} role="alert">
+      <div className={onClose ? styles.undrawnOver : styles.undrawn} role="alert" onKeyDown={(event) => event.key === "Escape" && onClose?.()}>
         <CircleAlert size={18} aria-hidden />
         <p>{t.undrawn(this.state.fault)}</p>
         <button type="button" className={styles.button} onClick={() => this.again()}>
           {t.drawAgain}
         </button>
+        {onClose && (
+          <button type="button" className={styles.button} autoFocus onClick={onClose}>
+            {t.closeWindow}
+          </button>
+        )}
       </div>
     );
   }

@@ -27,6 +27,24 @@ describe("settings", () => {
     await context.close();
   });
 
+  test("that cannot be loaded are said to be so, and closed; the page and the workflow stay", async () => {
+    const { page, context } = await openPage(browser, service.url);
+    await page.route("**/assets/Dialogs-*.js", (route) => route.abort());
+    await page.keyboard.press("Alt+n");
+    await page.getByTestId("canvas").focus();
+    await page.keyboard.press("Control+,");
+    const alert = page.getByRole("alert");
+    await alert.getByText("This cannot be shown").waitFor();
+    await expect.poll(() => alert.getByRole("button", { name: "Close" }).evaluate((one) => one === document.activeElement)).toBe(true);
+    await page.keyboard.press("Escape");
+    await alert.waitFor({ state: "detached" });
+    await page.keyboard.press("Tab");
+    await page.keyboard.type("KSampler");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => page.evaluate(() => Object.keys(window.latentgraph!.documents.active!.document.nodes).length)).toBe(1);
+    await context.close();
+  });
+
   test("the wheel is asked about once, when it is first turned; what is answered holds", async () => {
     const { page, context } = await openPage(browser, service.url);
     await openTemplate(page, "text_to_image");
