@@ -21,6 +21,7 @@ import { Plans } from "@/store/plans";
 import { Progress } from "@/store/progress";
 import { Runs } from "@/store/runs";
 import { applySettings, createSettings, shareSettings, type Settings } from "@/store/settings";
+import { jobsIn } from "@/store/shelf";
 import { Turns } from "@/store/turns";
 import { View } from "@/store/view";
 
@@ -57,7 +58,7 @@ export class Editor {
   readonly plans = new Plans(this.documents, (uid) => this.scope(uid));
   readonly runs = new Runs((uid, job) => this.ended(uid, job));
   readonly forgetting = new Forgetting(this.runs, (error) => this.fail(error));
-  readonly keeping = new Keeping(this.documents, (uid) => this.runs.store.getState().last[uid] ?? null, (error) => this.keepsNothing(error));
+  readonly keeping = new Keeping(this.documents, (uid) => this.runs.jobsOf(uid), (error) => this.keepsNothing(error));
   private readonly progress = new Progress(this.documents, this.runs, this.plans);
   private readonly autoRun = new AutoRun({
     isOn: () => this.view.store.getState().autoRun,
@@ -173,7 +174,7 @@ export class Editor {
   /** Bring back what was open, with what its last runs made, and what the address asks for. */
   private async restore(): Promise<void> {
     const restored = await this.keeping.start();
-    for (const one of restored) if (one.job !== null) void this.runs.adopt(one.uid, one.job);
+    for (const one of restored) void this.runs.adopt(one.uid, jobsIn(one));
     const unsaved = restored.filter((one) => one.saved !== null).length;
     if (unsaved > 0) this.view.say(this.t.says.restored(unsaved));
     await openFromAddress(this);
@@ -191,8 +192,7 @@ export class Editor {
   /** What was closed is let go; what is opened again is shown what its last run made. */
   private follow(open: DocumentsState["open"], before: DocumentsState["open"]): void {
     for (const uid of Object.keys(before)) if (!open[uid]) this.forget(uid);
-    const { last } = this.runs.store.getState();
-    for (const uid of Object.keys(open)) if (!before[uid] && last[uid]) void this.runs.adopt(uid, last[uid]);
+    for (const uid of Object.keys(open)) if (!before[uid]) void this.runs.adopt(uid, this.runs.jobsOf(uid));
   }
 
   private forget(uid: string): void {
@@ -206,6 +206,7 @@ export class Editor {
   }
 
   private ended(uid: string | null, job: JobRun): void {
+    this.keeping.soon();
     this.plans.refresh();
     // The worker writes behind what it has told: what it keeps may be there a moment later.
     for (const pause of SETTLING) window.setTimeout(() => this.plans.refresh(), pause);

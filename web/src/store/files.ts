@@ -9,6 +9,7 @@ import { lacksOf } from "@/model/missing";
 import { filesOf } from "@/store/library";
 import { isUnsaved, type OpenDocument, type Place } from "@/store/documents";
 import type { Editor } from "@/store/editor";
+import { jobsIn } from "@/store/shelf";
 import { publishedFollow } from "@/store/saving";
 
 export const titleOf = (one: OpenDocument): string => one.file?.name.split("/").at(-1) ?? one.document.name ?? "";
@@ -165,7 +166,7 @@ export function closeDocument(editor: Editor, uid: string): void {
 export async function reopenClosed(editor: Editor): Promise<void> {
   const one = await editor.keeping.reopen();
   if (!one) editor.view.say(editor.t.files.noneClosed);
-  else if (one.job !== null) void editor.runs.adopt(one.uid, one.job);
+  else void editor.runs.adopt(one.uid, jobsIn(one));
 }
 
 /** Give a workflow of the service another name. What has it open follows. */

@@ -12,12 +12,15 @@ const RETRY = 10_000;
 /** More closed documents than these are not kept. */
 const MOST_CLOSED = 50;
 
+const NONE: readonly string[] = [];
+
 /** What of an open document is kept. */
 interface Version {
   one: OpenDocument;
   order: number;
   active: boolean;
-  job: string | null;
+  /** Those that have not ended, oldest first, and the last. */
+  jobs: readonly string[];
   closed?: number;
 }
 
@@ -34,7 +37,7 @@ export class Keeping {
 
   constructor(
     private readonly documents: Documents,
-    private readonly jobOf: (uid: string) => string | null,
+    private readonly jobsOf: (uid: string) => readonly string[],
     private readonly onFault: (error: unknown) => void,
     private readonly shelf: Shelf = new BrowserShelf(),
     private readonly windows: Windows = windowsHere(),
@@ -61,7 +64,7 @@ export class Keeping {
   }
 
   soon(): void {
-    this.later(PAUSE);
+    if (this.stop) this.later(PAUSE);
   }
 
   flush = (): void => {
@@ -118,8 +121,9 @@ export class Keeping {
     if (state.open === before.open) return;
     for (const [order, uid] of before.order.entries()) {
       const one = before.open[uid];
-      const job = this.jobOf(uid) ?? this.written.get(uid)?.job ?? null;
-      if (one && !state.open[uid]) this.closed.set(uid, { one, order, active: false, job, closed: Date.now() });
+      const known = this.jobsOf(uid);
+      const jobs = known.length > 0 ? known : (this.written.get(uid)?.jobs ?? NONE);
+      if (one && !state.open[uid]) this.closed.set(uid, { one, order, active: false, jobs, closed: Date.now() });
     }
     for (const uid of this.closed.keys()) if (state.open[uid]) this.closed.delete(uid);
   }
@@ -145,7 +149,7 @@ export class Keeping {
     const { open, order, active } = this.documents.store.getState();
     return order.flatMap((uid, index) => {
       const one = open[uid];
-      return one ? [{ one, order: index, active: uid === active, job: this.jobOf(uid) }] : [];
+      return one ? [{ one, order: index, active: uid === active, jobs: this.jobsOf(uid) }] : [];
     });
   }
 
@@ -163,7 +167,7 @@ export class Keeping {
 }
 
 const isSame = (before: Version | undefined, now: Version): boolean =>
-  before !== undefined && before.one === now.one && before.order === now.order && before.active === now.active && before.job === now.job;
+  before !== undefined && before.one === now.one && before.order === now.order && before.active === now.active && before.jobs.join() === now.jobs.join();
 
 /** What was neither edited nor has anything in it is no work. */
 const isWorthKeeping = (one: OpenDocument): boolean => isUnsaved(one) || Object.keys(one.document.nodes).length > 0;
@@ -176,9 +180,9 @@ function takenBy(tab: string, { closed: _closed, ...kept }: Kept): Kept {
   return { ...kept, uid: newUid(), tab };
 }
 
-function record({ one, order, active, job, closed }: Version, tab: string): Kept {
+function record({ one, order, active, jobs, closed }: Version, tab: string): Kept {
   const { uid, document, saved, file, trail, views } = one;
-  const kept: Kept = { uid, tab, order, active, document, saved: saved === document ? null : saved, file, trail, views, job, time: Date.now() };
+  const kept: Kept = { uid, tab, order, active, document, saved: saved === document ? null : saved, file, trail, views, job: jobs.at(-1) ?? null, unfinished: jobs.slice(0, -1), time: Date.now() };
   return closed === undefined ? kept : { ...kept, closed };
 }
 

@@ -38,6 +38,13 @@ export interface RunsState {
 
 const MOST_JOBS = 60;
 
+/** A job's events on their way. */
+interface Fetch {
+  /** Whether more was heard of the job since they were asked for. */
+  more: boolean;
+  done: Promise<void>;
+}
+
 export class Runs {
   readonly store: StoreApi<RunsState> = createStore(() => ({
     connected: false,
@@ -64,8 +71,9 @@ export class Runs {
   /** What each job was asked for, of those that were submitted here. */
   private readonly asked = new Map<string, Document>();
   private readonly folded = new Map<string, JobRun>();
-  /** Jobs whose events are being read, and whether more was heard of them since that was asked for. */
-  private readonly fetching = new Map<string, boolean>();
+  private readonly fetching = new Map<string, Fetch>();
+  /** The jobs of documents that were closed. */
+  private readonly parted = new Map<string, readonly string[]>();
   private readonly socket: EventSocket;
   private refreshing: number | undefined;
 
@@ -102,16 +110,16 @@ export class Runs {
     return job;
   }
 
-  /** Take up a job of an earlier session: what it told is read again. */
-  async adopt(uid: string, id: string): Promise<void> {
-    this.own(uid, id);
+  /** Take up jobs of an earlier session, oldest first: what they told is read again, in the order in which it was told. */
+  async adopt(uid: string, ids: readonly string[]): Promise<void> {
+    this.parted.delete(uid);
+    for (const id of ids) this.own(uid, id);
+    await this.readAgain(ids);
     try {
-      const job = await getJob(id);
-      this.drew(uid, job);
-      await this.catchUp(id);
+      const last = ids.at(-1);
+      if (last !== undefined && this.owners.get(last) === uid) this.drew(uid, await getJob(last));
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
-      if (error.status === 404) this.letGo([id]); // forgotten since: it neither runs nor waits
     }
   }
 
@@ -129,6 +137,14 @@ export class Runs {
   /** The jobs of a document that have not ended, oldest first. */
   pending(uid: string): JobRun[] {
     return [...this.folded.values()].filter((job) => this.owners.get(job.id) === uid && !ENDED.has(job.state));
+  }
+
+  /** The jobs to take up with a document that is opened again: those that had not ended, oldest first, and its last. */
+  jobsOf(uid: string): readonly string[] {
+    const last = this.store.getState().last[uid];
+    if (last === undefined) return [];
+    const unfinished = this.parted.get(uid) ?? this.pending(uid).map(({ id }) => id);
+    return [...unfinished.filter((id) => id !== last), last];
   }
 
   /** What of a document runs, else what of it waits first. */
@@ -173,8 +189,9 @@ export class Runs {
     if (before !== undefined && before !== id && ENDED.has(this.folded.get(before)?.state ?? "")) this.letGo([before]);
   }
 
-  /** A document is closed. What its last job was stays known, for it may be opened again. */
+  /** A document is closed. Which jobs it had stays known, for it may be opened again. */
   forget(uid: string): void {
+    this.parted.set(uid, this.jobsOf(uid));
     this.letGo([...this.owners].filter(([, owner]) => owner === uid).map(([id]) => id));
     for (const key of this.previews.keys()) if (key.startsWith(`${uid}/`)) this.preview(key, null);
     this.nodes.deleteBelow(uid);
@@ -195,22 +212,35 @@ export class Runs {
     this.store.setState({ connected: true, met: true });
     await this.refresh();
     const open = [...this.folded.values()].filter((job) => !ENDED.has(job.state));
-    await Promise.all(open.map((job) => this.catchUp(job.id)));
+    await this.readAgain(open.map((job) => job.id));
     this.onEnd(null, newJob(""));
   }
 
-  private async catchUp(id: string): Promise<void> {
-    if (this.fetching.has(id)) {
-      this.fetching.set(id, true);
-      return;
+  /** One after the other: a node says what the later job made of it. */
+  private async readAgain(ids: readonly string[]): Promise<void> {
+    for (const id of ids) if (this.owners.has(id)) await this.catchUp(id);
+  }
+
+  private catchUp(id: string): Promise<void> {
+    const going = this.fetching.get(id);
+    if (going) {
+      going.more = true;
+      return going.done;
     }
+    const fetch: Fetch = { more: false, done: Promise.resolve() };
+    this.fetching.set(id, fetch);
+    return (fetch.done = this.read(id, fetch));
+  }
+
+  private async read(id: string, fetch: Fetch): Promise<void> {
     try {
       do {
-        this.fetching.set(id, false);
+        fetch.more = false;
         for (const event of await getEvents(id, this.folded.get(id)?.sequence ?? 0)) this.fold(event);
-      } while (this.fetching.get(id));
+      } while (fetch.more);
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
+      if (error.status === 404) this.letGo([id]); // forgotten since: it neither runs nor waits
     } finally {
       this.fetching.delete(id);
     }

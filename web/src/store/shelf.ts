@@ -14,11 +14,17 @@ export interface Kept {
   file: FileRef | null;
   trail: readonly Entered[];
   views: Readonly<Record<string, Viewport>>;
+  /** Its last job. */
   job: string | null;
+  /** Those before it that had not ended, oldest first. Absent in what an earlier editor kept. */
+  unfinished?: readonly string[];
   time: number;
   /** When its tab was closed; absent while it is open. */
   closed?: number;
 }
+
+/** The jobs to take up with what was kept, oldest first. */
+export const jobsIn = ({ unfinished, job }: Kept): readonly string[] => [...(unfinished ?? []), ...(job === null ? [] : [job])];
 
 export interface Revision {
   put: readonly Kept[];

@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
-import { accessFaults, documentOf, openPage, openTemplate } from "./harness";
+import { accessFaults, documentOf, kept, openPage, openTemplate } from "./harness";
 import { browser, service, startStage } from "./stage";
 
 startStage();
@@ -50,6 +50,31 @@ describe("the queue", () => {
     await page.getByTestId("paused").focus();
     await page.keyboard.press("Enter");
     await page.getByTestId("paused").waitFor({ state: "detached" });
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
+  test("of all that waits a page that was reloaded knows: what it is, how far it is, and what comes of it", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await page.getByTestId("rail-queue").click();
+    await page.getByTestId("pause").click();
+    await page.getByTestId("paused").waitFor();
+    for (const count of [6, 7]) {
+      await steps(page, count);
+      await page.getByTestId("run").click();
+      await expect.poll(() => waiting(page).count()).toBe(count - 5);
+    }
+    await kept(page);
+    await page.reload();
+    const pending = () => page.evaluate(() => window.latentgraph!.runs.pending(window.latentgraph!.documents.active!.uid).length);
+    await page.getByTestId("paused").waitFor();
+    await expect.poll(pending).toBe(2);
+    await page.getByTestId("cancel").click(); // what waits first
+    await expect.poll(pending).toBe(1);
+    await page.getByTestId("paused").click();
+    await expect.poll(pending).toBe(0);
+    await page.locator("[data-node] img").first().waitFor();
     expect(errors).toEqual([]);
     await context.close();
   });

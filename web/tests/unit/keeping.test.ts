@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { addNote } from "@/model/edit";
 import { Documents } from "@/store/documents";
 import { Keeping } from "@/store/keeping";
-import type { Kept, Revision, Shelf } from "@/store/shelf";
+import { jobsIn, type Kept, type Revision, type Shelf } from "@/store/shelf";
 import type { Windows } from "@/store/windows";
 import { documentOf } from "./documents";
 
@@ -12,6 +12,8 @@ import { documentOf } from "./documents";
 class Browser implements Shelf {
   readonly kept = new Map<string, Kept>();
   readonly alive = new Set<string>();
+  /** The jobs of each document. */
+  readonly jobs = new Map<string, readonly string[]>();
   full = false;
 
   write(revision: Revision): Promise<void> {
@@ -30,7 +32,7 @@ class Browser implements Shelf {
     const windows: Windows = { own: async () => (this.alive.add(name), name), alone: (work) => work((one) => this.alive.has(one)) };
     const documents = new Documents();
     const faults: unknown[] = [];
-    const keeping = new Keeping(documents, () => null, (error) => faults.push(error), this, windows);
+    const keeping = new Keeping(documents, (uid) => this.jobs.get(uid) ?? [], (error) => faults.push(error), this, windows);
     const restored = await keeping.start();
     return { documents, keeping, faults, restored, crash: () => (keeping.end(), void this.alive.delete(name)) };
   }
@@ -73,13 +75,28 @@ describe("a window", () => {
     expect(after.documents.active).toMatchObject({ file: { name: "a", version: "1" }, saved: named("A"), document: { description: "changed" } });
   });
 
+  test("has the jobs that had not ended and the last; also of what an earlier editor kept, which knew of the last alone", async () => {
+    const before = await browser.open("one");
+    const uid = before.documents.open(named("A"));
+    browser.jobs.set(uid, ["a", "b", "c"]);
+    await later();
+    browser.jobs.set(uid, ["b", "c"]);
+    before.keeping.soon();
+    await later();
+    before.crash();
+    expect((await browser.open("one")).restored.map(jobsIn)).toEqual([["b", "c"]]);
+    const { unfinished: _unknown, ...earlier } = browser.kept.get(uid)!;
+    browser.kept.set(uid, earlier);
+    expect((await browser.open("one")).restored.map(jobsIn)).toEqual([["c"]]);
+  });
+
   test("that was ended and started again keeps on, and opens nothing twice", async () => {
     const one = await browser.open("one");
     one.documents.open(named("A"));
     await later();
     one.crash();
     const documents = new Documents();
-    const keeping = new Keeping(documents, () => null, () => undefined, browser, { own: async () => "one", alone: (work) => work(() => true) });
+    const keeping = new Keeping(documents, () => [], () => undefined, browser, { own: async () => "one", alone: (work) => work(() => true) });
     const first = keeping.start();
     keeping.end();
     const second = keeping.start();

@@ -138,9 +138,41 @@ test("of a document that is closed nothing is left but the name of its last job"
   expect(runs.store.getState().running).not.toHaveProperty("a");
 });
 
+test("all jobs of a document that had not ended are taken up again: what waits, what runs, what was done meanwhile", async () => {
+  const [queued, running] = [course("b")[0]!, course("b")[1]!];
+  tells("a", () => course("a"));
+  tells("b", () => [queued, running]);
+  tells("d", () => [course("d")[0]!]);
+  await runs.adopt("one", ["a", "b", "gone", "d"]);
+  expect(runs.pending("one").map(({ id, state }) => [id, state])).toEqual([["b", "running"], ["d", "queued"]]);
+  expect(runs.current("one")!.id).toBe("b");
+  expect(runs.nodes.get("one/save")!.output!.files![0]!.name).toBe("a.png");
+  expect(runs.store.getState().last["one"]).toBe("d");
+  expect(runs.jobsOf("one")).toEqual(["b", "d"]);
+});
+
+test("what nodes say is what the later job made of them, however slow the answer about the one before it", async () => {
+  const first = held<unknown>();
+  service.on("GET api/v1/jobs/a/events", () => first.answer());
+  tells("b", () => course("b"));
+  const adopted = runs.adopt("one", ["a", "b"]);
+  await new Promise((done) => setTimeout(done, 5));
+  first.come({ events: course("a") });
+  await adopted;
+  expect(runs.nodes.get("one/save")!.output!.files![0]!.name).toBe("b.png");
+});
+
+test("a document that is closed and opened again has the jobs that go on, and its last", () => {
+  for (const job of ["a", "b", "c"]) runs.own("one", job);
+  for (const event of course("a")) runs.take(event);
+  runs.take({ type: "cancelled", job: "c", sequence: 1, data: {} });
+  runs.forget("one");
+  expect(runs.jobsOf("one")).toEqual(["b", "c"]);
+});
+
 test("a job that the service has forgotten is not taken for one that waits", async () => {
   service.on("GET api/v1/jobs/a", () => refusal(404, "unknown_job"));
-  await runs.adopt("one", "a");
+  await runs.adopt("one", ["a"]);
   expect(runs.current("one")).toBeUndefined();
   expect(stateOf("a")).toBeUndefined();
 });
@@ -150,7 +182,7 @@ test("a document that is opened again is told anew what its last job made", asyn
   service.on("GET api/v1/jobs/a", () => ({ id: "a", state: "done", seeds: { save: { seed: 7 } } }));
   runs.own("one", "a");
   runs.forget("one");
-  await runs.adopt("one", "a");
+  await runs.adopt("one", ["a"]);
   expect(runs.nodes.get("one/save")!.state).toBe("cached");
   expect(runs.store.getState().draws["one"]!["save"]!.seeds).toEqual({ seed: 7 });
 });
