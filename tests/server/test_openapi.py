@@ -24,6 +24,29 @@ BODY = json.dumps({"workflow": WORK})
 PICTURE = b"\x89PNG\r\n\x1a\n picture"
 
 
+def asked_of_what_is_kept() -> Iterator[tuple[str, str, str, str | bytes, int]]:
+    """The same of workflows, the cache and the history."""
+    yield "get", "/api/v1/workflows", "/api/v1/workflows", "", 200
+    yield "get", "/api/v1/workflows/{name}", "/api/v1/workflows/text_to_image", "", 200
+    yield "get", "/api/v1/workflows/{name}", "/api/v1/workflows/none", "", 404
+    yield "put", "/api/v1/workflows/{name}", "/api/v1/workflows/mine", json.dumps(WORK), 201
+    yield "post", "/api/v1/workflows/{name}/jobs", "/api/v1/workflows/mine/jobs", '{"parameters": {"value": 3}}', 202
+    yield "get", "/api/v1/workflows/{name}/versions", "/api/v1/workflows/mine/versions", "", 200
+    yield "get", "/api/v1/workflows/{name}/versions/{version}", "/api/v1/workflows/mine/versions/1", "", 200
+    yield "get", "/api/v1/workflows/{name}/versions/{version}", "/api/v1/workflows/mine/versions/9", "", 404
+    yield (
+        "post",
+        "/api/v1/workflows/{name}/versions/{version}/restore",
+        "/api/v1/workflows/mine/versions/1/restore",
+        "",
+        200,
+    )
+    yield "delete", "/api/v1/workflows/{name}", "/api/v1/workflows/mine", "", 200
+    yield "post", "/api/v1/cache/clear", "/api/v1/cache/clear", "", 200
+    yield "delete", "/api/v1/jobs/{id}", "/api/v1/jobs/none", "", 404
+    yield "post", "/api/v1/history/clear", "/api/v1/history/clear", "", 200
+
+
 def asked(job: str) -> Iterator[tuple[str, str, str, str | bytes, int]]:
     """Method, path in the document, path asked for, body, status: one request at least for every operation."""
     yield "get", "/health/live", "/health/live", "", 200
@@ -68,25 +91,7 @@ def asked(job: str) -> Iterator[tuple[str, str, str, str | bytes, int]]:
     yield "post", "/api/v1/jobs/{id}/cancel", f"/api/v1/jobs/{job}/cancel", "", 202
     yield "post", "/api/v1/jobs/{id}/retry", f"/api/v1/jobs/{job}/retry", "", 202
     yield "post", "/api/v1/jobs/{id}/move", f"/api/v1/jobs/{job}/move", '{"front": true}', 409
-    yield "get", "/api/v1/workflows", "/api/v1/workflows", "", 200
-    yield "get", "/api/v1/workflows/{name}", "/api/v1/workflows/text_to_image", "", 200
-    yield "get", "/api/v1/workflows/{name}", "/api/v1/workflows/none", "", 404
-    yield "put", "/api/v1/workflows/{name}", "/api/v1/workflows/mine", json.dumps(WORK), 201
-    yield "post", "/api/v1/workflows/{name}/jobs", "/api/v1/workflows/mine/jobs", '{"parameters": {"value": 3}}', 202
-    yield "get", "/api/v1/workflows/{name}/versions", "/api/v1/workflows/mine/versions", "", 200
-    yield "get", "/api/v1/workflows/{name}/versions/{version}", "/api/v1/workflows/mine/versions/1", "", 200
-    yield "get", "/api/v1/workflows/{name}/versions/{version}", "/api/v1/workflows/mine/versions/9", "", 404
-    yield (
-        "post",
-        "/api/v1/workflows/{name}/versions/{version}/restore",
-        "/api/v1/workflows/mine/versions/1/restore",
-        "",
-        200,
-    )
-    yield "delete", "/api/v1/workflows/{name}", "/api/v1/workflows/mine", "", 200
-    yield "post", "/api/v1/cache/clear", "/api/v1/cache/clear", "", 200
-    yield "delete", "/api/v1/jobs/{id}", "/api/v1/jobs/none", "", 404
-    yield "post", "/api/v1/history/clear", "/api/v1/history/clear", "", 200
+    yield from asked_of_what_is_kept()
 
 
 NOT_ASKED = {
