@@ -15,12 +15,14 @@ export const MOST_LINKS = 250;
 export function ManyLinks({ nodes, edges, lit }: { nodes: ReadonlyMap<string, FlowNode>; edges: readonly FlowEdge[]; lit: string | null }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const flow = useStoreApi();
-  const theme = useStore(useEditor().settings, (one) => one.theme);
+  const { settings } = useEditor();
+  const theme = useStore(settings, (one) => one.theme);
+  const links = useStore(settings, (one) => one.links);
   useEffect(() => {
     const element = canvas.current;
     if (!element) return;
-    const palette = paletteOf(element);
-    return keepPainted(element, flow, (context, at, width, height) => paintLinks(context, nodes, edges, at, width, height, palette, lit));
-  }, [nodes, edges, flow, theme, lit]);
+    const look = { palette: paletteOf(element), links, lit };
+    return keepPainted(element, flow, (context, at, width, height) => paintLinks(context, nodes, edges, at, width, height, look));
+  }, [nodes, edges, flow, theme, links, lit]);
   return <canvas ref={canvas} className={styles.overview} aria-hidden />;
 }

@@ -21,7 +21,9 @@ const small = (palette: Palette): Palette => ({ ...palette, card: palette.group 
 
 export function Minimap({ nodes, edges }: { nodes: readonly FlowNode[]; edges: readonly FlowEdge[] }) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const theme = useStore(useEditor().settings, (one) => one.theme);
+  const { settings } = useEditor();
+  const theme = useStore(settings, (one) => one.theme);
+  const links = useStore(settings, (one) => one.links);
   const { setViewport } = useReactFlow();
   const seen = useRef<HTMLDivElement>(null);
   const flow = useStoreApi();
@@ -35,10 +37,10 @@ export function Minimap({ nodes, edges }: { nodes: readonly FlowNode[]; edges: r
     const timer = window.setTimeout(() => {
       const context = element && sharpened(element, WIDE, HIGH);
       const few = edges.length > MOST_LINKS ? [] : edges;
-      if (context && element) paintGraph(context, nodes, few, place, WIDE, HIGH, small(paletteOf(element)), null);
+      if (context && element) paintGraph(context, nodes, few, place, WIDE, HIGH, { palette: small(paletteOf(element)), links, lit: null }, null);
     }, PAUSE);
     return () => window.clearTimeout(timer);
-  }, [nodes, edges, place, theme]);
+  }, [nodes, edges, place, theme, links]);
 
   useLayoutEffect(() => {
     const put = () => {

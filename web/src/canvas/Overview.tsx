@@ -15,12 +15,13 @@ export function Overview({ nodes, edges, lit }: { nodes: readonly FlowNode[]; ed
   const { plans, runs, settings } = useEditor();
   const { key, uid } = useCanvasPlace();
   const theme = useStore(settings, (one) => one.theme);
+  const links = useStore(settings, (one) => one.links);
   const plan = useStore(plans.store, (state) => state[uid]);
   const running = useStore(runs.store, (state) => state.running);
   useEffect(() => {
     const element = canvas.current;
     if (!element) return;
-    const palette = paletteOf(element);
+    const look = { palette: paletteOf(element), links, lit };
     const titles = new Map(nodes.map((node) => [node.id, node.data.kind === "card" ? titleOf(node) : ""]));
     const marks = {
       title: (id: string) => titles.get(id) ?? "",
@@ -32,7 +33,7 @@ export function Overview({ nodes, edges, lit }: { nodes: readonly FlowNode[]; ed
         return status === "cached" || status === "done" ? ("cached" as const) : status === "run" || status === "depends" ? ("run" as const) : null;
       },
     };
-    return keepPainted(element, flow, (context, at, width, height) => paintGraph(context, nodes, edges, at, width, height, palette, marks, lit));
-  }, [nodes, edges, flow, theme, plan, running, plans, runs, key, lit]);
+    return keepPainted(element, flow, (context, at, width, height) => paintGraph(context, nodes, edges, at, width, height, look, marks));
+  }, [nodes, edges, flow, theme, links, plan, running, plans, runs, key, lit]);
   return <canvas ref={canvas} className={styles.overview} aria-hidden />;
 }

@@ -1,17 +1,16 @@
 // Which links are to be seen in a part of the canvas: those whose line really comes through it, not only the box around it. Where
 // a thousand links leave one loader, that is the difference between a few and all.
 import type { Point } from "@/model/document";
-import { reachOf } from "@/canvas/path";
+import { cornersOf, lineStyleOf, overhangOf, type LineStyle, type LinkStyle } from "@/canvas/path";
 import type { FlowEdge, FlowNode } from "@/canvas/project";
 import type { Box } from "@/model/geometry";
 
-const STEPS = 16;
-
-export function linksIn(edges: readonly FlowEdge[], nodes: ReadonlyMap<string, FlowNode>, box: Box): FlowEdge[] {
+export function linksIn(edges: readonly FlowEdge[], nodes: ReadonlyMap<string, FlowNode>, box: Box, links: LinkStyle): FlowEdge[] {
   return edges.filter((edge) => {
+    const style = lineStyleOf(links, edge.selected);
     const from = endOf(nodes.get(edge.source), edge.sourceHandle);
     const to = endOf(nodes.get(edge.target), edge.targetHandle);
-    return from !== null && to !== null && comesThrough([from, ...(edge.data?.points ?? []), to], box);
+    return style !== null && from !== null && to !== null && comesThrough(style, [from, ...(edge.data?.points ?? []), to], box);
   });
 }
 
@@ -21,22 +20,18 @@ export function endOf(node: FlowNode | undefined, handle: string | null | undefi
   return node && found ? [node.position.x + found.x + (found.width ?? 0) / 2, node.position.y + found.y + (found.height ?? 0) / 2] : null;
 }
 
-function comesThrough(stops: readonly Point[], box: Box): boolean {
-  for (let index = 1; index < stops.length; index++) if (pieceIn(stops[index - 1]!, stops[index]!, box)) return true;
+function comesThrough(style: LineStyle, stops: readonly Point[], box: Box): boolean {
+  for (let index = 1; index < stops.length; index++) if (pieceIn(style, stops[index - 1]!, stops[index]!, box)) return true;
   return false;
 }
 
-function pieceIn(from: Point, to: Point, box: Box): boolean {
-  const reach = reachOf(from, to);
+function pieceIn(style: LineStyle, from: Point, to: Point, box: Box): boolean {
+  const reach = overhangOf(style, from, to);
   const left = Math.min(from[0], to[0] - reach);
   const right = Math.max(to[0], from[0] + reach);
   if (right < box.x || left > box.x + box.width || Math.max(from[1], to[1]) < box.y || Math.min(from[1], to[1]) > box.y + box.height) return false;
   let [x, y] = from;
-  for (let step = 1; step <= STEPS; step++) {
-    const t = step / STEPS;
-    const s = 1 - t;
-    const nextX = s * s * s * from[0] + 3 * s * s * t * (from[0] + reach) + 3 * s * t * t * (to[0] - reach) + t * t * t * to[0];
-    const nextY = (s * s * s + 3 * s * s * t) * from[1] + (3 * s * t * t + t * t * t) * to[1];
+  for (const [nextX, nextY] of cornersOf(style, from, to)) {
     if (segmentIn(x, y, nextX, nextY, box)) return true;
     [x, y] = [nextX, nextY];
   }

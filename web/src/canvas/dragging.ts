@@ -25,6 +25,17 @@ export interface Latest {
   byId: ReadonlyMap<string, FlowNode>;
 }
 
+type Dragging = MouseEvent | TouchEvent | ReactMouseEvent;
+
+interface Gesture {
+  /** Where everything was. */
+  base: Map<string, Point>;
+  /** What frames take along. */
+  members: Map<string, string[]>;
+  copies: boolean;
+  hasMoved: boolean;
+}
+
 export const STILL: ReadonlyMap<string, Point> = new Map();
 const NO_GUIDES: readonly Guide[] = [];
 /** On the screen. */
@@ -37,7 +48,7 @@ export function useDragging(latest: RefObject<Latest>, projection: Projection, f
   const [guides, setGuides] = useState<readonly Guide[]>(NO_GUIDES);
   /** The link that takes in what is dragged, if it is dropped now. */
   const [receiving, setReceiving] = useState<string | null>(null);
-  const gesture = useRef<{ base: Map<string, Point>; members: Map<string, string[]>; copies: boolean } | null>(null);
+  const gesture = useRef<Gesture | null>(null);
 
   const onNodesChange = useCallback(
     (changes: NodeChange<FlowNode>[]) => {
@@ -86,7 +97,7 @@ export function useDragging(latest: RefObject<Latest>, projection: Projection, f
     [latest, documents, editor, settings, flow],
   );
 
-  const onDragStart = useCallback((event: MouseEvent | TouchEvent | ReactMouseEvent, node: FlowNode) => {
+  const onDragStart = useCallback((event: Dragging, node: FlowNode) => {
     const { nodes: all } = latest.current;
     const sizeOf = projection.sizes(latest.current.graph, latest.current.document, library.catalogue, DENSITIES[settings.getState().density]);
     const base = new Map<string, Point>(all.map((other) => [other.id, [other.position.x, other.position.y]]));
@@ -95,26 +106,35 @@ export function useDragging(latest: RefObject<Latest>, projection: Projection, f
     const within = (frame: FlowNode) => (frame.data.kind === "group" ? movableIn(latest.current.graph, frame.data.index, sizeOf) : []);
     const members = new Map(dragged.filter((other) => other.type === "group-frame").map((frame) => [frame.id, within(frame)]));
     for (const ids of members.values()) for (const id of ids) if (!base.has(id)) base.set(id, placeOf(latest.current.graph, id));
-    gesture.current = { base, members, copies: event.altKey };
+    gesture.current = { base, members, copies: event.altKey, hasMoved: false };
   }, [latest, projection, library, settings]);
 
-  const onDrag = useCallback(
-    (event: MouseEvent | TouchEvent | ReactMouseEvent, node: FlowNode, all: FlowNode[]) => {
-      const { links } = settings.getState();
-      if (links === "hidden" || all.length !== 1 || gesture.current?.copies) return;
+  const linkUnder = useCallback(
+    (event: Dragging, node: FlowNode, all: FlowNode[]): string | null => {
+      if (all.length !== 1 || !gesture.current?.hasMoved || gesture.current.copies) return null;
       const pointer = "clientX" in event ? flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }, { snapToGrid: false }) : null;
-      setReceiving(linkBehind(node, pointer && [pointer.x, pointer.y], REACH / flow.getZoom(), latest.current, library.catalogue)?.id ?? null);
+      const drawn = { ...latest.current, links: settings.getState().links };
+      return linkBehind(node, pointer && [pointer.x, pointer.y], REACH / flow.getZoom(), drawn, library.catalogue)?.id ?? null;
     },
     [latest, library, settings, flow],
   );
+  const onDrag = useCallback(
+    (event: Dragging, node: FlowNode, all: FlowNode[]) => {
+      if (gesture.current) gesture.current.hasMoved = true;
+      setReceiving(linkUnder(event, node, all));
+    },
+    [linkUnder],
+  );
   const onDragStop = useCallback(
-    (_: unknown, node: FlowNode) => {
+    (event: Dragging, node: FlowNode, all: FlowNode[]) => {
+      // What is marked may be behind: a quick hand moves and lets go before that is drawn.
+      const link = linkUnder(event, node, all);
       gesture.current = null;
       setReceiving(null);
-      if (!receiving) return;
-      documents.editGraph(editor.t.edits.insert, (current, whole) => insertOnLink(current, node.id, targetOfEdge(receiving), whole, library.catalogue) ?? current);
+      if (!link) return;
+      documents.editGraph(editor.t.edits.insert, (current, whole) => insertOnLink(current, node.id, targetOfEdge(link), whole, library.catalogue) ?? current);
     },
-    [receiving, documents, library, editor],
+    [linkUnder, documents, library, editor],
   );
   const onDragEnd = useCallback(() => {
     gesture.current = null;

@@ -1,7 +1,7 @@
 // A graph as a drawing: an SVG file that any program shows, made from the same geometry as the canvas. Pure; every text of the
 // document is escaped, and colours are those that the theme says.
 import { endOf } from "@/canvas/culling";
-import { linkPath, type LinkStyle } from "@/canvas/path";
+import { lineStyleOf, linkPath, type LinkStyle } from "@/canvas/path";
 import { titleOf, type CardData, type FlowEdge, type FlowNode, type GroupData, type NoteData } from "@/canvas/project";
 import { boundsOf } from "@/canvas/viewport";
 import { colourOf, hiddenLinksOf, linkOf, safeColour } from "@/model/document";
@@ -50,10 +50,11 @@ export function drawn(nodes: readonly FlowNode[], edges: readonly FlowEdge[], st
   return { svg, width, height };
 }
 
-function link(edge: FlowEdge, byId: ReadonlyMap<string, FlowNode>, style: LinkStyle, look: Look): string {
+function link(edge: FlowEdge, byId: ReadonlyMap<string, FlowNode>, links: LinkStyle, look: Look): string {
+  const style = lineStyleOf(links, false);
   const from = endOf(byId.get(edge.source), edge.sourceHandle);
   const to = endOf(byId.get(edge.target), edge.targetHandle);
-  if (!from || !to || style === "hidden" || edge.data?.hidden) return "";
+  if (!from || !to || !style || edge.data?.hidden) return "";
   const d = linkPath(style, from, to, edge.data?.points);
   const colour = colourOfType(edge.data?.type ?? "*", look);
   return element("path", { d, fill: "none", stroke: look("--link-edge"), "stroke-width": 4.5 }) + element("path", { d, fill: "none", stroke: colour, "stroke-width": 2 });

@@ -2,6 +2,7 @@
 import { boxOf } from "@/canvas/control";
 import { linksIn } from "@/canvas/culling";
 import { linkAt } from "@/canvas/pointing";
+import type { LinkStyle } from "@/canvas/path";
 import { targetOfEdge, type FlowEdge, type FlowNode } from "@/canvas/project";
 import type { Catalogue } from "@/model/catalogue";
 import { linkOf, type Document, type Graph, type Point } from "@/model/document";
@@ -13,6 +14,7 @@ export interface Drawn {
   document: Document;
   edges: readonly FlowEdge[];
   byId: ReadonlyMap<string, FlowNode>;
+  links: LinkStyle;
 }
 
 /**
@@ -20,12 +22,12 @@ export interface Drawn {
  * and none for a node that is fed already. A node that feeds others is being moved more often than inserted: it has to be aimed.
  */
 export function linkBehind(node: FlowNode, pointer: Point | null, reach: number, drawn: Drawn, catalogue: Catalogue): FlowEdge | null {
-  const { graph, document, edges, byId } = drawn;
+  const { graph, document, edges, byId, links } = drawn;
   const inputs = graph.nodes[node.id]?.inputs ?? {};
   if (!graph.nodes[node.id] || Object.values(inputs).some(linkOf)) return null;
   const box = boxOf(node);
-  const fitting = linksIn(edges, byId, box).filter((edge) => insertOnLink(graph, node.id, targetOfEdge(edge.id), document, catalogue) !== null);
-  const pointed = pointer && linkAt(fitting, byId, pointer, reach);
+  const fitting = linksIn(edges, byId, box, links).filter((edge) => insertOnLink(graph, node.id, targetOfEdge(edge.id), document, catalogue) !== null);
+  const pointed = pointer && linkAt(fitting, byId, pointer, reach, links);
   if (pointed || edges.some((edge) => edge.source === node.id)) return pointed;
-  return linkAt(fitting, byId, [box.x + box.width / 2, box.y + box.height / 2], Infinity);
+  return linkAt(fitting, byId, [box.x + box.width / 2, box.y + box.height / 2], Infinity, links);
 }

@@ -1,7 +1,8 @@
 // The graph as boxes and lines on a canvas: for the overview from far away and for the minimap. Costs what a canvas costs,
 // however many nodes there are.
 import type { FlowEdge, FlowNode, CardData } from "@/canvas/project";
-import { reachOf } from "@/canvas/path";
+import { cornersOf, lineStyleOf, reachOf, type LineStyle, type LinkStyle } from "@/canvas/path";
+import type { Point } from "@/model/document";
 import { typeFamily } from "@/model/ports";
 
 export interface Palette {
@@ -39,6 +40,13 @@ export function paletteOf(element: HTMLElement): Palette {
   };
 }
 
+/** How links look: in these colours, so, and one that is lit stands out. */
+export interface LinkLook {
+  palette: Palette;
+  links: LinkStyle;
+  lit: string | null;
+}
+
 export interface Marks {
   /** What the plan says: fills the node's left edge. */
   status: (id: string) => "cached" | "run" | "error" | "running" | null;
@@ -51,12 +59,13 @@ export interface Place {
   zoom: number;
 }
 
-export function paintGraph(context: CanvasRenderingContext2D, nodes: readonly FlowNode[], edges: readonly FlowEdge[], at: Place, width: number, height: number, palette: Palette, marks: Marks | null, lit: string | null = null): void {
+export function paintGraph(context: CanvasRenderingContext2D, nodes: readonly FlowNode[], edges: readonly FlowEdge[], at: Place, width: number, height: number, look: LinkLook, marks: Marks | null): void {
   const { x, y, zoom } = at;
+  const { palette } = look;
   const seen = (left: number, top: number, wide: number, high: number) => left < width && top < height && left + wide > 0 && top + high > 0;
   const byId = new Map(nodes.map((node) => [node.id, node]));
   context.clearRect(0, 0, width, height);
-  paintLinks(context, byId, edges, at, width, height, palette, lit);
+  paintLinks(context, byId, edges, at, width, height, look);
   for (const node of nodes) {
     const left = node.position.x * zoom + x;
     const top = node.position.y * zoom + y;
@@ -69,14 +78,15 @@ export function paintGraph(context: CanvasRenderingContext2D, nodes: readonly Fl
 }
 
 /** Links alone, over what is on the canvas already; one that is lit stands out, and the others step back. */
-export function paintLinks(context: CanvasRenderingContext2D, byId: ReadonlyMap<string, FlowNode>, edges: readonly FlowEdge[], at: Place, width: number, height: number, palette: Palette, lit: string | null = null): void {
+export function paintLinks(context: CanvasRenderingContext2D, byId: ReadonlyMap<string, FlowNode>, edges: readonly FlowEdge[], at: Place, width: number, height: number, { palette, links, lit }: LinkLook): void {
   const { x, y, zoom } = at;
   const seen = (left: number, top: number, wide: number, high: number) => left < width && top < height && left + wide > 0 && top + high > 0;
   const usual = Math.max(0.6, Math.min(2, 5 * zoom));
   for (const edge of lit === null ? edges : [...edges].sort((one, other) => Number(one.id === lit) - Number(other.id === lit))) {
     const from = byId.get(edge.source);
     const to = byId.get(edge.target);
-    if (!from || !to) continue;
+    const style = lineStyleOf(links, edge.selected);
+    if (!from || !to || !style) continue;
     const start = endOf(from, edge.sourceHandle, at);
     const end = endOf(to, edge.targetHandle, at);
     const stops = [start, ...(edge.data?.points ?? []).map((point): [number, number] => [point[0] * zoom + x, point[1] * zoom + y]), end];
@@ -88,14 +98,19 @@ export function paintLinks(context: CanvasRenderingContext2D, byId: ReadonlyMap<
     context.globalAlpha = lit === null ? 0.55 : edge.id === lit ? 1 : 0.16;
     context.beginPath();
     context.moveTo(start[0], start[1]);
-    for (let index = 1; index < stops.length; index++) {
-      const [from, to] = [stops[index - 1]!, stops[index]!];
-      const reach = reachOf([from[0] / zoom, from[1] / zoom], [to[0] / zoom, to[1] / zoom]) * zoom;
-      context.bezierCurveTo(from[0] + reach, from[1], to[0] - reach, to[1], to[0], to[1]);
-    }
+    for (let index = 1; index < stops.length; index++) paintPiece(context, style, stops[index - 1]!, stops[index]!, zoom);
     context.stroke();
   }
   context.globalAlpha = 1;
+}
+
+function paintPiece(context: CanvasRenderingContext2D, style: LineStyle, from: Point, to: Point, zoom: number): void {
+  if (style !== "spline") {
+    for (const [x, y] of cornersOf(style, from, to)) context.lineTo(x, y);
+    return;
+  }
+  const reach = reachOf([from[0] / zoom, from[1] / zoom], [to[0] / zoom, to[1] / zoom]) * zoom;
+  context.bezierCurveTo(from[0] + reach, from[1], to[0] - reach, to[1], to[0], to[1]);
 }
 
 function endOf(node: FlowNode, handle: string | null | undefined, { x, y, zoom }: Place): [number, number] {

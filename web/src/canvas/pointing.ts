@@ -2,11 +2,11 @@
 import { useEffect, useState, type RefObject } from "react";
 import { useReactFlow } from "@xyflow/react";
 import { endOf } from "@/canvas/culling";
-import { reachOf } from "@/canvas/path";
+import { cornersOf, lineStyleOf, overhangOf, type LineStyle, type LinkStyle } from "@/canvas/path";
 import type { FlowEdge, FlowNode } from "@/canvas/project";
 import type { Point } from "@/model/document";
+import { useEditor } from "@/store/editor";
 
-const STEPS = 24;
 /** On the screen. */
 export const REACH = 8;
 /** A pointer that moves on is not asked about. */
@@ -20,16 +20,17 @@ export interface Pointed {
 }
 
 /** The nearest link to a point of the canvas, not further away than `reach`. */
-export function linkAt(edges: readonly FlowEdge[], nodes: ReadonlyMap<string, FlowNode>, at: Point, reach: number): FlowEdge | null {
+export function linkAt(edges: readonly FlowEdge[], nodes: ReadonlyMap<string, FlowNode>, at: Point, reach: number, links: LinkStyle): FlowEdge | null {
   let nearest: FlowEdge | null = null;
   let least = reach;
   for (const edge of edges) {
+    const style = lineStyleOf(links, edge.selected);
     const from = endOf(nodes.get(edge.source), edge.sourceHandle);
     const to = endOf(nodes.get(edge.target), edge.targetHandle);
-    if (!from || !to) continue;
+    if (!style || !from || !to) continue;
     const stops = [from, ...(edge.data?.points ?? []), to];
     for (let index = 1; index < stops.length; index++) {
-      const distance = distanceTo(stops[index - 1]!, stops[index]!, at, least);
+      const distance = distanceTo(style, stops[index - 1]!, stops[index]!, at, least);
       if (distance >= least) continue;
       least = distance;
       nearest = edge;
@@ -39,17 +40,13 @@ export function linkAt(edges: readonly FlowEdge[], nodes: ReadonlyMap<string, Fl
 }
 
 /** How far a point is from a piece of a link; anything from `most` on where it is further away than that. */
-function distanceTo(from: Point, to: Point, [x, y]: Point, most: number): number {
-  const reach = reachOf(from, to);
+function distanceTo(style: LineStyle, from: Point, to: Point, [x, y]: Point, most: number): number {
+  const reach = overhangOf(style, from, to);
   const outside = x < Math.min(from[0], to[0] - reach) - most || x > Math.max(to[0], from[0] + reach) + most || y < Math.min(from[1], to[1]) - most || y > Math.max(from[1], to[1]) + most;
   if (outside) return most;
   let least = Infinity;
   let [beforeX, beforeY] = from;
-  for (let step = 1; step <= STEPS; step++) {
-    const t = step / STEPS;
-    const s = 1 - t;
-    const nextX = s * s * s * from[0] + 3 * s * s * t * (from[0] + reach) + 3 * s * t * t * (to[0] - reach) + t * t * t * to[0];
-    const nextY = (s * s * s + 3 * s * s * t) * from[1] + (3 * s * t * t + t * t * t) * to[1];
+  for (const [nextX, nextY] of cornersOf(style, from, to)) {
     least = Math.min(least, toSegment(x, y, beforeX, beforeY, nextX, nextY));
     [beforeX, beforeY] = [nextX, nextY];
   }
@@ -66,6 +63,7 @@ function toSegment(x: number, y: number, fromX: number, fromY: number, toX: numb
 /** The link that the pointer rests on; null where links are elements, which are asked themselves. */
 export function usePointedLink(wrapper: RefObject<HTMLElement | null>, edges: readonly FlowEdge[], nodes: ReadonlyMap<string, FlowNode>, painted: boolean): Pointed | null {
   const flow = useReactFlow();
+  const { settings } = useEditor();
   const [pointed, setPointed] = useState<Pointed | null>(null);
   useEffect(() => {
     const element = wrapper.current;
@@ -83,7 +81,7 @@ export function usePointedLink(wrapper: RefObject<HTMLElement | null>, edges: re
       }
       timer = window.setTimeout(() => {
         const { x, y } = flow.screenToFlowPosition({ x: clientX, y: clientY }, { snapToGrid: false });
-        const edge = linkAt(edges, nodes, [x, y], REACH / flow.getZoom());
+        const edge = linkAt(edges, nodes, [x, y], REACH / flow.getZoom(), settings.getState().links);
         setPointed((before) => (edge ? { edge, x: clientX, y: clientY } : before && null));
       }, REST);
     };
@@ -95,6 +93,6 @@ export function usePointedLink(wrapper: RefObject<HTMLElement | null>, edges: re
       element.removeEventListener("pointermove", moved);
       for (const name of events) element.removeEventListener(name, leave);
     };
-  }, [wrapper, flow, edges, nodes, painted]);
+  }, [wrapper, flow, settings, edges, nodes, painted]);
   return pointed;
 }

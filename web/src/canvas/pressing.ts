@@ -14,7 +14,7 @@ import styles from "@/canvas/canvas.module.css";
 /** The same functions from one drawing to the next: else the library would draw every node of the view again with every edit. */
 export function usePressing(latest: RefObject<Latest>, flow: ReactFlowInstance<FlowNode, FlowEdge>) {
   const editor = useEditor();
-  const { documents, view } = editor;
+  const { documents, settings, view } = editor;
   const nodeAt = useCallback(
     (event: { clientX: number; clientY: number }): FlowNode | undefined => {
       const at = flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }, { snapToGrid: false });
@@ -26,9 +26,9 @@ export function usePressing(latest: RefObject<Latest>, flow: ReactFlowInstance<F
   const paintedLinkAt = useCallback(
     (event: { clientX: number; clientY: number }) => {
       const { x, y } = flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }, { snapToGrid: false });
-      return linkAt(latest.current.painted, latest.current.byId, [x, y], REACH / flow.getZoom());
+      return linkAt(latest.current.painted, latest.current.byId, [x, y], REACH / flow.getZoom(), settings.getState().links);
     },
-    [latest, flow],
+    [latest, settings, flow],
   );
   const handlers = useMemo<ReactFlowProps<FlowNode, FlowEdge>>(
     () => ({

@@ -1,10 +1,12 @@
 // Which links are in view, and how they are drawn: as elements, or painted where there are too many of them or one looks from far away.
 import { useMemo, useState } from "react";
 import { useStore as useFlow } from "@xyflow/react";
+import { useStore } from "zustand";
 import { boxOfCell, cellOf, linksIn } from "@/canvas/culling";
 import { MOST_LINKS } from "@/canvas/ManyLinks";
 import type { CanvasPlace } from "@/canvas/place";
 import { samePlaces, type FlowEdge, type FlowNode } from "@/canvas/project";
+import { useEditor } from "@/store/editor";
 import styles from "@/canvas/canvas.module.css";
 
 const NOTHING: readonly FlowEdge[] = [];
@@ -21,12 +23,13 @@ export interface SeenLinks {
 
 export function useSeenLinks(nodes: readonly FlowNode[], links: readonly FlowEdge[], selection: ReadonlySet<string>, receiving: string | null, level: CanvasPlace["level"]): SeenLinks {
   const cell = useFlow((state) => cellOf(state.transform, state.width, state.height));
+  const style = useStore(useEditor().settings, (one) => one.links);
   const [places] = useState<{ nodes: readonly FlowNode[] }>(() => ({ nodes: [] }));
   const placed = useMemo(() => (samePlaces(places.nodes, nodes) ? places.nodes : (places.nodes = nodes)), [nodes, places]);
   const byId = useMemo(() => new Map(placed.map((node) => [node.id, node])), [placed]);
   const edges = useMemo(() => lit(links, selection, receiving), [links, selection, receiving]);
   const far = level === "far";
-  const seen = useMemo(() => (far ? [] : linksIn(edges, byId, boxOfCell(cell))), [edges, byId, cell, far]);
+  const seen = useMemo(() => (far ? [] : linksIn(edges, byId, boxOfCell(cell), style)), [edges, byId, cell, style, far]);
   const many = seen.length > MOST_LINKS;
   const elements = useMemo(() => (many ? seen.filter((edge) => edge.className || edge.selected).slice(0, MOST_LINKS) : seen), [seen, many]);
   return { edges, elements, painted: far ? edges : many ? seen : NOTHING, placed, byId };

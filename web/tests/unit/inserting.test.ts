@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { linkBehind } from "@/canvas/inserting";
+import type { LinkStyle } from "@/canvas/path";
 import { edgeId, Projection } from "@/canvas/project";
 import { linkTo, type GraphNode, type Point } from "@/model/document";
 import { catalogue, documentOf, sceneOf } from "./documents";
@@ -8,7 +9,7 @@ const NOTHING = new Map();
 const LINK = edgeId("decode", "samples");
 
 /** A link from [0, 0] or so to [600, 0] or so, and a node over it or elsewhere. */
-function dropped(node: GraphNode, pointer: Point | null, more: Record<string, GraphNode> = {}) {
+function dropped(node: GraphNode, pointer: Point | null, more: Record<string, GraphNode> = {}, links: LinkStyle = "spline", selected = false) {
   const document = documentOf({
     latent: { type: "EmptyLatentImage", ui: { pos: [-240, -45] } },
     decode: { type: "VAEDecode", inputs: { samples: linkTo({ node: "latent", output: "LATENT" }) }, ui: { pos: [600, -45] } },
@@ -18,7 +19,7 @@ function dropped(node: GraphNode, pointer: Point | null, more: Record<string, Gr
   const projection = new Projection();
   const byId = new Map(projection.cards(sceneOf(document), new Set(), NOTHING).map((one) => [one.id, one]));
   const edges = projection.links(document, document, "", catalogue, NOTHING, NOTHING);
-  return linkBehind(byId.get("node")!, pointer, 8, { graph: document, document, edges, byId }, catalogue)?.id ?? null;
+  return linkBehind(byId.get("node")!, pointer, 8, { graph: document, document, edges: edges.map((edge) => ({ ...edge, selected })), byId, links }, catalogue)?.id ?? null;
 }
 
 const upscale = (pos: [number, number], inputs: GraphNode["inputs"] = {}): GraphNode => ({ type: "LatentUpscale", inputs, ui: { pos } });
@@ -42,5 +43,32 @@ describe("a node dropped on a link goes into it", () => {
     const above = { other: { type: "VAEDecode", inputs: { samples: linkTo({ node: "latent", output: "LATENT" }) }, ui: { pos: [600, -145] as [number, number] } } };
     expect(dropped(upscale([250, -66]), [300, -50], above)).toBe(edgeId("other", "samples"));
     expect(dropped(upscale([250, -66]), null, above)).toBe(LINK);
+  });
+});
+
+describe("a node goes into the link as it is drawn", () => {
+  // The link of the other decoder goes from [0, 0] or so to [600, 400] or so: a curve at [108, 42], straight at [150, 100], in steps at [300, 40].
+  const below = { decode: { type: "VAEDecode", inputs: { samples: linkTo({ node: "latent", output: "LATENT" }) }, ui: { pos: [600, 355] as [number, number] } } };
+  const CURVE: Point = [108, 42];
+  const STRAIGHT: Point = [150, 100];
+  const STEP: Point = [300, 40];
+  test.each<[LinkStyle, Point, boolean, string | null]>([
+    ["spline", CURVE, false, LINK],
+    ["spline", STRAIGHT, false, null],
+    ["spline", STEP, false, null],
+    ["straight", CURVE, false, null],
+    ["straight", STRAIGHT, false, LINK],
+    ["straight", STEP, false, null],
+    ["step", CURVE, false, null],
+    ["step", STRAIGHT, false, null],
+    ["step", STEP, false, LINK],
+    ["hidden", CURVE, false, null],
+    ["hidden", STRAIGHT, false, null],
+    ["hidden", STEP, false, null],
+    ["hidden", CURVE, true, LINK],
+  ])("%s, at %s, selected: %s", (links, at, selected, found) => {
+    // It is fed by nobody and feeds one, so that it has to be aimed.
+    const fed = { ...below, fed: { type: "VAEDecode", inputs: { samples: linkTo({ node: "node", output: "LATENT" }) }, ui: { pos: [600, 900] as [number, number] } } };
+    expect(dropped(upscale([at[0] - 20, at[1] - 10]), at, fed, links, selected)).toBe(found);
   });
 });

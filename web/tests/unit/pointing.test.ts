@@ -31,19 +31,19 @@ describe("the link at a point", () => {
     ["behind its end", [640, 300], 10, false],
   ])("%s", (_, at, reach, found) => {
     const { nodes, edges } = graph();
-    expect(linkAt(edges, nodes, at, reach)?.id ?? null).toBe(found ? edgeId("decode", "samples") : null);
+    expect(linkAt(edges, nodes, at, reach, "spline")?.id ?? null).toBe(found ? edgeId("decode", "samples") : null);
   });
 
   test("goes through its points", () => {
     const { nodes, edges } = graph([300, -400]);
-    expect(linkAt(edges, nodes, [300, -400], 5)?.id).toBe(edgeId("decode", "samples"));
-    expect(linkAt(edges, nodes, [300, 150], 5)).toBeNull();
+    expect(linkAt(edges, nodes, [300, -400], 5, "spline")?.id).toBe(edgeId("decode", "samples"));
+    expect(linkAt(edges, nodes, [300, 150], 5, "spline")).toBeNull();
   });
 
   test("is the nearest of several", () => {
     const { nodes, edges } = graph();
     const other = { ...edges[0]!, id: "other", data: { ...edges[0]!.data!, points: [[300, 170] as const] } };
-    expect(linkAt([other, ...edges], nodes, [300, 152], 40)?.id).toBe(edgeId("decode", "samples"));
-    expect(linkAt([...edges, other], nodes, [300, 168], 40)?.id).toBe("other");
+    expect(linkAt([other, ...edges], nodes, [300, 152], 40, "spline")?.id).toBe(edgeId("decode", "samples"));
+    expect(linkAt([...edges, other], nodes, [300, 168], 40, "spline")?.id).toBe("other");
   });
 });
