@@ -56,8 +56,17 @@ class Findings:
         input_name: str | None,
         hint: str,
     ) -> None:
-        if len(self.problems) < MOST_PROBLEMS:
-            self.problems.append(Problem(code, message, node, input_name, path, hint or None, severity))
+        if len(self.problems) == MOST_PROBLEMS and not (severity == "error" and self._dropped_a_warning()):
+            return
+        self.problems.append(Problem(code, message, node, input_name, path, hint or None, severity))
+
+    def _dropped_a_warning(self) -> bool:
+        """Make room by the latest warning: what is read last may be what stops the file from running."""
+        for at in reversed(range(len(self.problems))):
+            if self.problems[at].severity == "warning":
+                del self.problems[at]
+                return True
+        return False
 
 
 def quoted(value: Json) -> str:

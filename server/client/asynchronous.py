@@ -50,9 +50,12 @@ class AsyncClient:
         """As `Client.run`."""
         return await self._do(self._client.submit_saved, name, parameters)
 
-    async def submit_saved(self, name: str, parameters: Mapping[str, Any], *, key: str | None = None) -> Job:
+    async def submit_saved(
+        self, name: str, parameters: Mapping[str, Any], *, time_limit: float | None = None, key: str | None = None
+    ) -> Job:
         """As `Client.submit_saved`."""
-        return await self._do(partial(self._client.submit_saved, name, parameters, key=key))
+        submit = partial(self._client.submit_saved, time_limit=time_limit, key=key)
+        return await self._do(submit, name, parameters)
 
     async def jobs(self, *states: str) -> AsyncIterator[Job]:
         """As `Client.jobs`."""

@@ -61,22 +61,23 @@ class Client:
         time_limit: float | None = None,
         key: str | None = None,
     ) -> Job:
-        """Have a workflow of any form run; `time_limit` are the seconds that an attempt may take. Returns at once, with the
-        job accepted for good. Raises ServiceError with every fault of the workflow."""
+        """Have a workflow of any form run; `time_limit` are the seconds that an attempt may take (`math.inf` as none: no
+        limit). Returns at once, with the job accepted for good. Raises ServiceError with every fault of the workflow."""
         body: dict[str, Any] = {"workflow": workflow, "parameters": parameters or {}, "front": front}
         if targets is not None:
             body["targets"] = list(targets)
-        if time_limit is not None:
-            body["time_limit"] = time_limit
-        return self._submitted("/api/v1/jobs", body, key)
+        return self._submitted("/api/v1/jobs", body | _limited(time_limit), key)
 
     def run(self, name: str, /, **parameters: Json) -> Job:
         """Have a saved workflow run with these values of its parameters."""
         return self.submit_saved(name, parameters)
 
-    def submit_saved(self, name: str, parameters: Mapping[str, Any], *, key: str | None = None) -> Job:
-        """The same; sent again with its `key` it is the same job."""
-        return self._submitted(f"/api/v1/workflows/{quote(name)}/jobs", {"parameters": parameters}, key)
+    def submit_saved(
+        self, name: str, parameters: Mapping[str, Any], *, time_limit: float | None = None, key: str | None = None
+    ) -> Job:
+        """The same, with a `time_limit` as in `submit`; sent again with its `key` it is the same job."""
+        body = {"parameters": parameters} | _limited(time_limit)
+        return self._submitted(f"/api/v1/workflows/{quote(name)}/jobs", body, key)
 
     def job(self, job: Job | str) -> Job:
         """A job as it stands now."""
@@ -143,7 +144,7 @@ class Client:
 
     def retry(self, job: Job | str, *, time_limit: float | None = None) -> Job:
         """The same request anew, as a job of its own: with its time limit, or with another (`math.inf` for none)."""
-        limit = {} if time_limit is None else {"time_limit": None if time_limit == math.inf else time_limit}
+        limit = {"time_limit": None} if time_limit == math.inf else _limited(time_limit)
         return job_of(self._json("POST", f"/api/v1/jobs/{_id(job)}/retry", limit))
 
     def fetch(self, output: Output) -> bytes:
@@ -261,6 +262,10 @@ def _written(path: Path, content: bytes) -> Path:
             file.write(content)
             return free
     raise AssertionError("there is always another number")
+
+
+def _limited(time_limit: float | None) -> dict[str, Any]:
+    return {} if time_limit in (None, math.inf) else {"time_limit": time_limit}
 
 
 def _id(job: Job | str) -> str:

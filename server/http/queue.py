@@ -13,9 +13,10 @@ from graph.errors import InputError, Problem
 from graph.json import Json, JsonObject
 from server.draws import told as drawn
 from server.http.bodies import Schema, object_body
-from server.http.jobs import SUBMIT, Asked, asked_for, draws_of, key_of, show
+from server.http.jobs import show
 from server.http.problems import ProblemError
 from server.http.service import service_of
+from server.http.submitting import SUBMIT, Asked, asked_for, draws_of, key_of
 
 MOST: Final = 1000
 BATCH: Final[Schema] = {

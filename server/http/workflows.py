@@ -18,9 +18,9 @@ from graph.spec import Choice, FileChoice, Input, NodeSpec, Number, Text, Toggle
 from nodes.folders import is_inside
 from server.http.bodies import NAMES_PAGE, object_body, page_of_names
 from server.http.checking import Requested, requested
-from server.http.jobs import RUN, kept, key_of, to_keep
 from server.http.problems import ProblemError
 from server.http.service import Service, service_of
+from server.http.submitting import RUN, kept, key_of, to_keep
 from server.http.versions import digest_of, etag, refuse_endpoint
 from server.parameters import flags
 

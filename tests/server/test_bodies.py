@@ -73,8 +73,13 @@ _PROMPT = {"n": {"class_type": "Show", "inputs": {"value": _LONG}}}
 @pytest.mark.parametrize(
     ("method", "path", "body", "functions"),
     [
-        ("POST", "/api/v1/jobs", {"workflow": _WORKFLOW}, ["jobs.conforming", "jobs.requested", "jobs.to_keep"]),
-        ("POST", "/api/v1/batches", {"jobs": [{"workflow": _WORKFLOW}]}, ["bodies.conforming", "jobs.to_keep"]),
+        (
+            "POST",
+            "/api/v1/jobs",
+            {"workflow": _WORKFLOW},
+            ["submitting.conforming", "submitting.requested", "submitting.to_keep"],
+        ),
+        ("POST", "/api/v1/batches", {"jobs": [{"workflow": _WORKFLOW}]}, ["bodies.conforming", "submitting.to_keep"]),
         ("PUT", "/api/v1/workflows/mine", _WORKFLOW, ["versions.import_workflow"]),
         ("POST", "/api/v1/convert/comfyui", _WORKFLOW, ["nodes.read", "nodes.written"]),
         ("POST", "/prompt", {"prompt": _PROMPT}, ["comfyui.prompt.check", "comfyui.prompt._submission"]),

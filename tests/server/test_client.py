@@ -113,6 +113,7 @@ def test_a_retry_has_the_time_limit_of_its_job_or_another(tmp_path: Path) -> Non
     def act(client: Client) -> None:
         job = client.cancel(client.submit(work(1, count=100_000), time_limit=50))
         assert client.wait(job, 30).raw["time_limit"] == 50
+        assert client.cancel(client.submit(work(1, count=100_000), time_limit=math.inf)).raw["time_limit"] is None
         for given, limit in (({}, 50), ({"time_limit": 20.0}, 20), ({"time_limit": math.inf}, None)):
             again = client.cancel(client.retry(job, **given))
             assert again.raw["time_limit"] == limit
@@ -152,7 +153,8 @@ def test_parameters_may_have_any_name(tmp_path: Path) -> None:
     def act(client: Client) -> None:
         done = client.result(client.run("named", name=42, key=2, self=1), 60)
         assert done.texts == {"save": ["42"]}
-        first, again = (client.submit_saved("named", {"name": 5}, key="k") for _ in range(2))
+        first, again = (client.submit_saved("named", {"name": 5}, key="k", time_limit=50) for _ in range(2))
+        assert first.raw["time_limit"] == 50
         assert first.id == again.id
 
     with_client(tmp_path, act)

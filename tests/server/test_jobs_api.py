@@ -78,6 +78,9 @@ def test_any_form_runs_and_its_file_can_be_fetched(tmp_path: Path, workflow: dic
         ("a fox", {"name": "mine"}, "mine"),
         (" two\nlines \x07", {}, "two lines"),
         ("x" * 300, {}, "x" * 200),
+        ("a fox", {"name": "x" * 300}, "x" * 200),
+        ("می\u200cخواهم 👩\u200d🎨", {}, "می\u200cخواهم 👩\u200d🎨"),
+        ("fox\u202egnp.exe\u2066 \u2028owl", {}, "fox gnp.exe owl"),
     ],
 )
 def test_a_job_has_the_name_of_its_workflow(

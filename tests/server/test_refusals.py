@@ -16,9 +16,10 @@ from graph.json import Json
 from graph.schema import structural_problems
 from server.http.bodies import Schema, conforming
 from server.http.facts import TOKENS
-from server.http.jobs import MOVE, RUN, SUBMIT
+from server.http.jobs import MOVE
 from server.http.queue import BATCH
 from server.http.service import Bounds
+from server.http.submitting import RUN, SUBMIT
 from tests.server.service import running
 
 PARAMETERS_GO = 'Values of the workflow\'s parameters go into `parameters`: {"parameters": {"NAME": VALUE}}.'

@@ -1050,7 +1050,7 @@ export interface operations {
                         client?: string;
                         /** @description before all that wait, with the highest priority among them; of a `priority`, if that is given */
                         front?: boolean;
-                        /** @description what lists call the job; the name in the workflow, if left out */
+                        /** @description what lists call the job, up to 200 letters; the name in the workflow, if left out */
                         name?: string;
                         /** @description place in the queue; lower runs first */
                         number?: number;
@@ -2064,7 +2064,7 @@ export interface operations {
                     client?: string;
                     /** @description before all that wait, with the highest priority among them; of a `priority`, if that is given */
                     front?: boolean;
-                    /** @description what lists call the job; the name in the workflow, if left out */
+                    /** @description what lists call the job, up to 200 letters; the name in the workflow, if left out */
                     name?: string;
                     /** @description place in the queue; lower runs first */
                     number?: number;
