@@ -1,5 +1,4 @@
 // What opens over everything: templates, commands, settings, shortcuts, saving, a picture in full, the mask editor.
-import { lazy, Suspense } from "react";
 import { useStore } from "zustand";
 import { fileUrl } from "@/api/client";
 import { servicesFor } from "@/store/services";
@@ -7,6 +6,7 @@ import { useEditor } from "@/store/editor";
 import { CommandPalette } from "@/panels/CommandPalette";
 import { ConnectForm } from "@/panels/ConnectForm";
 import { MissingForm } from "@/panels/MissingForm";
+import { onDemand } from "@/panels/onDemand";
 import { PublishForm, SaveForm } from "@/panels/SaveForm";
 import { useMessages } from "@/i18n/messages";
 import { SettingsForm } from "@/panels/SettingsForm";
@@ -16,7 +16,7 @@ import { Templates } from "@/panels/Templates";
 import { Viewer } from "@/panels/Viewer";
 import { Window } from "@/panels/Window";
 
-const MaskEditor = lazy(() => import("@/widgets/mask/MaskEditor").then(({ MaskEditor: component }) => ({ default: component })));
+const MaskEditor = onDemand(async () => ({ default: (await import("@/widgets/mask/MaskEditor")).MaskEditor }));
 
 export default function Dialogs() {
   const editor = useEditor();
@@ -68,22 +68,20 @@ export default function Dialogs() {
       )}
       {picture && <Viewer picture={picture} {...(picture.among ? { among: picture.among } : {})} />}
       {mask && (
-        <Suspense>
-          <MaskEditor
-            picture={fileUrl("input", mask.name, "rgb")}
-            transparency={fileUrl("input", mask.name, "a")}
-            name={mask.name}
-            onDone={async (made) => {
-              const name = await servicesFor(editor, undefined).uploadMask(made, mask.name);
-              editor.view.set({ mask: null });
-              mask.done(name);
-            }}
-            onClose={() => {
-              editor.view.set({ mask: null });
-              mask.done(null);
-            }}
-          />
-        </Suspense>
+        <MaskEditor
+          picture={fileUrl("input", mask.name, "rgb")}
+          transparency={fileUrl("input", mask.name, "a")}
+          name={mask.name}
+          onDone={async (made) => {
+            const name = await servicesFor(editor, undefined).uploadMask(made, mask.name);
+            editor.view.set({ mask: null });
+            mask.done(name);
+          }}
+          onClose={() => {
+            editor.view.set({ mask: null });
+            mask.done(null);
+          }}
+        />
       )}
     </>
   );

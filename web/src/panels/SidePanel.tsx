@@ -1,13 +1,13 @@
 // What is on the right: what a node is and does, or the document's parameters as a form.
-import { lazy, Suspense } from "react";
 import { X } from "lucide-react";
 import { useStore } from "zustand";
 import { useMessages } from "@/i18n/messages";
+import { onDemand } from "@/panels/onDemand";
 import { useActive, useEditor } from "@/store/editor";
 import styles from "@/panels/panels.module.css";
 
-const FormView = lazy(() => import("@/panels/FormView"));
-const NodeHelp = lazy(() => import("@/panels/NodeHelp"));
+const FormView = onDemand(() => import("@/panels/FormView"));
+const NodeHelp = onDemand(() => import("@/panels/NodeHelp"));
 
 export function SidePanel() {
   const { view } = useEditor();
@@ -23,7 +23,7 @@ export function SidePanel() {
           <X size={14} />
         </button>
       </header>
-      <Suspense>{side === "form" ? <FormView /> : <NodeHelp />}</Suspense>
+      {side === "form" ? <FormView /> : <NodeHelp />}
     </aside>
   );
 }

@@ -1,5 +1,5 @@
 // The whole page.
-import { lazy, Suspense, useEffect, useState, type DragEvent } from "react";
+import { useEffect, useState, type DragEvent } from "react";
 import { useStore } from "zustand";
 import { Canvas } from "@/canvas/Canvas";
 import { handleKey } from "@/commands/keys";
@@ -21,6 +21,7 @@ import { Toasts } from "@/shell/Toasts";
 import { TopBar } from "@/shell/TopBar";
 import { WheelQuestion } from "@/shell/WheelQuestion";
 import { Welcome } from "@/shell/Welcome";
+import { onDemand } from "@/panels/onDemand";
 import { SidePanel } from "@/panels/SidePanel";
 import { NodePalette } from "@/panels/NodePalette";
 import styles from "@/shell/shell.module.css";
@@ -32,8 +33,8 @@ declare global {
   }
 }
 
-const Panels = lazy(() => import("@/panels/Panels"));
-const Dialogs = lazy(() => import("@/panels/Dialogs"));
+const Panels = onDemand(() => import("@/panels/Panels"), <div />);
+const Dialogs = onDemand(() => import("@/panels/Dialogs"));
 
 export function App() {
   const [editor] = useState(() => new Editor());
@@ -71,7 +72,7 @@ function Page() {
       <TopBar />
       <Rail />
       <Boundary of={`${active} ${panel}`}>
-        <Suspense fallback={<div />}>{panel && <Panels panel={panel} />}</Suspense>
+        {panel && <Panels panel={panel} />}
       </Boundary>
       <main className={styles.stage}>
         <Boundary of={active}>{active === "" ? <Welcome /> : <Canvas />}</Boundary>
@@ -89,7 +90,7 @@ function Page() {
       </Boundary>
       <Menu />
       <Boundary of={over} onClose={() => closeOver(editor)}>
-        <Suspense>{over !== "" && <Dialogs />}</Suspense>
+        {over !== "" && <Dialogs />}
       </Boundary>
       <Tips />
     </div>

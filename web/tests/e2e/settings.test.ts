@@ -27,7 +27,7 @@ describe("settings", () => {
     await context.close();
   });
 
-  test("that cannot be loaded are said to be so, and closed; the page and the workflow stay", async () => {
+  test("that cannot be loaded are said to be so, and closed; the page and the workflow stay; they are loaded once they can be", async () => {
     const { page, context } = await openPage(browser, service.url);
     await page.route("**/assets/Dialogs-*.js", (route) => route.abort());
     await page.keyboard.press("Alt+n");
@@ -42,6 +42,14 @@ describe("settings", () => {
     await page.keyboard.type("KSampler");
     await page.keyboard.press("Enter");
     await expect.poll(() => page.evaluate(() => Object.keys(window.latentgraph!.documents.active!.document.nodes).length)).toBe(1);
+
+    await page.keyboard.press("Control+,");
+    await alert.getByRole("button", { name: "Try again" }).click();
+    await alert.getByText("This cannot be shown").waitFor();
+    await page.unroute("**/assets/Dialogs-*.js");
+    await alert.getByRole("button", { name: "Try again" }).click();
+    await page.getByTestId("dialog").waitFor();
+    expect(await alert.count()).toBe(0);
     await context.close();
   });
 

@@ -5,6 +5,7 @@ import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { de } from "@/i18n/de";
 import { MessagesContext } from "@/i18n/messages";
+import { onDemand } from "@/panels/onDemand";
 import { Boundary } from "@/shell/Boundary";
 import { Editor, EditorContext, useActive, useEditor } from "@/store/editor";
 import { documentOf } from "./documents";
@@ -104,4 +105,28 @@ test("what is shown in its place is tried without being asked", async () => {
   await draw("models");
   expect(alert()).toBeNull();
   expect(editor.documents.active!.document.description).toBe("mine");
+});
+
+test("a window whose script cannot be fetched is fetched anew when one tries again", async () => {
+  const fetched = vi.fn(() => (fetched.mock.calls.length < 3 ? Promise.reject(new Error("no answer")) : Promise.resolve({ default: () => <p>the window</p> })));
+  const Window = onDemand(fetched, <p>it comes</p>);
+  const open = () =>
+    act(async () =>
+      root.render(
+        <MessagesContext value={de}>
+          <Boundary of="settings">
+            <Window />
+          </Boundary>
+        </MessagesContext>,
+      ),
+    );
+  await open();
+  await press(alert()!.querySelector("button"));
+  expect(alert()!.textContent).toContain("no answer");
+  await press(alert()!.querySelector("button"));
+  expect(alert()).toBeNull();
+  expect(document.body.textContent).toBe("the window");
+  await act(() => root.render(<p />));
+  await open();
+  expect(fetched).toHaveBeenCalledTimes(3); // once it is there it stays
 });
