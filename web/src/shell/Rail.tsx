@@ -31,10 +31,11 @@ export function Rail() {
   const { panel, side } = useStore(editor.view.store);
   const active = useStore(editor.documents.store, (state) => state.active);
   const problems = useStore(editor.plans.store, (state) => (state[active ?? ""] ?? NO_PLAN).problems.length);
+  const failed = useStore(editor.runs.store, (state) => (state.failed[active ?? ""] ?? []).length);
   const waiting = useStore(editor.runs.store, (state) => (state.counts["queued"] ?? 0) + (state.counts["running"] ?? 0));
   const chosen = useStore(editor.settings, (one) => one.keys);
   const pressed = (id: string) => panel === id || (side === "form" && id === "form") || (side === "node" && id === "help-node");
-  const count = (id: string) => (id === "queue" ? waiting : id === "problems" ? problems : 0);
+  const count = (id: string) => (id === "queue" ? waiting : id === "problems" ? problems + failed : 0);
   const button = ({ id, icon: Icon }: { id: CommandId; icon: typeof Search }) => {
     const title = t.commands[id];
     const number = count(id);

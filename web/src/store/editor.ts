@@ -141,6 +141,7 @@ export class Editor {
           ...(targets ? { targets: [...targets] } : {}),
           ...(front ? { front } : {}),
         });
+        if (jobs.length === 0) this.runs.failuresArePast(one.uid);
         jobs.push(job.id);
       }
     } catch (error) {

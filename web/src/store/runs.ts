@@ -30,7 +30,7 @@ export interface RunsState {
   running: Readonly<Record<string, JobRun>>;
   /** The last job of each document. */
   last: Readonly<Record<string, string>>;
-  /** The runs of each document that failed since its last was submitted, whichever of them that were. */
+  /** The runs of each document that failed since something was last asked for, whichever of them that were. */
   failed: Readonly<Record<string, readonly FailedRun[]>>;
   /** What the last job of each document drew, by node and input: seeds, and prompts that left words open. */
   draws: Readonly<Record<string, Readonly<Record<string, Draws>>>>;
@@ -175,9 +175,18 @@ export class Runs {
     this.store.setState((state) => (state.next === next ? { jobs: [...state.jobs, ...page.jobs], next: page.next } : {}));
   }
 
-  /** The service has these jobs no more; null for all that have ended. What their nodes made stays on the canvas. */
+  /** The service has these jobs no more; null for all that have ended. What their nodes made is shown until the page is loaded anew. */
   forgot(ids: readonly string[] | null): void {
-    this.store.setState(({ jobs }) => ({ jobs: jobs.filter((job) => !(ids ? ids.includes(job.id) : ENDED.has(job.state))) }));
+    this.store.setState(({ jobs, counts }) => {
+      const gone = jobs.filter((job) => (ids ? ids.includes(job.id) : ENDED.has(job.state)));
+      const left = (state: string, count: number) => (ids ? count - gone.filter((job) => job.state === state).length : ENDED.has(state) ? 0 : count);
+      return { jobs: jobs.filter((job) => !gone.includes(job)), counts: Object.fromEntries(Object.entries(counts).map(([state, count]) => [state, left(state, count)])) };
+    });
+  }
+
+  /** Something is asked for anew, be it one run or a batch: how earlier ones failed is told no more. */
+  failuresArePast(uid: string): void {
+    this.store.setState(({ failed }) => ({ failed: without(failed, uid) }));
   }
 
   /** From now on this job is of that document. */
@@ -185,7 +194,7 @@ export class Runs {
     const before = this.store.getState().last[uid];
     this.owners.set(id, uid);
     if (!this.folded.has(id)) this.folded.set(id, newJob(id));
-    this.store.setState(({ last, running, failed }) => ({ last: { ...last, [uid]: id }, running: { ...running, [id]: this.folded.get(id)! }, failed: without(failed, uid) }));
+    this.store.setState(({ last, running }) => ({ last: { ...last, [uid]: id }, running: { ...running, [id]: this.folded.get(id)! } }));
     if (before !== undefined && before !== id && ENDED.has(this.folded.get(before)?.state ?? "")) this.letGo([before]);
   }
 

@@ -100,10 +100,10 @@ describe("what is known of runs that failed", () => {
     expect(failed()).toEqual([["b", "no disk"], ["c", "no memory"]]);
   });
 
-  test("a run that is asked for later makes them past, and so does closing", () => {
-    runs.own("one", "a");
+  test("what is asked for later makes them past, and so does closing", () => {
+    for (const job of ["a", "b"]) runs.own("one", job);
     fails("a");
-    runs.own("one", "b");
+    runs.failuresArePast("one");
     expect(failed()).toEqual([]);
     fails("b");
     runs.forget("one");
@@ -168,6 +168,15 @@ test("a document that is closed and opened again has the jobs that go on, and it
   runs.take({ type: "cancelled", job: "c", sequence: 1, data: {} });
   runs.forget("one");
   expect(runs.jobsOf("one")).toEqual(["b", "c"]);
+});
+
+test("a job that was forgotten while the connection was down does not run for ever", async () => {
+  runs.own("one", "a");
+  runs.take({ type: "running", job: "a", sequence: 1, data: {} });
+  service.on("GET api/v1/jobs/a/events", () => refusal(404, "unknown_job"));
+  runs.take({ type: "progress", job: "a", sequence: 7, data: {} }); // what was missed is asked for
+  await vi.waitFor(() => expect(runs.current("one")).toBeUndefined());
+  expect(stateOf("a")).toBeUndefined();
 });
 
 test("a job that the service has forgotten is not taken for one that waits", async () => {

@@ -1,7 +1,7 @@
 // A service that answers as a test tells it to.
 import { vi } from "vitest";
 
-type Answer = (query: URLSearchParams) => unknown;
+type Answer = (query: URLSearchParams, sent: unknown) => unknown;
 
 export class ToldService {
   /** What was asked, in order: `GET api/v1/queue`. */
@@ -9,11 +9,11 @@ export class ToldService {
   private readonly answers = new Map<string, Answer>();
 
   constructor() {
-    vi.stubGlobal("fetch", async (path: string, { method, signal }: RequestInit) => {
+    vi.stubGlobal("fetch", async (path: string, { method, signal, body }: RequestInit) => {
       const { pathname, searchParams } = new URL(path, "http://service/");
       const what = `${method} ${pathname.slice(1)}`;
       this.asked.push(what);
-      const given = await this.answers.get(what)?.(searchParams);
+      const given = await this.answers.get(what)?.(searchParams, typeof body === "string" ? JSON.parse(body) : body);
       signal?.throwIfAborted();
       return given instanceof Response ? given : given === undefined ? refusal(404, "unknown") : new Response(JSON.stringify(given));
     });
