@@ -81,7 +81,7 @@ export const getJob = (id: string) => json<Job>("GET", `api/v1/jobs/${id}`);
 export const cancelJob = (id: string) => json<Job>("POST", `api/v1/jobs/${id}/cancel`);
 export const retryJob = (id: string) => json<Job>("POST", `api/v1/jobs/${id}/retry`);
 /** Forget a job that has ended; what it saved stays. */
-export const forgetJob = async (id: string) => void (await request("DELETE", `api/v1/jobs/${id}`));
+export const forgetJob = async (id: string) => void (await request("DELETE", `api/v1/jobs/${id}`, undefined, { keepalive: true })); // also when the page goes
 export const clearHistory = () => json<{ forgotten: number }>("POST", "api/v1/history/clear");
 export const moveJob = (id: string, place: { number: number } | { front: true }) => json<Job>("POST", `api/v1/jobs/${id}/move`, place);
 export const getJobs = (query: { limit?: number; before?: number; state?: string } = {}) =>
@@ -157,11 +157,19 @@ function parameters(query: Record<string, string | number | undefined>): string 
 }
 
 export async function json<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-  const response = await request(method, path, body, signal);
+  const response = await request(method, path, body, signal ? { signal } : {});
   return readJson(await response.text()) as T;
 }
 
-export async function request(method: string, path: string, body?: unknown, signal?: AbortSignal, headers: Record<string, string> = {}): Promise<Response> {
+/** How a request is made. */
+interface Making {
+  signal?: AbortSignal;
+  headers?: Record<string, string>;
+  /** Go on with it when the page goes. */
+  keepalive?: boolean;
+}
+
+export async function request(method: string, path: string, body?: unknown, { signal, headers = {}, keepalive = false }: Making = {}): Promise<Response> {
   const isRaw = body instanceof FormData || body instanceof Blob;
   let response: Response;
   const given = token();
@@ -169,7 +177,7 @@ export async function request(method: string, path: string, body?: unknown, sign
   try {
     response = await fetch(path, {
       method,
-      keepalive: method === "DELETE", // also when the page goes
+      keepalive,
       signal: signal ?? null,
       headers: body === undefined || isRaw ? headers : { "Content-Type": "application/json", ...headers },
       body: isRaw ? body : body === undefined ? null : writeJson(body),
@@ -205,7 +213,7 @@ export async function getWorkflow(name: string): Promise<{ document: Document; v
  */
 export async function saveWorkflow(name: string, document: Document, over: string | null | undefined): Promise<{ version?: string }> {
   const headers: Record<string, string> = over === null ? { "If-None-Match": "*" } : over ? { "If-Match": over } : {};
-  return versionIn(await request("PUT", `api/v1/workflows/${path(name)}`, document, undefined, headers));
+  return versionIn(await request("PUT", `api/v1/workflows/${path(name)}`, document, { headers }));
 }
 
 /** Take a workflow away; its versions stay. */

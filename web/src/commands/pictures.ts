@@ -23,7 +23,7 @@ export function pictureItems(editor: Editor, name: string): MenuItem[] {
   return [
     { label: t.openPicture, run: () => void window.open(url, "_blank", "noopener") },
     { label: t.savePicture, run: doing(async () => downloadFile(await fetched(url), picture.name.split("/").at(-1)!)) },
-    { label: t.copyPicture, run: doing(async () => copyPicture(editor, fetched(url)).then(() => editor.view.say(says.pictureCopied, "good"))) },
+    { label: t.copyPicture, run: doing(async () => copyPicture(editor, fetched(url)).then(() => void editor.view.say(says.pictureCopied, "good"))) },
     "line",
   ];
 }

@@ -1,12 +1,14 @@
 // The jobs that are over, the latest first. However many there are, only those in view are elements; how high each is, is known once it
 // has been drawn, and until then told by what is in it.
 import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type MouseEvent } from "react";
+import { flushSync } from "react-dom";
 import { RotateCcw, Trash2 } from "lucide-react";
 import { fileUrl, retryJob, type Job } from "@/api/client";
 import { shortTime } from "@/model/durations";
 import { useMessages, type Messages } from "@/i18n/messages";
 import { inView, offsetsOf } from "@/model/virtual";
 import { ago } from "@/panels/ago";
+import { focusHeading } from "@/panels/heading";
 import { JobName } from "@/panels/JobName";
 import { OpenWorkflow } from "@/panels/OpenWorkflow";
 import { useEditor } from "@/store/editor";
@@ -107,8 +109,15 @@ const EndedJob = memo(function EndedJob({ job, earlier }: { job: Job; earlier: J
   const forget = (event: MouseEvent<HTMLButtonElement>) => {
     const row = event.currentTarget.closest("[data-job]");
     const next = row?.nextElementSibling ?? row?.previousElementSibling;
-    next?.querySelector<HTMLElement>("[data-forget]")?.focus(); // the button goes, the keyboard stays in the list
-    editor.view.say(t.forgotten(job.name ?? ""), "info", { label: t.bringBack, run: editor.forgetting.take(job.id) });
+    focusEntry(next ?? null); // the button goes, the keyboard stays in the panel
+    editor.forgetting.take(job.id, (bringBack) => {
+      const run = () => {
+        flushSync(bringBack);
+        if (editor.view.store.getState().panel !== "queue") editor.canvas?.focus();
+        else focusEntry(document.querySelector(`[data-job="${job.id}"]`));
+      };
+      return editor.view.say(t.forgotten(job.name ?? ""), "info", { label: t.bringBack, run });
+    });
   };
   const again = () => void retryJob(job.id).then(() => editor.runs.refresh(), (error: unknown) => editor.fail(error));
   return (
@@ -142,6 +151,13 @@ const EndedJob = memo(function EndedJob({ job, earlier }: { job: Job; earlier: J
     </div>
   );
 });
+
+/** Go to an entry of the list; where there is none in view, to the heading. */
+function focusEntry(row: Element | null): void {
+  const button = row?.querySelector<HTMLElement>("[data-forget]");
+  if (button) button.focus();
+  else focusHeading();
+}
 
 function counted(job: Job, t: Messages["queue"]): string {
   const ran = job.nodes?.["ran"];

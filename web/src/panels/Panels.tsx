@@ -3,6 +3,7 @@ import { X } from "lucide-react";
 import { useMessages } from "@/i18n/messages";
 import { ModelsPanel, WorkflowsPanel } from "@/panels/FilePanels";
 import { FindPanel } from "@/panels/FindPanel";
+import { HEADING } from "@/panels/heading";
 import { OutlinePanel } from "@/panels/OutlinePanel";
 import { ProblemsPanel } from "@/panels/ProblemsPanel";
 import { QueuePanel } from "@/panels/QueuePanel";
@@ -27,7 +28,7 @@ export default function Panels({ panel }: { panel: Panel }) {
   return (
     <aside className={styles.panel} aria-label={title} data-testid={`panel-${panel}`}>
       <header className={styles.panelHead}>
-        <h2>{title}</h2>
+        <h2 {...HEADING}>{title}</h2>
         <button type="button" className={styles.icon} aria-label={shell.closePanel} onClick={() => view.set({ panel: null })}>
           <X size={14} />
         </button>

@@ -3,14 +3,21 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { clearHistory, forgetJob, ServiceError } from "@/api/client";
 import type { Runs } from "@/store/runs";
+import { SHOWN_LONG } from "@/store/view";
 
-/** As long as a message that can be undone is shown. */
-export const UNDONE_WITHIN = 9000;
+/** Offer to bring a job back. Returns what takes the offer back. */
+type Offer = (bringBack: () => void) => () => void;
+
+/** A job that can be brought back. */
+interface Leaving {
+  timer: number;
+  takeOfferBack: () => void;
+}
 
 export class Forgetting {
-  /** The jobs that are on their way out. */
+  /** The jobs that are on their way out: those that can be brought back, and those that the service is being asked to forget. */
   readonly store: StoreApi<{ leaving: ReadonlySet<string> }> = createStore(() => ({ leaving: new Set<string>() }));
-  private readonly timers = new Map<string, number>();
+  private readonly waiting = new Map<string, Leaving>();
 
   constructor(
     private readonly runs: Runs,
@@ -26,30 +33,35 @@ export class Forgetting {
     this.flush();
   }
 
-  /** Take a job out. Returns what brings it back, as long as it can be. */
-  take(id: string): () => void {
-    if (!this.timers.has(id)) this.timers.set(id, window.setTimeout(() => void this.forget(id), UNDONE_WITHIN));
-    this.show();
-    return () => {
-      window.clearTimeout(this.timers.get(id));
-      this.timers.delete(id);
-      this.show();
-    };
+  /** Take a job out, and offer to bring it back as long as it can be. */
+  take(id: string, offer: Offer): void {
+    if (this.store.getState().leaving.has(id)) return;
+    const timer = window.setTimeout(() => void this.forget(id), SHOWN_LONG);
+    this.waiting.set(id, { timer, takeOfferBack: offer(() => this.bringBack(id)) });
+    this.show(id, true);
   }
 
   /** Forget all jobs that have ended, at once. Raises ServiceError. */
   async clear(): Promise<void> {
     await clearHistory();
+    for (const id of [...this.waiting.keys()]) {
+      this.stopWaiting(id);
+      this.show(id, false);
+    }
     this.runs.forgot(null);
     await this.runs.refresh();
   }
 
+  private bringBack(id: string): void {
+    if (this.stopWaiting(id)) this.show(id, false);
+  }
+
   private readonly flush = (): void => {
-    for (const id of this.timers.keys()) void this.forget(id);
+    for (const id of [...this.waiting.keys()]) void this.forget(id);
   };
 
   private async forget(id: string): Promise<void> {
-    window.clearTimeout(this.timers.get(id));
+    this.stopWaiting(id); // from here on nothing brings it back
     try {
       await forgetJob(id);
       this.runs.forgot([id]);
@@ -57,12 +69,21 @@ export class Forgetting {
       if (!(error instanceof ServiceError && error.status === 404)) this.onFault(error); // else it is gone already
       else this.runs.forgot([id]);
     } finally {
-      this.timers.delete(id);
-      this.show();
+      this.show(id, false);
     }
   }
 
-  private show(): void {
-    this.store.setState({ leaving: new Set(this.timers.keys()) });
+  /** Whether it could still be brought back. */
+  private stopWaiting(id: string): boolean {
+    const one = this.waiting.get(id);
+    if (!one) return false;
+    window.clearTimeout(one.timer);
+    one.takeOfferBack();
+    return this.waiting.delete(id);
+  }
+
+  private show(id: string, leaves: boolean): void {
+    const others = [...this.store.getState().leaving].filter((one) => one !== id);
+    this.store.setState({ leaving: new Set(leaves ? [...others, id] : others) });
   }
 }

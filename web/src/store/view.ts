@@ -1,9 +1,12 @@
 // What of the editor is open beside the canvas: panels, menus, dialogs, messages. Nothing here is worth keeping.
 import { createStore, type StoreApi } from "zustand/vanilla";
-import { UNDONE_WITHIN } from "@/store/forgetting";
 import type { Source } from "@/model/document";
 import type { Target } from "@/model/connect";
 import type { ShownPicture } from "@/widgets/picture/PictureViewer";
+
+/** As long, in milliseconds, a message is shown that something can be done about, or that tells of a fault. */
+export const SHOWN_LONG = 9000;
+const SHOWN = 3500;
 
 export type Panel = "queue" | "workflows" | "models" | "outline" | "problems" | "find";
 export type Side = "node" | "form";
@@ -95,8 +98,11 @@ export class View {
     this.store.setState((state) => ({ side: state.side === side ? null : side }));
   }
 
-  say(text: string, kind: Toast["kind"] = "info", action?: Toast["action"]): void {
-    this.show({ id: ++this.count, kind, text, ...(action ? { action } : {}) });
+  /** Returns what takes the message away before its time. */
+  say(text: string, kind: Toast["kind"] = "info", action?: Toast["action"]): () => void {
+    const id = ++this.count;
+    this.show({ id, kind, text, ...(action ? { action } : {}) });
+    return () => this.dismiss(id);
   }
 
   /** Say a step in place of the one before it, so that many are one message; steps of the same course are counted. */
@@ -113,6 +119,6 @@ export class View {
 
   private show(toast: Toast): void {
     this.store.setState(({ toasts }) => ({ toasts: [...toasts.slice(-3), toast] }));
-    window.setTimeout(() => this.dismiss(toast.id), toast.kind === "bad" || toast.action ? UNDONE_WITHIN : 3500);
+    window.setTimeout(() => this.dismiss(toast.id), toast.kind === "bad" || toast.action ? SHOWN_LONG : SHOWN);
   }
 }

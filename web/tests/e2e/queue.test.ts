@@ -123,6 +123,9 @@ describe("the history", () => {
     await page.getByTestId("toast").getByText("foxes is out of the history. Its files stay.").waitFor();
     await page.getByRole("button", { name: "Bring it back" }).click();
     await expect.poll(() => done.count()).toBe(2);
+    const isRemoval = (job: string) => page.locator(`[data-job="${job}"]`).getByRole("button", { name: "Remove from the history" }).evaluate((one) => one === document.activeElement);
+    const isHeading = () => page.getByTestId("panel-queue").getByRole("heading", { name: "Queue" }).evaluate((one) => one === document.activeElement);
+    expect(await isRemoval(first!)).toBe(true);
 
     await done.nth(0).getByRole("button", { name: "Remove from the history" }).click();
     await expect.poll(() => done.count()).toBe(1);
@@ -131,6 +134,16 @@ describe("the history", () => {
     await page.getByTestId("rail-queue").click();
     await expect.poll(() => done.count()).toBe(1);
     expect((await fetch(`${service.url}api/v1/jobs/${first}`)).status).toBe(404);
+    const rest = page.locator("[data-job]");
+    const all = await rest.count();
+    for (let left = all - 1; left >= 0; left--) {
+      await rest.last().getByRole("button", { name: "Remove from the history" }).click();
+      await expect.poll(() => rest.count()).toBe(left);
+    }
+    expect(await isHeading()).toBe(true);
+    await page.getByRole("button", { name: "Bring it back" }).last().click();
+    await expect.poll(() => rest.count()).toBe(1);
+    expect(await isRemoval((await rest.getAttribute("data-job"))!)).toBe(true);
 
     await page.getByTestId("pause").click();
     await page.getByTestId("paused").waitFor();
@@ -146,6 +159,7 @@ describe("the history", () => {
     await page.getByTestId("dialog").getByRole("button", { name: "Clear the history" }).click();
     await expect.poll(() => page.getByTestId("job").count()).toBe(1);
     expect(await waiting(page).count()).toBe(1);
+    await expect.poll(isHeading).toBe(true);
     expect(readdirSync(join(service.folder, "output")).filter((one) => one.endsWith(".png")).length).toBeGreaterThan(1);
     await page.getByRole("button", { name: "Cancel all" }).click();
     await page.getByTestId("paused").click();
