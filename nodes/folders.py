@@ -73,7 +73,7 @@ _SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """What is offered in a folder, by the end of the name; an empty tuple offers every file."""
 
-_PIPELINES: Final = "diffusers"
+PIPELINES: Final = "diffusers"
 """The folder whose entries are folders themselves, each with an index."""
 
 DATASETS: Final = "datasets"
@@ -108,14 +108,8 @@ class Folders:
         folder = LEGACY_NAMES.get(folder, folder)
         if folder == DATASETS:
             return sorted({name for root in self.roots.get(folder, ()) for name in _folders_in(root)})
-        suffixes = _SUFFIXES.get(folder, ())
-        found = {
-            name
-            for root in self.roots.get(folder, ())
-            for name in files_under(root)
-            if not suffixes or name.lower().endswith(suffixes)
-        }
-        if folder == _PIPELINES:
+        found = {name for root in self.roots.get(folder, ()) for name in files_under(root) if is_offered(folder, name)}
+        if folder == PIPELINES:
             ends = f"/{INDEX}"
             return sorted(name.removesuffix(ends) for name in found if name.endswith(ends))
         return sorted(found)
@@ -134,7 +128,7 @@ class Folders:
         folder, name = self.meant(folder, name)
         if not is_inside(name):
             return None
-        if folder == _PIPELINES:
+        if folder == PIPELINES:
             name = f"{name}/{INDEX}"
         paths = (root / name for root in self.roots.get(folder, ()))
         is_there = os.path.isdir if folder == DATASETS else os.path.isfile
@@ -182,6 +176,12 @@ class Folders:
                 hint="Use a name relative to the folder, with forward slashes and without '..'.",
             )
         return self.root(folder) / name
+
+
+def is_offered(folder: str, name: str) -> bool:
+    """Whether a file of that name is one of those that the folder is there for, by the end of the name."""
+    suffixes = _SUFFIXES.get(folder, ())
+    return not suffixes or name.lower().endswith(suffixes)
 
 
 def _folders_in(root: Path) -> Iterator[str]:

@@ -6,11 +6,11 @@ them, to list it, while what lies beside them is known from the listing of the f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from nodes.folders import Folders, files_under
+from nodes.folders import PIPELINES, Folders, files_under, is_offered
 
 _ENDS: Final = tuple(
     middle + suffix for middle in (".preview", "") for suffix in (".png", ".jpg", ".jpeg", ".webp", ".gif")
@@ -20,24 +20,31 @@ _ENDS: Final = tuple(
 
 def picture_beside(path: Path, roots: Sequence[Path]) -> Path | None:
     """The picture that goes with a model, not reached through a link out of the roots."""
-    real = [root.resolve() for root in roots]
-    beside = (path.with_name(path.stem + end) for end in _ENDS)
-    return next((one for one in beside if one.is_file() and _is_in(real, one)), None)
+    beside = [one for end in _ENDS if (one := path.with_name(path.stem + end)).is_file()]
+    real = [root.resolve() for root in roots] if beside else []
+    return next((one for one in beside if _is_in(real, one)), None)
 
 
 def pictured(folders: Folders, folder: str) -> list[str]:
     """The names of a folder of models that have a picture beside them, sorted."""
-    named = set(folders.names(folder))
+    if folder == PIPELINES:
+        return []  # what is named there are folders
     roots = folders.roots.get(folder, ())
+    real = [root.resolve() for root in roots]
     found: set[str] = set()
+    seen: set[str] = set()
     for root in roots:
         files = frozenset(files_under(root))
-        for name in named & files:
-            stem = name.removesuffix(Path(name).suffix)
-            if any(stem + end in files for end in _ENDS) and picture_beside(root / name, roots):
-                found.add(name)
-        named -= files  # a file of that name in a later root is not the one that is meant
+        named = {name for name in files if is_offered(folder, name)} - seen
+        found |= {name for name in named if any(_is_in(real, root / one) for one in _names_beside(name, files))}
+        seen |= named  # a file of that name in a later root is not the one that is meant
     return sorted(found)
+
+
+def _names_beside(name: str, files: frozenset[str]) -> Iterator[str]:
+    """The pictures beside a model by their names, of those files that are there."""
+    stem = name.removesuffix(Path(name).suffix)
+    return (stem + end for end in _ENDS if stem + end in files)
 
 
 def _is_in(roots: Sequence[Path], path: Path) -> bool:

@@ -10,7 +10,6 @@ import { perform } from "@/commands/commands";
 import { copyText } from "@/store/clipboard";
 import { useEditor } from "@/store/editor";
 import { MODEL, openDocument, openWorkflow, placeModel, removeWorkflow, renameWorkflow, workflowNames } from "@/store/files";
-import { modelPictures } from "@/store/library";
 import { Thumbnail } from "@/widgets/choice/Thumbnail";
 import styles from "@/panels/panels.module.css";
 
@@ -109,7 +108,7 @@ export function ModelsPanel() {
   const editor = useEditor();
   const { files: t } = useMessages();
   const library = useStore(editor.library.store);
-  const { models, catalogue } = library;
+  const { models, pictures, catalogue } = library;
   const [text, setText] = useState("");
   const folders = useMemo(() => Object.entries(models).map(([folder, names]) => [folder, names.filter((name) => name.toLowerCase().includes(text.toLowerCase()))] as const), [models, text]);
   const add = (folder: string, name: string) => {
@@ -127,7 +126,7 @@ export function ModelsPanel() {
       </div>
       <div className={styles.scroll}>
         {folders.map(([folder, names]) => {
-          const pictureOf = modelPictures(library, folder);
+          const pictureOf = pictures[folder];
           return names.length === 0 ? null : (
             <section key={folder}>
               <h3 className={styles.section}>

@@ -4,11 +4,14 @@ import { getFiles, getModelPictures, getModels, getNodes, getWorkflow, listWorkf
 import { catalogueOf, type Catalogue } from "@/model/catalogue";
 import { FOLDER, type Published } from "@/model/published";
 
+/** Where the picture beside a model is, null for one that has none. */
+export type PictureOf = (name: string) => string | null;
+
 export interface LibraryState {
   catalogue: Catalogue;
   models: Readonly<Record<string, readonly string[]>>;
-  /** The models that have a picture beside them, by folder. */
-  pictured: Readonly<Record<string, ReadonlySet<string>>>;
+  /** Where the pictures beside models are, by folder; one without any is left out. */
+  pictures: Readonly<Record<string, PictureOf>>;
   /** What is in the other folders that inputs of nodes name files of: pictures and the like. Null until it is known. */
   files: Readonly<Record<string, readonly string[]>> | null;
   /** Subgraphs kept for other workflows. */
@@ -23,14 +26,8 @@ const MOST_PUBLISHED = 200;
 /** The names of the files of a folder; null where it is not known. */
 export const filesOf = ({ models, files }: LibraryState) => (folder: string): readonly string[] | null => models[folder] ?? files?.[folder] ?? null;
 
-/** Where the picture of each model of a folder is, null for one that has none; null where no model of it has one. */
-export function modelPictures({ pictured }: LibraryState, folder: string): ((name: string) => string | null) | null {
-  const names = pictured[folder];
-  return names ? (name) => (names.has(name) ? modelPictureUrl(folder, name) : null) : null;
-}
-
 export class Library {
-  readonly store: StoreApi<LibraryState> = createStore(() => ({ catalogue: new Map(), models: {}, pictured: {}, files: null, published: [], state: "loading" }));
+  readonly store: StoreApi<LibraryState> = createStore(() => ({ catalogue: new Map(), models: {}, pictures: {}, files: null, published: [], state: "loading" }));
 
   get catalogue(): Catalogue {
     return this.store.getState().catalogue;
@@ -61,6 +58,7 @@ export class Library {
   async refresh(): Promise<void> {
     const [nodes, models] = await Promise.all([getNodes(), getModels()]);
     this.store.setState({ catalogue: catalogueOf(nodes), models, state: "ready" });
+    void this.seePictures();
     await this.seeFiles();
     await this.refreshPublished();
   }
@@ -71,26 +69,26 @@ export class Library {
     this.store.setState({ published: read.flatMap((one) => (one.status === "fulfilled" ? [one.value] : [])) });
   }
 
+  /** The names of files as they are now, after one was added. */
   async refreshModels(): Promise<void> {
     this.store.setState({ models: await getModels() });
     await this.seeFiles();
   }
 
   private async seeFiles(): Promise<void> {
-    const [files, pictured] = await Promise.all([filesNamed(this.catalogue, this.store.getState().models), picturedNow()]);
-    this.store.setState({ files, pictured });
+    this.store.setState({ files: await filesNamed(this.catalogue, this.store.getState().models) });
+  }
+
+  /** Nothing waits for these: to list them takes long where there are many, and all is complete without. */
+  private async seePictures(): Promise<void> {
+    const found = await getModelPictures().catch(() => ({}));
+    this.store.setState({ pictures: Object.fromEntries(Object.entries(found).map(([folder, names]) => [folder, picturesIn(folder, names)])) });
   }
 }
 
-/** Lists are complete without pictures: where it cannot be told which there are, none are shown. */
-async function picturedNow(): Promise<LibraryState["pictured"]> {
-  try {
-    const found = await getModelPictures();
-    return Object.fromEntries(Object.entries(found).map(([folder, names]) => [folder, new Set(names)]));
-  } catch (error) {
-    if (!(error instanceof ServiceError)) throw error;
-    return {};
-  }
+function picturesIn(folder: string, names: readonly string[]): PictureOf {
+  const pictured = new Set(names);
+  return (name) => (pictured.has(name) ? modelPictureUrl(folder, name) : null);
 }
 
 /** What is in the folders that inputs name files of and that hold no models. */

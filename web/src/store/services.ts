@@ -6,7 +6,7 @@ import { scopeOf } from "@/store/documents";
 import { insertLora } from "@/model/lora";
 import type { Editor } from "@/store/editor";
 import type { Draws } from "@/store/runs";
-import { filesOf, modelPictures } from "@/store/library";
+import { filesOf } from "@/store/library";
 import type { TokenCount, WidgetServices } from "@/widgets/contract";
 
 /** `draws`: what was drawn at the last run for the inputs of this node. `node`: its name in the graph that is looked at, if it is there. */
@@ -26,7 +26,8 @@ export function servicesFor(editor: Editor, draws: Draws | undefined, node?: str
     upload: (file, name, _folder, onProgress) => inFolder(upload(file, name, onProgress)),
     uploadMask: (mask, original) => inFolder(uploadMask(mask, original)),
     pictureUrl: (name, folder) => fileUrl(folder, name),
-    modelPictures: (folder) => modelPictures(editor.library.store.getState(), folder),
+    modelPictures: (folder) => editor.library.store.getState().pictures[folder] ?? null,
+    watchFiles: (listener) => editor.library.store.subscribe(listener),
     lastSeed: draws ? Object.values(draws.seeds)[0] : undefined,
     lastTexts: draws?.prompts ?? NOTHING,
     editMask: (name) => new Promise((done) => editor.view.set({ mask: { name, done } })),

@@ -28,7 +28,7 @@ export type Widget<Schema = WidgetSchema, Value = unknown> = ComponentType<Widge
 
 /** What widgets may ask of the rest of the editor. */
 export interface WidgetServices {
-  /** The names of the files in a known folder, sorted; empty until they are known. */
+  /** The names of the files in a known folder, sorted; empty until they are known. The same array until they are others. */
   files: (folder: string) => readonly string[];
   /** Keep a file in a folder of the service. Resolves to the name it has got; `onProgress` is told what has arrived, 0 to 1. */
   upload: (file: Blob, name: string, folder: string, onProgress?: (share: number) => void) => Promise<string>;
@@ -36,8 +36,10 @@ export interface WidgetServices {
   uploadMask: (mask: Blob, original: string) => Promise<string>;
   /** Where the picture of that name can be fetched. */
   pictureUrl: (name: string, folder: string) => string;
-  /** Where the picture of each model of a folder is, null for one that has none; null where no model of it has one. */
+  /** Where the picture of each model of a folder is, null for one that has none; null where no model of it has one. The same function until others have one. */
   modelPictures: (folder: string) => ((name: string) => string | null) | null;
+  /** Be told when names of files or pictures of models may be others. Returns the function that ends it. */
+  watchFiles: (listener: () => void) => () => void;
   /** The seed that the service drew when this input was last run, if it was `"random"`. */
   lastSeed: number | bigint | string | undefined;
   /** What the last run drew for texts that leave words open, by input. */

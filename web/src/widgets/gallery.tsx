@@ -41,8 +41,11 @@ const EXAMPLES: Example[] = [
   { label: "note", schema: { widget: "text", multiline: true }, start: "A text of several lines\nthat is no prompt." },
 ];
 
+const NO_FILES: readonly string[] = [];
+const pictureOfStyle = (name: string) => (name.startsWith("styles/") ? demoPicture(name, 96, 96) : null);
+
 const SERVICES: WidgetServices = {
-  files: (folder) => DEMO_FILES[folder] ?? [],
+  files: (folder) => DEMO_FILES[folder] ?? NO_FILES,
   upload: async (_file, name, _folder, onProgress) => {
     for (let step = 0; step <= 10; step++) {
       onProgress?.(step / 10);
@@ -52,7 +55,8 @@ const SERVICES: WidgetServices = {
   },
   uploadMask: async (_mask, original) => original,
   pictureUrl: (name) => demoPicture(name),
-  modelPictures: (folder) => (folder === "loras" ? (name) => (name.startsWith("styles/") ? demoPicture(name, 96, 96) : null) : null),
+  modelPictures: (folder) => (folder === "loras" ? pictureOfStyle : null),
+  watchFiles: () => () => undefined,
   lastSeed: 812736450912,
   lastTexts: { text: "a red fox in deep snow, dawn" },
   editMask: async () => null,

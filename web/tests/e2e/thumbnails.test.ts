@@ -2,7 +2,7 @@
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { accessFaults, openPage } from "./harness";
+import { accessFaults, kept, openPage } from "./harness";
 import { browser, service, startStage } from "./stage";
 
 startStage();
@@ -34,5 +34,28 @@ test("a model with a picture shows it in the panel and in the choice of a node, 
   await list.getByText("tiny-sd-128.safetensors").waitFor();
   expect(await list.getByTestId("thumbnail").count()).toBe(0);
   expect(errors).toEqual([]);
+  await context.close();
+});
+
+test("pictures that are told of late come to the nodes of a document that was restored", async () => {
+  const folder = join(service.folder, "output/loras");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "late.safetensors"), "x");
+  copyFileSync(MEADOW, join(folder, "late.png"));
+  const { page, context } = await openPage(browser, service.url);
+  await page.getByTestId("rail-models").click();
+  await page.getByRole("button", { name: "late.safetensors" }).click();
+  await page.getByRole("combobox", { name: "lora_name: late.safetensors" }).waitFor();
+  await kept(page);
+  let tell = () => {};
+  const told = new Promise<void>((done) => (tell = done));
+  await page.route("**/api/v1/model-pictures", async (route) => (await told, route.continue()));
+  await page.reload();
+  await page.getByRole("combobox", { name: "lora_name: late.safetensors" }).click();
+  const list = page.getByRole("tree");
+  await list.getByText("late.safetensors").waitFor();
+  expect(await list.getByTestId("thumbnail").count()).toBe(0);
+  tell();
+  await list.getByTestId("thumbnail").locator("img").first().waitFor();
   await context.close();
 });

@@ -1,11 +1,11 @@
 // @vitest-environment jsdom
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeEach, expect, test } from "vitest";
-import { filesOf, Library, modelPictures } from "@/store/library";
+import { beforeEach, expect, test, vi } from "vitest";
+import { filesOf, Library } from "@/store/library";
 import { keepToken } from "@/api/token";
 import { documentOf } from "./documents";
-import { refusal, ToldService } from "./toldservice";
+import { held, refusal, ToldService } from "./toldservice";
 
 const NODES = JSON.parse(readFileSync(join(import.meta.dirname, "../../../nodes/catalogue.json"), "utf8")) as unknown;
 
@@ -46,19 +46,34 @@ test.each([
 test("knows where the pictures of models are, by the folders that have any", async () => {
   service.on("GET api/v1/model-pictures", () => ({ loras: ["a b/#fox?.safetensors"] }));
   await library.load();
-  const pictureOf = modelPictures(state(), "loras")!;
+  await vi.waitFor(() => expect(Object.keys(state().pictures)).toEqual(["loras"]));
+  const pictureOf = state().pictures["loras"]!;
   expect(pictureOf("a b/#fox?.safetensors")).toBe("api/v1/model-pictures/loras/a%20b/%23fox%3F.safetensors");
   expect(pictureOf("other.safetensors")).toBeNull();
-  expect(modelPictures(state(), "checkpoints")).toBeNull();
   keepToken("a&b");
   expect(pictureOf("a b/#fox?.safetensors")).toContain("?token=a%26b");
   sessionStorage.clear();
 });
 
-test("is complete where nobody tells of pictures", async () => {
+test("is complete where nobody tells of pictures, or not yet", async () => {
   await library.load();
-  expect(modelPictures(state(), "checkpoints")).toBeNull();
+  expect(state().pictures).toEqual({});
+  const listing = held<Record<string, string[]>>();
+  service.on("GET api/v1/model-pictures", listing.answer);
+  await library.load();
   expect(state().files).not.toBeNull();
+  expect(state().published).toHaveLength(1);
+  listing.come({ loras: ["fox.safetensors"] });
+  await vi.waitFor(() => expect(state().pictures["loras"]?.("fox.safetensors")).toContain("fox"));
+});
+
+test("does not list the pictures of models again when a file was added", async () => {
+  await library.load();
+  service.asked.length = 0;
+  service.on("GET api/v1/files/input", () => ["fox.png", "hare.png"]);
+  await library.refreshModels();
+  expect(filesOf(state())("input")).toEqual(["fox.png", "hare.png"]);
+  expect(service.asked).not.toContain("GET api/v1/model-pictures");
 });
 
 test("what is known stays known when the service goes away", async () => {

@@ -1,6 +1,6 @@
 // The name of a file in a folder of the service. Where the folder takes uploads it holds pictures: they are shown, one's own can be
 // dropped, pasted, picked or taken with the camera, and painted with a mask. Models show the pictures that lie beside them.
-import { useMemo, useRef, useState } from "react";
+import { useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { Brush, ImageUp } from "lucide-react";
 import { useMessages } from "@/i18n/messages";
 import type { FileSchema } from "@/model/catalogue";
@@ -17,7 +17,8 @@ export function FileField(props: WidgetProps<FileSchema, string>) {
   const { schema, value, onChange, label, disabled, place } = props;
   const { widgets: t } = useMessages();
   const services = useWidgetServices();
-  const files = services.files(schema.folder);
+  const files = useSyncExternalStore(services.watchFiles, () => services.files(schema.folder));
+  const thumbnailOf = useSyncExternalStore(services.watchFiles, () => services.modelPictures(schema.folder));
   const names = useMemo(() => [...files, ...(schema.extra ?? []).map((one) => one.name)], [files, schema.extra]);
   const picker = useRef<HTMLInputElement>(null);
   const choose = (name: string) => {
@@ -36,10 +37,7 @@ export function FileField(props: WidgetProps<FileSchema, string>) {
     recent: () => recentIn(schema.folder),
     ...(own === undefined ? {} : { value: own }),
   };
-  if (!schema.upload) {
-    const thumbnailOf = services.modelPictures(schema.folder);
-    return <ChoiceControl {...control} {...(thumbnailOf ? { thumbnailOf } : {})} />;
-  }
+  if (!schema.upload) return <ChoiceControl {...control} {...(thumbnailOf ? { thumbnailOf } : {})} />;
 
   const pick = () => picker.current?.click();
   const paint = async () => {
