@@ -26,7 +26,10 @@ export function place(editor: Editor, request: PaletteRequest, type: string): vo
   const one = editor.documents.active;
   if (!one) return;
   if (type.startsWith(THING)) placeThing(editor, type.slice(THING.length) as Thing, request.place);
-  else placeNode(editor, one, request, type);
+  else if (!placeNode(editor, one, request, type)) {
+    editor.view.say(editor.t.says.inItself);
+    return;
+  }
   localStorage.setItem(USED, JSON.stringify(usedAgain(used(), type)));
 }
 
@@ -36,7 +39,8 @@ function placeThing(editor: Editor, thing: Thing, at: Point): void {
   else addSubgraphAt(editor, at);
 }
 
-function placeNode(editor: Editor, one: OpenDocument, request: PaletteRequest, type: string): void {
+/** Whether it could be: no graph contains itself. */
+function placeNode(editor: Editor, one: OpenDocument, request: PaletteRequest, type: string): boolean {
   const scope = scopeOf(one);
   let added = "";
   editor.documents.edit(one.uid, editor.t.edits.addNode, (document) => {
@@ -45,11 +49,8 @@ function placeNode(editor: Editor, one: OpenDocument, request: PaletteRequest, t
     added = made.name;
     return withGraph(made.document, scope, (graph) => linked(placed(editor, graph, made.name, request, made.document), made.name, request, made.document, editor.library.catalogue));
   });
-  if (!added) {
-    editor.view.say(editor.t.says.inItself);
-    return;
-  }
-  editor.documents.select([added]);
+  if (added) editor.documents.select([added]);
+  return added !== "";
 }
 
 /** Null where the graph would contain itself. */

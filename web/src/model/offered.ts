@@ -1,8 +1,9 @@
 // What the palette finds: node types, subgraphs, of this document and those kept for all, and what on a canvas is no node.
 import type { Catalogue, NodeSpec } from "@/model/catalogue";
-import { SUBGRAPH, type Document } from "@/model/document";
+import { SUBGRAPH, type Document, type Scope } from "@/model/document";
 import { interfaceOf } from "@/model/interface";
-import { specOf, type Published } from "@/model/published";
+import { specOf, withPublished, type Published } from "@/model/published";
+import { contains } from "@/model/subgraph";
 
 /** Before the name of what is no node, in the place of a node's type. */
 export const THING = "canvas:";
@@ -12,9 +13,11 @@ export type Thing = (typeof THINGS)[number];
 /** What they are called, and what else they are looked for by, in the language that is spoken. */
 export type Things = Record<Thing, { title: string; about: string; words: readonly string[] }>;
 
-export function offered(catalogue: Catalogue, kept: readonly Published[], document: Document, things: Things): Catalogue {
-  const own = Object.keys(document.subgraphs ?? {}).flatMap((id) => specOfOwn(id, document, catalogue) ?? []);
-  const others = [...kept.flatMap((one) => specOf(one, catalogue) ?? []), ...own, ...THINGS.map((thing) => specOfThing(thing, things))];
+/** What can be put into a graph of a document: nothing that it is in itself. */
+export function offered(catalogue: Catalogue, kept: readonly Published[], document: Document, scope: Scope, things: Things): Catalogue {
+  const own = Object.keys(document.subgraphs ?? {}).flatMap((id) => (id === scope || contains(document, id, scope) ? [] : (specOfOwn(id, document, catalogue) ?? [])));
+  const fitting = scope === "" ? kept : kept.filter((one) => withPublished(document, scope, one, [0, 0]) !== null);
+  const others = [...fitting.flatMap((one) => specOf(one, catalogue) ?? []), ...own, ...THINGS.map((thing) => specOfThing(thing, things))];
   return new Map([...catalogue, ...others.map((spec) => [spec.type, spec] as const)]);
 }
 

@@ -12,6 +12,7 @@ import { SUBGRAPH } from "@/model/document";
 import { offered, THING } from "@/model/offered";
 import { PUBLISHED } from "@/model/published";
 import { search, type Wanted } from "@/model/search";
+import { scopeOf } from "@/store/documents";
 import { useActive, useEditor, type Editor } from "@/store/editor";
 import type { PaletteRequest } from "@/store/view";
 import styles from "@/panels/panels.module.css";
@@ -22,7 +23,8 @@ export function NodePalette({ request }: { request: PaletteRequest }) {
   const types = useStore(editor.library.store, (state) => state.catalogue);
   const kept = useStore(editor.library.store, (state) => state.published);
   const document = useActive((one) => one?.document ?? null);
-  const catalogue = useMemo(() => (document ? offered(types, kept, document, t.things) : types), [types, kept, document, t]);
+  const scope = useActive((one) => (one ? scopeOf(one) : ""));
+  const catalogue = useMemo(() => (document ? offered(types, kept, document, scope, t.things) : types), [types, kept, document, scope, t]);
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
   const box = useRef<HTMLDivElement>(null);
