@@ -1,11 +1,13 @@
 // How nodes look and where they are: modes, marks, colours, frames, notes, places.
 import { activeGraph, chosenNodes, selectedFrames, selectedNodes, selectedNote } from "@/commands/selection";
 import { aligned, distributed, laidOut, type Alignment, type Placed } from "@/model/arrange";
+import { stopsAt } from "@/model/bypassing";
 import { groupsOf, isPinned, linkOf, notesOf, type Graph, type GraphNode, type Point } from "@/model/document";
 import { addGroup, addNote, move, setGroup, setMode, setNodeUi } from "@/model/edit";
 import { groupId } from "@/model/frames";
 import { DENSITIES, geometryOf, previewRoom } from "@/model/geometry";
 import { interfaceIn } from "@/model/interface";
+import { titleIn } from "@/model/naming";
 import { boxOfNode, freePlace } from "@/model/room";
 import type { Place } from "@/store/documents";
 import type { Editor } from "@/store/editor";
@@ -14,7 +16,23 @@ export function toggleMode(editor: Editor, mode: "mute" | "bypass"): void {
   const names = chosenNodes(editor);
   const graph = activeGraph(editor);
   const all = names.every((name) => graph?.nodes[name]?.mode === mode);
+  if (mode === "bypass" && !all && refusesBypass(editor, names)) return;
   editor.documents.editGraph(all ? editor.t.edits.turnOn : editor.t.edits[mode], (current) => setMode(current, names, all ? "on" : mode));
+}
+
+/** Whether something would not come through; which, is said. */
+function refusesBypass(editor: Editor, names: readonly string[]): boolean {
+  const one = editor.documents.active;
+  const graph = activeGraph(editor);
+  if (!one || !graph || editor.library.catalogue.size === 0) return false; // before nodes are known, nothing is known to stop
+  const healing = { document: one.document, catalogue: editor.library.catalogue };
+  const [stop, ...others] = stopsAt(names, graph, healing);
+  if (!stop) return false;
+  const { node, taker } = stop;
+  const called = (name: string) => titleIn(graph, name, one.document, editor.library.catalogue);
+  const text = editor.t.says.nothingPasses(called(node), "node" in taker ? called(taker.node) : taker.output, others.length);
+  editor.view.say(text, "info", { label: editor.t.says.showNode, run: () => editor.canvas?.reveal(node) });
+  return true;
 }
 
 export function toggleCollapsed(editor: Editor): void {

@@ -419,6 +419,8 @@ export const de: Messages = {
     enterFirst: "Betritt den Untergraphen, um bis zu einem Knoten darin auszuführen",
     inItself: "Ein Untergraph kann nicht in sich selbst liegen",
     unpackBypassed: "Ein umgangener Untergraph zählt als ein Knoten: vor dem Auflösen einschalten",
+    nothingPasses: (node, taker, others) =>
+      `Nicht umgangen: ${node} hätte nichts an ${taker} weiterzugeben${others === 0 ? "" : others === 1 ? ", und ein weiterer auch nicht" : `, und ${others} weitere auch nicht`}`,
     lookedAgain: "Knoten und Dateien sind auf dem neuesten Stand",
     noNodes: "In der Zwischenablage sind keine Knoten",
     pictureCopied: "Das Bild ist kopiert",

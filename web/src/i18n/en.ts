@@ -420,6 +420,8 @@ export const en = {
     enterFirst: "Enter the subgraph to run to a node in it",
     inItself: "A subgraph cannot be put into itself",
     unpackBypassed: "A bypassed subgraph counts as one node: turn it on before it is unpacked",
+    nothingPasses: (node: string, taker: string, others: number) =>
+      `Not bypassed: ${node} would have nothing to pass on to ${taker}${others === 0 ? "" : others === 1 ? ", and neither would one more" : `, and neither would ${others} more`}`,
     lookedAgain: "Nodes and files are as they are now",
     noNodes: "The clipboard holds no nodes",
     pictureCopied: "The picture is copied",

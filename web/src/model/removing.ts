@@ -18,6 +18,8 @@ export interface Healing {
 interface Passed {
   given: Input | undefined;
   parameter: string | undefined;
+  /** The node where nothing comes through, if that is why nothing is written. */
+  stop?: string;
 }
 
 const NOTHING: Passed = { given: undefined, parameter: undefined };
@@ -58,15 +60,15 @@ function withoutBinds(parameter: Parameter, names: ReadonlySet<string>): Paramet
   return binds.length === 0 && parameter.binds.length > 0 ? null : { ...parameter, binds };
 }
 
-/** What comes through the nodes that go, as the engine leads it through bypassed ones (graph/flatten.py). */
-function passedOn(source: Source, names: ReadonlySet<string>, graph: Graph, { document, catalogue }: Healing): Passed {
+/** What comes through nodes that go, as the engine leads it through bypassed ones (graph/flatten.py). */
+export function passedOn(source: Source, names: ReadonlySet<string>, graph: Graph, { document, catalogue }: Healing): Passed {
   const passed = new Set<string>();
   let { node: name, output } = source;
   while (!passed.has(`${name}\n${output}`)) {
     passed.add(`${name}\n${output}`);
     const node = namesIn(graph.nodes).has(name) ? withBound(graph, name) : null;
     const input = node && passingInput(node, interfaceIn(name, graph, document, catalogue), output);
-    if (!input) return NOTHING;
+    if (!input) return { ...NOTHING, stop: name };
     const given = graph.nodes[name]!.inputs?.[input];
     const parameter = parameterOf(graph, { node: name, input })?.name;
     const behind = linkOf(given);
