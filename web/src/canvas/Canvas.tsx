@@ -73,6 +73,7 @@ function GraphCanvas() {
   const grid = useStore(settings, (state) => state.grid);
   const flow = useReactFlow<FlowNode, FlowEdge>();
   const wrapper = useRef<HTMLDivElement>(null);
+  const map = useRef<HTMLDivElement>(null);
   const pointer = useLastPointer(wrapper);
   const zoomed = useFlow((state) => (state.domNode === null ? null : levelOf(state.transform[2])));
   const [projection] = useState(() => new Projection());
@@ -100,14 +101,14 @@ function GraphCanvas() {
 
   useLayoutEffect(() => {
     if (start !== undefined || nodes.length === 0 || !known) return;
-    setStart(viewOf(nodes, wrapper.current!));
+    setStart(viewOf(nodes, wrapper.current!, map.current));
   }, [start, nodes, known]);
 
   useEffect(() => {
     latest.current = { nodes, graph, document, edges, painted, byId };
   });
   useEffect(() => {
-    editor.canvas = controlOf(flow, () => wrapper.current!, () => latest.current.nodes, () => pointer.current);
+    editor.canvas = controlOf(flow, () => wrapper.current!, () => map.current, () => latest.current.nodes, () => pointer.current);
     return () => {
       editor.canvas = null;
     };
@@ -190,7 +191,7 @@ function GraphCanvas() {
         {guides.length > 0 && <GuideLines of={guides} />}
         {far && <Overview nodes={nodes} edges={edges} lit={pointed?.edge.id ?? null} />}
         {pointed && <PointedLink of={pointed} nodes={byId} />}
-        {showMinimap && nodes.length > 0 && <Minimap nodes={placed} edges={links} />}
+        {showMinimap && nodes.length > 0 && <Minimap ref={map} nodes={placed} edges={links} />}
       </div>
     </CanvasPlaceContext>
   );

@@ -1,5 +1,5 @@
 // The whole graph, small, and what of it is seen. Drag in it to go elsewhere.
-import { useEffect, useLayoutEffect, useMemo, useRef, type PointerEvent } from "react";
+import { useEffect, useLayoutEffect, useMemo, useRef, type PointerEvent, type Ref } from "react";
 import { useReactFlow, useStoreApi } from "@xyflow/react";
 import { useStore } from "zustand";
 import { paintGraph, paletteOf, sharpened, type Palette } from "@/canvas/paint";
@@ -19,7 +19,7 @@ const boxOf = (node: FlowNode) => ({ x: node.position.x, y: node.position.y, wid
 /** Boxes this small are told from the ground by a stronger colour. */
 const small = (palette: Palette): Palette => ({ ...palette, card: palette.group });
 
-export function Minimap({ nodes, edges }: { nodes: readonly FlowNode[]; edges: readonly FlowEdge[] }) {
+export function Minimap({ ref, nodes, edges }: { ref: Ref<HTMLDivElement>; nodes: readonly FlowNode[]; edges: readonly FlowEdge[] }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const { settings } = useEditor();
   const theme = useStore(settings, (one) => one.theme);
@@ -63,7 +63,7 @@ export function Minimap({ nodes, edges }: { nodes: readonly FlowNode[]; edges: r
     void setViewport({ x: width / 2 - at[0] * zoom, y: height / 2 - at[1] * zoom, zoom });
   };
   return (
-    <div className={styles.minimap} onPointerDown={go} onPointerMove={go} aria-hidden data-testid="minimap">
+    <div ref={ref} className={styles.minimap} onPointerDown={go} onPointerMove={go} aria-hidden data-testid="minimap">
       <canvas ref={canvas} style={{ width: WIDE, height: HIGH }} />
       <div ref={seen} className={styles.seen} />
     </div>

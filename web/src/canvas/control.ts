@@ -9,23 +9,24 @@ import type { CanvasControl } from "@/store/editor";
 
 export const boxOf = (node: FlowNode): Box => ({ x: node.position.x, y: node.position.y, width: node.width ?? 0, height: node.height ?? 0 });
 
-/** Where to look from to see these nodes whole, none of them under the map. */
-export function viewOf(nodes: readonly FlowNode[], wrapper: HTMLElement): Viewport {
+/** Where to look from to see these nodes whole, none of them under the map, if one is shown. */
+export function viewOf(nodes: readonly FlowNode[], wrapper: HTMLElement, map: HTMLElement | null): Viewport {
   const { width, height } = wrapper.getBoundingClientRect();
-  return fittedClear(nodes.map(boxOf), width, height, coveredIn(wrapper));
+  return fittedClear(nodes.map(boxOf), width, height, coveredIn(wrapper, map));
 }
 
-function coveredIn(wrapper: HTMLElement): Corner | null {
-  const map = wrapper.querySelector("[data-testid=minimap]")?.getBoundingClientRect();
-  if (!map || map.width === 0) return null;
+function coveredIn(wrapper: HTMLElement, map: HTMLElement | null): Corner | null {
+  const covered = map?.getBoundingClientRect();
+  if (!covered || covered.width === 0) return null;
   const { right, bottom } = wrapper.getBoundingClientRect();
-  return { width: right - map.left, height: bottom - map.top };
+  return { width: right - covered.left, height: bottom - covered.top };
 }
 
-/** `wrapper`, `nodes` and `lastPointer` are asked for each time: they change while the canvas is there. */
+/** `wrapper`, `map`, `nodes` and `lastPointer` are asked for each time: they change while the canvas is there. */
 export function controlOf(
   flow: ReactFlowInstance<FlowNode, FlowEdge>,
   wrapper: () => HTMLElement,
+  map: () => HTMLElement | null,
   nodes: () => readonly FlowNode[],
   lastPointer: () => ScreenPoint | null,
 ): CanvasControl {
@@ -42,7 +43,7 @@ export function controlOf(
   return {
     fit: (names) => {
       const wanted = names ? nodes().filter((node) => names.includes(node.id)) : nodes();
-      void flow.setViewport(viewOf(wanted, wrapper()), { duration: 160 });
+      void flow.setViewport(viewOf(wanted, wrapper(), map()), { duration: 160 });
     },
     zoomTo: (zoom) => void flow.zoomTo(zoom, { duration: 160 }),
     zoomBy: (factor) => void flow.zoomTo(flow.getZoom() * factor, { duration: 120 }),

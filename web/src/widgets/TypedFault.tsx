@@ -1,6 +1,7 @@
 // What is wrong with what is being typed, said below its field: over everything, as large on the screen at any zoom of the canvas.
-import { useEffect, useRef, type RefObject } from "react";
+import { useLayoutEffect, useRef, type RefObject } from "react";
 import { createPortal } from "react-dom";
+import { followPlace } from "@/widgets/following";
 import styles from "@/widgets/widgets.module.css";
 
 const GAP = 4;
@@ -9,16 +10,12 @@ const EDGE = 8;
 export function TypedFault({ id, input, words }: { id: string; input: RefObject<HTMLInputElement | null>; words: string }) {
   const bubble = useRef<HTMLDivElement>(null);
   // It follows the field, which may move under it: the canvas is dragged and zoomed, a form scrolls.
-  useEffect(() => {
-    let frame = 0;
-    const follow = () => {
-      const field = input.current?.parentElement;
-      if (bubble.current && field) place(bubble.current, field);
-      frame = requestAnimationFrame(follow);
-    };
-    follow();
-    return () => cancelAnimationFrame(frame);
-  }, [input]);
+  useLayoutEffect(() => {
+    const [field, shown] = [input.current?.parentElement, bubble.current];
+    if (!field || !shown) return;
+    place(shown, field);
+    return followPlace(field, () => place(shown, field));
+  }, [input, words]);
   return createPortal(
     <div ref={bubble} id={id} role="status" className={styles.typedFault}>
       {words}
