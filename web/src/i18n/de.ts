@@ -36,7 +36,7 @@ export const de: Messages = {
     clearAsks: (number) => `${number === 1 ? "Ein Eintrag wird" : `${number} Einträge werden`} endgültig entfernt. Was wartet oder läuft, bleibt unberührt; Bilder und andere gespeicherte Dateien bleiben, wo sie sind. Was diese Läufe ergaben, zeigen die Knoten nur noch, bis die Seite neu geladen wird.`,
     keep: "Behalten",
     lookAt: (name) => `${name} ansehen`,
-    empty: "Noch ist nichts gelaufen. Was du ausführst, erscheint hier mit seinen Bildern und bleibt.",
+    empty: "Hier ist nichts. Was du ausführst, erscheint hier mit seinen Bildern und bleibt.",
     more: "Frühere zeigen",
     ran: (ran, cached) => (cached ? `${ran} gelaufen, ${cached} aus dem Speicher` : `${ran} gelaufen`),
   },

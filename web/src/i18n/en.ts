@@ -36,7 +36,7 @@ export const en = {
     clearAsks: (number: number) => `${number === 1 ? "One entry is" : `${number} entries are`} removed for good. What waits or runs is not touched, and pictures and other saved files stay where they are. What these runs made is shown at the nodes only until the page is loaded anew.`,
     keep: "Keep it",
     lookAt: (name: string) => `Look at ${name}`,
-    empty: "Nothing has run yet. What you run appears here, with its pictures, and stays.",
+    empty: "Nothing here. What you run appears here, with its pictures, and stays.",
     more: "Show earlier ones",
     ran: (ran: number, cached: number) => (cached ? `${ran} ran, ${cached} cached` : `${ran} ran`),
   },

@@ -82,7 +82,7 @@ export function QueuePanel() {
           </h3>
         )}
         <History jobs={ended} scroller={scroller} onNear={more ? further : null} />
-        {jobs.length === 0 && <p className={styles.empty}>{t.empty}</p>}
+        {running.length + waiting.length + ended.length === 0 && !more && <p className={styles.empty}>{t.empty}</p>}
         {more && (
           <button type="button" className={styles.more} onClick={further}>
             {t.more}

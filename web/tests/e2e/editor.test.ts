@@ -25,6 +25,32 @@ async function writePrompt(page: Page, id: string, text: string): Promise<void> 
 }
 
 describe("the day's work", () => {
+  test("a prompt takes back what is written in it, the graph what was done before; all that was written is one step of the graph", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    const text = async () => (await documentOf(page)).nodes["positive"]!.inputs!["text"];
+    const steps = () => page.evaluate(() => window.latentgraph!.documents.active!.history.done.map((one) => one.label));
+    const before = await text();
+    await page.evaluate(() => window.latentgraph!.documents.editGraph("Steps", (graph) => ({ ...graph, nodes: { ...graph.nodes, sampler: { ...graph.nodes["sampler"]!, title: "Mine" } } })));
+    await writePrompt(page, "positive", "a red apple");
+    await expect.poll(text).toBe("a red apple");
+    for (let press = 0; press < 5; press++) await page.keyboard.press("Control+z"); // more often than there is something to take back
+    await expect.poll(text).toBe(before);
+    expect((await documentOf(page)).nodes["sampler"]!.title).toBe("Mine");
+    await page.keyboard.press("Control+Shift+Z");
+    await page.keyboard.press("Control+Shift+Z");
+    await expect.poll(text).toBe("a red apple");
+    await page.keyboard.press("Escape");
+    expect(await steps()).toHaveLength(2);
+    await page.keyboard.press("Control+z");
+    await expect.poll(text).toBe(before);
+    expect((await documentOf(page)).nodes["sampler"]!.title).toBe("Mine");
+    await page.keyboard.press("Control+z");
+    await expect.poll(async () => (await documentOf(page)).nodes["sampler"]!.title).not.toBe("Mine");
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
   test("open a template, see the plan, run, see the picture; edit, see what reruns and why; undo; reload; nothing is lost", async () => {
     const { page, errors, context } = await openPage(browser, service.url);
     await openTemplate(page, "text_to_image");

@@ -141,6 +141,7 @@ describe("the history", () => {
       await expect.poll(() => rest.count()).toBe(left);
     }
     expect(await isHeading()).toBe(true);
+    await page.getByText("What you run appears here").waitFor();
     await page.getByRole("button", { name: "Bring it back" }).last().click();
     await expect.poll(() => rest.count()).toBe(1);
     expect(await isRemoval((await rest.getAttribute("data-job"))!)).toBe(true);
