@@ -30,7 +30,7 @@ export function ConnectForm({ onDone }: { onDone: () => void }) {
   };
   return (
     <>
-      <input className={styles.search} style={{ flex: "none", margin: "0 14px 8px" }} autoFocus aria-label={t.connect.find} placeholder={t.connect.link(title)} value={text} onChange={(event) => setText(event.target.value)} onKeyDown={(event) => event.key === "Enter" && shown[0] && choose(shown[0])} />
+      <input className={styles.search} style={{ margin: "0 14px 8px" }} autoFocus aria-label={t.connect.find} placeholder={t.connect.link(title)} value={text} onChange={(event) => setText(event.target.value)} onKeyDown={(event) => event.key === "Enter" && shown[0] && choose(shown[0])} />
       <div className={styles.scroll}>
         {shown.map((choice, index) => (
           <button key={index} type="button" className={styles.row} onClick={() => choose(choice)}>

@@ -19,7 +19,7 @@ export function WorkflowsPanel() {
   const [names, setNames] = useState<readonly string[] | null>(null);
   const [text, setText] = useState("");
   const open = useStore(editor.documents.store, (state) => state.open);
-  const saved = Object.values(open).map((one) => one.file?.version ?? one.file?.name).join();
+  const saved = Object.values(open).map((one) => `${one.file?.name} ${one.file?.version}`).join();
   const read = useCallback(() => void workflowNames().then(setNames, (error: unknown) => editor.fail(error)), [editor]);
   useEffect(read, [read, saved]);
   const shown = (names ?? []).filter((name) => name.toLowerCase().includes(text.toLowerCase()));

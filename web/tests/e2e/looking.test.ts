@@ -28,6 +28,18 @@ test("what is seen stays where it is while a panel opens, changes and closes", a
   await context.close();
 });
 
+test("a field to search in is a line high, wherever it is", async () => {
+  const { page, context } = await openPage(browser, service.url);
+  await openTemplate(page, "text_to_image");
+  await page.keyboard.press("Control+f");
+  expect((await atRest(page.getByTestId("panel-find").locator("input"))).height).toBeLessThan(40);
+  await page.getByTestId("rail-workflows").click();
+  const { width, height } = await atRest(page.getByTestId("panel-workflows").locator("input").first());
+  expect(height).toBeLessThan(40);
+  expect(width).toBeGreaterThan(200);
+  await context.close();
+});
+
 test("what is shown whole lies under no map", async () => {
   const { page, context } = await openPage(browser, service.url, { width: 1100, height: 620 });
   await openTemplate(page, "text_to_image");

@@ -7,6 +7,7 @@ import { MaskHistory } from "@/widgets/mask/history";
 import type { Mask } from "@/widgets/mask/mask";
 import { MaskStudio } from "@/widgets/mask/MaskStudio";
 import { loadPicture, maskOf } from "@/widgets/mask/surface";
+import { useOpener } from "@/widgets/opener";
 import styles from "@/widgets/mask/mask.module.css";
 
 export interface MaskEditorProps {
@@ -29,6 +30,7 @@ export function MaskEditor({ picture, transparency, name, onDone, onClose }: Mas
   const { mask: t } = useMessages();
   const [material, setMaterial] = useState<Material | { fault: string } | null>(null);
   const [closing, setClosing] = useState(false);
+  const focusOpener = useOpener();
 
   useEffect(() => {
     let wanted = true;
@@ -57,6 +59,7 @@ export function MaskEditor({ picture, transparency, name, onDone, onClose }: Mas
           className={styles.editor}
           aria-describedby={undefined}
           onInteractOutside={(event) => event.preventDefault()}
+          onCloseAutoFocus={focusOpener}
           onEscapeKeyDown={(event) => {
             if (!closing) return;
             event.preventDefault();

@@ -27,7 +27,7 @@ export function NumberInput({ field, typing, shown, number, minimum, maximum, on
       typing.commit();
       return;
     } else if (event.key === "Enter") {
-      if (typing.accept()) requestAnimationFrame(onAgain);
+      if (typing.accept()) requestAnimationFrame(() => field.current === document.activeElement && onAgain()); // unless it was left meanwhile
     } else if (event.key === "Escape") {
       typing.abandon();
       leave(event.currentTarget);

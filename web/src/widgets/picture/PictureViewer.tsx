@@ -6,6 +6,7 @@ import { ChevronLeft, ChevronRight, Columns2, Download, Info, Maximize, Workflow
 import { shownKeys } from "@/i18n/keyNames";
 import { useMessages } from "@/i18n/messages";
 import { CompareSlider } from "@/widgets/picture/CompareSlider";
+import { useOpener } from "@/widgets/opener";
 import { usePanZoom } from "@/widgets/picture/usePanZoom";
 import type { Point, Size } from "@/widgets/picture/view";
 import styles from "@/widgets/picture/viewer.module.css";
@@ -36,6 +37,7 @@ export function PictureViewer({ pictures, index, onIndex, onClose, facts, onOpen
   const { viewer: t, keys: names } = useMessages();
   const [told, setTold] = useState(false);
   const [comparing, setComparing] = useState(false);
+  const focusOpener = useOpener();
   const shown = pictures[Math.min(index, pictures.length - 1)];
   if (!shown) return null;
   const compared = comparing && shown.before !== undefined;
@@ -59,6 +61,7 @@ export function PictureViewer({ pictures, index, onIndex, onClose, facts, onOpen
           className={styles.viewer}
           aria-describedby={undefined}
           data-testid="picture-viewer"
+          onCloseAutoFocus={focusOpener}
           onKeyDown={onKeyDown}
           onOpenAutoFocus={(event) => {
             event.preventDefault();
