@@ -16,6 +16,7 @@ import styles from "@/panels/panels.module.css";
 
 const LINE = 36;
 const NAME = 18;
+const COST = 18;
 const ERROR = 40;
 const THUMB = 89;
 const THUMBS_IN_A_ROW = 3;
@@ -79,7 +80,7 @@ export function History({ jobs, scroller, onNear }: HistoryProps) {
 
 function guessed(job: Job): number {
   const pictures = Math.ceil(picturesOf(job).length / THUMBS_IN_A_ROW);
-  return LINE + (job.name ? NAME : 0) + (job.error ? ERROR : 0) + pictures * THUMB;
+  return LINE + (job.name ? NAME : 0) + (job.seconds || job.nodes ? COST : 0) + (job.error ? ERROR : 0) + pictures * THUMB;
 }
 
 /** For each job the one before it that made a picture. */
@@ -104,6 +105,7 @@ const EndedJob = memo(function EndedJob({ job, earlier }: { job: Job; earlier: J
   const editor = useEditor();
   const { queue: t, time } = useMessages();
   const pictures = picturesOf(job);
+  const cost = costOf(job, t);
   const before = earlier && picturesOf(earlier)[0];
   const shown = (one: { folder: string; name: string }) => ({ url: fileUrl(one.folder, one.name), name: one.name, ...(before ? { before: fileUrl(before.folder, before.name) } : {}) });
   const forget = (event: MouseEvent<HTMLButtonElement>) => {
@@ -127,9 +129,7 @@ const EndedJob = memo(function EndedJob({ job, earlier }: { job: Job; earlier: J
         <span className={styles.state} data-state={job.state}>
           {t.states[job.state] ?? job.state}
         </span>
-        <span className={styles.faint}>
-          {[job.seconds ? shortTime(job.seconds) : "", counted(job, t), ago(job.finished ?? job.created, time)].filter(Boolean).join("  ·  ")}
-        </span>
+        <span className={styles.jobWhen}>{ago(job.finished ?? job.created, time)}</span>
         <button type="button" className={styles.icon} aria-label={t.again} data-tip={t.again} onClick={again}>
           <RotateCcw size={13} />
         </button>
@@ -138,6 +138,7 @@ const EndedJob = memo(function EndedJob({ job, earlier }: { job: Job; earlier: J
           <Trash2 size={13} />
         </button>
       </div>
+      {cost && <p className={styles.jobCost}>{cost}</p>}
       {job.error && <p className={styles.jobError}>{job.error.message}</p>}
       {pictures.length > 0 && (
         <div className={styles.thumbs}>
@@ -159,9 +160,9 @@ function focusEntry(row: Element | null): void {
   else focusHeading();
 }
 
-function counted(job: Job, t: Messages["queue"]): string {
+/** How long it took, and what of it had to run. */
+function costOf(job: Job, t: Messages["queue"]): string {
   const ran = job.nodes?.["ran"];
-  const cached = job.nodes?.["cached"];
-  if (ran === undefined) return "";
-  return t.ran(ran, cached ?? 0);
+  const counted = ran === undefined ? "" : t.ran(ran, job.nodes?.["cached"] ?? 0);
+  return [job.seconds ? shortTime(job.seconds) : "", counted].filter(Boolean).join("  ·  ");
 }

@@ -37,7 +37,7 @@ export function QueuePanel() {
         </button>
         {waiting.length > 0 && (
           <button type="button" className={styles.textButton} style={{ marginLeft: 0 }} onClick={() => act(Promise.all(waiting.map((job) => cancelJob(job.id))))}>
-            {t.cancelAll}
+            {t.cancelWaiting}
           </button>
         )}
       </div>
