@@ -19,6 +19,7 @@ import { setNodeUi } from "@/model/edit";
 import { NARROWEST, PREVIEW_GAP, type Row } from "@/model/geometry";
 import type { Interface } from "@/model/interface";
 import { typeColour } from "@/model/ports";
+import { titlesInside } from "@/model/naming";
 import { passingInput } from "@/model/removing";
 import { useActive, useEditor } from "@/store/editor";
 import { useKeyed } from "@/store/keyed";
@@ -44,11 +45,13 @@ export const NodeCard = memo(function NodeCard({ id, data, selected }: NodeProps
   const draws = useStore(editor.runs.store, (state) => state.draws[place.uid]?.[place.scope === "" ? id : `subgraph:${place.scope}/${id}`]);
   const renaming = useStore(editor.view.store, (state) => state.renaming === id);
   const services = useMemo(() => servicesFor(editor, draws, id), [editor, draws, id]);
-  const badge = badgeOf(plan, run, problems, t.plan);
+  const told = badgeOf(plan, run, problems, t.plan);
+  const inner = useInnerTitle(key.slice(place.uid.length + 1), told.at ?? run?.at);
+  const badge = { ...told, why: inner && told.at ? `${inner}: ${told.why}` : told.why };
   const collapsed = isCollapsed(node);
   const colour = colourOf(node);
   const near = place.level === "near";
-  const message = badge.state === "error" ? badge.why : run?.state === "blocked" ? run.reason : null;
+  const message = badge.state === "error" ? badge.why : run?.state === "blocked" ? [inner, run.reason].filter(Boolean).join(": ") : null;
   const share = run?.state === "running" && run.maximum ? Math.min(1, (run.value ?? 0) / run.maximum) : null;
   const look = [
     styles.card,
@@ -76,7 +79,7 @@ export const NodeCard = memo(function NodeCard({ id, data, selected }: NodeProps
           {isPinned(node) && <Pin size={11} className={styles.pin} aria-label={t.canvas.pinned} />}
           {node.mode === "bypass" && <span className={styles.modeWord}>{t.canvas.bypassed}</span>}
           {node.mode === "mute" && <span className={styles.modeWord}>{t.canvas.muted}</span>}
-          <StateBadge {...badge} seconds={run?.seconds} />
+          <StateBadge state={badge.state} word={badge.word} why={badge.why} seconds={run?.seconds} />
         </div>
         {share !== null && <div className={styles.progress} style={{ top: geometry.head - 2, transform: `scaleX(${share})` }} />}
         <WidgetServicesContext value={services}>
@@ -93,6 +96,12 @@ export const NodeCard = memo(function NodeCard({ id, data, selected }: NodeProps
     </>
   );
 });
+
+/** What the node is called that a state is about, where that is one inside of this one; empty for this one itself. */
+function useInnerTitle(own: string, at: string | undefined): string {
+  const { library } = useEditor();
+  return useActive((one) => (one && at?.startsWith(`${own}:`) ? titlesInside(own, at, one.document, library.catalogue) : ""));
+}
 
 /** The corners by which a selected node is made larger; live, and one step of undo. */
 function Resizing({ id }: { id: string }) {

@@ -14,18 +14,20 @@ export interface Badge {
   state: BadgeState;
   word: string;
   why: string;
+  /** The whole name of the node that this is about: of an instance of a subgraph, one inside. */
+  at?: string | undefined;
 }
 
 /** What to show: faults first, then what is running, then the plan. */
 export function badgeOf(plan: PlanNode | undefined, run: NodeRun | undefined, problems: readonly Problem[] | undefined, t: Messages["plan"]): Badge {
   if (run?.state === "running") {
     const word = run.maximum ? `${run.value}/${run.maximum}` : t.words.running;
-    return { state: "running", word, why: t.runningNow };
+    return { state: "running", word, why: t.runningNow, at: run.at };
   }
   const error = problems?.find((one) => one.severity !== "warning");
-  if (error) return { state: "error", word: t.words.error, why: error.hint ? `${error.message}. ${error.hint}` : error.message };
+  if (error) return { state: "error", word: t.words.error, why: error.hint ? `${error.message}. ${error.hint}` : error.message, at: error.node ?? undefined };
   if (run?.state === "failed" && plan?.status !== "cached" && plan?.status !== "done") {
-    return { state: "error", word: t.words.failed, why: [run.failure?.message, run.failure?.hint].filter(Boolean).join(". ") };
+    return { state: "error", word: t.words.failed, why: [run.failure?.message, run.failure?.hint].filter(Boolean).join(". "), at: run.at };
   }
   switch (plan?.status) {
     case "cached":
@@ -56,7 +58,7 @@ const ICONS = {
   unavailable: CircleSlash2,
 } as const;
 
-export const StateBadge = memo(function StateBadge({ state, word, why, seconds }: Badge & { seconds?: number | undefined }) {
+export const StateBadge = memo(function StateBadge({ state, word, why, seconds }: Omit<Badge, "at"> & { seconds?: number | undefined }) {
   if (state === "none") return null;
   const Icon = ICONS[state];
   return (

@@ -11,8 +11,17 @@ export function titleIn(graph: Graph, name: string, document: Document, catalogu
 
 /** The titles on the way to a node that is told by its whole name, such as `48:31`. */
 export function titlesTo(whole: string, document: Document, catalogue: Catalogue): string {
+  return titlesOnTheWay(whole, document, catalogue).join(" › ");
+}
+
+/** The same from an instance of a subgraph on, whose whole name that of the node begins with. */
+export function titlesInside(instance: string, whole: string, document: Document, catalogue: Catalogue): string {
+  return titlesOnTheWay(whole, document, catalogue).slice(instance.split(":").length).join(" › ");
+}
+
+function titlesOnTheWay(whole: string, document: Document, catalogue: Catalogue): string[] {
   let scope: Scope | null = "";
-  const titles = whole.split(":").map((name) => {
+  return whole.split(":").map((name) => {
     if (scope === null) return name;
     const graph = graphAt(document, scope);
     const type = graph.nodes[name]?.type;
@@ -20,5 +29,4 @@ export function titlesTo(whole: string, document: Document, catalogue: Catalogue
     scope = type?.startsWith(SUBGRAPH) ? type.slice(SUBGRAPH.length) : null;
     return title;
   });
-  return titles.join(" › ");
 }

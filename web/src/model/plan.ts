@@ -1,6 +1,7 @@
 // What would run, and why: the service's plan as the editor shows it.
 import type { Messages } from "@/i18n/messages";
 import type { Problem } from "@/api/client";
+import { instancesAround } from "@/model/inside";
 
 /** `done` is no word of the service: a job that still runs has finished that node. */
 export type PlanStatus = "cached" | "run" | "depends" | "unneeded" | "unavailable" | "done";
@@ -79,11 +80,7 @@ export function runSentence(state: PlanState, t: Messages["plan"]): string {
 
 /** The instances of subgraphs whose inner nodes a plan has: `a` and `a:b` for `a:b:c`. */
 export function instancesIn(plan: PlanSummary): string[] {
-  const found = new Set<string>();
-  for (const name of Object.keys(plan.nodes)) {
-    for (let at = name.lastIndexOf(":"); at > 0; at = name.lastIndexOf(":", at - 1)) found.add(name.slice(0, at));
-  }
-  return [...found];
+  return [...new Set(Object.keys(plan.nodes).flatMap(instancesAround))];
 }
 
 export function samePlanNode(one: PlanNode | undefined, other: PlanNode | undefined): boolean {

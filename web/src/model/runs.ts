@@ -35,6 +35,8 @@ export interface NodeRun {
   output?: NodeOutput;
   failure?: Failure;
   job: string;
+  /** Of an instance of a subgraph: the node inside that this is about, by its whole name. */
+  at?: string;
 }
 
 export interface JobEvent {

@@ -3,6 +3,7 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { getPlan, ServiceError, validate, type Problem } from "@/api/client";
 import type { Document } from "@/model/document";
+import { instancesAround } from "@/model/inside";
 import { instancesIn, NO_PLAN, planOf, samePlanNode, shownPlan, type PlanNode, type PlanState } from "@/model/plan";
 import type { Documents } from "@/store/documents";
 import { Keyed } from "@/store/keyed";
@@ -155,17 +156,11 @@ export class Plans {
     const byNode = new Map<string, Problem[]>();
     for (const one of problems) {
       if (!one.node) continue;
-      for (const name of [one.node, ...outerNames(one.node)]) byNode.set(`${uid}/${name}`, [...(byNode.get(`${uid}/${name}`) ?? []), one]);
+      for (const name of [one.node, ...instancesAround(one.node)]) byNode.set(`${uid}/${name}`, [...(byNode.get(`${uid}/${name}`) ?? []), one]);
     }
     for (const [key, found] of byNode) if (JSON.stringify(this.problems.get(key)) !== JSON.stringify(found)) this.problems.set(key, found);
     for (const key of this.problems.keys()) if (key.startsWith(`${uid}/`) && !byNode.has(key)) this.problems.set(key, undefined);
   }
-}
-
-/** `a:b:c` is inside `a:b`, and that inside `a`. */
-function outerNames(name: string): string[] {
-  const parts = name.split(":");
-  return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join(":"));
 }
 
 function pauseFor({ nodes }: Document): number {

@@ -5,6 +5,7 @@ import { createStore, type StoreApi } from "zustand/vanilla";
 import { cancelJob, eventsUrl, getEvents, getJob, getJobs, getQueue, pauseQueue, ServiceError, submitJob, type Job, type JobRequest } from "@/api/client";
 import { EventSocket } from "@/api/socket";
 import type { Document } from "@/model/document";
+import { instancesAround, runInside, sameRun } from "@/model/inside";
 import { after, ENDED, failureOf, newJob, withEarlier, withFailed, type FailedRun, type JobEvent, type JobRun, type NodeRun, type OutputFile } from "@/model/runs";
 import { Keyed } from "@/store/keyed";
 
@@ -279,9 +280,9 @@ export class Runs {
       const [made, replaced] = [told?.output?.files?.[0], last?.files?.[0]];
       if (made && replaced && made.name !== replaced.name) this.earlier.set(key, replaced);
       this.nodes.set(key, told && (output ? { ...told, output } : told));
-      if (picture && told?.state === "running") this.preview(key, picture);
-      else if (told?.state !== "running") this.preview(key, null);
+      this.showWork(key, told, picture);
     }
+    this.foldInstances(uid, job, touched, picture);
     this.store.setState(({ running }) => ({ running: { ...running, [job.id]: job } }));
     if (!ENDED.has(job.state) || ENDED.has(before.state)) return;
     const failure = failureOf(job);
@@ -295,6 +296,23 @@ export class Runs {
     if (nodes.size === 0) return;
     const drawn = Object.fromEntries([...nodes].map((node): [string, Draws] => [node, { seeds: seeds?.[node] ?? {}, prompts: prompts?.[node] ?? {} }]));
     this.store.setState(({ draws }) => ({ draws: { ...draws, [uid]: drawn } }));
+  }
+
+  /** What is inside subgraphs is told of at their instances, too: from outside nothing else of it is seen. */
+  private foldInstances(uid: string, job: JobRun, touched: readonly string[], picture: Blob | undefined): void {
+    const showing = touched.length === 1 ? job.nodes[touched[0]!] : undefined;
+    for (const instance of new Set(touched.flatMap(instancesAround))) {
+      const key = `${uid}/${instance}`;
+      const told = runInside(instance, job.nodes);
+      if (!sameRun(this.nodes.get(key), told)) this.nodes.set(key, told);
+      this.showWork(key, showing, picture);
+    }
+  }
+
+  /** The picture of what a node is working on, as long as it works. */
+  private showWork(key: string, told: NodeRun | undefined, picture: Blob | undefined): void {
+    if (picture && told?.state === "running") this.preview(key, picture);
+    else if (told?.state !== "running") this.preview(key, null);
   }
 
   private preview(key: string, picture: Blob | null): void {

@@ -145,4 +145,36 @@ describe("a subgraph", () => {
     expect(Object.keys((await documentOf(page)).subgraphs!["Subgraph"]!.nodes)).toHaveLength(5);
     await context.close();
   });
+
+  test("shows from outside what runs in it, how far, and what failed; progress in it draws nothing else anew", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await select(page, "sampler", "decode");
+    await page.keyboard.press("Control+Shift+g");
+    const card = page.locator('[data-node="subgraph"]');
+    await card.locator("[data-state=run]").waitFor();
+    const drawn = await page.evaluate(async () => {
+      const editor = window.latentgraph!;
+      editor.runs.own(editor.documents.active!.uid, "inner");
+      editor.runs.take({ type: "started", job: "inner", sequence: 1, data: { nodes: 10, cached: [] } });
+      editor.runs.take({ type: "node_started", job: "inner", sequence: 2, data: { node: "subgraph:sampler", display: "subgraph:sampler" } });
+      await new Promise((done) => setTimeout(done, 300));
+      const counts = (window.latentgraphRenders = new Map<string, number>());
+      for (let value = 1; value <= 20; value++) {
+        editor.runs.take({ type: "progress", job: "inner", data: { node: "subgraph:sampler", display: "subgraph:sampler", value, maximum: 50 } });
+        await new Promise((done) => requestAnimationFrame(done));
+      }
+      return [...counts.keys()];
+    });
+    expect(drawn).toEqual(["subgraph"]);
+    await card.getByText("20/50").waitFor();
+    expect(await card.locator("[data-state=running]").getAttribute("data-tip")).toBe("KSampler: running now");
+    await page.evaluate(() => {
+      const { runs } = window.latentgraph!;
+      runs.take({ type: "node_failed", job: "inner", sequence: 3, data: { node: "subgraph:sampler", display: "subgraph:sampler", code: "memory", message: "no memory" } });
+    });
+    expect(await card.getByRole("alert").textContent()).toBe("KSampler: no memory");
+    expect(errors).toEqual([]);
+    await context.close();
+  });
 });
