@@ -55,9 +55,11 @@ test("what is brought back is never forgotten", async () => {
 });
 
 test("what is out of sight is forgotten when the page goes", async () => {
+  const fetching = vi.spyOn(globalThis, "fetch");
   take("b");
   window.dispatchEvent(new Event("pagehide"));
   expect(deleted()).toEqual(["b"]);
+  expect(fetching.mock.lastCall![1]).toMatchObject({ keepalive: true }); // else it would go with the page
   await vi.advanceTimersByTimeAsync(2 * SHOWN_LONG);
   expect(deleted()).toEqual(["b"]);
 });
