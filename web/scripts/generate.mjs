@@ -1,6 +1,7 @@
-// Types from the service's own descriptions: openapi.json (kept by `make generated`) and the workflow file's JSON Schema.
+// Types from the service's own descriptions: openapi.json (kept by `make generated`) and the workflow file's JSON Schema. And how many
+// of the templates use each node.
 // `--write` writes src/generated/, `--check` fails when what is there is stale.
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compile } from "json-schema-to-typescript";
@@ -16,7 +17,19 @@ async function generated() {
   return {
     "workflow.ts": BANNER + (await compile(schema, "Workflow", style)),
     "openapi.ts": BANNER + astToString(await openapiTS(openapi)),
+    "templates.ts": BANNER + `/** How many of the templates have a node of each type. */\nexport const IN_TEMPLATES: Readonly<Record<string, number>> = ${JSON.stringify(inTemplates(), null, 2)};\n`,
   };
+}
+
+function inTemplates() {
+  const folder = join(WEB, "../workflows");
+  const counts = {};
+  for (const name of readdirSync(folder).filter((one) => one.endsWith(".json"))) {
+    const { nodes, subgraphs = {} } = JSON.parse(readFileSync(join(folder, name), "utf8"));
+    const graphs = [nodes, ...Object.values(subgraphs).map((one) => one.nodes)];
+    for (const type of new Set(graphs.flatMap((graph) => Object.values(graph).map((node) => node.type)))) counts[type] = (counts[type] ?? 0) + 1;
+  }
+  return Object.fromEntries(Object.entries(counts).sort(([one, count], [other, more]) => more - count || (one < other ? -1 : 1)));
 }
 
 /** The schema in the words its reader knows: tuples as arrays of `items`, an input as the union that its `if` means. */

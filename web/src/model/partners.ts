@@ -1,4 +1,6 @@
-// What is usually linked to a socket: what a palette offers first where a link waits for a node and nothing is typed yet.
+// What is usually linked to a socket: what a palette offers first where a link waits for a node and nothing is typed yet. And how common
+// a node is, which decides among those that a word fits as well.
+import { IN_TEMPLATES } from "@/generated/templates";
 import type { Wanted } from "@/model/search";
 
 /** What takes an output of a type, the usual first. */
@@ -11,6 +13,7 @@ const TAKERS: Readonly<Record<string, readonly string[]>> = {
   IMAGE: ["SaveImage", "PreviewImage", "VAEEncode", "ImageUpscaleWithModel", "ImageScale", "ImageScaleBy", "ControlNetApplyAdvanced"],
   MASK: ["VAEEncodeForInpaint", "SetLatentNoiseMask", "InpaintModelConditioning", "GrowMask", "FeatherMask", "InvertMask", "MaskPreview"],
   CONTROL_NET: ["ControlNetApplyAdvanced", "ControlNetApply"],
+  UPSCALE_MODEL: ["ImageUpscaleWithModel"],
 };
 
 /** What gives what an input of a type takes, the usual first. */
@@ -23,6 +26,7 @@ const GIVERS: Readonly<Record<string, readonly string[]>> = {
   IMAGE: ["LoadImage", "VAEDecode", "ImageScale", "ImageUpscaleWithModel"],
   MASK: ["LoadImage", "LoadImageMask", "SolidMask", "GrowMask"],
   CONTROL_NET: ["ControlNetLoader"],
+  UPSCALE_MODEL: ["UpscaleModelLoader"],
   SIGMAS: ["BasicScheduler", "KarrasScheduler"],
   SAMPLER: ["KSamplerSelect"],
   GUIDER: ["CFGGuider", "BasicGuider"],
@@ -33,4 +37,12 @@ export function unusualness(type: string, { takes, gives }: Wanted): number {
   const usual = (takes === undefined ? undefined : TAKERS[takes]) ?? (gives === undefined ? undefined : GIVERS[gives]) ?? [];
   const at = usual.indexOf(type);
   return at < 0 ? usual.length : at;
+}
+
+const LISTS = [...Object.values(TAKERS), ...Object.values(GIVERS)];
+
+/** How common a type is, 0 for the least: in how many templates it is; and one for what is the most usual at a socket, less for others. */
+export function commonness(type: string): number {
+  const places = LISTS.map((one) => one.indexOf(type)).filter((place) => place >= 0);
+  return (IN_TEMPLATES[type] ?? 0) + (places.length > 0 ? 1 / (1 + Math.min(...places)) : 0);
 }

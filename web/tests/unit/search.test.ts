@@ -22,6 +22,29 @@ test.each([
   expect(first(text)).toBe(type);
 });
 
+test.each([
+  ["sampler", ["KSampler"]],
+  ["lora", ["LoraLoader"]],
+  ["image", ["SaveImage", "LoadImage"]],
+  ["prompt", ["CLIPTextEncode"]],
+  ["save", ["SaveImage"]],
+  ["load", ["CheckpointLoaderSimple", "LoadImage"]],
+  ["upscale", ["LatentUpscale", "UpscaleModelLoader", "ImageUpscaleWithModel"]],
+  ["vae", ["VAEDecode"]],
+  ["controlnet", ["ControlNetApplyAdvanced", "ControlNetLoader"]],
+  ["decode", ["VAEDecode"]],
+  ["check", ["CheckpointLoaderSimple"]],
+  ["preview", ["PreviewImage"]],
+  ["mask", ["LoadImageMask"]],
+])("of those that %s fits as well, what is common comes first, then what has a short title: %j", (text, types) => {
+  expect(search(text, catalogue).slice(0, types.length).map(({ spec }) => spec.type)).toEqual(types);
+});
+
+test("no use brings a title that only begins with a word before one that has it", () => {
+  const begins = search("load", catalogue, {}, { VAELoader: 0, GLIGENLoader: 50 }).map(({ spec }) => spec.type);
+  expect(begins.indexOf("GLIGENLoader")).toBeGreaterThan(begins.indexOf("VAELoader"));
+});
+
 test("what a node is called by comes after what has the name, and before what merely has the letters", () => {
   const types = search("text", catalogue, {}, {}, 1000).map(({ spec }) => spec.type);
   const named = ["CLIPTextEncode", "PrimitiveString", "CLIPAttentionMultiply"];
