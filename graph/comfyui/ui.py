@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from graph.comfyui.canvas import Canvas, CanvasNode, Definition, read_canvas, read_definitions
+from graph.comfyui.controls import tell_controls
 from graph.comfyui.decoration import NOTES, groups, note, view
 from graph.comfyui.group_nodes import with_definitions
 from graph.comfyui.imported import Findings, Imported
@@ -51,6 +52,7 @@ def import_ui(data: Json, catalogue: Catalogue) -> Imported:
     shared = parameters(graph.primitives, findings)
     document = Document(graph.nodes, parameters=shared, subgraphs=subgraphs, ui=_file_ui(root, graph.ui))
     document = with_instance_values(document, root, definitions, outside, catalogue)
+    tell_controls(document, findings)
     own = (as_object(root.data.get("extra")) or {}).get(OWN_KEY)
     return Imported(with_own_data(document, own), tuple(findings.problems))
 

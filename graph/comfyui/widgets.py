@@ -113,12 +113,15 @@ def name_values(slots: Sequence[WidgetSlot], values: Sequence[Json]) -> NamedVal
 def place_values(
     slots: Sequence[WidgetSlot], values: Mapping[str, Json], controls: Mapping[str, str], surplus: Sequence[Json] = ()
 ) -> list[Json]:
-    """The inverse of `name_values`: what has no value gets its widget's default."""
+    """The inverse of `name_values`: what has no value gets its widget's default. A seed that each run draws is what ComfyUI
+    draws anew after each run, since it has no word for it."""
     placed: list[Json] = []
     for slot in slots:
-        placed.append(values.get(slot.name, slot.default))
+        value = values.get(slot.name, slot.default)
+        is_drawn = slot.seed and value == "random"
+        placed.append(slot.default if is_drawn else value)
         if slot.seed or slot.name in controls:
-            placed.append(controls.get(slot.name, DEFAULT_CONTROL))
+            placed.append("randomize" if is_drawn else controls.get(slot.name, DEFAULT_CONTROL))
     placed += ["image" for slot in slots if slot.upload]
     return [*placed, *surplus]
 

@@ -49,6 +49,9 @@ def spec(kind: str, inputs: tuple[Input, ...], *outputs: str, effect: bool = Fal
     return NodeSpec(kind, "test", inputs, ports, display_name=display_name or kind, effect=effect)
 
 
+HARMLESS = frozenset({"comfyui_primitive", "comfyui_seed_control", "comfyui_seed_count"})
+"""What is told of a file that lost nothing on its way."""
+
 CATALOGUE: Mapping[str, NodeSpec] = {
     one.type: one
     for one in (

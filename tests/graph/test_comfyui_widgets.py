@@ -43,6 +43,12 @@ def test_values_get_their_names(
 
 PLACED: dict[str, tuple[str, dict[str, Json], dict[str, str], list[Json]]] = {
     "a seed has its control": ("KSampler", KSAMPLER, {"seed": "increment"}, [7, "increment", 20, 8, "euler", 1]),
+    "a seed that each run draws": (
+        "KSampler",
+        KSAMPLER | {"seed": "random"},
+        {},
+        [0, "randomize", 20, 8, "euler", 1],
+    ),
     "an absent control is fixed": ("KSampler", KSAMPLER, {}, [7, "fixed", 20, 8, "euler", 1]),
     "an absent value is the default": ("EmptyLatentImage", {"height": 8}, {}, [512, 8, 1]),
     "an upload has its button": ("LoadImage", {"image": "a.png"}, {}, ["a.png", "image"]),

@@ -1,0 +1,73 @@
+"""What ComfyUI does to numbers after each run (draw another, count up or down), told of a file that asks for it.
+
+A document is never changed by running. The first picture is the file's, and without a word so would be all that follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from graph.comfyui.decoration import entries
+from graph.comfyui.imported import Findings
+from graph.comfyui.shapes import as_list, as_object
+from graph.document import Document, Link, Node
+from graph.json import Json, JsonObject
+
+DRAWN: Final = "comfyui_seed_control"
+COUNTED: Final = "comfyui_seed_count"
+
+_MOST_NAMED: Final = 4
+_DOES: Final = {
+    "randomize": "draws another number for {} after each run",
+    "increment": "counts {} up after each run",
+    "decrement": "counts {} down after each run",
+}
+_HINTS: Final = {"randomize": 'Set it to "random", and each run draws one.'}
+_AS_IT_IS: Final = "No run changes a number here: set it where the workflow is run, or by hand."
+
+
+def tell_controls(document: Document, findings: Findings) -> None:
+    """Say once for each of these what it is done to, and that it stays as the file has it."""
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    scopes = [("", document.nodes, document.ui)]
+    scopes += [(f" in {key}", one.nodes, one.ui) for key, one in document.subgraphs.items()]
+    for where, nodes, ui in scopes:
+        for word, node, name in _controlled(nodes, ui):
+            found.setdefault(word, []).append((node, name, where))
+    for word, does in _DOES.items():
+        places = found.get(word, [])
+        if not places:
+            continue
+        message = f"ComfyUI {does.format(_listed(places))}; here it stays as it is in the file"
+        node, name, where = places[0]
+        hint = _HINTS.get(word, _AS_IT_IS)
+        path = (None if where else document.nodes[node].place) or "$"
+        findings.warn(
+            DRAWN if word == "randomize" else COUNTED,
+            message,
+            path,
+            node=None if where else node,
+            input=name,
+            hint=hint,
+        )
+
+
+def _controlled(nodes: Mapping[str, Node], ui: JsonObject) -> Iterator[tuple[str, str, str]]:
+    """What happens to which input that holds a number: by its node, or by the primitive that sets it."""
+    by_primitive: dict[tuple[str, str], Json] = {}
+    for entry in entries(ui, "primitives"):
+        binds = [one for one in as_list(entry.get("binds")) if isinstance(one, list) and len(one) == 2]
+        by_primitive |= {(str(node), str(name)): entry.get("control") for node, name in binds}
+    for node, one in nodes.items():
+        words = as_object(one.ui.get("control")) or {}
+        for name, value in one.inputs.items():
+            word = by_primitive.get((node, name), words.get(name))
+            if isinstance(word, str) and not isinstance(value, Link):
+                yield word, node, name
+
+
+def _listed(places: Sequence[tuple[str, str, str]]) -> str:
+    named = ", ".join(f"{node}.{name}{where}" for node, name, where in places[:_MOST_NAMED])
+    more = len(places) - _MOST_NAMED
+    return f"{named} and {more} more" if more > 0 else named
