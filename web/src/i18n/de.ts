@@ -260,6 +260,7 @@ export const de: Messages = {
     sampling: "was gerade entsteht",
     noPicture: "noch kein Bild",
     title: "Titel",
+    setAt: (node) => `Der Wert ist der von „${node}“: wo der Untergraph sonst benutzt wird, hat er einen eigenen`,
     renameEnd: "Doppelklick zum Umbenennen",
     endName: (name: string) => `Neuer Name von ${name}`,
     or: " oder ",

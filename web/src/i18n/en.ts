@@ -261,6 +261,7 @@ export const en = {
     sampling: "what is being sampled",
     noPicture: "no picture yet",
     title: "Title",
+    setAt: (node: string) => `The value is that of “${node}”: where else the subgraph is used, it has its own`,
     renameEnd: "Double-click to rename",
     endName: (name: string) => `New name of ${name}`,
     or: " or ",

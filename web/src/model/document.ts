@@ -107,6 +107,11 @@ export function linkOf(value: Input | undefined): Source | null {
   return null;
 }
 
+/** The parameter that an input is offered as. */
+export function parameterOf(graph: Graph, to: { node: string; input: string }): Parameter | undefined {
+  return graph.parameters?.find((one) => one.binds.some(([node, input]) => node === to.node && input === to.input));
+}
+
 /** The literal behind an input; undefined for a link or where nothing is given. */
 export function literalOf(value: Input | undefined): unknown {
   if (value !== null && typeof value === "object" && !Array.isArray(value)) return "value" in value ? value.value : undefined;

@@ -1,7 +1,7 @@
 // Links as they are drawn: between nodes, and at the two ends of a subgraph as one looks into it.
 import { INPUTS, OUTPUTS } from "@/model/boundary";
 import type { Target } from "@/model/connect";
-import { linkOf, type Graph, type Scope, type Source } from "@/model/document";
+import { linkOf, parameterOf, type Graph, type Scope, type Source } from "@/model/document";
 import { link } from "@/model/edit";
 import { linkInputs, linkOutputs, unlinkAny } from "@/model/subgraph";
 
@@ -21,6 +21,6 @@ export function sourceInto(graph: Graph, scope: Scope, to: Target): Source | nul
   }
   const source = linkOf(graph.nodes[to.node]?.inputs?.[to.input]);
   if (source || scope === "") return source;
-  const parameter = graph.parameters?.find((one) => one.binds.some(([node, input]) => node === to.node && input === to.input));
+  const parameter = parameterOf(graph, to);
   return parameter ? { node: INPUTS, output: parameter.name } : null;
 }

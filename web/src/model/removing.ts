@@ -2,7 +2,7 @@
 // it came from, be that a link, a value or a parameter.
 import type { Input } from "@/generated/workflow";
 import type { Catalogue } from "@/model/catalogue";
-import { linkOf, namesIn, withNode, type Document, type Graph, type GraphNode, type Parameter, type Source } from "@/model/document";
+import { linkOf, namesIn, parameterOf, withNode, type Document, type Graph, type GraphNode, type Parameter, type Source } from "@/model/document";
 import type { Target } from "@/model/connect";
 import { withoutInput, withoutVia } from "@/model/edit";
 import { interfaceIn, type Interface } from "@/model/interface";
@@ -84,10 +84,6 @@ function withBound(graph: Graph, name: string): GraphNode {
   const node = graph.nodes[name]!;
   const bound = (graph.parameters ?? []).flatMap((one) => one.binds.filter(([to]) => to === name).map(([, input]) => [input, null] as const));
   return bound.length === 0 ? node : { ...node, inputs: { ...Object.fromEntries(bound), ...node.inputs } };
-}
-
-function parameterOf(graph: Graph, to: Target): Parameter | undefined {
-  return graph.parameters?.find((one) => one.binds.some(([node, input]) => node === to.node && input === to.input));
 }
 
 /**

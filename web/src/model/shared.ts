@@ -1,9 +1,10 @@
 // Fields that several nodes have in common, to be changed on all of them at once.
 import type { Catalogue, InputSpec } from "@/model/catalogue";
-import { linkOf, type Document, type Graph } from "@/model/document";
+import { graphAt, type Document, type Graph, type Scope } from "@/model/document";
 import { setInput } from "@/model/edit";
 import { interfaceIn } from "@/model/interface";
 import { writeJson } from "@/model/json";
+import { sourceInto } from "@/model/linking";
 import { valueOf } from "@/model/value";
 
 export interface SharedField {
@@ -15,13 +16,14 @@ export interface SharedField {
   differs: boolean;
 }
 
-/** Fields of the same name and kind. One that is linked is no field of that node. */
-export function sharedFields(names: readonly string[], graph: Graph, document: Document, catalogue: Catalogue): SharedField[] {
+/** Fields of the same name and kind. One that is linked, or set outside of the subgraph that it is in, is no field of that node. */
+export function sharedFields(names: readonly string[], scope: Scope, document: Document, catalogue: Catalogue): SharedField[] {
+  const graph = graphAt(document, scope);
   const found = new Map<string, { input: InputSpec; nodes: string[]; values: unknown[] }>();
   for (const name of names) {
     for (const input of interfaceIn(name, graph, document, catalogue).inputs) {
       const given = graph.nodes[name]?.inputs?.[input.name];
-      if (!input.widget || linkOf(given)) continue;
+      if (!input.widget || sourceInto(graph, scope, { node: name, input: input.name })) continue;
       const key = `${input.name}\n${writeJson(input.widget)}`;
       const known = found.get(key) ?? { input, nodes: [], values: [] };
       known.nodes.push(name);

@@ -1,7 +1,7 @@
 // What subgraphs offer to the outside, their parameters and outputs, and the links to these two ends as one looks into one.
 import { NEW, OUTPUTS } from "@/model/boundary";
 import type { Target } from "@/model/connect";
-import { freshName, graphAt, linkOf, SUBGRAPH, type Document, type Graph, type Parameter, type Scope, type Source } from "@/model/document";
+import { freshName, graphAt, linkOf, parameterOf, SUBGRAPH, type Document, type Graph, type Parameter, type Scope, type Source } from "@/model/document";
 import { unlink } from "@/model/edit";
 
 /** Whether a graph has an instance of a subgraph in it, or in what is in it. */
@@ -37,7 +37,7 @@ export function demote(graph: Graph, to: Target): Graph {
 }
 
 export function isPromoted(graph: Graph, to: Target): boolean {
-  return (graph.parameters ?? []).some((one) => one.binds.some(([node, input]) => node === to.node && input === to.input));
+  return parameterOf(graph, to) !== undefined;
 }
 
 /** A link from the inputs of a subgraph: a bind of one of its parameters, or of a new one. */

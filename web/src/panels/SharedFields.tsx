@@ -2,7 +2,6 @@
 import { useMemo } from "react";
 import { useStore } from "zustand";
 import { useMessages } from "@/i18n/messages";
-import { graphAt } from "@/model/document";
 import { setOnAll, sharedFields } from "@/model/shared";
 import { scopeOf } from "@/store/documents";
 import { useActive, useEditor } from "@/store/editor";
@@ -18,7 +17,7 @@ export function SharedFields({ names }: { names: readonly string[] }) {
   const catalogue = useStore(editor.library.store, (state) => state.catalogue);
   const services = useMemo(() => servicesFor(editor, undefined), [editor]);
   if (!one) return null;
-  const fields = sharedFields(names, graphAt(one.document, scopeOf(one)), one.document, catalogue);
+  const fields = sharedFields(names, scopeOf(one), one.document, catalogue);
   return (
     <div className={styles.scroll} style={{ padding: "4px 14px 20px" }} data-testid="shared">
       <h3 className={styles.helpTitle}>{t.several(names.length)}</h3>

@@ -149,6 +149,7 @@ describe("a subgraph", () => {
   test("shows from outside what runs in it, how far, and what failed; progress in it draws nothing else anew", async () => {
     const { page, errors, context } = await openPage(browser, service.url);
     await openTemplate(page, "text_to_image");
+    await page.evaluate(() => window.latentgraph!.documents.editGraph("Seed", (graph) => ({ ...graph, nodes: { ...graph.nodes, sampler: { ...graph.nodes["sampler"]!, inputs: { ...graph.nodes["sampler"]!.inputs, seed: 4711 } } } })));
     await select(page, "sampler", "decode");
     await page.keyboard.press("Control+Shift+g");
     const card = page.locator('[data-node="subgraph"]');
@@ -174,6 +175,31 @@ describe("a subgraph", () => {
       runs.take({ type: "node_failed", job: "inner", sequence: 3, data: { node: "subgraph:sampler", display: "subgraph:sampler", code: "memory", message: "no memory" } });
     });
     expect(await card.getByRole("alert").textContent()).toBe("KSampler: no memory");
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
+  test("has what it offers to the outside edited from inside, at the instance one came in through alone", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    await select(page, "sampler", "decode");
+    await page.keyboard.press("Control+Shift+g");
+    await page.locator('[data-node="subgraph"]').waitFor();
+    await page.evaluate(() =>
+      window.latentgraph!.documents.editGraph("Two", ({ nodes: { subgraph, ...others }, ...graph }) => ({
+        ...graph,
+        nodes: { ...others, subgraph: { ...subgraph!, title: "First", inputs: { ...subgraph!.inputs, steps: 60 } }, other: { ...subgraph!, inputs: { ...subgraph!.inputs, steps: 7 } } },
+      })),
+    );
+    await page.evaluate(() => window.latentgraph!.documents.enter("subgraph"));
+    const steps = page.locator('[data-node="sampler"] [data-input=steps]');
+    await expect.poll(() => steps.locator("input").inputValue()).toBe("60");
+    expect(await steps.getAttribute("data-tip")).toContain("“First”");
+    await steps.locator("input").fill("31");
+    await steps.locator("input").press("Enter");
+    await expect.poll(async () => (await documentOf(page)).nodes["subgraph"]!.inputs!["steps"]).toBe(31);
+    const { nodes, subgraphs } = await documentOf(page);
+    expect([nodes["other"]!.inputs!["steps"], subgraphs!["Subgraph"]!.nodes["sampler"]!.inputs!["steps"]]).toEqual([7, 20]);
     expect(errors).toEqual([]);
     await context.close();
   });

@@ -78,7 +78,7 @@ describe("what is drawn of a closed frame", () => {
 
 describe("fields that several nodes share", () => {
   const start = template("text_to_image");
-  const fields = (names: string[], document: Document = start) => sharedFields(names, document, document, catalogue);
+  const fields = (names: string[], document: Document = start) => sharedFields(names, "", document, catalogue);
 
   test("are those of the same name and kind", () => {
     const [field, ...others] = fields(["positive", "negative"]);
@@ -97,7 +97,7 @@ describe("fields that several nodes share", () => {
     const inputs = spec.inputs.map((one) => (one.name === "seed" ? { ...one, widget: { ...one.widget!, maximum: 2n ** 64n - 1n } as unknown as WidgetSchema } : one));
     const exact = new Map([...catalogue, ["KSampler", { ...spec, inputs }]]);
     const two = documentOf({ a: { type: "KSampler", inputs: { seed: 1 } }, b: { type: "KSampler", inputs: { seed: 1 } } });
-    expect(sharedFields(["a", "b"], two, two, exact).find((one) => one.input.name === "seed")).toMatchObject({ value: 1, differs: false });
+    expect(sharedFields(["a", "b"], "", two, exact).find((one) => one.input.name === "seed")).toMatchObject({ value: 1, differs: false });
   });
 
   test("a field that is linked is none", () => {
