@@ -6,6 +6,7 @@ A document is never changed by running. The first picture is the file's, and wit
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from graph.comfyui.decoration import entries
@@ -27,30 +28,32 @@ _HINTS: Final = {"randomize": 'Set it to "random", and each run draws one.'}
 _AS_IT_IS: Final = "No run changes a number here: set it where the workflow is run, or by hand."
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """An input that ComfyUI changes. `inside` is the subgraph that it is in, `path` its node's in the file."""
+
+    node: str
+    name: str
+    inside: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.node}.{self.name}" + (f" in {self.inside}" if self.inside else "")
+
+
 def tell_controls(document: Document, findings: Findings) -> None:
     """Say once for each of these what it is done to, and that it stays as the file has it."""
-    found: dict[str, list[tuple[str, str, str]]] = {}
-    scopes = [("", document.nodes, document.ui)]
-    scopes += [(f" in {key}", one.nodes, one.ui) for key, one in document.subgraphs.items()]
-    for where, nodes, ui in scopes:
+    found: dict[str, list[_Place]] = {}
+    graphs = [("", document.nodes, document.ui), *((key, one.nodes, one.ui) for key, one in document.subgraphs.items())]
+    for inside, nodes, ui in graphs:
         for word, node, name in _controlled(nodes, ui):
-            found.setdefault(word, []).append((node, name, where))
+            found.setdefault(word, []).append(_Place(node, name, inside, nodes[node].place or "$"))
     for word, does in _DOES.items():
-        places = found.get(word, [])
-        if not places:
+        if word not in found:
             continue
-        message = f"ComfyUI {does.format(_listed(places))}; here it stays as it is in the file"
-        node, name, where = places[0]
-        hint = _HINTS.get(word, _AS_IT_IS)
-        path = (None if where else document.nodes[node].place) or "$"
-        findings.warn(
-            DRAWN if word == "randomize" else COUNTED,
-            message,
-            path,
-            node=None if where else node,
-            input=name,
-            hint=hint,
-        )
+        first, code = found[word][0], DRAWN if word == "randomize" else COUNTED
+        message = f"ComfyUI {does.format(_listed(found[word]))}; here it stays as it is in the file"
+        findings.warn(code, message, first.path, node=first.node, input=first.name, hint=_HINTS.get(word, _AS_IT_IS))
 
 
 def _controlled(nodes: Mapping[str, Node], ui: JsonObject) -> Iterator[tuple[str, str, str]]:
@@ -67,7 +70,7 @@ def _controlled(nodes: Mapping[str, Node], ui: JsonObject) -> Iterator[tuple[str
                 yield word, node, name
 
 
-def _listed(places: Sequence[tuple[str, str, str]]) -> str:
-    named = ", ".join(f"{node}.{name}{where}" for node, name, where in places[:_MOST_NAMED])
+def _listed(places: Sequence[_Place]) -> str:
+    named = ", ".join(str(one) for one in places[:_MOST_NAMED])
     more = len(places) - _MOST_NAMED
     return f"{named} and {more} more" if more > 0 else named

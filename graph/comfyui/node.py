@@ -118,8 +118,9 @@ def _values(node: CanvasNode, spec: NodeSpec | None, slots: Sequence[WidgetSlot]
     path = f"{node.path}.widgets_values"
     if spec is None and (values.surplus or len(positional) != len(slots) + len(values.controls)):
         if positional:
-            message = f"{node.type!r} is unknown, so its {len(positional)} widget values have no names"
-            findings.warn("comfyui_unnamed_values", message, path, node=node.id)
+            message = f"{node.type!r} is unknown, so its values have no names: {len(positional)} of them"
+            hint = "They are kept. The editor gives them, in their order, to the type that is chosen in its place."
+            findings.warn("comfyui_unnamed_values", message, path, node=node.id, hint=hint)
         values = NamedValues()
     named = as_object(node.data.get("widgets_values_named")) or (as_object(listed) or {})
     _by_name(values, named, spec, slots)

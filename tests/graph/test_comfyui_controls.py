@@ -54,4 +54,4 @@ def test_a_control_in_a_subgraph_is_told_with_its_place() -> None:
     file = canvas([node(3, ID)], []) | {"definitions": {"subgraphs": [inside]}}
     (problem,) = (one for one in import_ui(file, CATALOGUE).problems if one.code == DRAWN)
     assert problem.message.startswith("ComfyUI draws another number for 5.seed in ")
-    assert problem.node is None
+    assert (problem.node, problem.path) == ("5", "$.definitions.subgraphs[0].nodes[0]")

@@ -199,6 +199,7 @@ export const de: Messages = {
     gives: "gibt",
   },
   edits: {
+    drawSeeds: "Für jeden Lauf einen neuen Seed ziehen",
     undone: (label, steps) => `${steps === 1 ? "Rückgängig" : `${steps} Schritte rückgängig, zuletzt`}: ${label}`,
     redone: (label, steps) => `${steps === 1 ? "Wiederholt" : `${steps} Schritte wiederholt, zuletzt`}: ${label}`,
     change: (input) => `${input} ändern`,
@@ -340,6 +341,7 @@ export const de: Messages = {
     none: "Keine Probleme.",
     copy: "Kopieren",
     copied: "Kopiert",
+    drawSeeds: "Für jeden Lauf einen neuen Seed ziehen",
   },
   find: {
     label: "Im Graphen suchen",
@@ -398,6 +400,7 @@ export const de: Messages = {
     copyName: "Den Namen kopieren",
     copiedName: "Der Name ist kopiert",
     moreModels: (number) => `und ${number} weitere; suche, um sie zu sehen`,
+    seedsStay: (name) => `${name}: Seeds bleiben, wie sie in der Datei stehen; ComfyUI zieht nach jedem Lauf andere`,
     remarks: (name, number) => `${name}: mit ${count("Anmerkung", "Anmerkungen")(number)} geöffnet`,
     saved: (name) => `Gespeichert als ${name}`,
     exists: (name) => `Es gibt schon einen Workflow namens ${name}`,
@@ -669,5 +672,9 @@ export const de: Messages = {
     edit: (name) => `${name} nehmen`,
     editAll: "Das Nächste nehmen",
     editDrop: (name) => `${name} weglassen`,
+    takes: (values) => `übernimmt ${values}`,
+    loses: (values) => `verliert ${values}`,
+    lost: (values, type) => `${type} hat keinen Platz für ${values}`,
+    seedStays: "ComfyUI zieht nach jedem Lauf einen anderen Seed; hier bleibt er, wie er in der Datei steht",
   },
 };

@@ -200,6 +200,7 @@ export const en = {
   },
   /** What undo calls a step. */
   edits: {
+    drawSeeds: "Draw a new seed for each run",
     undone: (label: string, steps: number) => `${steps === 1 ? "Undone" : `Undone ${steps} steps, the last`}: ${label.toLowerCase()}`,
     redone: (label: string, steps: number) => `${steps === 1 ? "Done again" : `Done again ${steps} steps, the last`}: ${label.toLowerCase()}`,
     change: (input: string) => `Change ${input}`,
@@ -341,6 +342,7 @@ export const en = {
     none: "No problems.",
     copy: "Copy",
     copied: "Copied",
+    drawSeeds: "Draw a new seed for each run",
   },
   find: {
     label: "Find in the graph",
@@ -399,6 +401,7 @@ export const en = {
     copyName: "Copy its name",
     copiedName: "Copied its name",
     moreModels: (number: number) => `and ${number} more; search to see them`,
+    seedsStay: (name: string) => `${name}: seeds stay as they are in the file; ComfyUI draws others after each run`,
     remarks: (name: string, number: number) => `${name}: opened with ${count("remark", "remarks")(number)}`,
     saved: (name: string) => `Saved as ${name}`,
     exists: (name: string) => `There is a workflow called ${name} already`,
@@ -671,5 +674,9 @@ export const en = {
     edit: (name: string) => `Use ${name}`,
     editAll: "Take the nearest",
     editDrop: (name: string) => `Drop ${name}`,
+    takes: (values: string) => `takes ${values}`,
+    loses: (values: string) => `loses ${values}`,
+    lost: (values: string, type: string) => `${type} has no place for ${values}`,
+    seedStays: "ComfyUI draws another seed after each run; here it stays as it is in the file",
   },
 };

@@ -8,6 +8,7 @@ import { interfaceOf, type Interface } from "@/model/interface";
 import { mentionsIn, withMention } from "@/model/mentions";
 import { NEAR, nearestOf } from "@/model/nearest";
 import { accepts } from "@/model/ports";
+import { placed, unnamedOf, withPlaced, type Placed } from "@/model/unnamed";
 
 /** Where something is named: a node of a graph of the document, and its input where it is one. */
 export interface Naming {
@@ -174,13 +175,33 @@ export function resolved(document: Document, lack: Lack, chosen: string | null, 
   }
 }
 
-/** Another type for a node. Values and links stay; those of inputs and outputs that are only written otherwise go to them. */
+/** What becomes of values without names where a type is chosen for one that is not here, node by node; nodes that have none are left out. */
+export function placedBy(lack: Lack, chosen: string, document: Document, catalogue: Catalogue): { at: Naming; placed: Placed }[] {
+  const of = lack.kind === "type" ? interfaceOf(chosen, document, catalogue) : null;
+  if (!of) return [];
+  return lack.at.flatMap((at) => {
+    const node = graphAt(document, at.scope).nodes[at.node];
+    const listed = unnamedOf(node);
+    return node && listed.length > 0 ? [{ at, placed: placed(listed, of.inputs, renamedInputs(node, of)) }] : [];
+  });
+}
+
+/** Another type for a node. Values and links stay; those of inputs and outputs that are only written otherwise go to them, and values
+ * without names to its widgets in their order. */
 function retyped(graph: Graph, name: string, type: string, of: Interface): Graph {
-  const inputs = of.inputs.map((one) => one.name);
   const outputs = of.outputs.map((one) => one.name);
-  const changed = withNode(graph, name, (node) => ({ ...node, type, inputs: Object.fromEntries(Object.entries(node.inputs ?? {}).map(([input, value]) => [sameName(input, inputs) ?? input, value])) }));
+  const changed = withNode(graph, name, (node) => {
+    const inputs = renamedInputs(node, of);
+    const listed = unnamedOf(node);
+    return listed.length > 0 ? withPlaced({ ...node, type, inputs }, placed(listed, of.inputs, inputs)) : { ...node, type, inputs };
+  });
   const nodes = Object.fromEntries(Object.entries(changed.nodes).map(([other, node]) => [other, relinked(node, name, outputs)]));
   return { ...changed, nodes };
+}
+
+function renamedInputs(node: GraphNode, of: Interface): NonNullable<GraphNode["inputs"]> {
+  const names = of.inputs.map((one) => one.name);
+  return Object.fromEntries(Object.entries(node.inputs ?? {}).map(([input, value]) => [sameName(input, names) ?? input, value]));
 }
 
 function relinked(node: GraphNode, from: string, outputs: readonly string[]): GraphNode {

@@ -1,14 +1,12 @@
-// What the open workflow names and is not here, each with what is nearest to it: taken with one click, or another chosen.
-import { Crosshair, TriangleAlert } from "lucide-react";
-import { go } from "@/store/going";
-import { useMessages, type Messages } from "@/i18n/messages";
-import type { Document } from "@/model/document";
-import { writeJson } from "@/model/json";
-import { resolved, type Lack } from "@/model/missing";
+// What the open workflow names and is not here, each with what is nearest to it: taken with one click, or another chosen. And
+// what is remarked on the file that it came from, which nothing else shows while this is open.
+import { useMessages } from "@/i18n/messages";
+import type { Lack } from "@/model/missing";
+import { LackRow } from "@/panels/LackRow";
 import { useLacks } from "@/panels/lacks";
-import { useEditor, type Editor } from "@/store/editor";
-import { filesOf } from "@/store/library";
-import { ChoiceField } from "@/widgets/choice/ChoiceField";
+import { Remarks } from "@/panels/Remarks";
+import { useEditor } from "@/store/editor";
+import { putInPlace } from "@/store/remarks";
 import styles from "@/panels/panels.module.css";
 import own from "@/panels/missing.module.css";
 
@@ -41,10 +39,11 @@ export function MissingForm({ onDone }: { onDone: () => void }) {
             </section>
           );
         })}
+        <Remarks onShow={onDone} />
       </div>
       <footer className={own.foot}>
         {near.length > 0 && (
-          <button type="button" className={styles.textButton} onClick={() => takeNearest(editor, near)}>
+          <button type="button" className={styles.textButton} onClick={() => putInPlace(editor, t.editAll, near.map((lack) => [lack, lack.offers[0]!]))}>
             {t.takeNearest(near.length)}
           </button>
         )}
@@ -54,97 +53,6 @@ export function MissingForm({ onDone }: { onDone: () => void }) {
       </footer>
     </>
   );
-}
-
-function LackRow({ lack, onShow }: { lack: Lack; onShow: () => void }) {
-  const editor = useEditor();
-  const { missing: t } = useMessages();
-  const first = lack.kind === "output" ? lack.from[0] : lack.at[0];
-  const others = othersFor(lack, editor);
-  const choose = (name: string) => edit(editor, t.edit(name), (document) => resolved(document, lack, name, editor.library.catalogue));
-  const drop = () => edit(editor, t.editDrop(lack.name), (document) => resolved(document, lack, null, editor.library.catalogue));
-  return (
-    <li className={own.row} data-testid="lack" data-kind={lack.kind}>
-      <TriangleAlert size={14} aria-hidden />
-      <div className={own.what}>
-        <strong className={own.name}>{lack.name}</strong>
-        <span className={styles.faint}>{[about(lack, t), lack.at.length > 1 ? t.nodes(lack.at.length) : ""].filter(Boolean).join("  ·  ")}</span>
-        <div className={own.offers}>
-          {lack.offers.map((name) => (
-            <button key={name} type="button" className={own.offer} onClick={() => choose(name)}>
-              {t.use(name)}
-            </button>
-          ))}
-          {(lack.kind === "input" || lack.kind === "output") && (
-            <button type="button" className={styles.textButton} style={{ marginLeft: 0 }} onClick={drop}>
-              {lack.kind === "output" ? t.dropLink : t.dropInput}
-            </button>
-          )}
-          {others.length > 0 && (
-            <span className={own.other}>
-              <ChoiceField schema={{ widget: "choice", options: [...others] }} value={undefined} label={t.other} place="node" onChange={choose} />
-            </span>
-          )}
-        </div>
-      </div>
-      {first?.scope === "" && (
-        <button
-          type="button"
-          className={styles.icon}
-          aria-label={t.showOf(lack.name)}
-          data-tip={t.show}
-          onClick={() => {
-            onShow();
-            go(editor, first.node);
-          }}
-        >
-          <Crosshair size={14} />
-        </button>
-      )}
-    </li>
-  );
-}
-
-/** All that could stand in, to be searched; of inputs and outputs the nearest are enough. */
-function othersFor(lack: Lack, editor: Editor): readonly string[] {
-  switch (lack.kind) {
-    case "type":
-      return [...editor.library.catalogue.keys()].sort();
-    case "file":
-    case "mention":
-      return filesOf(editor.library.store.getState())(lack.folder) ?? [];
-    case "choice":
-      return lack.options;
-    case "input":
-    case "output":
-      return [];
-  }
-}
-
-function about(lack: Lack, t: Messages["missing"]): string {
-  switch (lack.kind) {
-    case "type":
-      return "";
-    case "file":
-      return t.inFolder(lack.folder);
-    case "mention":
-      return t.mentioned(lack.folder);
-    case "choice":
-      return t.choiceOf(lack.input, lack.of);
-    case "input":
-      return `${t.noInput(lack.of)}; ${lack.value === undefined ? t.linked : t.holds(writeJson(lack.value).slice(0, 60))}`;
-    case "output":
-      return t.noOutput(lack.of);
-  }
-}
-
-function takeNearest(editor: Editor, near: readonly Lack[]): void {
-  edit(editor, editor.t.missing.editAll, (document) => near.reduce((next, lack) => resolved(next, lack, lack.offers[0]!, editor.library.catalogue), document));
-}
-
-function edit(editor: Editor, label: string, change: (document: Document) => Document): void {
-  const one = editor.documents.active;
-  if (one) editor.documents.edit(one.uid, label, change);
 }
 
 const keyOf = (lack: Lack): string => `${lack.kind} ${lack.name} ${"of" in lack ? lack.of : ""} ${"input" in lack ? lack.input : ""} ${lack.at[0]?.node}`;

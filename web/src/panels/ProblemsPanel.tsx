@@ -5,13 +5,15 @@ import type { Problem } from "@/api/client";
 import { go } from "@/store/going";
 import { useMessages } from "@/i18n/messages";
 import { writeJson } from "@/model/json";
-import { lackBehind, resolved, type Lack } from "@/model/missing";
-import { titlesTo } from "@/model/naming";
+import { lackBehind, type Lack } from "@/model/missing";
+import { titlesTo, withTitles } from "@/model/naming";
 import { NO_PLAN } from "@/model/plan";
 import type { FailedRun } from "@/model/runs";
+import { Remarks } from "@/panels/Remarks";
 import { useLacks } from "@/panels/lacks";
 import { copyText } from "@/store/clipboard";
 import { useActive, useEditor } from "@/store/editor";
+import { putInPlace } from "@/store/remarks";
 import styles from "@/panels/panels.module.css";
 
 const NO_RUNS: readonly FailedRun[] = [];
@@ -21,8 +23,7 @@ export function ProblemsPanel() {
   const one = useActive((open) => open);
   const state = useStore(editor.plans.store, (all) => all[one?.uid ?? ""] ?? NO_PLAN);
   const failed = useStore(editor.runs.store, (all) => all.failed[one?.uid ?? ""] ?? NO_RUNS);
-  const report = one?.report;
-  const { missing: t, problems: words, shell } = useMessages();
+  const { missing: t, problems: words } = useMessages();
   const lacks = useLacks();
   const catalogue = useStore(editor.library.store, (all) => all.catalogue);
   const called = (node: string) => (one ? titlesTo(node, one.document, catalogue) : node);
@@ -50,33 +51,15 @@ export function ProblemsPanel() {
                 {problem.input ? ` · ${problem.input}` : ""}
               </strong>
             )}
-            {problem.message}
+            {one ? withTitles(problem.message, one.document, catalogue) : problem.message}
             {problem.hint && <em>{problem.hint}</em>}
           </span>
         </button>
         <Remedy problem={problem} lacks={lacks} />
         </div>
       ))}
-      {report && (
-        <>
-          <h3 className={styles.section}>
-            {words.reading(report.source)}
-            <button type="button" className={styles.textButton} onClick={() => editor.documents.dismissReport(one.uid)}>
-              {shell.dismiss}
-            </button>
-          </h3>
-          {report.problems.map((problem, index) => (
-            <button key={index} type="button" className={styles.problem} data-severity={problem.severity} onClick={() => problem.node && go(editor, problem.node)}>
-              <TriangleAlert size={14} aria-hidden />
-              <span>
-                {problem.message}
-                {problem.hint && <em>{problem.hint}</em>}
-              </span>
-            </button>
-          ))}
-        </>
-      )}
-      {state.problems.length === 0 && lacks.length === 0 && failed.length === 0 && !report && <p className={styles.empty}>{words.none}</p>}
+      <Remarks />
+      {state.problems.length === 0 && lacks.length === 0 && failed.length === 0 && !one?.report && <p className={styles.empty}>{words.none}</p>}
     </div>
   );
 }
@@ -119,7 +102,7 @@ function Remedy({ problem, lacks }: { problem: Problem; lacks: readonly Lack[] }
   const lack = one && lackBehind(problem, lacks, one.document);
   const offer = lack?.offers[0];
   if (!lack || offer === undefined) return null;
-  const use = () => editor.documents.edit(one.uid, editor.t.edits.use(offer), (document) => resolved(document, lack, offer, editor.library.catalogue));
+  const use = () => putInPlace(editor, editor.t.edits.use(offer), [[lack, offer]]);
   return (
     <button type="button" className={styles.textButton} style={{ marginLeft: 30 }} onClick={use}>
       {editor.t.edits.use(offer)}

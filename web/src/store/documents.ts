@@ -193,6 +193,11 @@ export class Documents {
     this.put(uid, (one) => ({ ...one, saved: document, file: file ?? one.file }));
   }
 
+  /** Remark something on a document, beside what was remarked when it was read. */
+  remark(uid: string, source: string, problems: readonly Problem[]): void {
+    this.put(uid, (one) => ({ ...one, report: { source: one.report?.source ?? source, problems: [...(one.report?.problems ?? []), ...problems] } }));
+  }
+
   dismissReport(uid: string): void {
     this.put(uid, (one) => ({ ...one, report: null }));
   }

@@ -7,6 +7,7 @@ import { addNode, setInput } from "@/model/edit";
 import { filesNamed, folderFor, isModelFile, loaderOf, weightsIn, type ModelFile } from "@/model/loaders";
 import { lacksOf } from "@/model/missing";
 import { filesOf } from "@/store/library";
+import { tellRemarks } from "@/store/remarks";
 import { isUnsaved, type OpenDocument, type Place } from "@/store/documents";
 import type { Editor } from "@/store/editor";
 import { jobsIn } from "@/store/shelf";
@@ -36,15 +37,21 @@ export async function openTemplate(editor: Editor, name: string): Promise<void> 
   openDocument(editor, document);
 }
 
-/** Open a document in a tab of its own; what it names and is not here is shown at once. */
+/** Open a document in a tab of its own; what it names and is not here is shown at once, with what is remarked on it. */
 export function openDocument(editor: Editor, document: Document, more: Partial<OpenDocument> = {}): void {
   const uid = editor.documents.open(document, more);
   void editor.library.ready().then(() => {
-    const state = editor.library.store.getState();
-    const one = editor.documents.active;
-    if (one?.uid !== uid || lacksOf(one.document, state.catalogue, filesOf(state)).length === 0) return;
-    if (editor.view.store.getState().dialog === null) editor.view.set({ dialog: "missing" });
+    if (!showsLacks(editor, uid)) tellRemarks(editor, uid);
   });
+}
+
+/** Whether what a document names and is not here is shown now. */
+function showsLacks(editor: Editor, uid: string): boolean {
+  const state = editor.library.store.getState();
+  const one = editor.documents.active;
+  if (one?.uid !== uid || lacksOf(one.document, state.catalogue, filesOf(state)).length === 0) return false;
+  if (editor.view.store.getState().dialog === null) editor.view.set({ dialog: "missing" });
+  return editor.view.store.getState().dialog === "missing";
 }
 
 export async function openFromDisk(editor: Editor): Promise<void> {
@@ -119,7 +126,6 @@ export async function openFiles(editor: Editor, files: readonly File[], at: Poin
       const { document, problems } = await readFile(file);
       const named = document.name ? document : { ...document, name: file.name.replace(/\.[^.]*$/, "") };
       openDocument(editor, named, problems.length > 0 ? { report: { source: file.name, problems } } : {});
-      if (problems.length > 0) editor.view.say(editor.t.files.remarks(file.name, problems.length), "info");
     } catch (error) {
       if (isPicture(file) && error instanceof ServiceError && error.code !== "unreachable") await placePicture(editor, file, spot);
       else editor.fail(error);
