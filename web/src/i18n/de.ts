@@ -47,6 +47,7 @@ export const de: Messages = {
   },
   shell: {
     openWorkflows: "Offene Workflows",
+    allOpen: "Alle offenen Workflows",
     untitled: "Ohne Titel",
     menu: "Menü",
     saved: "Gespeichert",

@@ -47,6 +47,7 @@ export const en = {
   },
   shell: {
     openWorkflows: "Open workflows",
+    allOpen: "All open workflows",
     untitled: "Untitled",
     menu: "Menu",
     saved: "Saved",

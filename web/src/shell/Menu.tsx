@@ -105,10 +105,11 @@ function useAway(element: RefObject<HTMLElement | null>, menu: Opened): void {
   }, [element, menu, view]);
 }
 
-function ActionEntry({ action: { label, keys, disabled, danger }, onChoose }: { action: MenuAction; onChoose: () => void }) {
+function ActionEntry({ action: { label, keys, disabled, danger, chosen }, onChoose }: { action: MenuAction; onChoose: () => void }) {
+  const role = chosen === undefined ? "menuitem" : "menuitemradio";
   return (
-    <button type="button" role="menuitem" disabled={disabled} data-danger={danger} onClick={onChoose}>
-      {label}
+    <button type="button" role={role} aria-checked={chosen} disabled={disabled} data-danger={danger} onClick={onChoose}>
+      <span className={styles.menuLabel}>{label}</span>
       {keys && <span className={styles.keys}>{keys}</span>}
     </button>
   );

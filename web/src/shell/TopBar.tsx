@@ -1,15 +1,14 @@
 // What must always be in reach: the menu, the open workflows, whether this one is saved, what will run, run, cancel, how many.
-import { Pause, Play, Square, X, Plus, Layers } from "lucide-react";
+import { Layers, Pause, Play, Square } from "lucide-react";
 import { useStore } from "zustand";
 import { useMessages } from "@/i18n/messages";
 import { perform } from "@/commands/commands";
 import { tipFor } from "@/commands/keys";
 import { NO_PLAN, runSentence } from "@/model/plan";
-import { progressOf } from "@/model/runs";
-import { isUnsaved, useEditor } from "@/store/editor";
-import { closeDocument, titleOf } from "@/store/files";
+import { useEditor } from "@/store/editor";
 import { MainMenu } from "@/shell/MainMenu";
 import { SaveState } from "@/shell/SaveState";
+import { Tabs } from "@/shell/Tabs";
 import styles from "@/shell/shell.module.css";
 
 export function TopBar() {
@@ -21,58 +20,6 @@ export function TopBar() {
       <SaveState />
       <RunControls />
     </header>
-  );
-}
-
-function Tabs() {
-  const editor = useEditor();
-  const messages = useMessages();
-  const { shell: t, commands } = messages;
-  const { order, open, active } = useStore(editor.documents.store);
-  const keys = useStore(editor.settings, (one) => one.keys);
-  return (
-    <nav className={styles.tabs} aria-label={t.openWorkflows}>
-      {order.map((uid) => {
-        const one = open[uid];
-        if (!one) return null;
-        const title = titleOf(one) || t.untitled;
-        return (
-          <div key={uid} ref={uid === active ? inView : undefined} className={styles.tab} data-active={uid === active} data-testid="tab" onAuxClick={(event) => event.button === 1 && closeDocument(editor, uid)}>
-            <button type="button" aria-current={uid === active ? "page" : undefined} title={one.file?.name ?? title} onClick={() => editor.documents.activate(uid)}>
-              {title}
-            </button>
-            <TabProgress uid={uid} />
-            {isUnsaved(one) && <span className={styles.dot} data-tip={t.notSavedTip} role="img" aria-label={t.notSaved} />}
-            <button type="button" className={styles.shut} aria-label={t.close(title)} onClick={() => closeDocument(editor, uid)}>
-              <X size={12} />
-            </button>
-          </div>
-        );
-      })}
-      <button type="button" className={styles.tool} data-tip={tipFor(keys, "new", messages)} aria-label={commands.new} onClick={() => perform(editor, "new")}>
-        <Plus size={16} />
-      </button>
-    </nav>
-  );
-}
-
-/** Of more tabs than there is room for, the active one is seen. */
-const inView = (tab: HTMLElement | null) => tab?.scrollIntoView({ block: "nearest", inline: "nearest" });
-
-/** How far a run of this document is, as a ring. */
-function TabProgress({ uid }: { uid: string }) {
-  const { runs } = useEditor();
-  const { shell: t } = useMessages();
-  const share = useStore(runs.store, () => {
-    const job = runs.current(uid);
-    return job ? Math.round(progressOf(job) * 40) / 40 : null;
-  });
-  if (share === null) return null;
-  return (
-    <svg className={styles.tabRing} viewBox="0 0 12 12" role="img" aria-label={t.percentDone(Math.round(share * 100))}>
-      <circle cx="6" cy="6" r="4.5" fill="none" stroke="var(--line)" strokeWidth="2" />
-      <circle cx="6" cy="6" r="4.5" fill="none" stroke="var(--accent)" strokeWidth="2" strokeDasharray={`${share * 28.3} 28.3`} transform="rotate(-90 6 6)" />
-    </svg>
   );
 }
 

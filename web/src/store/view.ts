@@ -57,6 +57,8 @@ export interface MenuAction {
   keys?: string | undefined;
   disabled?: boolean;
   danger?: boolean;
+  /** Whether it is the one of several that is so now; absent where it is none of several. */
+  chosen?: boolean;
 }
 
 export interface MenuGroup {

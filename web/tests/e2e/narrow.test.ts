@@ -1,6 +1,6 @@
 // The bar where there is little room, and links that are followed in a page that is there already.
 import { expect, test } from "vitest";
-import { documentOf, openPage, openTemplate, settled } from "./harness";
+import { accessFaults, atRest, documentOf, openPage, openTemplate, settled } from "./harness";
 import { browser, service, startStage } from "./stage";
 
 startStage();
@@ -30,4 +30,33 @@ test("a link to a form that is followed in a page that has the editor fills in t
   expect(new URL(page.url()).hash).toBe("");
   expect(errors).toEqual([]);
   await page.close();
+});
+
+test("of more workflows than there is room for, the one that is looked at is seen whole, and all are named in a list", async () => {
+  const { page, errors, context } = await openPage(browser, service.url, { width: 1200, height: 700 });
+  const names = Array.from({ length: 12 }, (_, index) => `d${index + 1}`);
+  await page.evaluate((all) => all.forEach((name) => window.latentgraph!.documents.open({ format: "latentgraph/1", name, nodes: {} })), names);
+  const strip = page.getByTestId("tab-strip");
+  const tab = (name: string) => strip.getByTestId("tab").filter({ has: page.getByRole("button", { name, exact: true }) });
+  const isWhole = async (name: string) => {
+    const [one, all] = [await atRest(tab(name)), await atRest(strip)];
+    return one.x >= all.x - 1 && one.x + one.width <= all.x + all.width + 1;
+  };
+  await expect.poll(() => isWhole("d12")).toBe(true);
+  expect((await atRest(tab("d1"))).width).toBeGreaterThanOrEqual(120);
+  expect(await isWhole("d1")).toBe(false);
+  const more = page.getByTestId("all-tabs");
+  await more.click();
+  expect(await page.getByRole("menuitemradio").count()).toBe(12);
+  expect(await accessFaults(page, ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"])).toEqual([]);
+  await page.getByRole("menuitemradio", { name: "d1", exact: true }).click();
+  await expect.poll(() => isWhole("d1")).toBe(true);
+  await page.getByRole("button", { name: "New workflow", exact: true }).click();
+  await expect.poll(() => isWhole("Untitled")).toBe(true);
+  await page.setViewportSize({ width: 390, height: 700 });
+  await expect.poll(() => isWhole("Untitled")).toBe(true);
+  await page.setViewportSize({ width: 2200, height: 700 });
+  await expect.poll(() => more.count()).toBe(0);
+  expect(errors).toEqual([]);
+  await context.close();
 });

@@ -15,6 +15,10 @@ let root: Root;
 beforeEach(async () => {
   vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
   Element.prototype.scrollIntoView = () => undefined; // jsdom has none
+  vi.stubGlobal("ResizeObserver", class {
+    observe = () => undefined;
+    disconnect = () => undefined;
+  });
   service = new ToldService();
   service.on("POST api/v1/jobs", () => ({ id: `job-${service.asked.length}`, state: "queued", outputs: [] }));
   editor = new Editor();
