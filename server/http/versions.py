@@ -26,6 +26,7 @@ from server.http.service import Service, service_of
 from server.jobs.workflows import Version
 
 _NAME: Final = re.compile(r"(?:[^./\\\x00-\x1f][^/\\\x00-\x1f]*)(?:/[^./\\\x00-\x1f][^/\\\x00-\x1f]*)*")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LONGEST_PART: Final = 250
 """Bytes of one part of a name: with the ending, as many as file systems take."""
 _RESERVED: Final = ("jobs", "versions", "restore")
@@ -52,7 +53,7 @@ async def save(request: web.Request) -> web.Response:
     """Save a workflow of any form under this name, as a new version. With `If-Match: ETAG` only over that version, with
     `If-None-Match: *` only if there is none."""
     service = service_of(request)
-    name = _name(request)
+    name = _new_name(request)
     body = await json_body(request)
     text = await without_blocking(request, _as_text, body, service)
     async with service.saving:
@@ -99,7 +100,7 @@ async def get_version(request: web.Request) -> web.Response:
 async def restore(request: web.Request) -> web.Response:
     """Make a version the current one again, as a new version."""
     service = service_of(request)
-    name = _name(request)
+    name = _new_name(request)
     text = _as_it_was(await _text(request))
     async with service.saving:
         current = await asyncio.to_thread(_current, service, name)
@@ -249,6 +250,17 @@ def _name(request: web.Request) -> str:
     if not _is_name(name):
         hint = "up to 200 characters, folders between slashes, none of them beginning with a dot"
         raise ProblemError(422, "workflow_name", f"{name[:80]!r} cannot be a workflow's name: {hint}")
+    return name
+
+
+def _new_name(request: web.Request) -> str:
+    """The name that a workflow is saved under: one that can be seen and typed. Raises ProblemError (422). What has another
+    name, made by other hands, can be read and deleted all the same."""
+    name = _name(request)
+    untidy = any(part != part.strip() for part in name.split("/"))
+    if untidy or _CONTROL.search(name):
+        why = "it is blank, or has spaces around a part" if untidy else "it has a control character"
+        raise ProblemError(422, "workflow_name", f"{name[:80]!r} cannot be a workflow's name: {why}")
     return name
 
 

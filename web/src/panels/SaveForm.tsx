@@ -5,6 +5,7 @@ import { selectedNodes } from "@/commands/selection";
 import { useMessages } from "@/i18n/messages";
 import { graphAt, SUBGRAPH } from "@/model/document";
 import { FOLDER } from "@/model/published";
+import { isWorkflowName } from "@/model/workflowName";
 import { useEditor } from "@/store/editor";
 import { titleOf } from "@/store/files";
 import { publishSubgraph, saveAs, type Over, type SaveOutcome } from "@/store/saving";
@@ -42,18 +43,16 @@ interface NameFormProps {
   onDone: () => void;
 }
 
-const NAME = /^[^/.][^\\:*?"<>|]*$/;
-const isName = (name: string) => NAME.test(name) && name.split("/").every((part) => part !== "" && !part.startsWith("."));
-
 function NameForm({ initial, folder, onSave, onDone }: NameFormProps) {
   const { save: t, files } = useMessages();
-  const [name, setName] = useState(initial);
+  const [typed, setName] = useState(initial);
+  const name = typed.trim();
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState<{ name: string; why: string } | null>(null);
   const isTaken = refused?.name === name;
   const save = async (event: FormEvent) => {
     event.preventDefault();
-    if (!isName(name) || busy) return;
+    if (!isWorkflowName(name) || busy) return;
     setBusy(true);
     try {
       const outcome = await onSave(name, isTaken ? "anything" : "its own");
@@ -67,11 +66,11 @@ function NameForm({ initial, folder, onSave, onDone }: NameFormProps) {
     <form className={styles.saveForm} onSubmit={(event) => void save(event)}>
       <label>
         {t.name}
-        <input autoFocus value={name} onChange={(event) => setName(event.target.value)} onFocus={(event) => event.target.select()} />
+        <input autoFocus value={typed} onChange={(event) => setName(event.target.value)} onFocus={(event) => event.target.select()} />
       </label>
-      <p className={styles.faint}>{isName(name) ? t.keptAs(`workflows/${folder}${name}.json`) : t.fault}</p>
+      <p className={styles.faint}>{isWorkflowName(name) ? t.keptAs(`workflows/${folder}${name}.json`) : t.fault}</p>
       <p role="alert">{isTaken && refused.why}</p>
-      <button type="submit" className={styles.primary} disabled={!isName(name) || busy}>
+      <button type="submit" className={styles.primary} disabled={!isWorkflowName(name) || busy}>
         {isTaken ? files.replace : t.save}
       </button>
     </form>
