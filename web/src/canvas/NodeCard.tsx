@@ -7,6 +7,7 @@ import { useMessages } from "@/i18n/messages";
 import { EndName } from "@/canvas/EndName";
 import { FieldRow } from "@/canvas/FieldRow";
 import { NodePicture } from "@/canvas/NodePicture";
+import { NodeWords } from "@/canvas/NodeWords";
 import { useCanvasPlace } from "@/canvas/place";
 import type { CardData, FlowNode } from "@/canvas/project";
 import { Socket } from "@/canvas/Socket";
@@ -155,6 +156,7 @@ function RowView({ row, id, node, of, near, problems, run }: RowViewProps) {
     );
   }
   if (row.kind === "more") return <More row={row} id={id} near={near} />;
+  if (row.kind === "words") return near ? <NodeWords row={row} run={run} /> : null;
   if (row.kind === "picture") return <NodePicture row={row} id={id} node={node} of={of} run={run} />;
   return <FieldRow row={row} id={id} node={node} near={near} problem={problems?.find((one) => one.input === row.input.name)?.message} />;
 }
@@ -246,4 +248,4 @@ function mainColour(of: Interface): string {
   return typeColour(type);
 }
 
-const keyOf = (row: Row): string => (row.kind === "ports" ? `p${row.y}` : row.kind === "picture" || row.kind === "more" ? row.kind : `f${row.input.name}`);
+const keyOf = (row: Row): string => (row.kind === "ports" ? `p${row.y}` : row.kind === "picture" || row.kind === "words" || row.kind === "more" ? row.kind : `f${row.input.name}`);

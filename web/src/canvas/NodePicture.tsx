@@ -1,5 +1,5 @@
-// The picture in a node: what it saved or showed last, or what it loads.
-import { memo } from "react";
+// The pictures in a node: what it saved or showed last, a batch beside each other, or what it loads.
+import { memo, type CSSProperties } from "react";
 import { ImageIcon } from "lucide-react";
 import { useMessages } from "@/i18n/messages";
 import { fileUrl } from "@/api/client";
@@ -8,7 +8,7 @@ import type { Row } from "@/model/geometry";
 import type { Interface } from "@/model/interface";
 import type { NodeRun, OutputFile } from "@/model/runs";
 import type { ShownPicture } from "@/widgets/picture/PictureViewer";
-import { madeBy, pictureIn } from "@/model/pictures";
+import { gridOf, madeBy, picturesIn } from "@/model/pictures";
 import { useCanvasPlace } from "@/canvas/place";
 import { useKeyed } from "@/store/keyed";
 import { useEditor } from "@/store/editor";
@@ -30,24 +30,30 @@ function pictures(files: readonly OutputFile[], before: OutputFile | undefined):
 }
 
 export const NodePicture = memo(function NodePicture({ row, id, node, of, run }: NodePictureProps) {
-  const { view, runs } = useEditor();
+  const { runs } = useEditor();
   const t = useMessages();
   const { key } = useCanvasPlace();
   const before = useKeyed(runs.earlier, key(id));
-  const files = madeBy(run);
-  const shown = pictureIn(node, of, run);
-  const url = shown && fileUrl(shown.folder, shown.name);
-  const name = shown?.name ?? "";
+  const { columns, shown, more } = gridOf(picturesIn(node, of, run));
   return (
-    <div className={styles.picture} style={{ top: row.y + 2, height: row.height - 4 }}>
-      {url ? (
-        <button type="button" className="nodrag" aria-label={t.queue.lookAt(name)} onClick={() => view.set({ picture: { url, name, among: pictures(files, before) } })}>
-          <img src={url} alt={name} loading="lazy" draggable={false} onError={(event) => (event.currentTarget.style.visibility = "hidden")} onLoad={(event) => (event.currentTarget.style.visibility = "visible")} />
-        </button>
-      ) : (
-        <ImageIcon size={22} strokeWidth={1.2} aria-label={t.canvas.noPicture} />
-      )}
-      {files.length > 1 && <span className={styles.more}>+{files.length - 1}</span>}
+    <div className={`${styles.picture} ${columns > 1 ? styles.several : ""}`} style={{ top: row.y + 2, height: row.height - 4, "--columns": columns } as CSSProperties}>
+      {shown.map((file) => (
+        <Picture key={fileUrl(file.folder, file.name)} file={file} among={() => pictures(madeBy(run), before)} />
+      ))}
+      {shown.length === 0 && <ImageIcon size={22} strokeWidth={1.2} aria-label={t.canvas.noPicture} />}
+      {more > 0 && <span className={styles.more}>+{more}</span>}
     </div>
   );
 });
+
+/** One of them. A click looks at it. */
+function Picture({ file, among }: { file: OutputFile; among: () => ShownPicture[] }) {
+  const { view } = useEditor();
+  const { queue: t } = useMessages();
+  const [url, name] = [fileUrl(file.folder, file.name), file.name];
+  return (
+    <button type="button" className="nodrag" aria-label={t.lookAt(name)} onClick={() => view.set({ picture: { url, name, among: among() } })}>
+      <img src={url} alt={name} loading="lazy" draggable={false} onError={(event) => (event.currentTarget.style.visibility = "hidden")} onLoad={(event) => (event.currentTarget.style.visibility = "visible")} />
+    </button>
+  );
+}

@@ -96,7 +96,7 @@ function card(node: FlowNode, data: CardData, look: Look, title: Title): string 
 
 function rowOf(row: Row, { node }: CardData, at: Box, look: Look, title: Title): string {
   const inside = { x: at.x + 9, y: at.y + row.y + 1, width: at.width - 18, height: row.height - 2 };
-  if (row.kind === "picture") return element("rect", { ...inside, rx: 5, fill: look("--field") });
+  if (row.kind === "picture" || row.kind === "words") return element("rect", { ...inside, rx: 5, fill: look("--field") });
   if (row.kind === "more") return row.folded > 0 ? line("…", { ...inside, x: inside.x + 8 }, { fill: look("--text-3") }) : "";
   if (row.kind === "ports") {
     const half = { y: at.y + row.y, height: row.height, width: at.width / 2 - 17 };

@@ -261,6 +261,8 @@ export const de: Messages = {
     pinned: "angeheftet",
     sampling: "was gerade entsteht",
     noPicture: "noch kein Bild",
+    words: "Was er sagt",
+    noWords: "noch nichts gesagt",
     title: "Titel",
     setAt: (node) => `Der Wert ist der von „${node}“: wo der Untergraph sonst benutzt wird, hat er einen eigenen`,
     renameEnd: "Doppelklick zum Umbenennen",

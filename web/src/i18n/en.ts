@@ -262,6 +262,8 @@ export const en = {
     pinned: "pinned",
     sampling: "what is being sampled",
     noPicture: "no picture yet",
+    words: "What it tells",
+    noWords: "nothing told yet",
     title: "Title",
     setAt: (node: string) => `The value is that of “${node}”: where else the subgraph is used, it has its own`,
     renameEnd: "Double-click to rename",

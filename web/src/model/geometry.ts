@@ -31,14 +31,15 @@ const PICTURE = 208;
 
 /**
  * A row of a node: an input and an output beside each other, a field, a text of several lines, what unfolds fields that are seldom
- * changed (so many are `folded` now), or a place for a picture.
+ * changed (so many are `folded` now), a place for a picture, or one for words that it tells.
  */
 export type Row =
   | { kind: "ports"; y: number; height: number; input?: InputSpec; output?: OutputSpec }
   | { kind: "field"; y: number; height: number; input: InputSpec }
   | { kind: "text"; y: number; height: number; input: InputSpec }
   | { kind: "more"; y: number; height: number; folded: number }
-  | { kind: "picture"; y: number; height: number };
+  | { kind: "picture"; y: number; height: number }
+  | { kind: "words"; y: number; height: number };
 
 export interface Geometry {
   width: number;
@@ -67,6 +68,11 @@ function showsPicture(of: Interface): boolean {
   if (!spec) return false;
   const makesOne = spec.effect === true && spec.inputs.some((one) => one.type === "IMAGE" || one.type === "MASK");
   return makesOne || spec.inputs.some((one) => one.widget?.widget === "file" && one.widget.folder === "input");
+}
+
+/** Whether a node is there to tell something in words: it runs for its own sake, saves nothing and shows no picture. */
+function showsWords(of: Interface): boolean {
+  return of.spec?.effect === true && of.outputs.length === 0 && of.spec.saves === undefined && !showsPicture(of);
 }
 
 /** Between a node and the live picture below it. */
@@ -104,13 +110,14 @@ function whole(node: GraphNode, of: Interface, { row, head }: Metrics): Geometry
   const unfolds = folded.length > 0 || (node.ui?.["advanced"] === true && of.inputs.some((one) => one.advanced === true && one.widget));
   const texts = of.inputs.filter(isText);
   const picture = showsPicture(of);
+  const words = showsWords(of);
   const size = sizeOf(node);
   const width = Math.round(Math.max(NARROWEST, size?.[0] ?? (texts.length > 0 ? WIDTH + 60 : WIDTH)));
 
   const ports = Math.max(sockets.length, of.outputs.length);
   const fixed = head + PAD * 2 + (ports + fields.length + (unfolds ? 1 : 0)) * row;
-  const natural = fixed + texts.length * TEXT_ROWS * row + (picture ? PICTURE : 0);
-  const stretch = texts.length + (picture ? 1 : 0);
+  const natural = fixed + (texts.length + (words ? 1 : 0)) * TEXT_ROWS * row + (picture ? PICTURE : 0);
+  const stretch = texts.length + (picture ? 1 : 0) + (words ? 1 : 0);
   const wanted = size?.[1] ?? natural;
   const more = stretch > 0 ? Math.max((wanted - natural) / stretch, -(TEXT_ROWS - 2) * row) : 0;
 
@@ -145,6 +152,11 @@ function whole(node: GraphNode, of: Interface, { row, head }: Metrics): Geometry
   if (picture) {
     const height = Math.round(PICTURE + more);
     rows.push({ kind: "picture", y, height });
+    y += height;
+  }
+  if (words) {
+    const height = Math.round(TEXT_ROWS * row + more);
+    rows.push({ kind: "words", y, height });
     y += height;
   }
   return { width, height: y + PAD, head, rows, inputs, outputs };

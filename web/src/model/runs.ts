@@ -78,6 +78,14 @@ export function withFailed(known: readonly FailedRun[], one: FailedRun): readonl
   return [...known.filter((other) => !alike(other)), one];
 }
 
+const LONGEST = 20_000;
+
+/** What a node told, as it is shown. */
+export function wordsIn(text: readonly string[] | undefined, longest = LONGEST): string {
+  const whole = text?.join("\n") ?? "";
+  return whole.length > longest ? `${whole.slice(0, longest)}…` : whole;
+}
+
 export const newJob = (id: string): JobRun => ({ id, state: "queued", sequence: 0, nodes: {}, total: 0, over: 0, finished: new Set() });
 
 /** The job after an event, and the nodes that the event told of. The same job for an event seen before. */

@@ -5,6 +5,7 @@ import { flushSync } from "react-dom";
 import { RotateCcw, Trash2 } from "lucide-react";
 import { fileUrl, retryJob, type Job } from "@/api/client";
 import { shortTime } from "@/model/durations";
+import { wordsIn } from "@/model/runs";
 import { useMessages, type Messages } from "@/i18n/messages";
 import { inView, offsetsOf } from "@/model/virtual";
 import { ago } from "@/panels/ago";
@@ -80,8 +81,13 @@ export function History({ jobs, scroller, onNear }: HistoryProps) {
 
 function guessed(job: Job): number {
   const pictures = Math.ceil(picturesOf(job).length / THUMBS_IN_A_ROW);
-  return LINE + (job.name ? NAME : 0) + (job.seconds || job.nodes ? COST : 0) + (job.error ? ERROR : 0) + pictures * THUMB;
+  return LINE + (job.name ? NAME : 0) + (toldBy(job) ? COST : 0) + (job.seconds || job.nodes ? COST : 0) + (job.error ? ERROR : 0) + pictures * THUMB;
 }
+
+const LONGEST_TOLD = 120;
+
+/** The first that its nodes told in words, as much as fits into a line. */
+const toldBy = ({ texts }: Job): string => wordsIn(Object.values(texts)[0], LONGEST_TOLD);
 
 /** For each job the one before it that made a picture. */
 function picturesBefore(jobs: readonly Job[]): (Job | undefined)[] {
@@ -139,6 +145,7 @@ const EndedJob = memo(function EndedJob({ job, earlier }: { job: Job; earlier: J
         </button>
       </div>
       {cost && <p className={styles.jobCost}>{cost}</p>}
+      {toldBy(job) && <p className={styles.jobTold}>{toldBy(job)}</p>}
       {job.error && <p className={styles.jobError}>{job.error.message}</p>}
       {pictures.length > 0 && (
         <div className={styles.thumbs}>
