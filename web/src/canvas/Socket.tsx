@@ -29,6 +29,7 @@ export const Socket = memo(function Socket({ node, name, end, type, y, linked, o
   const { canvas: t } = useMessages();
   const isInput = end === "input";
   const look = [
+    "nokey", // with Shift all links are dragged from here, and no box is drawn
     styles.socket,
     list ? styles.square : "",
     linked ? styles.filled : optional || latent ? styles.ring : "",

@@ -27,7 +27,7 @@ interface Around {
 
 export class Connecting {
   current: Drawing | null = null;
-  /** With Shift: all links of an output, to be moved to another. */
+  /** With Shift: all links of an output, to be moved to another. Set before the start. */
   all: readonly Target[] | null = null;
   private around: Around | null = null;
   private readonly listeners = new Set<() => void>();
@@ -49,14 +49,15 @@ export class Connecting {
   /** Whether the link may go to this socket: null while none is drawn. */
   verdict(node: string, end: Drawing["end"], name: string): boolean | null {
     if (!this.current) return null;
+    if (this.all && end === "output") return (this.current.node !== node || this.current.name !== name) && this.refusalOfAll(node, name) === null;
     return this.current.end !== end && this.refusal(node, name) === null;
   }
 
   /** Why it may not, in words. */
   reason(node: string, end: Drawing["end"], name: string, t: Messages): string {
     if (!this.current) return "";
-    if (this.current.end === end) return end === "input" ? t.refusals.twoInputs : t.refusals.twoOutputs;
-    const refusal = this.refusal(node, name);
+    if (this.current.end === end && !(this.all && end === "output")) return end === "input" ? t.refusals.twoInputs : t.refusals.twoOutputs;
+    const refusal = this.current.end === end ? this.refusalOfAll(node, name) : this.refusal(node, name);
     return refusal ? inWords(refusal, t) : "";
   }
 
@@ -68,6 +69,13 @@ export class Connecting {
   private put(drawing: Drawing | null): void {
     this.current = drawing;
     for (const listener of this.listeners) listener();
+  }
+
+  /** Why not all links may come from this output. */
+  private refusalOfAll(node: string, name: string): Refusal | null {
+    if (!this.all || !this.around) return null;
+    const { graph, document, catalogue } = this.around;
+    return this.all.map((to) => refusalOf({ node, output: name }, to, graph, document, catalogue)).find((one) => one !== null) ?? null;
   }
 
   private refusal(node: string, name: string): Refusal | null {

@@ -6,7 +6,7 @@ import type { Latest } from "@/canvas/dragging";
 import { dropLink, Pull } from "@/canvas/gestures";
 import { nameOfHandle, type FlowEdge } from "@/canvas/project";
 import type { Scope } from "@/model/document";
-import { linksFrom } from "@/model/edit";
+import { link, linksFrom } from "@/model/edit";
 import { connect } from "@/model/linking";
 import { useEditor } from "@/store/editor";
 
@@ -23,9 +23,9 @@ export function useDrawingLinks(latest: RefObject<Latest>, scope: Scope) {
       done.current = false;
       const { graph: current, document: whole } = latest.current;
       const pulled = pull.take();
+      if ("shiftKey" in event && event.shiftKey && from.handleType === "source") connecting.all = linksFrom(current, { node: from.nodeId, output: nameOfHandle(from.handleId) });
       if (pulled) connecting.start(pulled.from.node, pulled.from.output, "output", pulled.to, current, whole, library.catalogue);
       else connecting.start(from.nodeId, nameOfHandle(from.handleId), from.handleType === "source" ? "output" : "input", null, current, whole, library.catalogue);
-      if ("shiftKey" in event && event.shiftKey && from.handleType === "source") connecting.all = linksFrom(current, { node: from.nodeId, output: nameOfHandle(from.handleId) });
     },
     [latest, connecting, library, pull],
   );
@@ -40,15 +40,21 @@ export function useDrawingLinks(latest: RefObject<Latest>, scope: Scope) {
     [documents, connecting, editor],
   );
   const onConnectEnd = useCallback(
-    (event: MouseEvent | TouchEvent, _state: FinalConnectionState) => {
+    (event: MouseEvent | TouchEvent, { toHandle: onto }: FinalConnectionState) => {
       const drawing = connecting.current;
-      const all = connecting.all;
+      const all = onto?.type === "source" ? connecting.all : null;
+      const other = all && onto ? { node: onto.nodeId, output: nameOfHandle(onto.id ?? "") } : null;
+      const takesAll = other && connecting.verdict(other.node, "output", other.output);
       connecting.stop();
       if (!drawing || done.current) return;
+      if (all && other) {
+        if (takesAll) documents.editGraph(editor.t.edits.moveLinks, (current) => all.reduce((next, target) => link(next, other, target), current));
+        return;
+      }
       const at = "clientX" in event ? event : event.changedTouches[0]!;
-      dropLink(editor, drawing, all, { x: at.clientX, y: at.clientY });
+      dropLink(editor, drawing, { x: at.clientX, y: at.clientY });
     },
-    [connecting, editor],
+    [connecting, documents, editor],
   );
   const isValid = useCallback(
     (made: Connection | FlowEdge) => {

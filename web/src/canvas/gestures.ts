@@ -3,14 +3,13 @@ import type { PointerEvent as ReactPointerEvent } from "react";
 import type { Drawing } from "@/canvas/connecting";
 import { bestInput, bestOutput, refusalOf, type Target } from "@/model/connect";
 import { graphAt, type Graph, type Scope, type Source } from "@/model/document";
-import { link } from "@/model/edit";
 import { connect, sourceInto } from "@/model/linking";
 import { unlinkAny } from "@/model/subgraph";
 import { scopeOf } from "@/store/documents";
 import type { Editor } from "@/store/editor";
 
 /** A link that ended on no socket: on a node it takes the best one, on nothing it frees what was pulled or asks for a node. */
-export function dropLink(editor: Editor, drawing: Drawing, all: readonly Target[] | null, at: { x: number; y: number }): void {
+export function dropLink(editor: Editor, drawing: Drawing, at: { x: number; y: number }): void {
   const { documents, library, view } = editor;
   const one = documents.active;
   if (!one) return;
@@ -19,11 +18,6 @@ export function dropLink(editor: Editor, drawing: Drawing, all: readonly Target[
   const node = element?.closest("[data-node]")?.getAttribute("data-node") ?? null;
   const from: Source = { node: drawing.node, output: drawing.name };
   const to: Target = { node: drawing.node, input: drawing.name };
-  if (all && element?.getAttribute("data-end") === "output" && node) {
-    const other: Source = { node, output: element.getAttribute("data-socket") ?? "" };
-    documents.editGraph(editor.t.edits.moveLinks, (current) => all.reduce((next, target) => link(next, other, target), current));
-    return;
-  }
   if (node && node !== drawing.node && graph.nodes[node]) {
     const named = element?.closest("[data-input]")?.getAttribute("data-input") ?? (element?.getAttribute("data-end") === "input" ? element.getAttribute("data-socket") : null);
     if (drawing.end === "output") {

@@ -104,6 +104,52 @@ describe("a link pulled off its input", () => {
   });
 });
 
+describe("a link dropped on the body of a node", () => {
+  const title = (page: Page, id: string) => atRest(node(page, id)).then((box) => ({ x: box.x + box.width / 2, y: box.y + 10 }));
+
+  test("takes the input that fits best, from either end", async () => {
+    const { page, errors, close } = await start();
+    await double(page, "decode", "other");
+    await drag(page, await socket(page, "checkpoint", "VAE", "output"), await title(page, "other"));
+    await expect.poll(() => inputsOf(page, "other").catch(() => null)).toEqual({ vae: { from: ["checkpoint", "VAE"] } });
+    await drag(page, await socket(page, "other", "samples", "input"), await title(page, "sampler"));
+    await expect.poll(() => inputsOf(page, "other")).toEqual({ vae: { from: ["checkpoint", "VAE"] }, samples: { from: ["sampler", "LATENT"] } });
+    expect(errors).toEqual([]);
+    await close();
+  });
+
+  test("that takes nothing of its kind says so, and changes nothing", async () => {
+    const { page, close } = await start();
+    const before = await documentOf(page);
+    await drag(page, await socket(page, "checkpoint", "CLIP", "output"), await title(page, "save"));
+    await page.getByText("Nothing on this node takes CLIP").waitFor();
+    expect(await documentOf(page)).toEqual(before);
+    await close();
+  });
+});
+
+describe("with Shift", () => {
+  test("all links of an output are dragged to another, in one step", async () => {
+    const { page, errors, close } = await start();
+    await double(page, "checkpoint", "other");
+    await page.emulateMedia({ reducedMotion: "reduce" });
+    await page.evaluate(() => window.latentgraph!.canvas!.fit());
+    const from = await socket(page, "checkpoint", "CLIP", "output");
+    const to = await socket(page, "other", "CLIP", "output");
+    await page.keyboard.down("Shift");
+    await drag(page, from, await socket(page, "latent", "LATENT", "output"));
+    await drag(page, from, to);
+    await page.keyboard.up("Shift");
+    const sources = async () => Promise.all(["positive", "negative"].map(async (id) => (await inputsOf(page, id))["clip"]));
+    await expect.poll(sources).toEqual([{ from: ["other", "CLIP"] }, { from: ["other", "CLIP"] }]);
+    expect((await inputsOf(page, "sampler"))["model"]).toEqual({ from: ["checkpoint", "MODEL"] });
+    await page.keyboard.press("Control+z");
+    await expect.poll(sources).toEqual([{ from: ["checkpoint", "CLIP"] }, { from: ["checkpoint", "CLIP"] }]);
+    expect(errors).toEqual([]);
+    await close();
+  });
+});
+
 describe("by keyboard", () => {
   const choose = async (page: Page, id: string, words: string) => {
     await select(page, id);

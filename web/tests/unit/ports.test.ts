@@ -83,6 +83,19 @@ describe("a link that is drawn", () => {
     expect([connecting.verdict(node, end, name), connecting.reason(node, end, name, en)]).toEqual([false, words]);
   });
 
+  test("with all links of an output goes to outputs that all of them may come from, and to inputs by itself", () => {
+    const connecting = new Connecting();
+    connecting.all = [{ node: "b", input: "latent_image" }];
+    connecting.start("c", "value", "output", null, chain, chain, catalogue);
+    expect(connecting.verdict("d", "output", "LATENT")).toBe(true);
+    expect([connecting.verdict("b", "output", "LATENT"), connecting.reason("b", "output", "LATENT", en)]).toEqual([false, en.refusals.itself]);
+    expect([connecting.verdict("a", "output", "IMAGE"), connecting.reason("a", "output", "IMAGE", en)]).toEqual([false, en.refusals.types("IMAGE", "LATENT")]);
+    expect(connecting.verdict("c", "output", "value")).toBe(false);
+    expect(connecting.verdict("b", "input", "latent_image")).toBe(true);
+    connecting.stop();
+    expect(connecting.verdict("d", "output", "LATENT")).toBeNull();
+  });
+
   test("from an input of the subgraph around has the type of what that leads to", () => {
     const inner = { ...chain, parameters: [{ name: "pixels", binds: [["b", "latent_image"]] as [string, string][] }] };
     expect(refusalOf({ node: INPUTS, output: "pixels" }, { node: "b", input: "model" }, inner, inner, catalogue)).toEqual({ code: "types", given: "LATENT", wanted: "MODEL" });
