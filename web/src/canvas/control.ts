@@ -22,6 +22,9 @@ function coveredIn(wrapper: HTMLElement, map: HTMLElement | null): Corner | null
   return { width: right - covered.left, height: bottom - covered.top };
 }
 
+/** In so many milliseconds; at once for who asked the system for less motion. */
+const gently = (duration: number) => ({ duration: window.matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : duration });
+
 /** `wrapper`, `map`, `nodes` and `lastPointer` are asked for each time: they change while the canvas is there. */
 export function controlOf(
   flow: ReactFlowInstance<FlowNode, FlowEdge>,
@@ -43,10 +46,10 @@ export function controlOf(
   return {
     fit: (names) => {
       const wanted = names ? nodes().filter((node) => names.includes(node.id)) : nodes();
-      void flow.setViewport(viewOf(wanted, wrapper(), map()), { duration: 160 });
+      void flow.setViewport(viewOf(wanted, wrapper(), map()), gently(160));
     },
-    zoomTo: (zoom) => void flow.zoomTo(zoom, { duration: 160 }),
-    zoomBy: (factor) => void flow.zoomTo(flow.getZoom() * factor, { duration: 120 }),
+    zoomTo: (zoom) => void flow.zoomTo(zoom, gently(160)),
+    zoomBy: (factor) => void flow.zoomTo(flow.getZoom() * factor, gently(120)),
     centre: () => toCanvas(middle()),
     toCanvas,
     pointer,

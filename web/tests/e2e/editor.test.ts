@@ -369,6 +369,22 @@ describe("what goes wrong", () => {
     await context.close();
   });
 
+  test("the failure of a run is copied whole, to be told of elsewhere", async () => {
+    const { page, context } = await openPage(browser, service.url);
+    await openTemplate(page, "text_to_image");
+    const failure = { code: "x", message: "It went wrong", node: "sampler", hint: "Try again", inputs: { steps: "20" } };
+    await page.evaluate((error) => {
+      const { documents, runs } = window.latentgraph!;
+      runs.own(documents.active!.uid, "failing");
+      runs.take({ type: "failed", job: "failing", sequence: 1, data: { error } });
+    }, failure);
+    await page.getByTestId("rail-problems").click();
+    await page.getByRole("button", { name: "Copy", exact: true }).click();
+    await page.getByText("Copied").waitFor();
+    expect(JSON.parse(await page.evaluate(() => navigator.clipboard.readText()))).toMatchObject(failure);
+    await context.close();
+  });
+
   test("two windows on one service keep their own documents, and a crash of one loses nothing", async () => {
     const context = await openContext(browser, { width: 1400, height: 900 });
     const one = await context.newPage();
