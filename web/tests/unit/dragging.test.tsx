@@ -1,9 +1,9 @@
 // @vitest-environment jsdom
 // Letting go of what is dragged: where it goes is told by where it is then, not by what was drawn last.
 import { act, type RefObject } from "react";
-import { createRoot } from "react-dom/client";
+import { createRoot, type Root } from "react-dom/client";
 import type { ReactFlowInstance } from "@xyflow/react";
-import { beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { useDragging, type Latest } from "@/canvas/dragging";
 import { edgeId, Projection, type FlowEdge, type FlowNode } from "@/canvas/project";
 import { linkOf, linkTo, type Point } from "@/model/document";
@@ -16,6 +16,7 @@ const ON: Point = [200, -14];
 const BESIDE: Point = [200, 400];
 
 let editor: Editor;
+let root: Root;
 let node: FlowNode;
 let dragging: ReturnType<typeof useDragging>;
 
@@ -44,7 +45,7 @@ beforeEach(async () => {
   const edges = projection.links(DOCUMENT, DOCUMENT, "", catalogue, NOTHING, NOTHING);
   node = byId.get("node")!;
   const latest = { current: { nodes, graph: DOCUMENT, document: DOCUMENT, edges, painted: [], byId } };
-  const root = createRoot(document.createElement("main"));
+  root = createRoot(document.createElement("main"));
   await act(() =>
     root.render(
       <EditorContext value={editor}>
@@ -53,6 +54,8 @@ beforeEach(async () => {
     ),
   );
 });
+
+afterEach(() => act(() => root.unmount()));
 
 const source = () => linkOf(editor.documents.active!.document.nodes["decode"]!.inputs!["samples"])!.node;
 const pointer = ([x, y]: Point) => new MouseEvent("mousemove", { clientX: x + 100, clientY: y + 14 });

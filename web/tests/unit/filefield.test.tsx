@@ -18,8 +18,9 @@ test("shows the files of its folder, and the pictures beside them", async () => 
   const { library, ...others } = new Editor();
   const services = servicesFor({ library, ...others } as Editor, undefined);
   const schema: FileSchema = { widget: "file", folder: "loras" };
+  const root = createRoot(document.querySelector("main")!);
   await act(() =>
-    createRoot(document.querySelector("main")!).render(
+    root.render(
       <WidgetServicesContext value={services}>
         <FileField schema={schema} value="fox.safetensors" label="lora_name" place="node" onChange={() => undefined} />
       </WidgetServicesContext>,
@@ -34,4 +35,6 @@ test("shows the files of its folder, and the pictures beside them", async () => 
   vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", false); // what opens is loaded, and places itself in its own time
   field.click();
   await vi.waitFor(() => expect(document.querySelector("[data-testid=thumbnail] img")?.getAttribute("src")).toBe("pictures/hare.safetensors"));
+  vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
+  await act(() => root.unmount());
 });
