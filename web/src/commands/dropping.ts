@@ -1,11 +1,11 @@
 // What is dropped from the desktop: a picture on a node that loads one goes into that node, everything else onto the canvas.
 import { activeGraph } from "@/commands/selection";
-import { upload } from "@/api/client";
 import type { Target } from "@/model/connect";
 import { linkOf } from "@/model/document";
 import { setInput } from "@/model/edit";
 import { interfaceIn } from "@/model/interface";
 import { isPicture, openFiles } from "@/store/files";
+import { keepPicture } from "@/store/uploading";
 import type { Editor } from "@/store/editor";
 
 export async function dropFiles(editor: Editor, files: readonly File[], on: Element, at: { x: number; y: number }): Promise<void> {
@@ -29,7 +29,10 @@ function pictureInput(editor: Editor, on: Element): Target | null {
 async function loadInto(editor: Editor, picture: File, { node, input }: Target): Promise<void> {
   const where = editor.documents.place;
   if (!where) return;
-  const name = await upload(picture, picture.name);
-  await editor.library.refreshModels();
-  editor.documents.editAt(where, editor.t.edits.loadPicture, (graph) => (graph.nodes[node] ? setInput(graph, node, input, name) : graph));
+  try {
+    const name = await keepPicture(editor, picture, picture.name);
+    editor.documents.editAt(where, editor.t.edits.loadPicture, (graph) => (graph.nodes[node] ? setInput(graph, node, input, name) : graph));
+  } catch (error) {
+    editor.fail(error, picture.name);
+  }
 }

@@ -400,6 +400,7 @@ export const de: Messages = {
     addsNode: "Einen Knoten hinzufügen, der es lädt; dorthin ziehen, wo er sein soll",
     modelNotHere: (name: string, folder: string | null) => `Der Dienst hat kein ${name}. Lege es in ${folder === null ? "den Ordner seiner Art" : `models/${folder}`}; dann kann es geladen werden`,
     nothingLoads: (folder: string) => `Kein Knoten lädt Dateien aus ${folder}`,
+    damaged: "das Bild lässt sich nicht lesen: es ist beschädigt oder abgeschnitten",
     copyName: "Den Namen kopieren",
     copiedName: "Der Name ist kopiert",
     moreModels: (number) => `und ${number} weitere; suche, um sie zu sehen`,

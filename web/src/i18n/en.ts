@@ -401,6 +401,7 @@ export const en = {
     addsNode: "Add a node that loads it; drag it to where it is to be",
     modelNotHere: (name: string, folder: string | null) => `The service has no ${name}. Put it into ${folder === null ? "the folder of its kind" : `models/${folder}`}; then it can be loaded`,
     nothingLoads: (folder: string) => `No node loads files of ${folder}`,
+    damaged: "the picture cannot be read: it is damaged or cut off",
     copyName: "Copy its name",
     copiedName: "Copied its name",
     moreModels: (number: number) => `and ${number} more; search to see them`,

@@ -165,11 +165,13 @@ export class Editor {
     if (chosen) await this.runs.cancel(chosen.id).catch((error: unknown) => this.fail(error));
   }
 
-  fail(error: unknown): void {
+  /** Tell of a fault, and of what it is (a file, say) where what was asked does not make that plain. */
+  fail(error: unknown, about = ""): void {
+    const of = about === "" ? "" : `${about}: `;
     if (error instanceof ServiceError) {
       const more = error.problems.length > 1 ? this.t.says.problems(error.problems.length) : "";
-      this.view.say(error.message + more, "bad", error.problems.length > 0 ? { label: this.t.says.show, run: () => this.view.set({ panel: "problems" }) } : undefined);
-    } else this.view.say(error instanceof Error ? error.message : String(error), "bad");
+      this.view.say(of + error.message + more, "bad", error.problems.length > 0 ? { label: this.t.says.show, run: () => this.view.set({ panel: "problems" }) } : undefined);
+    } else this.view.say(of + (error instanceof Error ? error.message : String(error)), "bad");
   }
 
   /** Bring back what was open, with what its last runs made, and what the address asks for. */

@@ -1,6 +1,6 @@
 // Documents in and out: files of the service, files of this computer, templates. Nothing that is open is ever written over by
 // something that is opened.
-import { convert, deleteWorkflow, getWorkflow, listWorkflows, readFile, saveWorkflow, ServiceError, upload } from "@/api/client";
+import { convert, deleteWorkflow, getWorkflow, listWorkflows, readFile, saveWorkflow, ServiceError } from "@/api/client";
 import { readJson, writeJson } from "@/model/json";
 import { emptyDocument, type Document, type Graph, type GraphNode, type Point } from "@/model/document";
 import { addNode, setInput } from "@/model/edit";
@@ -10,6 +10,7 @@ import { filesOf } from "@/store/library";
 import { tellRemarks } from "@/store/remarks";
 import { isUnsaved, type OpenDocument, type Place } from "@/store/documents";
 import type { Editor } from "@/store/editor";
+import { keepPicture } from "@/store/uploading";
 import { jobsIn } from "@/store/shelf";
 import { publishedFollow } from "@/store/saving";
 
@@ -128,18 +129,17 @@ export async function openFiles(editor: Editor, files: readonly File[], at: Poin
       openDocument(editor, named, problems.length > 0 ? { report: { source: file.name, problems } } : {});
     } catch (error) {
       if (isPicture(file) && error instanceof ServiceError && error.code !== "unreachable") await placePicture(editor, file, spot);
-      else editor.fail(error);
+      else editor.fail(error, file.name);
     }
   }
 }
 
 async function placePicture(editor: Editor, file: File, spot: Spot): Promise<void> {
   try {
-    const name = await upload(file, file.name || "pasted.png");
-    await editor.library.refreshModels();
+    const name = await keepPicture(editor, file, file.name || "pasted.png");
     putNode(editor, spot, editor.t.edits.loadPicture, "LoadImage", { image: name });
   } catch (error) {
-    editor.fail(error);
+    editor.fail(error, file.name);
   }
 }
 

@@ -181,11 +181,11 @@ function takenBy(tab: string, { closed: _closed, ...kept }: Kept): Kept {
 }
 
 function record({ one, order, active, jobs, closed }: Version, tab: string): Kept {
-  const { uid, document, saved, file, trail, views } = one;
-  const kept: Kept = { uid, tab, order, active, document, saved: saved === document ? null : saved, file, trail, views, job: jobs.at(-1) ?? null, unfinished: jobs.slice(0, -1), time: Date.now() };
+  const { uid, document, saved, file, trail, views, report } = one;
+  const kept: Kept = { uid, tab, order, active, document, saved: saved === document ? null : saved, file, trail, views, report, job: jobs.at(-1) ?? null, unfinished: jobs.slice(0, -1), time: Date.now() };
   return closed === undefined ? kept : { ...kept, closed };
 }
 
-function opened({ uid, document, saved, file, trail, views }: Kept): Partial<OpenDocument> {
-  return { uid, saved: saved ?? document, file, trail, views, history: NO_HISTORY };
+function opened({ uid, document, saved, file, trail, views, report }: Kept): Partial<OpenDocument> {
+  return { uid, saved: saved ?? document, file, trail, views, report: report ?? null, history: NO_HISTORY };
 }

@@ -1,30 +1,29 @@
 // What widgets may ask of the editor.
-import { countTokens, fileUrl, upload, uploadMask } from "@/api/client";
+import { countTokens, fileUrl } from "@/api/client";
 import { graphAt } from "@/model/document";
 import { checkpointOf } from "@/model/checkpoint";
 import { scopeOf } from "@/store/documents";
 import { insertLora } from "@/model/lora";
 import type { Editor } from "@/store/editor";
+import { keepMask, keepPicture } from "@/store/uploading";
 import type { Draws } from "@/store/runs";
 import { filesOf } from "@/store/library";
 import type { TokenCount, WidgetServices } from "@/widgets/contract";
 
 /** `draws`: what was drawn at the last run for the inputs of this node. `node`: its name in the graph that is looked at, if it is there. */
 export function servicesFor(editor: Editor, draws: Draws | undefined, node?: string): WidgetServices {
-  const inFolder = async (kept: Promise<string>): Promise<string> => {
+  const told = async (kept: Promise<string>, about: string): Promise<string> => {
     try {
-      const name = await kept;
-      await editor.library.refreshModels();
-      return name;
+      return await kept;
     } catch (error) {
-      editor.fail(error);
+      editor.fail(error, about);
       throw error;
     }
   };
   return {
     files: (folder) => filesOf(editor.library.store.getState())(folder) ?? NONE,
-    upload: (file, name, _folder, onProgress) => inFolder(upload(file, name, onProgress)),
-    uploadMask: (mask, original) => inFolder(uploadMask(mask, original)),
+    upload: (file, name, _folder, onProgress) => told(keepPicture(editor, file, name, onProgress), name),
+    uploadMask: (mask, original) => told(keepMask(editor, mask, original), original),
     pictureUrl: (name, folder) => fileUrl(folder, name),
     modelPictures: (folder) => editor.library.store.getState().pictures[folder] ?? null,
     watchFiles: (listener) => editor.library.store.subscribe(listener),

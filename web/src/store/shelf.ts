@@ -1,6 +1,6 @@
 // Where this browser keeps documents: one store for all of its windows.
 import type { Document } from "@/model/document";
-import type { Entered, FileRef, Viewport } from "@/store/documents";
+import type { Entered, FileRef, ImportReport, Viewport } from "@/store/documents";
 
 export interface Kept {
   uid: string;
@@ -14,6 +14,8 @@ export interface Kept {
   file: FileRef | null;
   trail: readonly Entered[];
   views: Readonly<Record<string, Viewport>>;
+  /** What is remarked on it. Absent in what an earlier editor kept. */
+  report?: ImportReport | null;
   /** Its last job. */
   job: string | null;
   /** Those before it that had not ended, oldest first. Absent in what an earlier editor kept. */

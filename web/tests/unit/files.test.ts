@@ -2,6 +2,7 @@
 // What takes its time on the way in: it arrives where it was asked for.
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { tidy } from "@/commands/arranging";
+import { dropFiles } from "@/commands/dropping";
 import { positionOf } from "@/model/document";
 import { Editor } from "@/store/editor";
 import { openFiles } from "@/store/files";
@@ -11,10 +12,15 @@ import { fakeService, type FakeService } from "./service";
 let service: FakeService;
 let editor: Editor;
 const picture = () => new File(["pixels"], "picture.png", { type: "image/png" });
+const toasts = () => editor.view.store.getState().toasts.map(({ text }) => text);
 const typesIn = (uid: string) => Object.values(editor.documents.get(uid)!.document.nodes).map((node) => node.type);
 
 beforeEach(() => {
   service = fakeService();
+  vi.stubGlobal("createImageBitmap", async (file: File) => {
+    if (file.name === "torn.png") throw new Error("The source image could not be decoded.");
+    return { close: () => undefined };
+  });
   editor = new Editor();
   editor.library.store.setState({ catalogue });
 });
@@ -31,6 +37,33 @@ test("a picture becomes a node of the document that it was dropped on", async ()
   await dropping;
   expect([typesIn(one), typesIn(two)]).toEqual([["LoadImage"], []]);
   expect(editor.documents.get(one)!.selection.size).toBe(1);
+});
+
+test.each([
+  ["onto the canvas", async (file: File) => openFiles(editor, [file], [0, 0])],
+  ["onto a node that loads one", async (file: File) => {
+    editor.documents.open(documentOf({ load: { type: "LoadImage" } }));
+    const on = document.body.appendChild(document.createElement("div"));
+    on.dataset["node"] = "load";
+    await dropFiles(editor, [file], on, { x: 0, y: 0 });
+    expect(editor.documents.active!.document.nodes["load"]!.inputs).toBeUndefined();
+    on.remove();
+  }],
+])("a damaged picture dropped %s is told by its name, and nothing is made of it", async (_, drop) => {
+  await drop(new File(["pixels"], "torn.png", { type: "image/png" }));
+  expect(toasts()).toEqual(["torn.png: the picture cannot be read: it is damaged or cut off"]);
+  expect(service.asked.filter((one) => one.endsWith("upload/image"))).toEqual([]);
+  expect(editor.documents.active ? typesIn(editor.documents.active.uid).length : 0).toBeLessThan(2);
+});
+
+test("a picture of a kind that browsers do not know is for the service to judge", async () => {
+  await openFiles(editor, [new File(["pixels"], "scan.tiff", { type: "image/tiff" })], [0, 0]);
+  expect([typesIn(editor.documents.active!.uid), toasts()]).toEqual([["LoadImage"], []]);
+});
+
+test("what is no workflow is told by its name", async () => {
+  await openFiles(editor, [new File(["hello"], "notes.txt", { type: "text/plain" }), new File(["7"], "seven.json")], null);
+  expect(toasts().map((text) => text.split(":")[0])).toEqual(["notes.txt", "seven.json"]);
 });
 
 test("a model file becomes the node that loads it, there as well", async () => {

@@ -62,9 +62,10 @@ afterEach(() => {
 });
 
 describe("a window", () => {
-  test("has after a reload what it had: documents, order, the one that is shown, what is in the file", async () => {
+  test("has after a reload what it had: documents, order, the one that is shown, what is in the file, what is remarked on it", async () => {
     const before = await browser.open("one");
-    const first = before.documents.open(named("A"), { file: { name: "a", version: "1" } });
+    const report = { source: "theirs.json", problems: [{ code: "any", message: "something" }] };
+    const first = before.documents.open(named("A"), { file: { name: "a", version: "1" }, report });
     edit(before, "changed");
     before.documents.open(named("B"));
     before.documents.activate(first);
@@ -72,7 +73,7 @@ describe("a window", () => {
     before.crash();
     const after = await browser.open("one");
     expect([namesIn(after), after.documents.active?.uid]).toEqual([["A", "B"], first]);
-    expect(after.documents.active).toMatchObject({ file: { name: "a", version: "1" }, saved: named("A"), document: { description: "changed" } });
+    expect(after.documents.active).toMatchObject({ file: { name: "a", version: "1" }, report, saved: named("A"), document: { description: "changed" } });
   });
 
   test("has the jobs that had not ended and the last; also of what an earlier editor kept, which knew of the last alone", async () => {
