@@ -64,7 +64,7 @@ $(CLIENTS)/node_modules/.installed: $(CLIENTS)/package-lock.json
 	@touch $@
 
 # The model that ships, made by its workflows, each from what the one before has saved. What is stopped goes on where it was.
-SITTINGS := 8
+SITTINGS := 10
 MADE := output
 ifdef SMOKE
 MADE := build/embedded-model/output
