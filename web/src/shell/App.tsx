@@ -24,6 +24,7 @@ import { Welcome } from "@/shell/Welcome";
 import { onDemand } from "@/panels/onDemand";
 import { SidePanel } from "@/panels/SidePanel";
 import { NodePalette } from "@/panels/NodePalette";
+import panels from "@/panels/panels.module.css";
 import styles from "@/shell/shell.module.css";
 
 declare global {
@@ -33,7 +34,8 @@ declare global {
   }
 }
 
-const Panels = onDemand(() => import("@/panels/Panels"), <div />);
+/** Until it is there, its room is: what is seen beside it does not move. */
+const Panels = onDemand(() => import("@/panels/Panels"), <div className={panels.panel} />);
 const Dialogs = onDemand(() => import("@/panels/Dialogs"));
 
 export function App() {

@@ -16,12 +16,14 @@ import { Keeping } from "@/store/keeping";
 import { Language } from "@/store/language";
 import { Library } from "@/store/library";
 import { followOnPage } from "@/store/page";
+import { keepPanels } from "@/store/openPanels";
 import { Pasting } from "@/store/pasting";
 import { Plans } from "@/store/plans";
 import { Progress } from "@/store/progress";
 import { Runs } from "@/store/runs";
 import { applySettings, createSettings, shareSettings, type Settings } from "@/store/settings";
 import { jobsIn } from "@/store/shelf";
+import { isFirstTold } from "@/store/toldFailures";
 import { Turns } from "@/store/turns";
 import { View } from "@/store/view";
 
@@ -75,6 +77,7 @@ export class Editor {
     const stopSharing = shareSettings(this.settings);
     const stopLanguage = this.language.start();
     const stopPage = followOnPage(this);
+    const stopPanels = keepPanels(this.view);
     window.addEventListener("hashchange", this.followAddress);
     void this.library.load();
     this.plans.start();
@@ -92,6 +95,7 @@ export class Editor {
       stopSharing();
       stopLanguage();
       stopPage();
+      stopPanels();
       stopJobs();
       stopDocuments();
       stopLibrary();
@@ -213,7 +217,7 @@ export class Editor {
     this.plans.refresh();
     // The worker writes behind what it has told: what it keeps may be there a moment later.
     for (const pause of SETTLING) window.setTimeout(() => this.plans.refresh(), pause);
-    if (uid !== null && (job.state === "failed" || job.state === "quarantined")) {
+    if (uid !== null && (job.state === "failed" || job.state === "quarantined") && isFirstTold(job.id)) {
       const node = job.failure?.node;
       this.view.say(job.failure?.message ?? this.t.says.runFailed, "bad", node ? { label: this.t.says.showNode, run: () => this.show(uid, node) } : undefined);
     }

@@ -1,4 +1,4 @@
-// What of the editor is open beside the canvas: panels, menus, dialogs, messages. Nothing here is worth keeping.
+// What of the editor is open beside the canvas: panels, menus, dialogs, messages. Of this only the open panels are kept.
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { Source } from "@/model/document";
 import type { Target } from "@/model/connect";
@@ -8,8 +8,10 @@ import type { ShownPicture } from "@/widgets/picture/PictureViewer";
 export const SHOWN_LONG = 9000;
 const SHOWN = 3500;
 
-export type Panel = "queue" | "workflows" | "models" | "outline" | "problems" | "find";
-export type Side = "node" | "form";
+export const PANELS = ["queue", "workflows", "models", "outline", "problems", "find"] as const;
+export type Panel = (typeof PANELS)[number];
+export const SIDES = ["node", "form"] as const;
+export type Side = (typeof SIDES)[number];
 
 /** Where the node palette is open, and for what. */
 export interface PaletteRequest {

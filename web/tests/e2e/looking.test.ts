@@ -1,7 +1,7 @@
 // Where the canvas is looked at from: all that is there is seen, and stays where it is seen while panels open beside it.
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
-import { atRest, openPage, openTemplate, settled } from "./harness";
+import { atRest, kept, openPage, openTemplate, settled } from "./harness";
 import { browser, service, startStage } from "./stage";
 
 startStage();
@@ -24,6 +24,21 @@ test("what is seen stays where it is while a panel opens, changes and closes", a
   await stays("q", () => panel("queue").waitFor());
   await stays("q", () => panel("queue").waitFor({ state: "detached" }));
   await stays("p", () => page.getByTestId("side-form").waitFor());
+  expect(errors).toEqual([]);
+  await context.close();
+});
+
+test("a page that is loaded anew has the same panels open, and all is seen where it was", async () => {
+  const { page, errors, context } = await openPage(browser, service.url);
+  await openTemplate(page, "text_to_image");
+  await page.keyboard.press("q");
+  await page.getByTestId("panel-queue").waitFor();
+  const before = await corner(page);
+  await settled(page);
+  await kept(page);
+  await page.reload();
+  await page.getByTestId("panel-queue").waitFor();
+  expect(await corner(page)).toEqual(before);
   expect(errors).toEqual([]);
   await context.close();
 });

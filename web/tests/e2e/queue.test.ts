@@ -43,9 +43,8 @@ describe("the queue", () => {
 
     await page.reload();
     await page.getByTestId("paused").waitFor();
-    await page.getByTestId("rail-queue").click();
     await expect.poll(() => order(page)).toEqual([first, second]);
-    await page.getByRole("button", { name: "Cancel all" }).click();
+    await page.getByRole("button", { name: "Cancel waiting" }).click();
     await expect.poll(() => waiting(page).count()).toBe(0);
     await page.getByTestId("paused").focus();
     await page.keyboard.press("Enter");
@@ -133,7 +132,6 @@ describe("the history", () => {
     await page.goto("about:blank");
     await expect.poll(async () => (await fetch(`${service.url}api/v1/jobs/${first}`)).status).toBe(404);
     await page.goto(service.url);
-    await page.getByTestId("rail-queue").click();
     await expect.poll(() => done.count()).toBe(1);
     const rest = page.locator("[data-job]");
     const all = await rest.count();
@@ -163,7 +161,7 @@ describe("the history", () => {
     expect(await waiting(page).count()).toBe(1);
     await expect.poll(isHeading).toBe(true);
     expect(readdirSync(join(service.folder, "output")).filter((one) => one.endsWith(".png")).length).toBeGreaterThan(1);
-    await page.getByRole("button", { name: "Cancel all" }).click();
+    await page.getByRole("button", { name: "Cancel waiting" }).click();
     await page.getByTestId("paused").click();
     expect(errors).toEqual([]);
     await context.close();
