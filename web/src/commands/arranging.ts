@@ -1,15 +1,15 @@
 // How nodes look and where they are: modes, marks, colours, frames, notes, places.
 import { activeGraph, chosenNodes, selectedFrames, selectedNodes, selectedNote } from "@/commands/selection";
-import { aligned, distributed, laidOut, type Alignment, type Placed } from "@/model/arrange";
+import { aligned, distributed, type Alignment, type Placed } from "@/model/arrange";
 import { stopsAt } from "@/model/bypassing";
 import { groupsOf, isPinned, linkOf, notesOf, type Graph, type GraphNode, type Point } from "@/model/document";
 import { addGroup, addNote, move, setGroup, setMode, setNodeUi } from "@/model/edit";
-import { groupId } from "@/model/frames";
+import { CLOSED_HEIGHT, groupId, indexOfFrame, thingsIn } from "@/model/frames";
 import { DENSITIES, geometryOf, previewRoom } from "@/model/geometry";
 import { interfaceIn } from "@/model/interface";
 import { titleIn } from "@/model/naming";
 import { boxOfNode, freePlace } from "@/model/room";
-import type { Place } from "@/store/documents";
+import { tidied, type PlacedFrame, type Roomy } from "@/model/tidying";
 import type { Editor } from "@/store/editor";
 
 export function toggleMode(editor: Editor, mode: "mute" | "bypass"): void {
@@ -79,43 +79,60 @@ export function boxes(editor: Editor, all = false): Placed[] {
 }
 
 /** The same with the room that each needs below itself while it works. */
-function withRoom(editor: Editor, all: readonly Placed[]): Placed[] {
+function withRoom(editor: Editor, all: readonly Placed[]): Roomy[] {
   const one = editor.documents.active;
   const graph = activeGraph(editor);
-  if (!one || !graph) return [...all];
+  if (!one || !graph) return [];
   const metrics = DENSITIES[editor.settings.getState().density];
   return all.map((box) => {
     const of = interfaceIn(box.id, graph, one.document, editor.library.catalogue);
-    return { ...box, height: box.height + previewRoom(of, geometryOf(graph.nodes[box.id] as GraphNode, of, metrics)) };
+    return { ...box, room: previewRoom(of, geometryOf(graph.nodes[box.id] as GraphNode, of, metrics)) };
   });
 }
 
 function put(editor: Editor, label: string, places: ReadonlyMap<string, Point>): void {
-  if (editor.documents.place) putAt(editor, editor.documents.place, label, places);
+  editor.documents.editGraph(label, (graph) => moved(graph, places));
 }
 
-function putAt(editor: Editor, where: Place, label: string, places: ReadonlyMap<string, Point>): void {
-  editor.documents.editAt(where, label, (graph) => move(graph, new Map([...places].filter(([id]) => !(graph.nodes[id] && isPinned(graph.nodes[id]))))));
-}
+/** All but what is pinned is moved. */
+const moved = (graph: Graph, places: ReadonlyMap<string, Point>): Graph => move(graph, new Map([...places].filter(([id]) => !(graph.nodes[id] && isPinned(graph.nodes[id])))));
 
 export function align(editor: Editor, how: Alignment): void {
   put(editor, editor.t.edits.align, aligned(boxes(editor), how));
 }
 
+/** Lay out the selected nodes, or all: frames that are whole among them, too, each round what is in it. */
 export async function tidy(editor: Editor): Promise<void> {
   const graph = activeGraph(editor);
   const where = editor.documents.place;
   if (!graph || !where) return;
   const some = selectedNodes(editor).length > 1;
+  const chosen = withRoom(editor, boxes(editor, !some));
+  const frames = framesAmong(editor, graph, some ? new Set(chosen.map(({ id }) => id)) : null);
+  const notes = notesOf(graph).map(({ id, pos, size }): Roomy => ({ id: `note:${id}`, x: pos[0], y: pos[1], width: size[0], height: size[1], room: 0 }));
+  const framed = new Set(frames.flatMap(({ inside }) => inside));
   const links = Object.entries(graph.nodes).flatMap(([to, node]) =>
     Object.values(node.inputs ?? {}).flatMap((value) => {
       const source = linkOf(value);
       return source ? [{ from: source.node, to }] : [];
     }),
   );
-  putAt(editor, where, editor.t.edits.tidy, await laidOut(withRoom(editor, boxes(editor, !some)), links));
+  const { places, sizes } = await tidied([...chosen, ...notes.filter(({ id }) => framed.has(id))], frames, links);
+  editor.documents.editAt(where, editor.t.edits.tidy, (current) => [...sizes].reduce((next, [id, [width, height]]) => setGroup(next, indexOfFrame(id), { size: [width, height] }), moved(current, places)));
   const now = editor.documents.place;
   if (!some && now?.uid === where.uid && now.scope === where.scope) editor.canvas?.fit();
+}
+
+/** The frames of a graph; with `nodes` those that have nodes in them, and none but these. A pinned one is left as it is. */
+function framesAmong(editor: Editor, graph: Graph, nodes: ReadonlySet<string> | null): PlacedFrame[] {
+  const size = new Map(boxes(editor, true).map((one): [string, Point] => [one.id, [one.width, one.height]]));
+  return groupsOf(graph).flatMap((frame, index) => {
+    const inside = thingsIn(graph, index, (name) => size.get(name)!);
+    const own = inside.filter((id) => graph.nodes[id]);
+    if (frame.pinned === true || (nodes && (own.length === 0 || !own.every((id) => nodes.has(id))))) return [];
+    const closed = frame.collapsed === true;
+    return [{ id: groupId(index), x: frame.pos[0], y: frame.pos[1], width: frame.size[0], height: closed ? CLOSED_HEIGHT : frame.size[1], closed, inside }];
+  });
 }
 
 export function group(editor: Editor): void {

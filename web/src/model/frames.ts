@@ -6,6 +6,7 @@ export type SizeOf = (node: string) => Point;
 
 export const CLOSED_HEIGHT = 32;
 export const groupId = (index: number): string => `group:${index}`;
+export const indexOfFrame = (id: string): number => Number(id.slice("group:".length));
 
 export const isFrame = (id: string): boolean => id.startsWith("group:");
 
