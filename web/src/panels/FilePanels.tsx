@@ -9,20 +9,20 @@ import { loaderOf } from "@/model/loaders";
 import { perform } from "@/commands/commands";
 import { copyText } from "@/store/clipboard";
 import { useEditor } from "@/store/editor";
-import { MODEL, openDocument, openWorkflow, placeModel, removeWorkflow, renameWorkflow, workflowNames } from "@/store/files";
+import { MODEL, openDocument, openWorkflow, placeModel, removeWorkflow, renameWorkflow, workflowFiles, type WorkflowFile } from "@/store/files";
 import { Thumbnail } from "@/widgets/choice/Thumbnail";
 import styles from "@/panels/panels.module.css";
 
 export function WorkflowsPanel() {
   const editor = useEditor();
   const { files: t, commands } = useMessages();
-  const [names, setNames] = useState<readonly string[] | null>(null);
+  const [files, setFiles] = useState<readonly WorkflowFile[] | null>(null);
   const [text, setText] = useState("");
   const open = useStore(editor.documents.store, (state) => state.open);
   const saved = Object.values(open).map((one) => `${one.file?.name} ${one.file?.version}`).join();
-  const read = useCallback(() => void workflowNames().then(setNames, (error: unknown) => editor.fail(error)), [editor]);
+  const read = useCallback(() => void workflowFiles().then(setFiles, (error: unknown) => editor.fail(error)), [editor]);
   useEffect(read, [read, saved]);
-  const shown = (names ?? []).filter((name) => name.toLowerCase().includes(text.toLowerCase()));
+  const shown = (files ?? []).filter(({ name }) => name.toLowerCase().includes(text.toLowerCase()));
   return (
     <>
       <div className={styles.bar2}>
@@ -32,16 +32,16 @@ export function WorkflowsPanel() {
         </button>
       </div>
       <div className={styles.scroll}>
-        {shown.map((name) => (
-          <WorkflowRow key={name} name={name} onChange={read} />
+        {shown.map((file) => (
+          <WorkflowRow key={file.name} file={file} onChange={read} />
         ))}
-        {names !== null && shown.length === 0 && <p className={styles.empty}>{names.length === 0 ? t.noneSaved : t.noneCalled}</p>}
+        {files !== null && shown.length === 0 && <p className={styles.empty}>{files.length === 0 ? t.noneSaved : t.noneCalled}</p>}
       </div>
     </>
   );
 }
 
-function WorkflowRow({ name, onChange }: { name: string; onChange: () => void }) {
+function WorkflowRow({ file: { name, own }, onChange }: { file: WorkflowFile; onChange: () => void }) {
   const editor = useEditor();
   const t = useMessages();
   const [versions, setVersions] = useState<readonly SavedVersion[] | null>(null);
@@ -75,12 +75,16 @@ function WorkflowRow({ name, onChange }: { name: string; onChange: () => void })
             </span>
           </button>
         )}
-        <button type="button" className={styles.icon} aria-label={t.form.renameOf(name)} data-tip={t.form.rename} onClick={() => setRenaming(true)}>
-          <Pencil size={12} />
-        </button>
-        <button type="button" className={styles.icon} aria-label={t.files.remove(name)} data-tip={t.commands.delete} onClick={() => void removeWorkflow(editor, name, onChange)}>
-          <Trash2 size={12} />
-        </button>
+        {own && (
+          <>
+            <button type="button" className={styles.icon} aria-label={t.form.renameOf(name)} data-tip={t.form.rename} onClick={() => setRenaming(true)}>
+              <Pencil size={12} />
+            </button>
+            <button type="button" className={styles.icon} aria-label={t.files.remove(name)} data-tip={t.commands.delete} onClick={() => void removeWorkflow(editor, name, onChange)}>
+              <Trash2 size={12} />
+            </button>
+          </>
+        )}
         <button type="button" className={styles.icon} aria-label={t.files.versionsOf(name)} data-tip={t.files.versions} aria-expanded={versions !== null} onClick={show}>
           <History size={13} />
         </button>

@@ -8,6 +8,7 @@ import { FOLDER } from "@/model/published";
 import { GraphSketch } from "@/panels/GraphSketch";
 import { useEditor } from "@/store/editor";
 import { openTemplate, openWorkflow } from "@/store/files";
+import { MarkdownLine } from "@/widgets/Markdown";
 import styles from "@/panels/panels.module.css";
 
 /** More of a kind are not shown. */
@@ -18,6 +19,8 @@ interface Template {
   title: string;
   description: string;
   document: Document;
+  /** Where the picture of what it makes is; null for one's own, of which there is none. */
+  picture: string | null;
   /** What keeps it from running here. */
   missing: string | null;
 }
@@ -56,7 +59,8 @@ function useTemplates(whose: "shipped" | "user"): readonly Template[] {
       const { document } = await getWorkflow(name);
       const { problems } = await validate(document);
       const fault = problems.find((one) => one.severity !== "warning");
-      const found = { name, title: document.name || name, description: document.description ?? "", document, missing: fault ? fault.message : null };
+      const about = whose === "user" ? { title: name, picture: null } : { title: document.name || name, picture: templatePicture(name) };
+      const found = { name, ...about, description: document.description ?? "", document, missing: fault ? fault.message : null };
       if (!over) setTemplates((before) => [...before.filter((one) => one.name !== name), found].sort((one, other) => rank(one) - rank(other) || one.name.localeCompare(other.name)));
     };
     void listWorkflowsOf(whose).then((names) => Promise.allSettled(names.filter((name) => !name.startsWith(FOLDER)).slice(0, MOST).map(add)), (error: unknown) => editor.fail(error));
@@ -71,20 +75,22 @@ function TemplateCard({ of, onOpen }: { of: Template; onOpen: (name: string) => 
   return (
     <button type="button" className={styles.template} data-testid={`template-${of.name}`} onClick={() => onOpen(of.name)}>
       <span className={styles.templatePicture}>
-        <TemplatePicture name={of.name} document={of.document} />
+        <TemplatePicture of={of} />
       </span>
       <strong>{of.title}</strong>
-      <span className={styles.faint}>{of.description}</span>
+      <span className={styles.faint}>
+        <MarkdownLine text={of.description} />
+      </span>
       {of.missing && <span className={styles.jobError}>{of.missing}</span>}
     </button>
   );
 }
 
 /** What it makes; where there is no picture of that, what it is made of. */
-function TemplatePicture({ name, document }: { name: string; document: Document }) {
+function TemplatePicture({ of: { document, picture } }: { of: Template }) {
   const [lacking, setLacking] = useState(false);
-  if (lacking) return <GraphSketch document={document} />;
-  return <img src={templatePicture(name)} alt="" onError={() => setLacking(true)} />;
+  if (picture === null || lacking) return <GraphSketch document={document} />;
+  return <img src={picture} alt="" onError={() => setLacking(true)} />;
 }
 
 const rank = (one: Template): number => (one.name === "text_to_image" ? 0 : 1);

@@ -1,6 +1,6 @@
 // Documents in and out: files of the service, files of this computer, templates. Nothing that is open is ever written over by
 // something that is opened.
-import { convert, deleteWorkflow, getWorkflow, listWorkflows, readFile, saveWorkflow, ServiceError } from "@/api/client";
+import { convert, deleteWorkflow, getWorkflow, listWorkflows, listWorkflowsOf, readFile, saveWorkflow, ServiceError } from "@/api/client";
 import { readJson, writeJson } from "@/model/json";
 import { emptyDocument, type Document, type Graph, type GraphNode, type Point } from "@/model/document";
 import { addNode, setInput } from "@/model/edit";
@@ -209,8 +209,15 @@ export async function removeWorkflow(editor: Editor, name: string, onChange: () 
   }
 }
 
-export async function workflowNames(): Promise<string[]> {
-  return listWorkflows();
+export interface WorkflowFile {
+  name: string;
+  /** Whether it is the user's; what came with the service can be neither renamed nor deleted. */
+  own: boolean;
+}
+
+export async function workflowFiles(): Promise<WorkflowFile[]> {
+  const [names, own] = await Promise.all([listWorkflows(), listWorkflowsOf("user")]);
+  return names.map((name) => ({ name, own: own.includes(name) }));
 }
 
 /** `#form=NAME&values={...}` opens the form of a workflow with these values; `#open=NAME` the workflow. */

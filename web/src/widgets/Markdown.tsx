@@ -5,6 +5,11 @@ export function Markdown({ text }: { text: string }) {
   return <>{text.split(/\n{2,}/).map((block, index) => block_(block, index))}</>;
 }
 
+/** One line of it, where there is room for no more. */
+export function MarkdownLine({ text }: { text: string }) {
+  return <>{inline(text)}</>;
+}
+
 function block_(block: string, key: number): ReactNode {
   const lines = block.split("\n").filter((line) => line.trim() !== "");
   if (lines.length > 0 && lines.every((line) => /^\s*[-*] /.test(line))) {
