@@ -22,7 +22,7 @@ export function Overview({ nodes, edges, lit }: { nodes: readonly FlowNode[]; ed
     const element = canvas.current;
     if (!element) return;
     const look = { palette: paletteOf(element), links, lit };
-    const titles = new Map(nodes.map((node) => [node.id, node.data.kind === "card" ? titleOf(node) : ""]));
+    const titles = new Map(nodes.map((node) => [node.id, node.data.kind === "card" || node.data.kind === "group" ? titleOf(node) : ""]));
     const marks = {
       title: (id: string) => titles.get(id) ?? "",
       status: (id: string) => {

@@ -3,6 +3,7 @@
 import type { FlowEdge, FlowNode, CardData } from "@/canvas/project";
 import { cornersOf, lineStyleOf, reachOf, type LineStyle, type LinkStyle } from "@/canvas/path";
 import type { Point } from "@/model/document";
+import { CLOSED_HEIGHT } from "@/model/frames";
 import { typeFamily } from "@/model/ports";
 
 export interface Palette {
@@ -75,6 +76,7 @@ export function paintGraph(context: CanvasRenderingContext2D, nodes: readonly Fl
     if (node.type === "group-frame") paintFrame(context, left, top, wide, high, palette);
     else paintCard(context, node, left, top, wide, high, palette, marks);
   }
+  if (marks) for (const node of nodes) if (node.type === "group-frame") paintFrameTitle(context, node, at, seen, palette, marks.title(node.id));
 }
 
 /** Links alone, over what is on the canvas already; one that is lit stands out, and the others step back. */
@@ -127,6 +129,22 @@ function paintFrame(context: CanvasRenderingContext2D, left: number, top: number
   context.globalAlpha = 1;
 }
 
+/** Over everything, in the frame's head; above the frame where that is too low. */
+function paintFrameTitle(context: CanvasRenderingContext2D, node: FlowNode, { x, y, zoom }: Place, seen: (left: number, top: number, wide: number, high: number) => boolean, palette: Palette, title: string): void {
+  const head = CLOSED_HEIGHT * zoom;
+  const wide = (node.width ?? 0) * zoom;
+  const [left, top] = [node.position.x * zoom + x, node.position.y * zoom + y];
+  if (wide <= NARROWEST_TITLED || !seen(left, top - LETTERS, wide, LETTERS + head)) return;
+  context.fillStyle = palette.text;
+  context.font = '600 10.5px "Inter", system-ui, sans-serif';
+  context.textBaseline = "middle";
+  context.fillText(shortened(context, title, wide - 6), left + 3, head < LETTERS - 2 ? top - LETTERS / 2 : top + head / 2);
+}
+
+/** How high letters are that are painted, and how wide what they name is at least. */
+const LETTERS = 11;
+const NARROWEST_TITLED = 30;
+
 function paintCard(context: CanvasRenderingContext2D, node: FlowNode, left: number, top: number, wide: number, high: number, palette: Palette, marks: Marks | null): void {
   const data = node.data as CardData;
   const status = marks?.status(node.id) ?? null;
@@ -153,7 +171,7 @@ function paintCard(context: CanvasRenderingContext2D, node: FlowNode, left: numb
     context.lineWidth = 2;
     context.stroke();
   }
-  if (marks && wide > 30 && high > 10) {
+  if (marks && wide > NARROWEST_TITLED && high > 10) {
     context.fillStyle = palette.text;
     context.font = '500 10.5px "Inter", system-ui, sans-serif';
     context.textBaseline = "middle";

@@ -195,6 +195,7 @@ describe("a subgraph", () => {
     const steps = page.locator('[data-node="sampler"] [data-input=steps]');
     await expect.poll(() => steps.locator("input").inputValue()).toBe("60");
     expect(await steps.getAttribute("data-tip")).toContain("“First”");
+    expect(await page.getByRole("navigation", { name: "Subgraphs" }).locator("[aria-current]").textContent()).toBe("First");
     await steps.locator("input").fill("31");
     await steps.locator("input").press("Enter");
     await expect.poll(async () => (await documentOf(page)).nodes["subgraph"]!.inputs!["steps"]).toBe(31);

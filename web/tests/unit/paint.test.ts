@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { paintLinks, type Palette } from "@/canvas/paint";
+import { paintGraph, paintLinks, type Palette } from "@/canvas/paint";
 import type { LinkStyle } from "@/canvas/path";
 import { Projection } from "@/canvas/project";
 import { linkTo } from "@/model/document";
@@ -32,4 +32,14 @@ test.each<[LinkStyle, boolean, string[]]>([
   ["hidden", true, ["from 400 122.5", "curve 700 322.5"]],
 ])("links are painted as they are drawn: %s, selected: %s", (links, selected, lines) => {
   expect(painted(links, selected)).toEqual(lines);
+});
+
+test.each([[0.29, 100 + 32 * 0.29 / 2], [0.1, 100 - 5.5]])("the title of a frame is painted at %s, in its head where that is high enough, else above it", (zoom, height) => {
+  const document = documentOf({}, { ui: { groups: [{ title: "Sampling", pos: [0, 0], size: [800, 400] }] } });
+  const frames = new Projection().cards(sceneOf(document), new Set(), NOTHING);
+  const fillText = vi.fn();
+  const context = { clearRect: vi.fn(), fillRect: vi.fn(), fillText, measureText: () => ({ width: 10 }) };
+  const look = { palette: {} as unknown as Palette, links: "spline" as const, lit: null };
+  paintGraph(context as unknown as CanvasRenderingContext2D, frames, [], { x: 400, y: 100, zoom }, 1600, 900, look, { status: () => null, title: () => "Sampling" });
+  expect(fillText).toHaveBeenCalledExactlyOnceWith("Sampling", 403, height);
 });
