@@ -4,7 +4,7 @@ import type { ClientRequest, IncomingMessage } from "node:http";
 import type { ProxyOptions } from "vite";
 
 /** The first parts of the paths that the editor asks the service for. */
-const PATHS = ["/api", "/view", "/upload", "/health", "/history", "/templates"];
+const PATHS = ["/api", "/view", "/upload", "/health", "/history", "/templates", "/experiment"];
 
 export function proxyTo(service: string): Record<string, ProxyOptions> {
   const { origin } = new URL(service);

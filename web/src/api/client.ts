@@ -66,6 +66,8 @@ export interface JobRequest {
 
 export const getNodes = () => json<NodeSpec[]>("GET", "api/v1/nodes");
 export const getModels = () => json<Record<string, string[]>>("GET", "api/v1/models");
+/** The folders of models with the directories that they are, the first of which new files go to. */
+export const getModelDirectories = () => json<{ name: string; folders: string[] }[]>("GET", "experiment/models");
 /** The models that have a picture beside them, by folder. */
 export const getModelPictures = () => json<Record<string, string[]>>("GET", "api/v1/model-pictures");
 export const modelPictureUrl = (folder: string, name: string) => withToken(`api/v1/model-pictures/${encodeURIComponent(folder)}/${path(name)}`);

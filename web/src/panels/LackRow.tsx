@@ -6,6 +6,7 @@ import { writeJson } from "@/model/json";
 import { placedBy, type Lack } from "@/model/missing";
 import { useActive, useEditor, type Editor } from "@/store/editor";
 import { filesOf } from "@/store/library";
+import { Whereabouts } from "@/panels/Whereabouts";
 import { listed, putInPlace } from "@/store/remarks";
 import { ChoiceField } from "@/widgets/choice/ChoiceField";
 import styles from "@/panels/panels.module.css";
@@ -42,6 +43,7 @@ export function LackRow({ lack, onShow }: { lack: Lack; onShow: () => void }) {
           )}
         </div>
         {lack.kind === "type" && <PlacedValues lack={lack} />}
+        {(lack.kind === "file" || lack.kind === "mention") && <Whereabouts folder={lack.folder} name={lack.name} />}
       </div>
       {first?.scope === "" && (
         <button

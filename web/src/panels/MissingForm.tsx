@@ -1,5 +1,6 @@
 // What the open workflow names and is not here, each with what is nearest to it: taken with one click, or another chosen. And
 // what is remarked on the file that it came from, which nothing else shows while this is open.
+import { useEffect } from "react";
 import { useMessages } from "@/i18n/messages";
 import type { Lack } from "@/model/missing";
 import { LackRow } from "@/panels/LackRow";
@@ -12,8 +13,12 @@ import own from "@/panels/missing.module.css";
 
 export function MissingForm({ onDone }: { onDone: () => void }) {
   const editor = useEditor();
-  const { missing: t } = useMessages();
+  const { missing: t, files } = useMessages();
   const lacks = useLacks();
+  useEffect(() => {
+    // Without where the folders of models are the rest of the window is as good.
+    void editor.library.seeDirectories().catch(() => undefined);
+  }, [editor]);
   const near = lacks.filter((one) => one.offers.length > 0);
   const sections: [string, (lack: Lack) => boolean][] = [
     [t.types, (one) => one.kind === "type"],
@@ -45,6 +50,11 @@ export function MissingForm({ onDone }: { onDone: () => void }) {
         {near.length > 0 && (
           <button type="button" className={styles.textButton} onClick={() => putInPlace(editor, t.editAll, near.map((lack) => [lack, lack.offers[0]!]))}>
             {t.takeNearest(near.length)}
+          </button>
+        )}
+        {lacks.some(({ kind }) => kind === "file" || kind === "mention") && (
+          <button type="button" className={styles.textButton} onClick={() => void editor.library.refresh().catch((error: unknown) => editor.fail(error))}>
+            {files.lookAgain}
           </button>
         )}
         <button type="button" className={styles.primary} onClick={onDone}>

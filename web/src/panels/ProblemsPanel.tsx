@@ -9,7 +9,7 @@ import { lackBehind, type Lack } from "@/model/missing";
 import { titlesTo, withTitles } from "@/model/naming";
 import { NO_PLAN } from "@/model/plan";
 import type { FailedRun } from "@/model/runs";
-import { Remarks } from "@/panels/Remarks";
+import { Remarks, useRemarks } from "@/panels/Remarks";
 import { useLacks } from "@/panels/lacks";
 import { copyText } from "@/store/clipboard";
 import { useActive, useEditor } from "@/store/editor";
@@ -25,6 +25,7 @@ export function ProblemsPanel() {
   const failed = useStore(editor.runs.store, (all) => all.failed[one?.uid ?? ""] ?? NO_RUNS);
   const { missing: t, problems: words } = useMessages();
   const lacks = useLacks();
+  const remarks = useRemarks();
   const catalogue = useStore(editor.library.store, (all) => all.catalogue);
   const called = (node: string) => (one ? titlesTo(node, one.document, catalogue) : node);
   return (
@@ -59,7 +60,7 @@ export function ProblemsPanel() {
         </div>
       ))}
       <Remarks />
-      {state.problems.length === 0 && lacks.length === 0 && failed.length === 0 && !one?.report && <p className={styles.empty}>{words.none}</p>}
+      {state.problems.length === 0 && lacks.length === 0 && failed.length === 0 && remarks.length === 0 && <p className={styles.empty}>{words.none}</p>}
     </div>
   );
 }

@@ -1,4 +1,5 @@
 // What a file of another form lost or changed on its way in, and what was lost since: to be read until it is dismissed.
+import { useMemo } from "react";
 import { useStore } from "zustand";
 import { TriangleAlert } from "lucide-react";
 import type { Problem } from "@/api/client";
@@ -11,13 +12,23 @@ import { drawSeeds } from "@/store/remarks";
 import { go } from "@/store/going";
 import styles from "@/panels/panels.module.css";
 
+const NONE: readonly Problem[] = [];
+
+/** What is remarked on the open document and still says something. */
+export function useRemarks(): readonly Problem[] {
+  const editor = useEditor();
+  const problems = useActive((one) => one?.report?.problems ?? NONE);
+  const document = useActive((one) => one?.document);
+  const catalogue = useStore(editor.library.store, (all) => all.catalogue);
+  return useMemo(() => (document ? remarksOf(problems, document, catalogue) : NONE), [problems, document, catalogue]);
+}
+
 /** `onShow`: before the node that a remark is of is shown. */
 export function Remarks({ onShow }: { onShow?: () => void }) {
   const editor = useEditor();
   const one = useActive((open) => open);
-  const catalogue = useStore(editor.library.store, (all) => all.catalogue);
   const { problems: words, shell } = useMessages();
-  const remarks = one?.report ? remarksOf(one.report.problems, one.document, catalogue) : [];
+  const remarks = useRemarks();
   if (!one?.report || remarks.length === 0) return null;
   return (
     <section data-testid="remarks">

@@ -6,6 +6,7 @@ import { emptyDocument, type Document, type Graph, type GraphNode, type Point } 
 import { addNode, setInput } from "@/model/edit";
 import { filesNamed, folderFor, isModelFile, loaderOf, weightsIn, type ModelFile } from "@/model/loaders";
 import { lacksOf } from "@/model/missing";
+import { copyText } from "@/store/clipboard";
 import { filesOf } from "@/store/library";
 import { tellRemarks } from "@/store/remarks";
 import { isUnsaved, type OpenDocument, type Place } from "@/store/documents";
@@ -109,8 +110,23 @@ async function dropModel(editor: Editor, file: File, spot: Spot): Promise<void> 
   const found = filesNamed(file.name, models);
   const chosen = found.find((one) => one.folder === kind) ?? found[0];
   if (chosen && loadModel(editor, chosen, spot)) return;
-  const { files: t } = editor.t;
-  editor.view.say(chosen ? t.nothingLoads(chosen.folder) : t.modelNotHere(file.name, kind), "info");
+  if (chosen) editor.view.say(editor.t.files.nothingLoads(chosen.folder));
+  else await sayWhereItGoes(editor, file.name, kind);
+}
+
+/** The kinds of models that most people have: the folders that are named for a file that does not tell its kind. */
+const USUAL_FOLDERS = ["checkpoints", "loras", "vae", "controlnet"];
+
+async function sayWhereItGoes(editor: Editor, name: string, kind: string | null): Promise<void> {
+  const directories: Readonly<Record<string, string>> = await editor.library.seeDirectories().catch(() => ({}));
+  const { files: t, missing } = editor.t;
+  const placeOf = (folder: string) => directories[folder] ?? `models/${folder}`;
+  if (kind === null) {
+    editor.view.say(t.kindUnknown(name, USUAL_FOLDERS.map(placeOf)), "bad");
+    return;
+  }
+  const copy = () => void copyText(editor, placeOf(kind)).catch((error: unknown) => editor.fail(error));
+  editor.view.say(t.modelNotHere(name, placeOf(kind)), "info", { label: missing.copyFolder, run: copy });
 }
 
 export const isPicture = (file: File) => file.type.startsWith("image/");

@@ -1,6 +1,6 @@
 // What the service has: node types, model files, workflows. Read at the start and again when asked.
 import { createStore, type StoreApi } from "zustand/vanilla";
-import { getFiles, getModelPictures, getModels, getNodes, getWorkflow, listWorkflows, modelPictureUrl, ServiceError } from "@/api/client";
+import { getFiles, getModelDirectories, getModelPictures, getModels, getNodes, getWorkflow, listWorkflows, modelPictureUrl, ServiceError } from "@/api/client";
 import { catalogueOf, type Catalogue } from "@/model/catalogue";
 import { FOLDER, type Published } from "@/model/published";
 
@@ -10,6 +10,8 @@ export type PictureOf = (name: string) => string | null;
 export interface LibraryState {
   catalogue: Catalogue;
   models: Readonly<Record<string, readonly string[]>>;
+  /** The directory on the service's disk that new files of a folder of models go to; empty until it was asked for. */
+  directories: Readonly<Record<string, string>>;
   /** Where the pictures beside models are, by folder; one without any is left out. */
   pictures: Readonly<Record<string, PictureOf>>;
   /** What is in the other folders that inputs of nodes name files of: pictures and the like. Null until it is known. */
@@ -27,7 +29,7 @@ const MOST_PUBLISHED = 200;
 export const filesOf = ({ models, files }: LibraryState) => (folder: string): readonly string[] | null => models[folder] ?? files?.[folder] ?? null;
 
 export class Library {
-  readonly store: StoreApi<LibraryState> = createStore(() => ({ catalogue: new Map(), models: {}, pictures: {}, files: null, published: [], state: "loading" }));
+  readonly store: StoreApi<LibraryState> = createStore(() => ({ catalogue: new Map(), models: {}, directories: {}, pictures: {}, files: null, published: [], state: "loading" }));
 
   get catalogue(): Catalogue {
     return this.store.getState().catalogue;
@@ -73,6 +75,13 @@ export class Library {
   async refreshModels(): Promise<void> {
     this.store.setState({ models: await getModels() });
     await this.seeFiles();
+  }
+
+  /** Where the folders of models are. Raises ServiceError. */
+  async seeDirectories(): Promise<Readonly<Record<string, string>>> {
+    const directories = Object.fromEntries((await getModelDirectories()).flatMap(({ name, folders }) => (folders[0] === undefined ? [] : [[name, folders[0]]])));
+    this.store.setState({ directories });
+    return directories;
   }
 
   private async seeFiles(): Promise<void> {

@@ -1,7 +1,7 @@
 // A workflow from elsewhere, which names what is not here: the user is told what, and takes what is nearest with one click.
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
-import { accessFaults, documentOf, drop, openPage, openTemplate } from "./harness";
+import { accessFaults, documentOf, drop, kept, openPage, openTemplate } from "./harness";
 import { browser, service, startStage } from "./stage";
 
 startStage();
@@ -62,6 +62,44 @@ describe("a workflow from elsewhere", () => {
     await page.keyboard.type("KSamplerAdv");
     await page.keyboard.press("Enter");
     await expect.poll(async () => (await documentOf(page)).nodes["sampler"]!.type).toBe("KSamplerAdvanced");
+    await context.close();
+  });
+
+  test("of ComfyUI: values without names are placed, what is lost is told, files have an address and a folder, and each run draws the seed at a click", async () => {
+    const { page, errors, context } = await openPage(browser, service.url);
+    await page.waitForFunction(() => window.latentgraph?.library.store.getState().files);
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(request.url()));
+    const url = "https://example.org/fox.safetensors?download=true";
+    const node = (id: number, type: string, values: unknown[], more = {}) => ({ id, type, pos: [id * 300, 0], inputs: [], outputs: [], widgets_values: values, ...more });
+    const nodes = [
+      node(1, "EmptySD3LatentImage", [1024, 768, 1, "loud"]),
+      node(2, "CheckpointLoaderSimple", ["fox.safetensors"], { properties: { models: [{ name: "fox.safetensors", url, directory: "checkpoints" }] } }),
+      node(3, "KSampler", [7, "randomize", 20, 8, "euler", "normal", 1]),
+    ];
+    await drop(page, "theirs.json", JSON.stringify({ nodes, links: [], version: 0.4 }), "application/json");
+    await page.getByText('EmptyLatentImage takes width 1024, height 768, batch_size 1; loses "loud"').waitFor();
+    const link = page.getByTestId("origin");
+    expect([await link.getAttribute("href"), await link.getAttribute("target"), await link.getAttribute("rel")]).toEqual([url, "_blank", "noreferrer noopener"]);
+    await page.getByText(/^Goes into .*models\/checkpoints$/).waitFor();
+    expect(await page.getByTestId("toast").count()).toBe(0);
+    expect(await accessFaults(page, ["wcag2a", "wcag2aa"])).toEqual([]);
+
+    await page.getByRole("button", { name: "Use EmptyLatentImage", exact: true }).click();
+    await page.getByTestId("remark").filter({ hasText: 'EmptyLatentImage has no place for "loud"' }).waitFor();
+    expect((await documentOf(page)).nodes["1"]!.inputs).toEqual({ width: 1024, height: 768, batch_size: 1 });
+    await page.getByRole("button", { name: "Draw a new seed for each run" }).click();
+    await expect.poll(() => page.getByTestId("remark").count()).toBe(1);
+    expect((await documentOf(page)).nodes["3"]!.inputs!["seed"]).toBe("random");
+    expect(asked.filter((one) => !one.startsWith(service.url))).toEqual([]);
+
+    await page.getByRole("button", { name: "Keep as it is" }).click();
+    await kept(page);
+    await page.reload();
+    await page.getByTestId("canvas").focus();
+    await page.keyboard.press("e");
+    await page.getByTestId("remark").filter({ hasText: "no place for" }).waitFor();
+    expect(errors).toEqual([]);
     await context.close();
   });
 

@@ -1,5 +1,6 @@
 // @vitest-environment jsdom
 // What takes its time on the way in: it arrives where it was asked for.
+import { File as NodeFile } from "node:buffer";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { tidy } from "@/commands/arranging";
 import { dropFiles } from "@/commands/dropping";
@@ -74,6 +75,18 @@ test("a model file becomes the node that loads it, there as well", async () => {
   const two = editor.documents.open(documentOf({}));
   await dropping;
   expect([typesIn(one), typesIn(two)]).toEqual([["CheckpointLoaderSimple"], []]);
+});
+
+test.each([
+  ["loras", '{"a.lora_down.weight": {}}', "It belongs in /models/loras;"],
+  ["no kind that it tells", "{}", "does not tell its kind. Put it where models of its kind are: /models/checkpoints, /models/loras,"],
+])("a model file that the service has not is told where it goes: %s", async (_, header, says) => {
+  const answer = globalThis.fetch;
+  const directories = JSON.stringify([{ name: "loras", folders: ["/models/loras", "/other"] }, { name: "checkpoints", folders: ["/models/checkpoints"] }]);
+  vi.stubGlobal("fetch", (path: string, ...more: [RequestInit]) => (path === "experiment/models" ? Promise.resolve(new Response(directories)) : answer(path, ...more)));
+  const length = new BigUint64Array([BigInt(header.length)]);
+  await openFiles(editor, [new NodeFile([new Uint8Array(length.buffer), header], "fox.safetensors") as unknown as File], [0, 0]);
+  expect(toasts()).toEqual([expect.stringContaining(says)]);
 });
 
 test("pictures dropped where nothing is open share a new document", async () => {

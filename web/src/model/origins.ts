@@ -1,0 +1,37 @@
+// Where the files are to be had that a workflow of ComfyUI names, as it says itself: addresses for a person to look at. Nothing here is
+// ever fetched.
+import { graphAt, type Document, type Graph } from "@/model/document";
+
+export interface Origin {
+  /** The file that is to be had there. */
+  name: string;
+  url: string;
+}
+
+/** What the workflow says of a file, whatever folders its name has; null where it says nothing, or nothing that a browser may open. */
+export function originOf(file: string, document: Document): Origin | null {
+  const wanted = baseName(file);
+  return originsIn(document).find((one) => baseName(one.name) === wanted) ?? null;
+}
+
+function originsIn(document: Document): Origin[] {
+  const graphs: Graph[] = ["", ...Object.keys(document.subgraphs ?? {})].map((scope) => graphAt(document, scope));
+  const ofNodes = graphs.flatMap(({ nodes }) => Object.values(nodes).map(({ ui }) => record(record(ui?.["comfyui"])["properties"])["models"]));
+  const ofFile = graphs.map(({ ui }) => record(ui?.["comfyui"])["models"]);
+  return [...ofNodes, ...ofFile].flatMap((listed) => (Array.isArray(listed) ? (listed as unknown[]) : []).flatMap(readOrigin));
+}
+
+function readOrigin(one: unknown): Origin[] {
+  const { name, url } = record(one);
+  return typeof name === "string" && typeof url === "string" && isOfTheWeb(url) ? [{ name, url }] : [];
+}
+
+function isOfTheWeb(url: string): boolean {
+  return URL.canParse(url) && ["http:", "https:"].includes(new URL(url).protocol);
+}
+
+const baseName = (path: string): string => path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  return value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+}
