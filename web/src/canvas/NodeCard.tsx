@@ -48,7 +48,8 @@ export const NodeCard = memo(function NodeCard({ id, data, selected }: NodeProps
   const services = useMemo(() => servicesFor(editor, draws, id), [editor, draws, id]);
   const told = badgeOf(plan, run, problems, t.plan);
   const inner = useInnerTitle(key.slice(place.uid.length + 1), told.at ?? run?.at);
-  const badge = { ...told, why: inner && told.at ? `${inner}: ${told.why}` : told.why };
+  const why = told.state === "error" ? editor.titled(told.why, place.uid) : told.why;
+  const badge = { ...told, why: inner && told.at ? `${inner}: ${why}` : why };
   const collapsed = isCollapsed(node);
   const colour = colourOf(node);
   const near = place.level === "near";

@@ -22,9 +22,13 @@ export function titlesInside(instance: string, whole: string, document: Document
 /** An input or output as the service writes it in a text: `48:31.seed`. */
 const PORT = /(?<![\w:.-])((?:[\w-]+:)*[\w-]+)\.(\w+)(?![\w.-])/g;
 
-/** A text of the service with the titles of nodes beside what it calls their inputs and outputs: `KSampler (3.seed)`. */
+/** A node as the service writes it in a text. */
+const QUOTED = /`((?:[\w-]+:)*[\w-]+)`/g;
+
+/** A text of the service with the titles of nodes beside what it calls them, their inputs and outputs: `KSampler (3.seed)`. */
 export function withTitles(text: string, document: Document, catalogue: Catalogue): string {
-  return text.replace(PORT, (port, whole: string, name: string) => {
+  const titled = text.replace(QUOTED, (quoted, whole: string) => (interfaceAt(whole, document, catalogue) ? `${titlesTo(whole, document, catalogue)} (${whole})` : quoted));
+  return titled.replace(PORT, (port, whole: string, name: string) => {
     const of = interfaceAt(whole, document, catalogue);
     const isPort = of !== null && [...of.inputs, ...of.outputs].some((one) => one.name === name);
     return isPort ? `${titlesTo(whole, document, catalogue)} (${port})` : port;

@@ -7,6 +7,7 @@ import { keepToken, takeTokenFromAddress } from "@/api/token";
 import type { Messages } from "@/i18n/messages";
 import type { JobRun } from "@/model/runs";
 import type { Document } from "@/model/document";
+import { withTitles } from "@/model/naming";
 import { AutoRun } from "@/store/autorun";
 import { Documents, isUnsaved, type DocumentsState, type OpenDocument } from "@/store/documents";
 import { openFromAddress, titleOf } from "@/store/files";
@@ -169,12 +170,18 @@ export class Editor {
     if (chosen) await this.runs.cancel(chosen.id).catch((error: unknown) => this.fail(error));
   }
 
+  /** A text of the service with the titles of nodes beside what it calls them. */
+  titled(text: string, uid = this.documents.active?.uid ?? ""): string {
+    const one = this.documents.get(uid);
+    return one ? withTitles(text, one.document, this.library.catalogue) : text;
+  }
+
   /** Tell of a fault, and of what it is (a file, say) where what was asked does not make that plain. */
   fail(error: unknown, about = ""): void {
     const of = about === "" ? "" : `${about}: `;
     if (error instanceof ServiceError) {
       const more = error.problems.length > 1 ? this.t.says.problems(error.problems.length) : "";
-      this.view.say(of + error.message + more, "bad", error.problems.length > 0 ? { label: this.t.says.show, run: () => this.view.set({ panel: "problems" }) } : undefined);
+      this.view.say(of + this.titled(error.message) + more, "bad", error.problems.length > 0 ? { label: this.t.says.show, run: () => this.view.set({ panel: "problems" }) } : undefined);
     } else this.view.say(of + (error instanceof Error ? error.message : String(error)), "bad");
   }
 
@@ -219,7 +226,7 @@ export class Editor {
     for (const pause of SETTLING) window.setTimeout(() => this.plans.refresh(), pause);
     if (uid !== null && (job.state === "failed" || job.state === "quarantined") && isFirstTold(job.id)) {
       const node = job.failure?.node;
-      this.view.say(job.failure?.message ?? this.t.says.runFailed, "bad", node ? { label: this.t.says.showNode, run: () => this.show(uid, node) } : undefined);
+      this.view.say(job.failure ? this.titled(job.failure.message, uid) : this.t.says.runFailed, "bad", node ? { label: this.t.says.showNode, run: () => this.show(uid, node) } : undefined);
     }
   }
 }

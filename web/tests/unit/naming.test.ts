@@ -25,6 +25,7 @@ test("a node is called by its own title first", () => expect(titleIn(graphAt(doc
 test.each([
   ["an input", "ComfyUI draws 4.ckpt_name anew", "ComfyUI draws Load Checkpoint (4.ckpt_name) anew"],
   ["an output in a subgraph, first in the text", "48:31.LATENT: no such type", "Refine the face › Second pass (48:31.LATENT): no such type"],
+  ["a node itself", "`48:31` is muted, `random` is none", "Refine the face › Second pass (48:31) is muted, `random` is none"],
   ["several", "sets 4.ckpt_name, 48:31.steps", "sets Load Checkpoint (4.ckpt_name), Refine the face › Second pass (48:31.steps)"],
   ["no numbers, files or nodes that are not here", "4.5 of 4.png, 9.seed and v4.ckpt_name", "4.5 of 4.png, 9.seed and v4.ckpt_name"],
 ])("a text names %s", (_, text, named) => expect(withTitles(text, document, catalogue)).toBe(named));
