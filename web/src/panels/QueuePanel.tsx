@@ -1,5 +1,5 @@
 // What runs, what waits, what was: every job, with its pictures.
-import { useCallback, useState } from "react";
+import { useCallback, useMemo, useState } from "react";
 import { ArrowDown, ArrowUp, ChevronsUp, Pause, Play, Square, X } from "lucide-react";
 import { useStore } from "zustand";
 import { cancelJob, moveJob, type Job } from "@/api/client";
@@ -7,6 +7,7 @@ import { perform } from "@/commands/commands";
 import { useMessages } from "@/i18n/messages";
 import { ENDED, progressOf } from "@/model/runs";
 import { ago } from "@/panels/ago";
+import { useDifferences } from "@/panels/differing";
 import { History } from "@/panels/History";
 import { ClearHistory } from "@/panels/ClearHistory";
 import { JobName } from "@/panels/JobName";
@@ -21,7 +22,8 @@ export function QueuePanel() {
   const waiting = useStore(editor.runs.store, (state) => state.waiting);
   const paused = useStore(editor.runs.store, (state) => state.paused);
   const more = useStore(editor.runs.store, (state) => state.next !== null);
-  const running = jobs.filter((job) => job.state === "running");
+  const running = useMemo(() => jobs.filter((job) => job.state === "running"), [jobs]);
+  const differing = useDifferences(useMemo(() => [...running, ...waiting], [running, waiting]));
   const leaving = useStore(editor.forgetting.store, (state) => state.leaving);
   const ended = jobs.filter((job) => ENDED.has(job.state) && !leaving.has(job.id));
   const [clearing, setClearing] = useState(false);
@@ -44,7 +46,7 @@ export function QueuePanel() {
       <div ref={setScroller} className={styles.scroll}>
         {running.length > 0 && <h3 className={styles.section}>{t.running}</h3>}
         {running.map((job) => (
-          <RunningJob key={job.id} job={job} onCancel={() => act(cancelJob(job.id))} />
+          <RunningJob key={job.id} job={job} differing={differing.get(job.id)} onCancel={() => act(cancelJob(job.id))} />
         ))}
         {waiting.length > 0 && (
           <h3 className={styles.section}>
@@ -71,6 +73,7 @@ export function QueuePanel() {
             <button type="button" className={styles.icon} aria-label={t.cancel} data-tip={t.cancel} onClick={() => act(cancelJob(job.id))}>
               <X size={14} />
             </button>
+            <Differing words={differing.get(job.id)} />
           </div>
         ))}
         {ended.length > 0 && (
@@ -97,7 +100,16 @@ export function QueuePanel() {
 /** So many waiting jobs are listed; the heading counts them all. */
 const MOST_WAITING = 100;
 
-function RunningJob({ job, onCancel }: { job: Job; onCancel: () => void }) {
+function Differing({ words }: { words: string | undefined }) {
+  if (!words) return null;
+  return (
+    <p className={styles.jobDiffers} title={words} dir="auto" data-testid="job-differs">
+      {words}
+    </p>
+  );
+}
+
+function RunningJob({ job, differing, onCancel }: { job: Job; differing: string | undefined; onCancel: () => void }) {
   const { runs } = useEditor();
   const { queue: t, time } = useMessages();
   const share = useStore(runs.store, (state) => (state.running[job.id] ? progressOf(state.running[job.id]!) : null));
@@ -112,6 +124,7 @@ function RunningJob({ job, onCancel }: { job: Job; onCancel: () => void }) {
       <button type="button" className={styles.icon} aria-label={t.cancel} data-tip={t.cancel} onClick={onCancel}>
         <Square size={12} fill="currentColor" />
       </button>
+      <Differing words={differing} />
     </div>
   );
 }
