@@ -14,6 +14,7 @@ from graph.json import JsonObject
 from graph.keys import Recipe
 from graph.plan import Plan, Step, plan
 from graph.spec import Catalogue, NodeSpec
+from server.reports import report
 from server.workspace import Computing, Workspace
 
 
@@ -65,7 +66,7 @@ def prepare(
 
 
 def summary(plan: Plan) -> JsonObject:
-    """The plan as JSON: counts, and for every node its status, tier, reason and key."""
+    """The plan as JSON: counts, and for every node its status, tier, reason and key; of known ones the output."""
     return {
         "targets": list(plan.targets),
         "run": plan.count("run"),
@@ -76,6 +77,7 @@ def summary(plan: Plan) -> JsonObject:
 
 
 def _node(plan: Plan, name: str, step: Step) -> JsonObject:
+    known: JsonObject = {"output": report(step.hit.report)} if step.hit and step.hit.report else {}
     return {
         "type": plan.graph.nodes[name].spec.type,
         "status": step.status,
@@ -83,4 +85,5 @@ def _node(plan: Plan, name: str, step: Step) -> JsonObject:
         "reason": str(step.reason),
         "code": step.reason.code,
         "key": step.recipe.key if step.recipe else None,
+        **known,
     }

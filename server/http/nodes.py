@@ -85,7 +85,8 @@ async def convert(request: web.Request) -> web.Response:
 
 
 async def plan(request: web.Request) -> web.Response:
-    """What would run, and why. `?scope=` names the workflow whose last run is compared with, `?precision=` as in a run."""
+    """What would run, and why. `?scope=` names the workflow whose last run is compared with, `?precision=` as in a run.
+    Nodes that are known say what they wrote and show (`output`)."""
     source, draws = await _source(request)
     service = service_of(request)
     fixed = is_fixed(source.document, draws, service.catalogue)

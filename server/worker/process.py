@@ -21,9 +21,10 @@ from graph.errors import GraphError
 from graph.events import NodeFailed
 from graph.json import JsonObject
 from server.jobs.request import JobRequest, request_from_text
+from server.reports import Keep
 from server.worker.engine import Running
 from server.worker.frames import Channel
-from server.worker.telling import Ended, Keep, Progress, Told, refused, tell
+from server.worker.telling import Ended, Progress, Told, refused, tell
 
 BEAT: Final = 1.0
 TICK: Final = 0.05

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TypeAlias, cast
+from typing import cast
 
 from graph.context import Preview
 from graph.errors import GraphError, InputError, Problem
@@ -21,11 +21,9 @@ from graph.events import (
     RunStarted,
 )
 from graph.json import Json, JsonObject
-from graph.result import Report, SavedFile
+from graph.result import Report
 from server.jobs.job import End
-
-Keep: TypeAlias = Callable[[str], "str | None"]
-"""Keeps a saved file by its content: its digest, None if that cannot be done."""
+from server.reports import Keep, report
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +92,6 @@ def problem(one: Problem) -> JsonObject:
 def failed(event: NodeFailed) -> JsonObject:
     """A node's failure."""
     return {"node": event.node, **_failure(event.failure)}
-
-
-def report(one: Report, keep: Keep | None = None) -> JsonObject:
-    """What a node wrote and shows. Paths stay inside; folder and name, or the digest, are how a file is asked for."""
-    told: JsonObject = {}
-    if one.files:
-        told["files"] = [_file(file, keep) for file in one.files]
-    if one.text:
-        told["text"] = list(one.text)
-    return told
-
-
-def _file(file: SavedFile, keep: Keep | None) -> JsonObject:
-    told: JsonObject = {"folder": file.folder, "name": file.name, "bytes": file.bytes}
-    digest = keep(file.path) if keep else None
-    return told if digest is None else told | {"digest": digest}
 
 
 def _failure(failure: Failure) -> JsonObject:

@@ -80,6 +80,17 @@ def test_the_plan_is_that_of_the_command_line(latentgraph: CommandLine) -> None:
     assert "`seed` changed" in changed["nodes"]["sampler"]["reason"]
 
 
+def test_the_plan_says_what_known_nodes_made(latentgraph: CommandLine) -> None:
+    first = ask(latentgraph.folder, "POST", "/api/v1/plan", FILE.read_text()).json
+    assert not any("output" in node for node in first["nodes"].values())
+    latentgraph.run(FILE)
+    again = ask(latentgraph.folder, "POST", "/api/v1/plan", FILE.read_text()).json
+    made = {name: node["output"] for name, node in again["nodes"].items() if "output" in node}
+    assert list(made) == ["save"]
+    (saved,) = made["save"]["files"]
+    assert (latentgraph.folder / saved["folder"] / saved["name"]).stat().st_size == saved["bytes"]
+
+
 def test_the_plan_is_made_for_what_the_workers_compute_with(latentgraph: CommandLine) -> None:
     latentgraph.run(FILE, "--device", "cpu", "--precision", "fp32")
     as_asked = Computing("cpu", "fp32")

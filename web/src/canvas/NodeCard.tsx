@@ -19,9 +19,11 @@ import { writeJson } from "@/model/json";
 import { setNodeUi } from "@/model/edit";
 import { NARROWEST, PREVIEW_GAP, type Row } from "@/model/geometry";
 import type { Interface } from "@/model/interface";
+import { outputOf } from "@/model/pictures";
 import { typeColour } from "@/model/ports";
 import { titlesInside } from "@/model/naming";
 import { passingInput } from "@/model/removing";
+import type { NodeOutput } from "@/model/runs";
 import { useActive, useEditor } from "@/store/editor";
 import { useKeyed } from "@/store/keyed";
 import { WidgetServicesContext } from "@/widgets/contract";
@@ -50,6 +52,7 @@ export const NodeCard = memo(function NodeCard({ id, data, selected }: NodeProps
   const inner = useInnerTitle(key.slice(place.uid.length + 1), told.at ?? run?.at);
   const why = told.state === "error" ? editor.titled(told.why, place.uid) : told.why;
   const badge = { ...told, why: inner && told.at ? `${inner}: ${why}` : why };
+  const made = outputOf(run, plan);
   const collapsed = isCollapsed(node);
   const colour = colourOf(node);
   const near = place.level === "near";
@@ -85,7 +88,7 @@ export const NodeCard = memo(function NodeCard({ id, data, selected }: NodeProps
         </div>
         {share !== null && <div className={styles.progress} style={{ top: geometry.head - 2, transform: `scaleX(${share})` }} />}
         <WidgetServicesContext value={services}>
-          {collapsed ? <CollapsedSockets id={id} node={node} of={of} y={geometry.head / 2} /> : geometry.rows.map((row) => <RowView key={keyOf(row)} row={row} id={id} node={node} of={of} near={near} problems={problems} run={run} />)}
+          {collapsed ? <CollapsedSockets id={id} node={node} of={of} y={geometry.head / 2} /> : geometry.rows.map((row) => <RowView key={keyOf(row)} row={row} id={id} node={node} of={of} near={near} problems={problems} made={made} />)}
         </WidgetServicesContext>
         {node.mode === "bypass" && !collapsed && <PassThrough of={of} node={node} geometry={geometry} />}
         {message && (
@@ -132,10 +135,10 @@ interface RowViewProps {
   of: Interface;
   near: boolean;
   problems: Parameters<typeof badgeOf>[2];
-  run: Parameters<typeof badgeOf>[1];
+  made: NodeOutput | undefined;
 }
 
-function RowView({ row, id, node, of, near, problems, run }: RowViewProps) {
+function RowView({ row, id, node, of, near, problems, made }: RowViewProps) {
   if (row.kind === "ports") {
     const middle = row.y + row.height / 2;
     const line = { top: row.y, lineHeight: `${row.height}px` };
@@ -157,8 +160,8 @@ function RowView({ row, id, node, of, near, problems, run }: RowViewProps) {
     );
   }
   if (row.kind === "more") return <More row={row} id={id} near={near} />;
-  if (row.kind === "words") return near ? <NodeWords row={row} run={run} /> : null;
-  if (row.kind === "picture") return <NodePicture row={row} id={id} node={node} of={of} run={run} />;
+  if (row.kind === "words") return near ? <NodeWords row={row} made={made} /> : null;
+  if (row.kind === "picture") return <NodePicture row={row} id={id} node={node} of={of} made={made} />;
   return <FieldRow row={row} id={id} node={node} near={near} problem={problems?.find((one) => one.input === row.input.name)?.message} />;
 }
 

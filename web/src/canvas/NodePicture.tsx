@@ -6,7 +6,7 @@ import { fileUrl } from "@/api/client";
 import type { GraphNode } from "@/model/document";
 import type { Row } from "@/model/geometry";
 import type { Interface } from "@/model/interface";
-import type { NodeRun, OutputFile } from "@/model/runs";
+import type { NodeOutput, OutputFile } from "@/model/runs";
 import type { ShownPicture } from "@/widgets/picture/PictureViewer";
 import { gridOf, madeBy, picturesIn } from "@/model/pictures";
 import { useCanvasPlace } from "@/canvas/place";
@@ -19,7 +19,7 @@ interface NodePictureProps {
   id: string;
   node: GraphNode;
   of: Interface;
-  run: NodeRun | undefined;
+  made: NodeOutput | undefined;
 }
 
 /** What was made, each to be compared with what was made before, which comes last. */
@@ -29,16 +29,16 @@ function pictures(files: readonly OutputFile[], before: OutputFile | undefined):
   return [...files.map((file) => ({ ...shown(file), before: fileUrl(before.folder, before.name) })), shown(before)];
 }
 
-export const NodePicture = memo(function NodePicture({ row, id, node, of, run }: NodePictureProps) {
+export const NodePicture = memo(function NodePicture({ row, id, node, of, made }: NodePictureProps) {
   const { runs } = useEditor();
   const t = useMessages();
   const { key } = useCanvasPlace();
   const before = useKeyed(runs.earlier, key(id));
-  const { columns, shown, more } = gridOf(picturesIn(node, of, run));
+  const { columns, shown, more } = gridOf(picturesIn(node, of, made));
   return (
     <div className={`${styles.picture} ${columns > 1 ? styles.several : ""}`} style={{ top: row.y + 2, height: row.height - 4, "--columns": columns } as CSSProperties}>
       {shown.map((file) => (
-        <Picture key={fileUrl(file.folder, file.name)} file={file} among={() => pictures(madeBy(run), before)} />
+        <Picture key={fileUrl(file.folder, file.name)} file={file} among={() => pictures(madeBy(made), before)} />
       ))}
       {shown.length === 0 && <ImageIcon size={22} strokeWidth={1.2} aria-label={t.canvas.noPicture} />}
       {more > 0 && <span className={styles.more}>+{more}</span>}

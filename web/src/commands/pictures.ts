@@ -2,7 +2,7 @@
 import { fileUrl } from "@/api/client";
 import { activeGraph } from "@/commands/selection";
 import { interfaceIn } from "@/model/interface";
-import { pictureIn } from "@/model/pictures";
+import { outputOf, pictureIn } from "@/model/pictures";
 import { copyPicture } from "@/store/clipboard";
 import { prefixOf } from "@/store/documents";
 import type { Editor } from "@/store/editor";
@@ -15,7 +15,9 @@ export function pictureItems(editor: Editor, name: string): MenuItem[] {
   const graph = activeGraph(editor);
   const node = graph?.nodes[name];
   if (!one || !graph || !node) return [];
-  const picture = pictureIn(node, interfaceIn(name, graph, one.document, editor.library.catalogue), editor.runs.nodes.get(`${one.uid}/${prefixOf(one)}${name}`));
+  const key = `${one.uid}/${prefixOf(one)}${name}`;
+  const made = outputOf(editor.runs.nodes.get(key), editor.plans.nodes.get(key));
+  const picture = pictureIn(node, interfaceIn(name, graph, one.document, editor.library.catalogue), made);
   if (!picture) return [];
   const { menu: t, says } = editor.t;
   const url = fileUrl(picture.folder, picture.name);

@@ -486,7 +486,7 @@ export interface paths {
         put?: never;
         /**
          * What would run, and why
-         * @description `?scope=` names the workflow whose last run is compared with, `?precision=` as in a run.
+         * @description `?scope=` names the workflow whose last run is compared with, `?precision=` as in a run. Nodes that are known say what they wrote and show (`output`).
          */
         post: operations["plan"];
         delete?: never;

@@ -1,13 +1,19 @@
 // Which picture a node shows: what it made last, else what it loads.
 import type { GraphNode } from "@/model/document";
 import type { Interface } from "@/model/interface";
-import type { NodeRun, OutputFile } from "@/model/runs";
+import type { PlanNode } from "@/model/plan";
+import type { NodeOutput, NodeRun, OutputFile } from "@/model/runs";
 import { valueOf } from "@/model/value";
 
 const PICTURES = /\.(png|jpe?g|webp|gif|avif)$/i;
 
-export function madeBy(run: NodeRun | undefined): OutputFile[] {
-  return run?.output?.files?.filter((file) => PICTURES.test(file.name)) ?? [];
+/** What a node made: at its last run, else at one before this page was, where the service knows it still. */
+export function outputOf(run: NodeRun | undefined, plan: PlanNode | undefined): NodeOutput | undefined {
+  return run?.output ?? plan?.output;
+}
+
+export function madeBy(output: NodeOutput | undefined): OutputFile[] {
+  return output?.files?.filter((file) => PICTURES.test(file.name)) ?? [];
 }
 
 /** How pictures lie beside each other where there is room for some of them. */
@@ -27,16 +33,16 @@ export function gridOf(files: readonly OutputFile[]): PictureGrid {
 }
 
 /** All that a node shows: what it made last, else what it loads. */
-export function picturesIn(node: GraphNode, of: Interface, run: NodeRun | undefined): readonly OutputFile[] {
-  const made = madeBy(run);
-  if (made.length > 0) return made;
-  const loaded = pictureIn(node, of, run);
+export function picturesIn(node: GraphNode, of: Interface, made: NodeOutput | undefined): readonly OutputFile[] {
+  const pictures = madeBy(made);
+  if (pictures.length > 0) return pictures;
+  const loaded = pictureIn(node, of, made);
   return loaded ? [loaded] : [];
 }
 
-export function pictureIn(node: GraphNode, of: Interface, run: NodeRun | undefined): OutputFile | null {
-  const made = madeBy(run)[0];
-  if (made) return made;
+export function pictureIn(node: GraphNode, of: Interface, made: NodeOutput | undefined): OutputFile | null {
+  const first = madeBy(made)[0];
+  if (first) return first;
   const input = of.inputs.find((one) => one.widget?.widget === "file" && one.widget.folder === "input");
   const loaded = input ? valueOf(input, node.inputs?.[input.name]) : undefined;
   return typeof loaded === "string" && loaded ? { folder: "input", name: loaded } : null;

@@ -2,6 +2,8 @@
 import type { Messages } from "@/i18n/messages";
 import type { Problem } from "@/api/client";
 import { instancesAround } from "@/model/inside";
+import { writeJson } from "@/model/json";
+import type { NodeOutput } from "@/model/runs";
 
 /** `done` is no word of the service: a job that still runs has finished that node. */
 export type PlanStatus = "cached" | "run" | "depends" | "unneeded" | "unavailable" | "done";
@@ -14,6 +16,8 @@ export interface PlanNode {
   reason: string;
   code: string;
   key: string | null;
+  /** Of one that is known: what it wrote and shows. */
+  output?: NodeOutput;
   /** Of an instance of a subgraph: how many of the nodes inside will run. */
   inside?: { will: number; all: number };
 }
@@ -59,7 +63,8 @@ export function planOf(id: string, plan: PlanSummary | null): PlanNode | null {
   const count = (status: PlanStatus) => inner.filter(([, one]) => one.status === status).length;
   const will = count("run") + count("depends");
   const inside = will > 0 ? { inside: { will, all: inner.length } } : {};
-  return { ...first, ...inside, tier: first.status === "cached" ? first.tier : null };
+  const { output: _ofThatNode, ...state } = first;
+  return { ...state, ...inside, tier: first.status === "cached" ? first.tier : null };
 }
 
 /** "3 of 12 nodes will run". */
@@ -85,8 +90,10 @@ export function instancesIn(plan: PlanSummary): string[] {
 
 export function samePlanNode(one: PlanNode | undefined, other: PlanNode | undefined): boolean {
   if (!one || !other) return one === other;
-  return one.status === other.status && one.reason === other.reason && one.tier === other.tier && one.code === other.code && one.inside?.will === other.inside?.will && one.inside?.all === other.inside?.all;
+  return one.status === other.status && one.reason === other.reason && one.tier === other.tier && one.code === other.code && one.inside?.will === other.inside?.will && one.inside?.all === other.inside?.all && sameOutput(one.output, other.output);
 }
+
+const sameOutput = (one: NodeOutput | undefined, other: NodeOutput | undefined): boolean => one === other || (one !== undefined && other !== undefined && writeJson(one) === writeJson(other));
 
 /** Why it will run; of an instance of a subgraph also how much of what is inside. */
 export const reasonOf = ({ inside, reason }: PlanNode, t: Messages["plan"]) => (inside ? `${t.inside(inside.will, inside.all)}; ${reason}` : reason);

@@ -12,6 +12,7 @@ import { typeColour } from "@/model/ports";
 import { SharedFields } from "@/panels/SharedFields";
 import { scopeOf } from "@/store/documents";
 import { useActive, useEditor } from "@/store/editor";
+import { outputOf } from "@/model/pictures";
 import { useKeyed } from "@/store/keyed";
 import styles from "@/panels/panels.module.css";
 
@@ -26,6 +27,7 @@ export default function NodeHelp() {
   const key = `${one?.uid}/${prefix}${name}`;
   const plan = useKeyed(editor.plans.nodes, key);
   const run = useKeyed(editor.runs.nodes, key);
+  const told = outputOf(run, plan)?.text;
   const several = one && graph ? [...one.selection].filter((id) => Object.hasOwn(graph.nodes, id)) : [];
   if (several.length > 1) return <SharedFields names={several} />;
   if (!one || !graph || !name) return <p className={styles.empty}>{t.selectFirst}</p>;
@@ -57,7 +59,7 @@ export default function NodeHelp() {
       )}
       <PortList title={t.inputs} ports={of.inputs} />
       <PortList title={t.outputs} ports={of.outputs} />
-      {run?.output?.text && <pre className={styles.pre}>{run.output.text.join("\n")}</pre>}
+      {told && <pre className={styles.pre}>{told.join("\n")}</pre>}
     </div>
   );
 }

@@ -40,3 +40,19 @@ test("words are shown as text, in the history too, and each picture of a batch, 
   expect(errors).toEqual([]);
   await context.close();
 });
+
+test("what is known already is shown where a workflow is opened anew, without a run", async () => {
+  const { page, errors, context } = await openPage(browser, service.url);
+  const saved = page.locator('[data-node="save"] button img');
+  await openTemplate(page, "text_to_image");
+  await page.keyboard.press("Control+Enter");
+  await saved.waitFor();
+  const name = await saved.getAttribute("alt");
+  await page.evaluate(() => window.latentgraph!.documents.close(window.latentgraph!.documents.active!.uid));
+  await openTemplate(page, "text_to_image");
+  await saved.waitFor();
+  expect(await saved.getAttribute("alt")).toBe(name);
+  expect(await page.evaluate(() => Object.keys(window.latentgraph!.runs.store.getState().running))).toEqual([]);
+  expect(errors).toEqual([]);
+  await context.close();
+});

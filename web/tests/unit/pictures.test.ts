@@ -2,8 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { interfaceOf } from "@/model/interface";
 import { DENSITIES, geometryOf } from "@/model/geometry";
-import { gridOf } from "@/model/pictures";
-import { wordsIn } from "@/model/runs";
+import { gridOf, outputOf } from "@/model/pictures";
+import { planOf, samePlanNode, type PlanNode, type PlanSummary } from "@/model/plan";
+import { wordsIn, type NodeOutput } from "@/model/runs";
 import { catalogue, documentOf } from "./documents";
 
 const files = (count: number) => Array.from({ length: count }, (_, index) => ({ folder: "output", name: `${index}.png` }));
@@ -17,6 +18,26 @@ describe("pictures of a batch", () => {
   test("that are too many to be told apart are counted", () => {
     const { shown, more } = gridOf(files(12));
     expect([shown.length, more]).toEqual([9, 3]);
+  });
+});
+
+describe("what a node made", () => {
+  const planned = (output?: NodeOutput): PlanNode => ({ type: "SaveImage", status: "cached", tier: "disk", reason: "", code: "", key: null, ...(output ? { output } : {}) });
+  const [known, latest] = [{ files: files(1) }, { files: files(2) }];
+
+  test("is what it made last, else what the service knows", () => {
+    expect(outputOf(undefined, planned(known))).toBe(known);
+    expect(outputOf({ state: "cached", job: "a" }, planned(known))).toBe(known);
+    expect(outputOf({ state: "ran", job: "a", output: latest }, planned(known))).toBe(latest);
+    expect(outputOf(undefined, planned())).toBeUndefined();
+  });
+
+  test("inside a subgraph is not what its instance made, and another is another plan of the node", () => {
+    const plan: PlanSummary = { targets: [], run: 0, depends: 0, cached: 1, nodes: { "sub:save": planned(known) } };
+    expect(planOf("sub:save", plan)?.output).toBe(known);
+    expect(planOf("sub", plan)).not.toHaveProperty("output");
+    expect(samePlanNode(planned(known), planned(structuredClone(known)))).toBe(true);
+    expect(samePlanNode(planned(known), planned(latest))).toBe(false);
   });
 });
 
