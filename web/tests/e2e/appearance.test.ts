@@ -2,11 +2,10 @@
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { atRest, documentOf, kept, openPage, openTemplate, settled } from "./harness";
-import { browser, service, startStage } from "./stage";
+import { browser, node, service, startStage } from "./stage";
 
 startStage();
 
-const node = (page: Page, id: string) => page.locator(`[data-node="${id}"]`);
 
 const zoomOf = (page: Page) => page.locator(".react-flow__viewport").evaluate((one) => new DOMMatrix(getComputedStyle(one).transform).a);
 

@@ -2,11 +2,10 @@
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { accessFaults, documentOf, openPage, openTemplate, settled } from "./harness";
-import { browser, service, startStage } from "./stage";
+import { browser, node, service, startStage } from "./stage";
 
 startStage();
 
-const node = (page: Page, id: string) => page.locator(`[data-node="${id}"]`);
 const select = (page: Page, ...names: string[]) => page.evaluate((all) => (window.latentgraph!.documents.select(all), window.latentgraph!.canvas!.focus()), names);
 const ui = async (page: Page, id: string) => (await documentOf(page)).nodes[id]!.ui!;
 const menuItem = (page: Page, name: string) => page.getByRole("menuitem", { name: new RegExp(`^${name}`) });

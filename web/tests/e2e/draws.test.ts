@@ -1,16 +1,10 @@
 // What a workflow leaves open and each run draws: seeds, and words of prompts. The document never changes by it.
-import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { documentOf, openPage, openTemplate } from "./harness";
-import { browser, service, startStage } from "./stage";
+import { browser, idle, node, service, startStage } from "./stage";
 
 startStage();
 
-const node = (page: Page, id: string) => page.locator(`[data-node="${id}"]`);
-
-async function idle(page: Page): Promise<void> {
-  await page.getByTestId("cancel").waitFor({ state: "detached", timeout: 90_000 });
-}
 
 describe("each run", () => {
   test("a random seed is drawn by the service, shown, and kept with one click; the document is never changed", async () => {

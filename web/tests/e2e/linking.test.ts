@@ -3,11 +3,10 @@ import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import type { ReroutePoint } from "@/model/document";
 import { atRest, documentOf, openPage, openTemplate, settled } from "./harness";
-import { browser, service, startStage } from "./stage";
+import { browser, node, service, startStage } from "./stage";
 
 startStage();
 
-const node = (page: Page, id: string) => page.locator(`[data-node="${id}"]`);
 const select = (page: Page, ...names: string[]) => page.evaluate((all) => (window.latentgraph!.documents.select(all), window.latentgraph!.canvas!.focus()), names);
 const inputsOf = async (page: Page, id: string) => (await documentOf(page)).nodes[id]!.inputs!;
 const inside = async (page: Page) => (await documentOf(page)).subgraphs!["Subgraph"]!;

@@ -2,12 +2,11 @@
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { atRest, documentOf, openPage, openTemplate, settled } from "./harness";
-import { browser, service, startStage } from "./stage";
+import { browser, node, service, startStage } from "./stage";
 
 startStage();
 
 const PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
-const node = (page: Page, id: string) => page.locator(`[data-node="${id}"]`);
 const names = async (page: Page) => Object.keys((await documentOf(page)).nodes);
 const placeOf = async (page: Page, id: string) => (await documentOf(page)).nodes[id]!.ui!["pos"] as [number, number];
 const onCanvas = (page: Page, x: number, y: number) => page.evaluate((at) => window.latentgraph!.canvas!.toCanvas(at).map(Math.round), { x, y });

@@ -1,5 +1,5 @@
 // A service and a browser for all tests of a file.
-import type { Browser } from "playwright-core";
+import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll } from "vitest";
 import { type Service, startBrowser, startService } from "./harness";
 
@@ -16,4 +16,21 @@ export function startStage(): void {
     await browser?.close();
     await service?.stop();
   });
+}
+
+export const node = (page: Page, id: string): Locator => page.locator(`[data-node="${id}"]`);
+export const stateOf = (page: Page, id: string) => node(page, id).locator("[data-state]").getAttribute("data-state");
+export const sentence = (page: Page): Locator => page.getByTestId("sentence");
+
+/** Wait until nothing runs. */
+export async function idle(page: Page): Promise<void> {
+  await page.getByTestId("cancel").waitFor({ state: "detached", timeout: 90_000 });
+}
+
+/** Write a value into a field of a node as a user does. */
+export async function writePrompt(page: Page, id: string, text: string): Promise<void> {
+  await node(page, id).locator("[data-input=text] [role=textbox], [data-input=text] textarea").first().click();
+  await node(page, id).locator("[data-input=text] .cm-focused").waitFor(); // the editor is loaded at the first click
+  await page.keyboard.press("Control+a");
+  await page.keyboard.type(text);
 }
