@@ -18,7 +18,7 @@ async function start(): Promise<{ page: Page; errors: string[]; close: () => Pro
 }
 
 describe("a frame", () => {
-  test("closed hides its nodes and keeps their links; moved, it takes them along; its nodes are bypassed together; undo opens it", async () => {
+  test("closed hides its nodes and keeps their links; moved, it takes them along; its nodes are muted together; undo opens it", async () => {
     const { page, errors, close } = await start();
     await select(page, "positive", "negative");
     await page.keyboard.press("Control+g");
@@ -38,8 +38,8 @@ describe("a frame", () => {
     await expect.poll(async () => ((await ui(page, "positive"))["pos"] as number[])[1]).toBeGreaterThan((before["pos"] as number[])[1]!);
 
     await frame.click({ button: "right", position: { x: 60, y: 10 } });
-    await menuItem(page, "Bypass its nodes").click();
-    await expect.poll(async () => Object.entries((await documentOf(page)).nodes).flatMap(([name, one]) => (one.mode === "bypass" ? [name] : []))).toEqual(["positive", "negative"]);
+    await menuItem(page, "Mute its nodes").click();
+    await expect.poll(async () => Object.entries((await documentOf(page)).nodes).flatMap(([name, one]) => (one.mode === "mute" ? [name] : []))).toEqual(["positive", "negative"]);
     await page.getByTestId("canvas").focus();
     for (let step = 0; step < 3; step++) await page.keyboard.press("Control+z");
     await node(page, "positive").waitFor();
