@@ -6,14 +6,21 @@ import type { Page } from "playwright-core";
 import { largeDocument } from "../tests/e2e/fixtures.ts";
 import { drop, openPage, openTemplate, startBrowser, startService } from "../tests/e2e/harness.ts";
 
-const OUT = fileURLToPath(new URL("../../docs/editor", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const OUT = join(ROOT, "docs/editor");
 mkdirSync(OUT, { recursive: true });
 const service = await startService();
 const browser = await startBrowser();
 const { page } = await openPage(browser, service.url, { width: 1440, height: 860 });
 
+/** Whoever looks at the pictures has the models elsewhere. */
+await page.route("**/experiment/models", async (route) => {
+  const told = await (await route.fetch()).text();
+  await route.fulfill({ contentType: "application/json", body: told.replaceAll(ROOT, "/home/ada/latentgraph/") });
+});
+
 const shot = async (name: string) => {
-  await page.mouse.move(720, 20);
+  await page.mouse.move(720, 855);
   await page.waitForTimeout(700);
   await page.screenshot({ path: join(OUT, `${name}.jpg`), type: "jpeg", quality: 82 });
 };
@@ -25,26 +32,27 @@ const ended = async () => {
   await page.getByTestId("cancel").waitFor({ state: "detached", timeout: 90_000 });
   await page.waitForTimeout(2200);
 };
-const seed = (value: number) =>
-  page.evaluate((to) => window.latentgraph!.documents.editGraph("Seed", (graph) => ({ ...graph, nodes: { ...graph.nodes, sampler: { ...graph.nodes["sampler"]!, inputs: { ...graph.nodes["sampler"]!.inputs, seed: to } } } })), value);
+const sampled = (by: Record<string, number>) =>
+  page.evaluate((to) => window.latentgraph!.documents.editGraph("Sampler", (graph) => ({ ...graph, nodes: { ...graph.nodes, sampler: { ...graph.nodes["sampler"]!, inputs: { ...graph.nodes["sampler"]!.inputs, ...to } } } })), by);
 
 try {
   await openTemplate(page, "text_to_image");
   await page.getByTestId("run").click();
   await ended();
-  await seed(11);
+  await sampled({ seed: 11 });
   await page.waitForTimeout(500);
   await fit(page);
   await calm();
   await shot("plan");
 
+  await sampled({ steps: 100 }); // long enough to be seen
   await page.getByTestId("run").click();
   await page.locator("[class*=livePreview]").waitFor({ timeout: 60_000 });
   await page.waitForTimeout(250);
   await page.screenshot({ path: join(OUT, "running.jpg"), type: "jpeg", quality: 82 });
   await ended();
   for (const value of [3, 21]) {
-    await seed(value);
+    await sampled({ seed: value, steps: 20 });
     await page.getByTestId("run").click();
     await ended();
   }
