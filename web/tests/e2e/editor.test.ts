@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { largeDocument } from "./fixtures";
-import { accessFaults, atRest, documentOf, drop, kept, openPage, openTemplate, settled } from "./harness";
+import { accessFaults, atRest, documentOf, drop, kept, openPage, openTemplate, ready, settled } from "./harness";
 import { browser, idle, node, sentence, service, startStage, stateOf, writePrompt } from "./stage";
 
 startStage();
@@ -121,7 +121,7 @@ describe("the day's work", () => {
 describe("building a graph", () => {
   test("from nothing, by keyboard and palette; a link dropped on nothing asks for a node that fits", async () => {
     const { page, errors, context } = await openPage(browser, service.url);
-    await page.waitForFunction(() => window.latentgraph?.library.store.getState().state === "ready");
+    await ready(page);
     await page.keyboard.press("Alt+n");
     await page.getByTestId("canvas").waitFor();
     await page.keyboard.press("Tab");
@@ -145,7 +145,7 @@ describe("building a graph", () => {
 
   test("who types faster than the palette draws gets what was typed", async () => {
     const { page, context } = await openPage(browser, service.url);
-    await page.waitForFunction(() => window.latentgraph?.library.store.getState().state === "ready");
+    await ready(page);
     await page.keyboard.press("Tab");
     await page.getByRole("combobox", { name: "Find a node" }).evaluate((field: HTMLInputElement) => {
       Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value")!.set!.call(field, "vae decode");
@@ -287,7 +287,7 @@ describe("exact counts", () => {
     const { page, context } = await openPage(browser, service.url);
     const requests = await page.evaluate(() => performance.getEntriesByType("resource").map((one) => one.name).filter((name) => /\/assets\//.test(name)));
     expect(requests.length).toBeLessThanOrEqual(15);
-    await page.waitForFunction(() => window.latentgraph?.library.store.getState().state === "ready");
+    await ready(page);
     for (const hub of [false, true]) {
       const validated = page.waitForResponse(/validate/);
       await page.evaluate((document_) => window.latentgraph!.documents.open(document_), largeDocument(1000, { hub }));

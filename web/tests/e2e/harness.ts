@@ -110,6 +110,11 @@ export async function openPage(browser: Browser, url: string, size = { width: 16
   return { context, page, errors };
 }
 
+/** Wait until the page knows its nodes, and takes keys. */
+export async function ready(page: Page): Promise<void> {
+  await page.waitForFunction(() => window.latentgraph?.library.store.getState().state === "ready");
+}
+
 export async function openTemplate(page: Page, name: string): Promise<void> {
   await page.getByTestId("rail-templates").click();
   await page.getByTestId(`template-${name}`).click();

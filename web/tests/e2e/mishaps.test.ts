@@ -1,7 +1,7 @@
 // What goes wrong while one works, and what becomes of the work: faults, failures, hostile files, a service that dies, a crash.
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
-import { documentOf, kept, openContext, openPage, openTemplate, settled, startService } from "./harness";
+import { documentOf, kept, openContext, openPage, openTemplate, ready, settled, startService } from "./harness";
 import { browser, idle, node, sentence, service, startStage, stateOf, writePrompt } from "./stage";
 
 startStage();
@@ -26,7 +26,7 @@ describe("what goes wrong", () => {
   test("E-12: texts of a hostile workflow are texts", async () => {
     const { page, errors, context } = await openPage(browser, service.url);
     const attack = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>';
-    await page.waitForFunction(() => window.latentgraph?.library.store.getState().state === "ready");
+    await ready(page);
     await page.evaluate((text) => {
       window.latentgraph!.documents.open({
         format: "latentgraph/1",

@@ -2,7 +2,7 @@
 import type { Locator, Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import type { Graph, Group, Note } from "@/model/document";
-import { atRest, documentOf, openPage } from "./harness";
+import { atRest, documentOf, openPage, ready } from "./harness";
 import { browser, service, startStage } from "./stage";
 
 startStage();
@@ -18,7 +18,7 @@ const select = (page: Page, ...names: string[]) => page.evaluate((all) => (windo
 /** One note and one frame, with a node in it, seen at their size. */
 async function start(): Promise<{ page: Page; errors: string[]; close: () => Promise<void> }> {
   const { page, errors, context } = await openPage(browser, service.url);
-  await page.waitForFunction(() => window.latentgraph?.library.store.getState().state === "ready");
+  await ready(page);
   const graph: Graph = {
     nodes: { latent: { type: "EmptyLatentImage", ui: { pos: [260, 120] } } },
     ui: {

@@ -1,7 +1,7 @@
 // Where what is new goes: nodes asked for, pasted and dropped, and pictures dropped on nodes.
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
-import { atRest, documentOf, openPage, openTemplate, settled } from "./harness";
+import { atRest, documentOf, openPage, openTemplate, ready, settled } from "./harness";
 import { browser, node, service, startStage } from "./stage";
 
 startStage();
@@ -13,7 +13,7 @@ const onCanvas = (page: Page, x: number, y: number) => page.evaluate((at) => win
 
 async function startEmpty() {
   const window_ = await openPage(browser, service.url);
-  await window_.page.waitForFunction(() => window.latentgraph?.library.store.getState().state === "ready");
+  await ready(window_.page);
   await window_.page.keyboard.press("Alt+n");
   await window_.page.locator(".react-flow__pane").waitFor();
   return window_;

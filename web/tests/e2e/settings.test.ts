@@ -1,7 +1,7 @@
 // What a person sets once: the language, what the wheel does, whether previews are shown.
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
-import { accessFaults, openPage, openTemplate } from "./harness";
+import { accessFaults, openPage, openTemplate, ready } from "./harness";
 import { browser, service, startStage } from "./stage";
 
 startStage();
@@ -30,6 +30,7 @@ describe("settings", () => {
   test("that cannot be loaded are said to be so, and closed; the page and the workflow stay; they are loaded once they can be", async () => {
     const { page, context } = await openPage(browser, service.url);
     await page.route("**/assets/Dialogs-*.js", (route) => route.abort());
+    await ready(page);
     await page.keyboard.press("Alt+n");
     await page.getByTestId("canvas").focus();
     await page.keyboard.press("Control+,");
