@@ -42,7 +42,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def _write(path: Path, text: str) -> None:
     try:
-        write_durably(path, (text.encode(),))
+        if path.exists() and not path.is_file():  # a pipe or a device takes text, and must not be replaced by a file
+            path.write_text(text, encoding="utf-8")
+        else:
+            write_durably(path.resolve(), (text.encode(),))
     except OSError as error:
         message, hint = f"cannot write {path}: {error.strerror or error}", "Give another OUT, or - for standard output."
         raise InputError([Problem("cannot_write", message, hint=hint)]) from None

@@ -107,6 +107,20 @@ def test_a_saved_picture_is_a_workflow_that_makes_it_again(latentgraph: CommandL
     assert again.json["executed"] == 0
 
 
+def test_what_a_workflow_is_converted_into_stays_what_it_is(latentgraph: CommandLine) -> None:
+    """A link to a file leads to it still, and a pipe, like a device, is written into."""
+    file, link, pipe = (latentgraph.folder / name for name in ("file.json", "link.json", "pipe"))
+    link.symlink_to(file)
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+        assert latentgraph("convert", str(WORKFLOWS / "text_to_image.json"), str(pipe)).code == 0
+        told = reader.communicate(timeout=60)[0]
+    assert latentgraph("convert", str(WORKFLOWS / "text_to_image.json"), str(link)).code == 0
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert json.loads(told) == json.loads(file.read_text())
+
+
 @pytest.mark.parametrize("form", ["comfyui", "comfyui-api"])
 def test_a_workflow_converted_to_comfyui_and_back_hits_the_same_cache(latentgraph: CommandLine, form: str) -> None:
     file = WORKFLOWS / "text_to_image.json"
