@@ -14,6 +14,8 @@ export const windowsHere = (): Windows => (navigator.locks ? new LockedWindows()
 
 const NAME = "latentgraph.tab";
 const LOCK = "latentgraph tab ";
+/** How long a page that goes may keep its lock, in milliseconds. A copy of a window opens so much later. */
+const LETTING_GO = 1000;
 
 /** A window holds a lock on its name for as long as it lives. */
 class LockedWindows implements Windows {
@@ -42,13 +44,14 @@ class LockedWindows implements Windows {
   }
 }
 
-/** Take a lock until the window is gone. False if another window has it. */
+/**
+ * Take a lock until the window is gone. False if another window has it, and keeps it: what was in this window before may take a
+ * moment to let go.
+ */
 function hold(lock: string): Promise<boolean> {
   return new Promise((done) => {
-    void navigator.locks.request(lock, { ifAvailable: true }, (given) => {
-      done(given !== null);
-      return given === null ? undefined : new Promise(() => undefined);
-    });
+    const kept = () => (done(true), new Promise<void>(() => undefined));
+    navigator.locks.request(lock, { signal: AbortSignal.timeout(LETTING_GO) }, kept).catch(() => done(false));
   });
 }
 

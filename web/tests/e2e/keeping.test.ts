@@ -83,3 +83,18 @@ test("a workflow that was closed unsaved is opened again, by a key and in anothe
   expect(errors).toEqual([]);
   await context.close();
 });
+
+test("a window that comes back while the page before it still lets go has its documents", async () => {
+  const context = await openContext(browser, { width: 1400, height: 900 });
+  const page = await openWindow(context, "mine");
+  const lock = `latentgraph tab ${await page.evaluate(() => sessionStorage.getItem("latentgraph.tab"))}`;
+  const slow = await openWindow(context, null);
+  await slow.evaluate((name) => void navigator.locks.request(name, () => new Promise<void>((done) => Object.assign(window, { letGo: done }))), lock);
+  await page.goto("about:blank");
+  await slow.waitForFunction(() => "letGo" in window);
+  await page.goto(service.url, { waitUntil: "commit" });
+  await expect.poll(() => slow.evaluate(async () => (await navigator.locks.query()).pending!.map((one) => one.name))).toContain(lock);
+  await slow.evaluate(() => (window as unknown as { letGo: () => void }).letGo());
+  await expect.poll(() => described(page)).toEqual(["mine"]);
+  await context.close();
+});
