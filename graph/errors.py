@@ -134,3 +134,9 @@ def _stem(name: str) -> str:
 
 def _did_you_mean(name: str) -> str:
     return f"Did you mean {name!r}?"
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first of many names, and how many more there are, for a message."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

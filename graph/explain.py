@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from graph.errors import listed
 from graph.keys import VOLATILE, Recipe
 from graph.record import record
 
@@ -91,9 +92,7 @@ def _volatile_upstream(recipe: Recipe) -> str:
 
 
 def _names(names: list[str], most: int = 3) -> str:
-    unique = list(dict.fromkeys(names))
-    more = f" and {len(unique) - most} more" if len(unique) > most else ""
-    return ", ".join(f"`{name}`" for name in unique[:most]) + more
+    return listed([f"`{name}`" for name in dict.fromkeys(names)], most)
 
 
 def _short(value: object) -> str:

@@ -5,7 +5,7 @@ A document is never changed by running. The first picture is the file's, and wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ from graph.comfyui.decoration import entries
 from graph.comfyui.imported import Findings
 from graph.comfyui.shapes import as_list, as_object
 from graph.document import Document, Link, Node
+from graph.errors import listed
 from graph.json import Json, JsonObject
 
 DRAWN: Final = "comfyui_seed_control"
@@ -52,7 +53,8 @@ def tell_controls(document: Document, findings: Findings) -> None:
         if word not in found:
             continue
         first, code = found[word][0], DRAWN if word == "randomize" else COUNTED
-        message = f"ComfyUI {does.format(_listed(found[word]))}; here it stays as it is in the file"
+        numbers = listed([str(one) for one in found[word]], _MOST_NAMED)
+        message = f"ComfyUI {does.format(numbers)}; here it stays as it is in the file"
         findings.warn(code, message, first.path, node=first.node, input=first.name, hint=_HINTS.get(word, _AS_IT_IS))
 
 
@@ -68,9 +70,3 @@ def _controlled(nodes: Mapping[str, Node], ui: JsonObject) -> Iterator[tuple[str
             word = by_primitive.get((node, name), words.get(name))
             if isinstance(word, str) and not isinstance(value, Link):
                 yield word, node, name
-
-
-def _listed(places: Sequence[_Place]) -> str:
-    named = ", ".join(str(one) for one in places[:_MOST_NAMED])
-    more = len(places) - _MOST_NAMED
-    return f"{named} and {more} more" if more > 0 else named

@@ -19,6 +19,7 @@ from graph.comfyui.names import Names, identifier
 from graph.comfyui.shapes import as_list, as_text
 from graph.comfyui.widgets import CONTROLS, DEFAULT_CONTROL
 from graph.document import Link, Node, Parameter
+from graph.errors import listed
 from graph.json import Json, JsonObject
 
 CODE: Final = "comfyui_primitive"
@@ -114,9 +115,7 @@ def _called(primitive: Primitive) -> str:
 
 
 def _listed(binds: Sequence[Bind]) -> str:
-    named = ", ".join(f"{node}.{name}" for node, name in binds[:_MOST_NAMED])
-    more = len(binds) - _MOST_NAMED
-    return f"{named} and {more} more" if more > 0 else named
+    return listed([f"{node}.{name}" for node, name in binds], _MOST_NAMED)
 
 
 def _name(title: str | None, first: Bind) -> str:

@@ -7,11 +7,11 @@ from typing import Annotated
 
 from graph.context import Context
 from graph.declare import FileIn, Range, node
+from graph.errors import listed
 from graph.result import Report
 from nodes.folders import Folders
 from nodes.misplaced import expecting
 from nodes.sockets import Clip, Model
-from nodes.weights.errors import listed
 from nodes.weights.load import WeightsRef
 from nodes.weights.lora import AdapterRef, check_adapter
 from nodes.weights.patches import WeightPatch

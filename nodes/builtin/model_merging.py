@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Annotated, Final
 
 from graph.declare import Fields, Range, node
+from graph.errors import listed
 from graph.result import Report
 from nodes.builtin.ranges import Share
 from nodes.sockets import Clip, Model
-from nodes.weights.errors import listed
 from nodes.weights.patches import Merge, expect_mergeable
 
 Multiplier = Annotated[float, Range(-10.0, 10.0, 0.01)]

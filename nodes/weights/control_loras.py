@@ -9,8 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from graph.errors import listed
 from nodes.diffusion.control_net import ControlNet, ControlNetConfig
-from nodes.weights.errors import WeightsMissing, listed
+from nodes.weights.errors import WeightsMissing
 from nodes.weights.files import Header, read_tensors
 from nodes.weights.patched import PatchedPart
 

@@ -5,8 +5,6 @@ All are `GraphError`s, so a node that raises one fails with that code and hint.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from graph.errors import GraphError
 
 
@@ -86,9 +84,3 @@ class WeightsWrongFamily(WeightsError):
     """An adapter or a part that was made for another kind of model. The message names both."""
 
     code = "weights_wrong_family"
-
-
-def listed(names: Sequence[str], most: int = 5) -> str:
-    """The first of many names, and how many more there are, for a message."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from graph.errors import InputError
+from graph.errors import InputError, listed
 from graph.json import loads
 from nodes.pickled import PICKLE_STARTS, PICKLED_SUFFIXES
 from nodes.weights.diffusers_folders import is_sharded, pickled, shards
@@ -34,7 +34,6 @@ from nodes.weights.errors import (
     WeightsPickle,
     WeightsTruncated,
     WeightsUnreadable,
-    listed,
 )
 
 MAX_HEADER_BYTES = 8 * 2**20  # of real files the largest has a tenth of it

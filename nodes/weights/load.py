@@ -14,6 +14,7 @@ from typing import Final, Literal
 import torch
 from torch import Tensor, nn
 
+from graph.errors import listed
 from nodes.diffusion.clip import TextEncoder
 from nodes.diffusion.config import ModelConfig
 from nodes.diffusion.streaming import is_streamed, stream
@@ -21,7 +22,7 @@ from nodes.diffusion.unet import UNet
 from nodes.diffusion.vae import Vae
 from nodes.weights.arena import Arena, arena_bytes
 from nodes.weights.detect import detect, detect_part
-from nodes.weights.errors import WeightsMissing, listed
+from nodes.weights.errors import WeightsMissing
 from nodes.weights.files import DTYPES, Header, MappedFile, map_tensors, read_header
 from nodes.weights.keymaps import EXPECTED_EXTRAS, PLACES, Part, Place, Source, places
 
