@@ -18,6 +18,7 @@ import { scopeOf, type OpenDocument } from "@/store/documents";
 import type { Editor } from "@/store/editor";
 import { filesOf } from "@/store/library";
 import type { PaletteRequest } from "@/store/view";
+import { remember, remembered } from "@/model/remembered";
 
 const USED = "latentgraph.used";
 
@@ -30,7 +31,7 @@ export function place(editor: Editor, request: PaletteRequest, type: string): vo
     editor.view.say(editor.t.says.inItself);
     return;
   }
-  localStorage.setItem(USED, JSON.stringify(usedAgain(used(), type)));
+  remember(USED, usedAgain(used(), type));
 }
 
 function placeThing(editor: Editor, thing: Thing, at: Point): void {
@@ -82,9 +83,5 @@ function linked(graph: Graph, name: string, { from, to }: PaletteRequest, docume
 
 /** How much each type was used. */
 export function used(): Record<string, number> {
-  try {
-    return JSON.parse(localStorage.getItem(USED) ?? "{}") as Record<string, number>;
-  } catch {
-    return {};
-  }
+  return { ...(remembered(USED) as Record<string, number> | null) };
 }

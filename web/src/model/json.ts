@@ -22,3 +22,8 @@ export function writeJson(value: unknown, indent?: number): string {
 function writeExactly(value: unknown, indent?: number): string {
   return JSON.stringify(value, (_key, one: unknown) => (typeof one === "bigint" ? (raw ? raw(one.toString()) : Number(one)) : one), indent);
 }
+
+/** The fields of what may be anything; of what has none, none. */
+export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+}

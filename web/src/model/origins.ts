@@ -1,6 +1,7 @@
 // Where the files are to be had that a workflow of ComfyUI names, as it says itself: addresses for a person to look at. Nothing here is
 // ever fetched.
 import { graphAt, type Document, type Graph } from "@/model/document";
+import { fieldsOf } from "@/model/json";
 
 export interface Origin {
   /** The file that is to be had there. */
@@ -16,13 +17,13 @@ export function originOf(file: string, document: Document): Origin | null {
 
 function originsIn(document: Document): Origin[] {
   const graphs: Graph[] = ["", ...Object.keys(document.subgraphs ?? {})].map((scope) => graphAt(document, scope));
-  const ofNodes = graphs.flatMap(({ nodes }) => Object.values(nodes).map(({ ui }) => record(record(ui?.["comfyui"])["properties"])["models"]));
-  const ofFile = graphs.map(({ ui }) => record(ui?.["comfyui"])["models"]);
+  const ofNodes = graphs.flatMap(({ nodes }) => Object.values(nodes).map(({ ui }) => fieldsOf(fieldsOf(ui?.["comfyui"])["properties"])["models"]));
+  const ofFile = graphs.map(({ ui }) => fieldsOf(ui?.["comfyui"])["models"]);
   return [...ofNodes, ...ofFile].flatMap((listed) => (Array.isArray(listed) ? (listed as unknown[]) : []).flatMap(readOrigin));
 }
 
 function readOrigin(one: unknown): Origin[] {
-  const { name, url } = record(one);
+  const { name, url } = fieldsOf(one);
   return typeof name === "string" && typeof url === "string" && isOfTheWeb(url) ? [{ name, url }] : [];
 }
 
@@ -31,7 +32,3 @@ function isOfTheWeb(url: string): boolean {
 }
 
 const baseName = (path: string): string => path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
-
-function record(value: unknown): Readonly<Record<string, unknown>> {
-  return value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
-}

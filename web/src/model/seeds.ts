@@ -4,6 +4,7 @@ import type { Catalogue } from "@/model/catalogue";
 import { graphAt, literalOf, SUBGRAPH, withGraph, type Document, type Graph, type Scope } from "@/model/document";
 import { setInput } from "@/model/edit";
 import { interfaceOf } from "@/model/interface";
+import { fieldsOf } from "@/model/json";
 
 /** The remark of the service that says so (graph/comfyui/controls.py). */
 export const SEED_REMARK = "comfyui_seed_control";
@@ -40,11 +41,11 @@ function randomized(graph: Graph): { node: string; input: string }[] {
   const bound = new Map<string, unknown>();
   const primitives = graph.ui?.["primitives"];
   for (const one of Array.isArray(primitives) ? (primitives as unknown[]) : []) {
-    const { binds, control } = record(one);
+    const { binds, control } = fieldsOf(one);
     for (const bind of Array.isArray(binds) ? (binds as unknown[]) : []) if (Array.isArray(bind)) bound.set(bind.join("\n"), control);
   }
   return Object.entries(graph.nodes).flatMap(([node, one]) => {
-    const control = record(one.ui?.["control"]);
+    const control = fieldsOf(one.ui?.["control"]);
     const says = (input: string) => (bound.has(`${node}\n${input}`) ? bound.get(`${node}\n${input}`) : control[input]);
     return Object.keys(one.inputs ?? {}).flatMap((input) => (says(input) === "randomize" ? [{ node, input }] : []));
   });
@@ -61,7 +62,3 @@ function outside(places: readonly Place[], scope: Scope, document: Document): Pl
 }
 
 const keyOf = ({ scope, node, input }: Place): string => `${scope}\n${node}\n${input}`;
-
-function record(value: unknown): Readonly<Record<string, unknown>> {
-  return value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
-}

@@ -1,4 +1,6 @@
 // Which panels a window has open: after a reload the same are, so that the graph is seen where it was.
+import { fieldsOf } from "@/model/json";
+import { remember, remembered } from "@/model/remembered";
 import { PANELS, SIDES, type View, type ViewState } from "@/store/view";
 
 const KEY = "latentgraph.panels";
@@ -10,19 +12,11 @@ export function keepPanels(view: View): () => void {
   view.set(kept());
   return view.store.subscribe(({ panel, side }, before) => {
     if (panel === before.panel && side === before.side) return;
-    try {
-      sessionStorage.setItem(KEY, JSON.stringify({ panel, side } satisfies Open));
-    } catch {
-      // A full or forbidden storage costs the open panels, nothing else.
-    }
+    remember(KEY, { panel, side } satisfies Open, sessionStorage);
   });
 }
 
 function kept(): Partial<Open> {
-  try {
-    const { panel, side } = JSON.parse(sessionStorage.getItem(KEY) ?? "{}") as Record<string, unknown>;
-    return { panel: PANELS.find((one) => one === panel) ?? null, side: SIDES.find((one) => one === side) ?? null };
-  } catch {
-    return {};
-  }
+  const { panel, side } = fieldsOf(remembered(KEY, sessionStorage));
+  return { panel: PANELS.find((one) => one === panel) ?? null, side: SIDES.find((one) => one === side) ?? null };
 }

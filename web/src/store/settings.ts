@@ -2,6 +2,8 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { Locale } from "@/i18n/messages";
 import type { Density } from "@/model/geometry";
+import { remember, remembered } from "@/model/remembered";
+import { fieldsOf } from "@/model/json";
 
 export interface Settings {
   locale: Locale | "system";
@@ -47,7 +49,7 @@ export function createSettings(): StoreApi<Settings> {
   store.subscribe((state, before) => {
     const chosen = Object.entries(state).filter(([key, value]) => before[key as keyof Settings] !== value);
     // Another window may have chosen something else since: of that nothing is written over.
-    localStorage.setItem(KEY, JSON.stringify({ ...kept(), ...Object.fromEntries(chosen) }));
+    remember(KEY, { ...kept(), ...Object.fromEntries(chosen) });
   });
   return store;
 }
@@ -60,11 +62,7 @@ export function shareSettings(store: StoreApi<Settings>): () => void {
 }
 
 function kept(): Partial<Settings> {
-  try {
-    return JSON.parse(localStorage.getItem(KEY) ?? "{}") as Partial<Settings>;
-  } catch {
-    return {};
-  }
+  return fieldsOf(remembered(KEY)) as Partial<Settings>;
 }
 
 /** Put theme and density on the page. Returns a function that stops following them. */

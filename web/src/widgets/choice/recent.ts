@@ -1,24 +1,14 @@
 // What was chosen lately from each folder, kept in this browser.
+import { type Memory, remember as keep, remembered } from "@/model/remembered";
 
 const KEPT = 12;
 const key = (folder: string) => `latentgraph.recent.${folder}`;
 
-type Kept = Pick<Storage, "getItem" | "setItem">;
-
-export function recentIn(folder: string, storage: Kept = localStorage): string[] {
-  try {
-    const kept: unknown = JSON.parse(storage.getItem(key(folder)) ?? "[]");
-    return Array.isArray(kept) ? kept.filter((one) => typeof one === "string").slice(0, KEPT) : [];
-  } catch {
-    return [];
-  }
+export function recentIn(folder: string, storage: Memory = localStorage): string[] {
+  const kept = remembered(key(folder), storage);
+  return Array.isArray(kept) ? kept.filter((one) => typeof one === "string").slice(0, KEPT) : [];
 }
 
-export function remember(folder: string, name: string, storage: Kept = localStorage): void {
-  const kept = [name, ...recentIn(folder, storage).filter((one) => one !== name)].slice(0, KEPT);
-  try {
-    storage.setItem(key(folder), JSON.stringify(kept));
-  } catch {
-    // A full or forbidden storage costs the list of recent names, nothing else.
-  }
+export function remember(folder: string, name: string, storage: Memory = localStorage): void {
+  keep(key(folder), [name, ...recentIn(folder, storage).filter((one) => one !== name)].slice(0, KEPT), storage);
 }

@@ -1,4 +1,6 @@
 // How one paints: kept in this browser, so that the brush is the same the next time.
+import { fieldsOf } from "@/model/json";
+import { remember, remembered } from "@/model/remembered";
 
 export type Tool = "brush" | "eraser" | "rectangle" | "lasso";
 
@@ -21,19 +23,11 @@ export const LARGEST_BRUSH = 600;
 const KEY = "latentgraph.brush";
 
 export function keptBrush(storage: Pick<Storage, "getItem"> = localStorage): BrushSettings {
-  try {
-    return checked(JSON.parse(storage.getItem(KEY) ?? "{}"));
-  } catch {
-    return DEFAULT_BRUSH;
-  }
+  return checked(fieldsOf(remembered(KEY, storage)));
 }
 
 export function keepBrush(brush: BrushSettings, storage: Pick<Storage, "setItem"> = localStorage): void {
-  try {
-    storage.setItem(KEY, JSON.stringify(brush));
-  } catch {
-    // Nothing is lost but the brush.
-  }
+  remember(KEY, brush, storage);
 }
 
 function checked(kept: Partial<BrushSettings>): BrushSettings {

@@ -1,0 +1,1 @@
+function e(e,t=localStorage){try{return JSON.parse(t.getItem(e)??`null`)}catch{return null}}function t(e,t,n=localStorage){try{n.setItem(e,JSON.stringify(t))}catch{}}export{e as n,t};
