@@ -84,17 +84,62 @@ test("a workflow that was closed unsaved is opened again, by a key and in anothe
   await context.close();
 });
 
-test("a window that comes back while the page before it still lets go has its documents", async () => {
+const nameOf = (page: Page) => page.evaluate(() => sessionStorage.getItem("latentgraph.tab"));
+/** More than a page is given to let go of its name before it is asked whether it lives. */
+const ASKED_BY_THEN = 2500;
+
+test("a window that comes back while the page before it still lets go has its documents, however long that takes", async () => {
   const context = await openContext(browser, { width: 1400, height: 900 });
   const page = await openWindow(context, "mine");
-  const lock = `latentgraph tab ${await page.evaluate(() => sessionStorage.getItem("latentgraph.tab"))}`;
+  const lock = `latentgraph tab ${await nameOf(page)}`;
   const slow = await openWindow(context, null);
   await slow.evaluate((name) => void navigator.locks.request(name, () => new Promise<void>((done) => Object.assign(window, { letGo: done }))), lock);
   await page.goto("about:blank");
   await slow.waitForFunction(() => "letGo" in window);
   await page.goto(service.url, { waitUntil: "commit" });
   await expect.poll(() => slow.evaluate(async () => (await navigator.locks.query()).pending!.map((one) => one.name))).toContain(lock);
+  await page.waitForTimeout(ASKED_BY_THEN);
   await slow.evaluate(() => (window as unknown as { letGo: () => void }).letGo());
+  await expect.poll(() => described(page)).toEqual(["mine"]);
+  expect(`latentgraph tab ${await nameOf(page)}`).toBe(lock);
+  await context.close();
+});
+
+test("a window whose page is slow to start holds its name and has its documents", async () => {
+  const context = await openContext(browser, { width: 1400, height: 900 });
+  const page = await openWindow(context, "mine");
+  const name = await nameOf(page);
+  await page.addInitScript((time) => {
+    const { request } = LockManager.prototype;
+    LockManager.prototype.request = function (this: LockManager, ...given: unknown[]) {
+      const asked = Reflect.apply(request, this, given) as Promise<unknown>;
+      for (const until = performance.now() + time; performance.now() < until; );
+      return asked;
+    } as typeof request;
+  }, ASKED_BY_THEN);
+  await page.reload();
+  await expect.poll(() => described(page)).toEqual(["mine"]);
+  expect(await nameOf(page)).toBe(name);
+  expect(await page.evaluate(async () => (await navigator.locks.query()).held!.map((one) => one.name))).toContain(`latentgraph tab ${name}`);
+  await context.close();
+});
+
+test.each([
+  ["with locks", false],
+  ["without locks", true],
+])("a copy of a window has another name and leaves it its documents (%s)", async (_, bare) => {
+  const context = await openContext(browser, { width: 1400, height: 900 });
+  if (bare) await context.addInitScript(() => Object.defineProperty(Navigator.prototype, "locks", { value: undefined }));
+  const page = await openWindow(context, "mine");
+  const name = await nameOf(page);
+  const copy = await context.newPage();
+  await copy.addInitScript((copied) => void (sessionStorage.getItem("latentgraph.tab") ?? sessionStorage.setItem("latentgraph.tab", copied!)), name);
+  await copy.goto(service.url);
+  await expect.poll(() => nameOf(copy)).not.toBe(name);
+  await settled(copy);
+  expect(await described(copy)).toEqual([]);
+  expect(await nameOf(page)).toBe(name);
+  await page.reload();
   await expect.poll(() => described(page)).toEqual(["mine"]);
   await context.close();
 });

@@ -132,6 +132,7 @@ describe("the history", () => {
     await page.goto("about:blank");
     await expect.poll(async () => (await fetch(`${service.url}api/v1/jobs/${first}`)).status).toBe(404);
     await page.goto(service.url);
+    await expect.poll(() => page.getByTestId("tab").count()).toBe(1);
     await expect.poll(() => done.count()).toBe(1);
     const rest = page.locator("[data-job]");
     const all = await rest.count();
