@@ -27,6 +27,7 @@ from nodes.diffusion.unet import UNet
 from nodes.diffusion.vae import Vae as VaeModule
 from nodes.errors import UnsuitableInput
 from nodes.folders import Folders
+from nodes.memory.policy import DevicePolicy
 from nodes.models import Models
 from nodes.sockets import Clip, Dataset, LatentDataset, Model, Vae
 from nodes.training.autoencoder import BLOCK, reconstructed
@@ -35,6 +36,7 @@ from nodes.training.export import colours_of_latents
 from nodes.training.history import after
 from nodes.training.job import Schedule
 from nodes.training.pixels import Pictures, in_batches, to_image, to_pixels
+from nodes.training.precision import TrainingDtype
 from nodes.training.sources import PictureSource
 from nodes.training_data.contact_sheet import sheet
 from nodes.training_jobs import DrawSamples, TrainingJob
@@ -59,6 +61,7 @@ class Crops:
     picture_size: int
     decoder_only: bool
     seed: int
+    dtype: TrainingDtype
 
 
 def decaying(steps: int, rate: float, ema: float, *, weight_decay: float = 0.0) -> Schedule:
@@ -136,10 +139,15 @@ def history(weights: WeightsRef | TaesdRef, run: JsonObject, context: Context) -
     return after(Models.of(context).located_weights(weights), run) if isinstance(weights, WeightsRef) else {}
 
 
-def crops_of(dataset: Dataset, batch: int, crop: int, seed: int, *, decoder_only: bool) -> Crops:
+def computed_in(wanted: TrainingDtype, context: Context) -> TrainingDtype:
+    """float32 where the device has no instructions for bfloat16: without them that takes ten times as long."""
+    return wanted if context.service(DevicePolicy).bf16 else "fp32"
+
+
+def crops_of(dataset: Dataset, batch: int, crop: int, seed: int, dtype: TrainingDtype, *, decoder_only: bool) -> Crops:
     """Crops from a dataset's pictures, half of which are halved first where that leaves enough of them."""
     half = dataset.source.size // 2
-    return Crops(batch, crop, half if half >= crop else dataset.source.size, decoder_only, seed)
+    return Crops(batch, crop, half if half >= crop else dataset.source.size, decoder_only, seed, dtype)
 
 
 def blocks_of(dataset: Dataset) -> Callable[[int], Pictures]:

@@ -33,6 +33,7 @@ from nodes.training.job import Schedule
 from nodes.training.lora_file import write_lora
 from nodes.training.precision import TrainingDtype, held_in
 from nodes.training_jobs import TrainingJob
+from nodes.training_parts import computed_in
 from nodes.weights.lora import AdapterRef, load_changes
 from nodes.weights.patched import load_patched
 
@@ -72,7 +73,7 @@ def train_lora(
     """Train an adapter of a diffusion model on latents, each with its conditioning (or all with one).
 
     The model itself stays as it is. Cancelled or killed, the same run goes on from its last checkpoint; with
-    `existing_lora` it begins from an adapter that is there.
+    `existing_lora` it begins from an adapter that is there. In bf16 only where the device has it, else in fp32.
     """
     examples = _examples(model, latents, positive)
     known = model.weights.config
@@ -87,18 +88,19 @@ def train_lora(
     )
     if not job.done:
         with job.claimed():
-            network = _network(model, training_dtype, context)
+            dtype = computed_in(training_dtype, context)
+            network = _network(model, dtype, context)
             adapter = _adapter(network, algorithm, rank, seed, changes, model)
             settings = AdapterSettings(
-                batch_size, grad_accumulation_steps, loss_function, training_dtype, gradient_checkpointing, seed
+                batch_size, grad_accumulation_steps, loss_function, dtype, gradient_checkpointing, seed
             )
             task = AdapterTask(network, known, adapter, examples, settings)
             losses = job.run(task, Schedule(steps, LearningRate(learning_rate, warmup=0), optimizer=optimizer))
-            dtype = torch.bfloat16 if lora_dtype == "bf16" else torch.float32
+            saved_in = torch.bfloat16 if lora_dtype == "bf16" else torch.float32
             job.finish(
                 losses,
                 {"kind": "lora", "steps": steps, "rank": rank, "algorithm": algorithm, "seed": seed},
-                lambda path: write_lora(path, adapter, model.weights, dtype, steps + before),
+                lambda path: write_lora(path, adapter, model.weights, saved_in, steps + before),
             )
     ref = AdapterRef(job.result, context.service(Folders).digest(job.result), 1.0)
     with_lora = replace(model, adapters=(*model.adapters, ref))

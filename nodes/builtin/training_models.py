@@ -27,6 +27,7 @@ from nodes.training_jobs import TrainingJob
 from nodes.training_parts import (
     about_run,
     blocks_of,
+    computed_in,
     crops_of,
     decaying,
     draw_reconstructions,
@@ -125,7 +126,8 @@ def train_vae(
                     hint=f"Use a multiple of {vae.config.vae.downscale}, no larger than the pictures.",
                 )
             module = vae_to_train(vae, context)
-            crops = crops_of(dataset, batch_size, crop, seed, decoder_only=decoder_only)
+            dtype = computed_in("bf16", context)
+            crops = crops_of(dataset, batch_size, crop, seed, dtype, decoder_only=decoder_only)
             task = ReconstructionTask(module, crops, blocks_of(dataset))
             losses = job.run(task, decaying(steps, learning_rate, ema), draw_reconstructions(module, dataset))
             config = finish_autoencoder(module, vae.config, dataset, whiten=not decoder_only)
@@ -165,9 +167,9 @@ def train_diffusion_model(
     """Train a U-Net, and its text encoder with it, to see the noise (or velocity) in noised latents, given their captions.
 
     The rate warms up, stays, and falls to zero over the last third. Min-SNR weighs timesteps (0: all alike); the result is
-    the average of the weights over the last steps (ema 0: the weights).
+    the average of the weights over the last steps (ema 0: the weights). In bf16 only where the device has it, else in fp32.
     """
-    settings = BatchSettings(batch_size, seed, training_dtype, caption_dropout)
+    settings = BatchSettings(batch_size, seed, computed_in(training_dtype, context), caption_dropout)
     job = TrainingJob(
         context,
         "diffusion",
@@ -227,14 +229,15 @@ def distill_diffusion_model(
 ) -> tuple[Model, LossMap, Report]:
     """Train a student to reach in a few Euler steps (scheduler simple, cfg 1) what the model reaches in more, guided.
 
-    Several of these after another halve the steps each time: progressive distillation (Salimans and Ho, 2022).
+    Several of these after another halve the steps each time: progressive distillation (Salimans and Ho, 2022). In bf16 only
+    where the device has it, else in fp32.
     """
     if teacher_steps % student_steps or teacher_steps == student_steps:
         raise UnsuitableInput(
             f"{teacher_steps} steps of the teacher are no multiple of {student_steps} of the student",
             hint="Use, for example, 16 and 4.",
         )
-    settings = BatchSettings(batch_size, seed, training_dtype)
+    settings = BatchSettings(batch_size, seed, computed_in(training_dtype, context))
     job = TrainingJob(
         context,
         "distilled",

@@ -65,7 +65,8 @@ class Placement:
 class DevicePolicy:
     """The device and the precision of each kind of network.
 
-    U-Nets of fewer than `least_width` base channels compute in float32 whatever `unet` says.
+    U-Nets of fewer than `least_width` base channels compute in float32 whatever `unet` says. `bf16`: whether the device has
+    instructions for bfloat16.
     """
 
     device: str
@@ -73,6 +74,7 @@ class DevicePolicy:
     text: torch.dtype
     vae: torch.dtype
     least_width: int = 0
+    bf16: bool = True
 
     def placement(self, part: Part, config: ModelConfig) -> Placement:
         """Where and how a part of a model is held."""
@@ -160,15 +162,15 @@ def _cuda_index(device: str, hardware: Hardware) -> int | None:
 def _on_cpu(precision: str, hardware: Hardware) -> DevicePolicy:
     if precision == "auto":
         unet = torch.bfloat16 if hardware.cpu_bf16 else torch.float32
-        return DevicePolicy("cpu", unet, torch.float32, torch.float32, least_width=_WORTH_BF16_ON_CPU)
+        return DevicePolicy("cpu", unet, torch.float32, torch.float32, _WORTH_BF16_ON_CPU, hardware.cpu_bf16)
     dtype = _DTYPES[precision]
-    return DevicePolicy("cpu", dtype, dtype, vae=torch.float32)
+    return DevicePolicy("cpu", dtype, dtype, vae=torch.float32, bf16=hardware.cpu_bf16)
 
 
 def _on_cuda(device: str, precision: str, *, bf16: bool) -> DevicePolicy:
     # Half precision overflows in SDXL's VAE, bfloat16 and float32 do not.
     half_vae = torch.bfloat16 if bf16 else torch.float32
     if precision == "auto":
-        return DevicePolicy(device, torch.float16, torch.float32, half_vae)
+        return DevicePolicy(device, torch.float16, torch.float32, half_vae, bf16=bf16)
     dtype = _DTYPES[precision]
-    return DevicePolicy(device, dtype, dtype, torch.float32 if dtype is torch.float32 else half_vae)
+    return DevicePolicy(device, dtype, dtype, torch.float32 if dtype is torch.float32 else half_vae, bf16=bf16)

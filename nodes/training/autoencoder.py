@@ -20,7 +20,7 @@ from nodes.diffusion.vae import LatentDistribution, Vae
 from nodes.training.chance import step_generator, step_random
 from nodes.training.gradients import Gradients, gradients_of
 from nodes.training.pixels import Pictures, in_batches, to_pixels
-from nodes.training.precision import computing
+from nodes.training.precision import TrainingDtype, computing
 from nodes.training.ranks import Share
 from nodes.training_data.rendering import reduced
 
@@ -51,6 +51,9 @@ class CropSettings(Protocol):
     @property
     def seed(self) -> int: ...
 
+    @property
+    def dtype(self) -> TrainingDtype: ...
+
 
 class ReconstructionTask:
     """Trains a VAE, or only its decoder, which leaves all latents valid. `block` gives the pictures of a numbered block."""
@@ -72,7 +75,7 @@ class ReconstructionTask:
         return gradients_of(self._loss(pixels, step, rows), self.parameters)
 
     def _loss(self, pixels: Tensor, step: int, rows: slice) -> Tensor:
-        with computing("bf16", pixels.device):
+        with computing(self._settings.dtype, pixels.device):
             latent = self._vae.encode(pixels)
             drawn = latent.mode() if self._settings.decoder_only else latent.sample(self._noise(latent, step, rows))
             decoded = self._vae.decode(drawn)

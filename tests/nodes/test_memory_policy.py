@@ -54,6 +54,21 @@ def test_choice(
     assert [place.channels_last for place in places] == [place.dtype is not FP32 for place in places]
 
 
+@pytest.mark.parametrize("precision", ["auto", "bf16"])
+@pytest.mark.parametrize(
+    ("hardware", "device", "has_bf16"),
+    [
+        (PLAIN, "cpu", False),
+        (FAST_CPU, "cpu", True),
+        (AMPERE, "cuda", True),
+        (AMPERE, "cpu", False),
+        (TURING, "cuda", False),
+    ],
+)
+def test_whether_the_device_has_bfloat16(hardware: Hardware, device: str, precision: str, has_bf16: bool) -> None:  # noqa: FBT001
+    assert choose_policy(device, precision, hardware).bf16 is has_bf16
+
+
 @pytest.mark.parametrize(
     ("device", "precision", "code"),
     [

@@ -30,6 +30,7 @@ from nodes.diffusion.training.recomputing import recomputed
 from nodes.diffusion.training.trainable_adapters import Algorithm, new_adapter
 from nodes.diffusion.unet import UNet
 from nodes.errors import UnsuitableInput
+from nodes.memory.policy import DevicePolicy
 from nodes.sockets import Conditioning, Latent, LoraModel, LossMap, Model
 from nodes.training import job
 from nodes.training.adapter_task import AdapterTask, picks
@@ -227,6 +228,17 @@ def test_every_choice_trains_and_goes_on_bit_for_bit(options: dict[str, Any], lo
     with again.watched(cancel_at=3) as (context, _), pytest.raises(Cancelled):
         train(again, context, **options)
     assert torch.equal(train(again, **options)[2].losses, straight)
+
+
+@pytest.mark.parametrize(("has_bf16", "same_as_fp32"), [(True, False), (False, True)])
+def test_a_device_without_bfloat16_trains_in_float32(
+    loaded: Loaded, tmp_path: Path, has_bf16: bool, same_as_fp32: bool
+) -> None:  # noqa: FBT001
+    other = load_trainable(tmp_path / "other")
+    policy = replace(other.context.service(DevicePolicy), bf16=has_bf16)
+    context = replace(other.context, services={**other.context.services, DevicePolicy: policy})
+    losses = train(other, context, training_dtype="bf16")[2].losses
+    assert torch.equal(losses, train(loaded, training_dtype="fp32")[2].losses) is same_as_fp32
 
 
 def test_gradient_accumulation_is_a_larger_batch(loaded: Loaded) -> None:

@@ -41,14 +41,14 @@ test.each<[CommandId, string, unknown]>([
   ["download-api", "foxes.comfyui-api.json", FORMS["comfyui-api"]],
 ])("%s hands out %s", async (command, name, content) => {
   perform(editor, command);
-  await vi.waitFor(() => expect([...files.keys()]).toEqual([name]));
+  await expect.poll(() => [...files.keys()]).toEqual([name]);
   expect(JSON.parse(await textOf(files.get(name)!))).toEqual(content);
 });
 
 test("what cannot be written in a form is said, and no file made", async () => {
   service.on("POST api/v1/convert/comfyui-api", () => refusal(422, "not_in_this_form"));
   perform(editor, "download-api");
-  await vi.waitFor(() => expect(editor.view.store.getState().toasts.map(({ text }) => text)).toEqual(["not_in_this_form"]));
+  await expect.poll(() => editor.view.store.getState().toasts.map(({ text }) => text)).toEqual(["not_in_this_form"]);
   expect(files.size).toBe(0);
 });
 

@@ -34,7 +34,7 @@ test("shows the files of its folder, and the pictures beside them", async () => 
   await act(() => library.store.setState({ pictures: { loras: (name) => `pictures/${name}` } }));
   vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", false); // what opens is loaded, and places itself in its own time
   field.click();
-  await vi.waitFor(() => expect(document.querySelector("[data-testid=thumbnail] img")?.getAttribute("src")).toBe("pictures/hare.safetensors"));
+  await expect.poll(() => document.querySelector("[data-testid=thumbnail] img")?.getAttribute("src")).toBe("pictures/hare.safetensors");
   vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
   await act(() => root.unmount());
 });

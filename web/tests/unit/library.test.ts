@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { filesOf, Library } from "@/store/library";
 import { keepToken } from "@/api/token";
 import { documentOf } from "./documents";
@@ -46,7 +46,7 @@ test.each([
 test("knows where the pictures of models are, by the folders that have any", async () => {
   service.on("GET api/v1/model-pictures", () => ({ loras: ["a b/#fox?.safetensors"] }));
   await library.load();
-  await vi.waitFor(() => expect(Object.keys(state().pictures)).toEqual(["loras"]));
+  await expect.poll(() => Object.keys(state().pictures)).toEqual(["loras"]);
   const pictureOf = state().pictures["loras"]!;
   expect(pictureOf("a b/#fox?.safetensors")).toBe("api/v1/model-pictures/loras/a%20b/%23fox%3F.safetensors");
   expect(pictureOf("other.safetensors")).toBeNull();
@@ -64,7 +64,7 @@ test("is complete where nobody tells of pictures, or not yet", async () => {
   expect(state().files).not.toBeNull();
   expect(state().published).toHaveLength(1);
   listing.come({ loras: ["fox.safetensors"] });
-  await vi.waitFor(() => expect(state().pictures["loras"]?.("fox.safetensors")).toContain("fox"));
+  await expect.poll(() => state().pictures["loras"]?.("fox.safetensors")).toContain("fox");
 });
 
 test("does not list the pictures of models again when a file was added", async () => {

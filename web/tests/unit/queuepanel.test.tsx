@@ -39,7 +39,7 @@ test("jobs of one workflow say what of them differs; their workflows are asked f
   editor.runs.store.setState({ waiting: [job("a", "foxes"), job("b", "foxes"), job("gone", "foxes"), job("c", "hares")] });
   await act(() => root.render(<EditorContext value={editor}><QueuePanel /></EditorContext>));
   const told = () => [...document.querySelectorAll("[data-job]")].map((row) => row.querySelector("[data-testid=job-differs]")?.textContent ?? "");
-  await vi.waitFor(() => expect(told()).toEqual(["seed 1", "seed 2", "", ""]));
+  await expect.poll(() => told()).toEqual(["seed 1", "seed 2", "", ""]);
   await act(() => editor.runs.store.setState({ waiting: [job("b", "foxes"), job("a", "foxes"), job("c", "hares")] }));
   expect(told()).toEqual(["seed 2", "seed 1", ""]);
   expect(service.asked.filter((one) => one.endsWith("/workflow"))).toEqual(["a", "b", "gone"].map((id) => `GET api/v1/jobs/${id}/workflow`));

@@ -23,7 +23,7 @@ async function loaded(): Promise<Editor> {
   const editor = new Editor();
   const uid = editor.documents.open(documentOf({}));
   await editor.runs.adopt(uid, ["broken"]);
-  await vi.waitFor(() => expect(editor.runs.store.getState().failed[uid]).toHaveLength(1));
+  await expect.poll(() => editor.runs.store.getState().failed[uid]).toHaveLength(1);
   return editor;
 }
 

@@ -52,7 +52,7 @@ describe("in the editor", () => {
   const open = async (nodes: Record<string, unknown>, problems: Problem[]) => {
     answer = { document: documentOf(nodes as never), problems };
     await openFiles(editor, [new File(["{}"], "theirs.json", { type: "application/json" })], null);
-    await vi.waitFor(() => expect(texts().length > 0 || editor.view.store.getState().dialog !== null).toBe(true));
+    await expect.poll(() => texts().length > 0 || editor.view.store.getState().dialog !== null).toBe(true);
   };
 
   beforeEach(() => {

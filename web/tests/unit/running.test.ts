@@ -31,7 +31,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-const ran = (count: number) => vi.waitFor(() => expect(sent).toHaveLength(count));
+const ran = (count: number) => expect.poll(() => sent).toHaveLength(count);
 
 test("as often as is set, behind all that waits", async () => {
   editor.view.set({ batch: 3 });
@@ -44,7 +44,7 @@ test("before all that waits, once, however often is set", async () => {
   editor.view.set({ batch: 3 });
   perform(editor, "run-front");
   await ran(1);
-  await vi.waitFor(() => expect(editor.runs.pending(editor.documents.active!.uid)).toHaveLength(1));
+  await expect.poll(() => editor.runs.pending(editor.documents.active!.uid)).toHaveLength(1);
   expect(sent).toMatchObject([{ front: true }]);
 });
 
@@ -83,7 +83,7 @@ describe("how runs failed", () => {
     expect(failed()).toEqual(["job-1", "job-2"]);
     perform(editor, "run-front");
     await ran(4);
-    await vi.waitFor(() => expect(failed()).toEqual([]));
+    await expect.poll(() => failed()).toEqual([]);
   });
 
   test("is told still when another is refused", async () => {

@@ -1,5 +1,5 @@
 // @vitest-environment jsdom
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import type { JobEvent, JobRun } from "@/model/runs";
 import { Runs } from "@/store/runs";
 import { held, refusal, ToldService } from "./toldservice";
@@ -36,7 +36,7 @@ test("a job that is over before its submission is answered is over here too", as
   tells("a", () => course("a"));
   for (const event of course("a")) runs.take(event);
   await runs.submit("one", REQUEST);
-  await vi.waitFor(() => expect(stateOf("a")).toBe("done"));
+  await expect.poll(() => stateOf("a")).toBe("done");
 });
 
 test("however many jobs of others there were", async () => {
@@ -44,7 +44,7 @@ test("however many jobs of others there were", async () => {
   accepts("a");
   tells("a", () => course("a"));
   await runs.submit("one", REQUEST);
-  await vi.waitFor(() => expect(stateOf("a")).toBe("done"));
+  await expect.poll(() => stateOf("a")).toBe("done");
   expect(Object.keys(runs.store.getState().running)).toEqual(["a"]);
 });
 
@@ -57,7 +57,7 @@ test("what is told while missed events are being read is not lost, though it is 
   runs.take(running!); // the first was missed: all are read
   runs.take(done!); // and this one is more than the answer on its way has
   first.come({ events: kept });
-  await vi.waitFor(() => expect(stateOf("a")).toBe("done"));
+  await expect.poll(() => stateOf("a")).toBe("done");
   expect(ended.map(({ id }) => id)).toEqual(["a"]);
 });
 
@@ -175,7 +175,7 @@ test("a job that was forgotten while the connection was down does not run for ev
   runs.take({ type: "running", job: "a", sequence: 1, data: {} });
   service.on("GET api/v1/jobs/a/events", () => refusal(404, "unknown_job"));
   runs.take({ type: "progress", job: "a", sequence: 7, data: {} }); // what was missed is asked for
-  await vi.waitFor(() => expect(runs.current("one")).toBeUndefined());
+  await expect.poll(() => runs.current("one")).toBeUndefined();
   expect(stateOf("a")).toBeUndefined();
 });
 

@@ -41,7 +41,7 @@ describe("a file that was changed elsewhere", () => {
   test("is replaced by the document that was saved, not by the one that is looked at", async () => {
     const other = editor.documents.open(named("B"));
     toasts().at(-1)!.action!.run();
-    await vi.waitFor(() => expect(service.files.get("a")!.document).toMatchObject({ name: "A", description: "mine" }));
+    await expect.poll(() => service.files.get("a")!.document).toMatchObject({ name: "A", description: "mine" });
     expect(editor.documents.get(other)!.file).toBeNull();
   });
 });

@@ -46,7 +46,7 @@ test("what is written there is how often one press runs", async () => {
   expect([field().value, field().getAttribute("aria-label")]).toEqual(["1", editor.t.shell.howOften]);
   await write("3");
   await act(async () => document.querySelector<HTMLElement>("[data-testid=run]")!.click());
-  await vi.waitFor(() => expect(submitted()).toBe(3));
+  await expect.poll(() => submitted()).toBe(3);
 });
 
 test.each([

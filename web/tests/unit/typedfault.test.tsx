@@ -56,7 +56,7 @@ test.each([
   const before = measured;
   top = 150;
   for (let time = 0; time < 3; time++) shift();
-  await vi.waitFor(() => expect(bubble().style.top).toBe("174px"));
+  await expect.poll(() => bubble().style.top).toBe("174px");
   await later();
   expect(measured).toBe(before + 1);
 });

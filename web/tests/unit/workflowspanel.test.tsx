@@ -36,15 +36,15 @@ test("a workflow that is saved under another name is listed, also with the same 
   const saved = documentOf({});
   const uid = editor.documents.open(saved, { file: { name: "first", version: "1" } });
   await show(<WorkflowsPanel />);
-  await vi.waitFor(() => expect(listed()).toEqual(["first", "shipped"]));
+  await expect.poll(() => listed()).toEqual(["first", "shipped"]);
   own.push("second");
   await act(() => editor.documents.markSaved(uid, saved, { name: "second", version: "1" }));
-  await vi.waitFor(() => expect(listed()).toEqual(["first", "second", "shipped"]));
+  await expect.poll(() => listed()).toEqual(["first", "second", "shipped"]);
 });
 
 test("only one's own are renamed and deleted", async () => {
   await show(<WorkflowsPanel />);
-  await vi.waitFor(() => expect(listed()).toEqual(["first", "shipped"]));
+  await expect.poll(() => listed()).toEqual(["first", "shipped"]);
   const buttons = [...document.querySelectorAll("button")].map((one) => one.getAttribute("aria-label") ?? "");
   expect(buttons.filter((one) => /^(Rename|Delete)/.test(one))).toEqual(["Rename first", "Delete first"]);
 });
@@ -53,7 +53,7 @@ test("beside the templates one's own are called as their files are, and have no 
   for (const name of ["first", "shipped"]) service.on(`GET api/v1/workflows/${name}`, () => ({ document: documentOf({}, { name: "Text to image", description: "with `steps`" }) }));
   await show(<Templates onDone={() => undefined} />);
   const card = (name: string) => document.querySelector(`[data-testid=template-${name}]`)!;
-  await vi.waitFor(() => expect([card("first"), card("shipped")].map((one) => one.querySelector("strong")!.textContent)).toEqual(["first", "Text to image"]));
+  await expect.poll(() => [card("first"), card("shipped")].map((one) => one.querySelector("strong")!.textContent)).toEqual(["first", "Text to image"]);
   expect([card("first"), card("shipped")].map((one) => one.querySelector("img")?.getAttribute("src"))).toEqual([undefined, "templates/shipped.png"]);
   expect(card("shipped").textContent).toContain("with steps");
   expect(card("shipped").querySelector("code")!.textContent).toBe("steps");

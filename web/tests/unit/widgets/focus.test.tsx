@@ -39,5 +39,5 @@ test("what opened the mask editor has the focus again when that is closed", asyn
   await act(() => root.render(<MaskEditor picture="picture.png" name="picture.png" onDone={async () => undefined} onClose={() => undefined} />));
   expect(document.activeElement).not.toBe(opener);
   await act(() => root.render(null));
-  await vi.waitFor(() => expect(document.activeElement).toBe(opener));
+  await expect.poll(() => document.activeElement).toBe(opener);
 });
