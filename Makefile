@@ -64,15 +64,18 @@ $(CLIENTS)/node_modules/.installed: $(CLIENTS)/package-lock.json
 	@touch $@
 
 # The model that ships, made by its workflows, each from what the one before has saved. What is stopped goes on where it was.
+AUTOENCODER_SITTINGS := 2
 SITTINGS := 10
 MADE := output
 ifdef SMOKE
 MADE := build/embedded-model/output
 PLACES := --output $(MADE) --cache build/embedded-model/cache
+AUTOENCODER_SITTINGS := 1
 SITTINGS := 2
 FROM_NOTHING := --size nano --side 32 --large-side 32 --crop 32 --pictures 64 --large-pictures 64 --held-out 8 \
 	--vocabulary 700 --captions 500 --vae-steps 16 --vae-batch 4 --vae-ema 0.9 --steps 24 --batch 4 --ema 0.9
 IN_SMALL := --side 32 --pictures 32 --steps 8 --batch 4 --ema 0.9
+CROP := --crop 32
 HELD_OUT := --held-out 8
 endif
 TRAIN := $(BIN)/python -m server train workflows/training
@@ -81,7 +84,9 @@ newest = "$$(basename "$$(ls -t $(MADE)/checkpoints/$(1)_*.safetensors | head -1
 embedded-model: setup
 	@$(if $(SMOKE),rm -rf build/embedded-model)
 	$(TRAIN)/embedded_model.json $(PLACES) $(FROM_NOTHING)
-	$(TRAIN)/sitting.json $(PLACES) $(IN_SMALL) $(HELD_OUT) --sittings $(SITTINGS) --checkpoint $(call newest,embedded_model)
+	$(TRAIN)/autoencoder.json $(PLACES) $(IN_SMALL) $(CROP) $(HELD_OUT) --sittings $(AUTOENCODER_SITTINGS) \
+		--checkpoint $(call newest,embedded_model)
+	$(TRAIN)/sitting.json $(PLACES) $(IN_SMALL) $(HELD_OUT) --sittings $(SITTINGS) --checkpoint $(call newest,autoencoder)
 	$(TRAIN)/large_pictures.json $(PLACES) $(IN_SMALL) $(HELD_OUT) --checkpoint $(call newest,sitting)
 	$(TRAIN)/few_steps.json $(PLACES) $(IN_SMALL) --checkpoint $(call newest,large_pictures)
 	$(BIN)/python -m server run workflows/text_to_image.json $(PLACES) $(if $(SMOKE),--width 32 --height 32) --steps 4 \

@@ -46,7 +46,7 @@ TRAINED: Final = (
 )
 """What the embedded model draws for its sheet, seed 0 each, nothing picked."""
 
-SHOWN_PICTURES: Final = ("sitting", "large_pictures", "few_steps")
+SHOWN_PICTURES: Final = ("autoencoder", "sitting", "large_pictures", "few_steps")
 """Workflows that train the model on; of each the first pictures that it shows the model."""
 
 COLUMNS: Final = 3
