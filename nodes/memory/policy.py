@@ -162,7 +162,9 @@ def _cuda_index(device: str, hardware: Hardware) -> int | None:
 def _on_cpu(precision: str, hardware: Hardware) -> DevicePolicy:
     if precision == "auto":
         unet = torch.bfloat16 if hardware.cpu_bf16 else torch.float32
-        return DevicePolicy("cpu", unet, torch.float32, torch.float32, _WORTH_BF16_ON_CPU, hardware.cpu_bf16)
+        return DevicePolicy(
+            "cpu", unet, torch.float32, torch.float32, least_width=_WORTH_BF16_ON_CPU, bf16=hardware.cpu_bf16
+        )
     dtype = _DTYPES[precision]
     return DevicePolicy("cpu", dtype, dtype, vae=torch.float32, bf16=hardware.cpu_bf16)
 

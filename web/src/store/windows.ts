@@ -53,15 +53,15 @@ class LockedWindows implements Windows {
    * was in this window before may take its time to let go, but says nothing.
    */
   private async holdAgain(name: string): Promise<boolean> {
-    const isCopy = new AbortController();
+    const giveUp = new AbortController();
     let waits = true;
-    const holding = hold(name, isCopy.signal).finally(() => (waits = false));
+    const holding = hold(name, giveUp.signal).finally(() => (waits = false));
     const ask = async () => {
       for (let calls = 0; waits && calls < MOST_CALLS; calls++) {
         await pause(LETTING_GO);
         if (waits && (await this.calls.answers()).has(name)) break;
       }
-      isCopy.abort(); // of no effect on a lock that is held
+      giveUp.abort(); // of no effect on a lock that is held
     };
     void ask();
     return holding;

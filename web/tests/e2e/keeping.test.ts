@@ -10,6 +10,15 @@ const uidsIn = (page: Page) => page.evaluate(() => [...window.latentgraph!.docum
 const write = (page: Page, description: string) =>
   page.evaluate((words) => window.latentgraph!.documents.edit(window.latentgraph!.documents.active!.uid, "Edit", (document) => ({ ...document, description: words })), description);
 
+const withLocks = () => openContext(browser, { width: 1400, height: 900 });
+
+/** A browser as on pages without encryption. */
+async function withoutLocks(): Promise<BrowserContext> {
+  const context = await withLocks();
+  await context.addInitScript(() => Object.defineProperty(Navigator.prototype, "locks", { value: undefined }));
+  return context;
+}
+
 async function openWindow(context: BrowserContext, description: string | null): Promise<Page> {
   const page = await context.newPage();
   await page.goto(service.url);
@@ -36,8 +45,7 @@ test.each([
   ["with locks", false],
   ["without locks", true],
 ])("windows that reload together have each document once (%s)", async (_, bare) => {
-  const context = await openContext(browser, { width: 1400, height: 900 });
-  if (bare) await context.addInitScript(() => Object.defineProperty(Navigator.prototype, "locks", { value: undefined }));
+  const context = await (bare ? withoutLocks() : withLocks());
   const pages = [await openWindow(context, "one"), await openWindow(context, "two"), await openWindow(context, "three")];
   await Promise.all(pages.map((page) => page.reload()));
   const all = async () => (await Promise.all(pages.map(described))).flat().sort();
@@ -48,8 +56,7 @@ test.each([
 });
 
 test("a window without locks that is gone leaves its work to the next, not to one beside it", async () => {
-  const context = await openContext(browser, { width: 1400, height: 900 });
-  await context.addInitScript(() => Object.defineProperty(Navigator.prototype, "locks", { value: undefined }));
+  const context = await withoutLocks();
   const gone = await openWindow(context, "left behind");
   const other = await openWindow(context, "beside");
   expect(await described(other)).toEqual(["beside"]);
@@ -89,7 +96,7 @@ const nameOf = (page: Page) => page.evaluate(() => sessionStorage.getItem("laten
 const ASKED_BY_THEN = 2500;
 
 test("a window that comes back while the page before it still lets go has its documents, however long that takes", async () => {
-  const context = await openContext(browser, { width: 1400, height: 900 });
+  const context = await withLocks();
   const page = await openWindow(context, "mine");
   const lock = `latentgraph tab ${await nameOf(page)}`;
   const slow = await openWindow(context, null);
@@ -106,7 +113,7 @@ test("a window that comes back while the page before it still lets go has its do
 });
 
 test("a window whose page is slow to start holds its name and has its documents", async () => {
-  const context = await openContext(browser, { width: 1400, height: 900 });
+  const context = await withLocks();
   const page = await openWindow(context, "mine");
   const name = await nameOf(page);
   await page.addInitScript((time) => {
@@ -128,8 +135,7 @@ test.each([
   ["with locks", false],
   ["without locks", true],
 ])("a copy of a window has another name and leaves it its documents (%s)", async (_, bare) => {
-  const context = await openContext(browser, { width: 1400, height: 900 });
-  if (bare) await context.addInitScript(() => Object.defineProperty(Navigator.prototype, "locks", { value: undefined }));
+  const context = await (bare ? withoutLocks() : withLocks());
   const page = await openWindow(context, "mine");
   const name = await nameOf(page);
   const copy = await context.newPage();
