@@ -12,6 +12,7 @@ import sqlite3
 import threading
 import time
 import urllib.request
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from aiohttp import ClientSession, WSMsgType
@@ -105,6 +106,8 @@ def reconnects(driver: Driver, n: int, mutant: str) -> Outcome:
 
 _LIVE: Final = 20
 _SHOWN: Final = 60
+_PONG: Final = b"\x8a\x80\0\0\0\0"
+"""A sign of life that nobody has asked for (RFC 6455, 5.5.3): the service lets go of who gives none."""
 
 
 def slow_reader(driver: Driver, n: int, mutant: str) -> Outcome:
@@ -115,20 +118,25 @@ def slow_reader(driver: Driver, n: int, mutant: str) -> Outcome:
     stalled = _listener(driver.port)
     live = [_Live(driver.port) for _ in range(_LIVE)]
     submitted = 0
-    while max(one.heard for one in live) < n:
+
+    def all_are_sent() -> bool:
+        nonlocal submitted
         if submitted - min(one.ended for one in live) < 3:  # no more than these can take
             driver.ask("/api/v1/jobs", {"workflow": _chatty(submitted), "client": "me"})
             submitted += 1
-        time.sleep(0.01)
-    end = time.monotonic() + 60
-    while min(one.ended for one in live) < submitted and time.monotonic() < end:
-        time.sleep(0.05)
+        return max(one.heard for one in live) >= n
+
+    def all_are_heard() -> bool:
+        return min(one.ended for one in live) == submitted
+
+    _wait_for(all_are_sent, live, stalled)
+    _wait_for(all_are_heard, live, stalled)
     more = (resident(driver) - before) / 2**20
     with urllib.request.urlopen(f"http://127.0.0.1:{driver.port}/metrics") as answer:
         dropped = re.findall(rb"latentgraph_sockets_dropped_total (\d+)", answer.read())
     found = [] if dropped == [b"1"] else [f"{dropped} listeners were dropped, and one did not read"]
     heard = {one.heard for one in live}
-    found += [] if len(heard) == 1 else [f"those who read heard {sorted(heard)} events"]
+    found += [] if len(heard) == 1 and max(heard) >= n else [f"those who read heard {sorted(heard)} events of {n}"]
     late = [one for each in live for one in each.late]
     for one in live:
         one.stop()
@@ -136,6 +144,21 @@ def slow_reader(driver: Driver, n: int, mutant: str) -> Outcome:
     driver.stop()
     figures = {"events": max(heard), "listeners": _LIVE, "p99 ms": _p99(late), "MiB more": round(more, 1)}
     return Outcome(n, found, figures)
+
+
+def _wait_for(told: Callable[[], bool], live: Sequence[_Live], stalled: socket.socket) -> None:
+    """Until it is so, or nobody has heard anything for a minute: what they heard says what is missing. Meanwhile everybody
+    gives signs of life, so that who is let go is let go for what it did not read."""
+    heard, end, beat = 0, time.monotonic() + 60, 0.0
+    while not told() and time.monotonic() < end:
+        if (now := sum(one.heard for one in live)) > heard:
+            heard, end = now, time.monotonic() + 60
+        if time.monotonic() > beat:
+            beat = time.monotonic() + 5
+            for one in (stalled, *(each.socket for each in live)):
+                with contextlib.suppress(OSError):  # it has been let go
+                    one.sendall(_PONG)
+        time.sleep(0.01)
 
 
 def _chatty(index: int) -> dict[str, Any]:
@@ -168,8 +191,8 @@ class _Live:
     def __init__(self, port: int) -> None:
         self.heard = self.ended = 0
         self.late: list[float] = []
-        self._socket = _listener(port)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**20)
+        self.socket = _listener(port)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**20)
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
@@ -190,7 +213,7 @@ class _Live:
 
     def _received(self) -> bytes:
         try:
-            return self._socket.recv(2**18)
+            return self.socket.recv(2**18)
         except OSError:
             return b""
 
@@ -203,6 +226,6 @@ class _Live:
             self.late.append(time.time() - json.loads(message)["time"])
 
     def stop(self) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
         self._thread.join(10)
