@@ -1,5 +1,6 @@
 """Measure a model that draws the training domain: `python -m nodes.training.evaluate MODEL`, which is `make eval-embedded`;
-with `--lora FILE`, a LoRA of it that was trained on the example creature: `make eval-lora`.
+with `--lora FILE`, a LoRA of it that was trained on the example creature: `make eval-lora`. With `--words-of OTHER` it is
+asked only for what another model knows, too: so two models are compared on the same pictures.
 
 The judge is trained first, on pictures for training, and kept in the folder; killed at any moment, the same command goes on.
 Prints a table, and writes it, the figures as JSON and the fixed sheet of prompts into the folder.
@@ -40,8 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     tell = _teller()
     model = read_model(options.model)
-    metadata = read_header(options.model).metadata
-    subject = _subject(model, Vocabulary.of(json.loads(metadata["known_words"])))
+    subject = _subject(model, _vocabulary(options.model, options.words_of))
     judge = trained_judge(
         subject.vocabulary,
         model.vae,
@@ -78,6 +78,12 @@ def _scores_of_lora(subject: Subject, judge: Trained, options: argparse.Namespac
     return {**about, "sections": {title: _listed(scores) for title, scores in sections.items()}}
 
 
+def _vocabulary(model: Path, other: Path | None) -> Vocabulary:
+    """The words of a model, or those of two."""
+    known = Vocabulary.of(json.loads(read_header(model).metadata["known_words"]))
+    return known if other is None else known.shared_with(_vocabulary(other, None))
+
+
 def _listed(scores: Scores) -> JsonObject:
     return {what: [value if number else None, number] for what, (value, number) in scores.items()}
 
@@ -85,7 +91,8 @@ def _listed(scores: Scores) -> JsonObject:
 def _about(options: argparse.Namespace) -> JsonObject:
     """What was measured, and with which judge."""
     judge: JsonObject = {"pictures": options.judge_pictures, "steps": options.judge_steps}
-    return {"model": options.model.name, "digest": digest_of(options.model), "judge": judge}
+    about: JsonObject = {"model": options.model.name, "digest": digest_of(options.model), "judge": judge}
+    return about if options.words_of is None else {**about, "words_of": options.words_of.name}
 
 
 def _teller() -> Tell:
@@ -97,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m nodes.training.evaluate", description=__doc__.split("\n")[0])
     parser.add_argument("model", type=Path, nargs="?", default=embedded_checkpoints()[EMBEDDED_CHECKPOINT])
     parser.add_argument("--lora", type=Path, help="measure a LoRA that was trained on the example creature instead")
+    parser.add_argument("--words-of", type=Path, metavar="OTHER", help="ask only for what this model knows, too")
     parser.add_argument(
         "--folder", type=Path, default=Path("build/evaluation"), help="where the judge and the results go"
     )

@@ -59,6 +59,16 @@ class Vocabulary:
         places, times, backgrounds, colours = rest
         return Vocabulary(things, places, times, backgrounds, colours)
 
+    def shared_with(self, other: Vocabulary) -> Vocabulary:
+        """The words of both: asked for these alone, two models are asked for the same pictures."""
+        return Vocabulary(
+            tuple(thing for thing in self.things if thing in other.things),
+            tuple(place for place in self.places if place in other.places),
+            tuple(time for time in self.times if time in other.times),
+            tuple(colour for colour in self.backgrounds if colour in other.backgrounds),
+            tuple(colour for colour in self.colours if colour in other.colours),
+        )
+
     @property
     def questions(self) -> dict[str, int]:
         """How many answers each question has. The last place is none: a plain background."""

@@ -62,9 +62,11 @@ def table(scores: Mapping[str, Any]) -> str:
 
 def _told(scores: Mapping[str, Any]) -> str:
     judge = scores["judge"]
-    name = scores.get("lora", scores["model"])
+    name = f"`{scores.get('lora', scores['model'])}`"
+    if "words_of" in scores:
+        name += f" with the words that `{scores['words_of']}` knows, too"
     return (
-        f"`{name}`, a judge trained for {judge['steps']} steps on {judge['pictures']} pictures; each share with how often "
+        f"{name}, a judge trained for {judge['steps']} steps on {judge['pictures']} pictures; each share with how often "
         f"it was asked.\n\n{table(scores)}"
     )
 

@@ -98,11 +98,14 @@ class Queries:
             asked = select(*COLUMNS).where(JOBS.c.id.in_(select(page.c.id))).order_by(*order)
             return Listed(tuple(job_of(row) for row in connection.execute(asked)), total)
 
-    def in_line(self, state: State) -> list[str]:
-        """The ids of waiting (or running) jobs, in the order in which they (were to) run."""
-        asked = select(JOBS.c.id).where(JOBS.c.state == state).order_by(*IN_LINE)
+    def in_line(self) -> tuple[list[str], list[str]]:
+        """The ids of the jobs that run and of those that wait, at one moment, each in the order in which they (were to)
+        run."""
+        asked = select(JOBS.c.id, JOBS.c.state).where(JOBS.c.state.in_(("running", "queued"))).order_by(*IN_LINE)
         with self._reading() as connection:
-            return list(connection.execute(asked).scalars())
+            rows = connection.execute(asked).all()
+        running, waiting = ([job for job, state in rows if state == wanted] for wanted in ("running", "queued"))
+        return running, waiting
 
     def with_requests(self, jobs: Sequence[str]) -> list[tuple[Job, str]]:
         """Those of these jobs that there are, in this order, with their requests."""

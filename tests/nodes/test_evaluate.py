@@ -69,6 +69,15 @@ def test_a_model_is_measured(file: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_model_is_asked_for_what_another_knows_too(file: Path, tmp_path: Path) -> None:
+    with safe_open(file, "pt") as known:
+        tensors = {name: known.get_tensor(name) for name in known.keys()}  # noqa: SIM118
+        words = json.loads(known.metadata()["known_words"]) | {"places": ["sea"], "times": ["night"]}
+        save_file(tensors, tmp_path / "less.safetensors", known.metadata() | {"known_words": json.dumps(words)})
+    assert main([str(file), "--words-of", str(tmp_path / "less.safetensors"), "--folder", str(tmp_path), *QUICK]) == 0
+    assert json.loads((tmp_path / "scores.json").read_text())["words_of"] == "less.safetensors"
+
+
 def test_a_lora_is_measured(file: Path, lora: Path, tmp_path: Path) -> None:
     assert main([str(file), "--lora", str(lora), "--folder", str(tmp_path), *QUICK]) == 0
     scores = json.loads((tmp_path / "lora.json").read_text())

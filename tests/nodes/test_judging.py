@@ -69,6 +69,14 @@ def test_only_what_a_model_knows_is_asked_of_it() -> None:
                     assert (place, time) in (("sea", "day"), ("sea", "night"))
 
 
+def test_two_models_are_asked_for_the_same_pictures() -> None:
+    less = Vocabulary.of(WORDS | {"objects": ["apple", "dog", "fox"], "times": ["night"], "places": ["sea", "snow"]})
+    one, other = vocabulary().shared_with(less), less.shared_with(vocabulary())
+    assert one == other
+    assert ({thing.noun for thing in one.things}, one.places, one.times) == ({"dog", "apple"}, ("sea",), ("night",))
+    assert compose(one, "held out", 6) == compose(other, "held out", 6)
+
+
 def test_everything_the_generator_says_is_known_to_it() -> None:
     known = Vocabulary.of(known_words())
     assert known.questions["object"] == len(known.things) > 300

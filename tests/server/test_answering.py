@@ -28,3 +28,17 @@ def test_a_client_that_chose_the_id_of_its_prompt_waits_for_nothing() -> None:
             assert not await answering.read("prompt")
 
     asyncio.run(run())
+
+
+def test_who_asks_what_is_read_waits_for_those_being_answered_then() -> None:
+    async def run() -> None:
+        answering = Answering()
+        await answering.all_read()
+        with answering.held("prompt", "client", when=True):
+            asking = asyncio.create_task(answering.all_read())
+            await asyncio.sleep(0)
+        with answering.held("another", "client", when=True):
+            await asking
+            assert answering.waits("client")
+
+    asyncio.run(run())

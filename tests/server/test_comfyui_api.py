@@ -116,6 +116,38 @@ def test_the_end_of_a_brief_prompt_is_told_again_to_who_may_have_missed_it(
     do(tmp_path, act)
 
 
+def test_a_prompt_that_neither_waits_nor_runs_is_over(tmp_path: Path) -> None:
+    async def act(service: Service) -> None:
+        async with connected(service) as client:
+            for name in map(str, range(200)):
+                await client.prompt(prompt(3), prompt_id=name)
+                while name in [one[1] for part in (await service.get("/queue")).json.values() for one in part]:
+                    pass
+                assert (await client.history(name))[name]["status"]["completed"], name
+
+    do(tmp_path, act)
+
+
+def test_a_prompt_leaves_the_queue_when_its_client_has_been_told_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that an older word on the queue sends looking, and that finds its prompt over, listens no more."""
+    monkeypatch.setattr("server.http.comfyui.answering.GRACE", 0.5)
+
+    async def act(service: Service) -> None:
+        async with connected(service) as client:
+            await client.prompt(prompt(3), prompt_id="first")
+            await client.finished("first")
+            _, accepted = await client.prompt(prompt(3))
+            listening = asyncio.create_task(client.finished(accepted["prompt_id"]))
+            while accepted["prompt_id"] in str((await service.get("/queue")).json):
+                pass
+            await client.history(accepted["prompt_id"])  # where such a client looks next
+            assert listening.done()
+
+    do(tmp_path, act)
+
+
 @pytest.mark.parametrize(
     ("flags", "previews"), [(None, False), (None, True), ({"supports_preview_metadata": True}, False)]
 )

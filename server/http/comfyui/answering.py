@@ -53,5 +53,12 @@ class Answering:
             return False
         return await self._held[prompt].read.wait()
 
+    async def all_read(self) -> None:
+        """Return when the answers may be taken as read that are under way now. A client that has read its answer, hears an
+        older word on the queue and does not find its prompt there, listens no more either: it is shown the queue when it
+        has been told of its prompt."""
+        for one in tuple(self._held.values()):
+            await one.read.wait()
+
     def _let_go(self, prompt: str) -> None:
         self._held.pop(prompt).read.set()

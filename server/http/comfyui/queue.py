@@ -25,11 +25,10 @@ _PAGE: Final = 50
 
 
 async def get_queue(request: web.Request) -> web.Response:
-    """What runs and what waits, each as their item of five."""
+    """What runs and what waits, each as their item of five; when all prompts are told of that are being answered now."""
     service = service_of(request)
-    running = await service.desk.do(service.desk.store.in_line, "running")
-    waiting = await service.desk.do(service.desk.store.in_line, "queued")
-    parts = [await _listed(service, jobs, _item) for jobs in (running, waiting)]
+    await service.answering.all_read()
+    parts = [await _listed(service, jobs, _item) for jobs in await service.desk.do(service.desk.store.in_line)]
     return _json(f'{{"queue_running": [{parts[0]}], "queue_pending": [{parts[1]}]}}')
 
 

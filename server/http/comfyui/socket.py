@@ -41,7 +41,8 @@ async def websocket(request: web.Request) -> web.WebSocketResponse:
     service = service_of(request)
     sid = request.query.get("clientId") or uuid.uuid4().hex
     service.refuse_socket(request)
-    socket = web.WebSocketResponse(heartbeat=30, max_msg_size=_LARGEST)
+    # Clients unpack what is compressed on other threads, and hear of a prompt later than they find it over.
+    socket = web.WebSocketResponse(heartbeat=30, max_msg_size=_LARGEST, compress=False)
     await socket.prepare(request)
     with service.hub.listening(lambda _job, _client: True, lambda _job, client: client == sid) as listener:
         session = _Session(socket, service, sid)
