@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     tell = _teller()
     model = read_model(options.model)
-    subject = _subject(model, _vocabulary(options.model, options.words_of))
+    subject = _subject(model, _vocabulary(options))
     judge = trained_judge(
         subject.vocabulary,
         model.vae,
@@ -78,10 +78,14 @@ def _scores_of_lora(subject: Subject, judge: Trained, options: argparse.Namespac
     return {**about, "sections": {title: _listed(scores) for title, scores in sections.items()}}
 
 
-def _vocabulary(model: Path, other: Path | None) -> Vocabulary:
-    """The words of a model, or those of two."""
-    known = Vocabulary.of(json.loads(read_header(model).metadata["known_words"]))
-    return known if other is None else known.shared_with(_vocabulary(other, None))
+def _vocabulary(options: argparse.Namespace) -> Vocabulary:
+    """What is asked: all that the model knows, or what another knows, too."""
+    known = _known_to(options.model)
+    return known if options.words_of is None else known.shared_with(_known_to(options.words_of))
+
+
+def _known_to(model: Path) -> Vocabulary:
+    return Vocabulary.of(json.loads(read_header(model).metadata["known_words"]))
 
 
 def _listed(scores: Scores) -> JsonObject:

@@ -146,11 +146,11 @@ def slow_reader(driver: Driver, n: int, mutant: str) -> Outcome:
     return Outcome(n, found, figures)
 
 
-def _wait_for(told: Callable[[], bool], live: Sequence[_Live], stalled: socket.socket) -> None:
-    """Until it is so, or nobody has heard anything for a minute: what they heard says what is missing. Meanwhile everybody
+def _wait_for(condition: Callable[[], bool], live: Sequence[_Live], stalled: socket.socket) -> None:
+    """Until it holds, or nobody has heard anything for a minute: what they heard says what is missing. Meanwhile everybody
     gives signs of life, so that who is let go is let go for what it did not read."""
     heard, end, beat = 0, time.monotonic() + 60, 0.0
-    while not told() and time.monotonic() < end:
+    while not condition() and time.monotonic() < end:
         if (now := sum(one.heard for one in live)) > heard:
             heard, end = now, time.monotonic() + 60
         if time.monotonic() > beat:

@@ -25,7 +25,7 @@ _PAGE: Final = 50
 
 
 async def get_queue(request: web.Request) -> web.Response:
-    """What runs and what waits, each as their item of five; when all prompts are told of that are being answered now."""
+    """What runs and what waits, each as their item of five, once clients are told of the prompts being answered now."""
     service = service_of(request)
     await service.answering.all_read()
     parts = [await _listed(service, jobs, _item) for jobs in await service.desk.do(service.desk.store.in_line)]
