@@ -32,6 +32,7 @@ from nodes.models import Models
 from nodes.sockets import Clip, Dataset, LatentDataset, Model, Vae
 from nodes.training.autoencoder import BLOCK, reconstructed
 from nodes.training.captioned_latents import Networks
+from nodes.training.checkpoint import OptimizerName
 from nodes.training.export import colours_of_latents
 from nodes.training.history import after
 from nodes.training.job import Schedule
@@ -64,11 +65,19 @@ class Crops:
     dtype: TrainingDtype
 
 
-def decaying(steps: int, rate: float, ema: float, *, weight_decay: float = 0.0) -> Schedule:
+def decaying(
+    steps: int,
+    rate: float,
+    ema: float,
+    *,
+    weight_decay: float = 0.0,
+    optimizer: OptimizerName = "AdamW",
+    dtype: TrainingDtype = "fp32",
+) -> Schedule:
     """A rate that warms up, stays, and falls to zero over the last third."""
     falling = max(1, steps // 3)
     learning_rate = LearningRate(rate, min(_LONGEST_WARMUP, steps // 10), steps - falling, falling)
-    return Schedule(steps, learning_rate, ema=ema, weight_decay=weight_decay)
+    return Schedule(steps, learning_rate, ema=ema, weight_decay=weight_decay, optimizer=optimizer, dtype=dtype)
 
 
 def networks_to_train(

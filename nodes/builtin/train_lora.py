@@ -28,7 +28,7 @@ from nodes.sampling import expect_fitting
 from nodes.saving import Numbered, Prefix, fill_prefix
 from nodes.sockets import Conditioning, Latent, LoraModel, LossMap, Model
 from nodes.training.adapter_task import AdapterSettings, AdapterTask, Examples
-from nodes.training.checkpoint import OptimizerName
+from nodes.training.checkpoint import ElementwiseOptimizer
 from nodes.training.job import Schedule
 from nodes.training.lora_file import write_lora
 from nodes.training.precision import TrainingDtype, held_in
@@ -60,7 +60,7 @@ def train_lora(
     steps: Annotated[int, Range(1, 100000)] = 16,
     learning_rate: Annotated[float, Range(1e-07, 1.0, 1e-06)] = 0.0005,
     rank: Annotated[int, Range(1, 128)] = 8,
-    optimizer: OptimizerName = "AdamW",
+    optimizer: ElementwiseOptimizer = "AdamW",
     loss_function: LossName = "MSE",
     seed: Annotated[int, Range(0, 2**64 - 1)] = 0,
     training_dtype: TrainingDtype = "bf16",

@@ -161,6 +161,7 @@ def train_diffusion_model(
     min_snr_gamma: Annotated[float, Range(0.0, 100.0, 0.5)] = 5.0,
     ema: Ema = 0.9995,
     training_dtype: TrainingDtype = "bf16",
+    optimizer: Literal["AdamW", "Muon"] = "AdamW",
     seed: SeedValue = 0,
     context: Context,
 ) -> tuple[Model, Clip, LossMap, Report]:
@@ -168,8 +169,10 @@ def train_diffusion_model(
 
     The rate warms up, stays, and falls to zero over the last third. Min-SNR weighs timesteps (0: all alike); the result is
     the average of the weights over the last steps (ema 0: the weights). In bf16 only where the device has it, else in fp32.
+    Muon learns more from each picture than AdamW, and takes a little longer over it.
     """
-    settings = BatchSettings(batch_size, seed, computed_in(training_dtype, context), caption_dropout)
+    dtype = computed_in(training_dtype, context)
+    settings = BatchSettings(batch_size, seed, dtype, caption_dropout)
     job = TrainingJob(
         context,
         "diffusion",
@@ -184,6 +187,7 @@ def train_diffusion_model(
             min_snr_gamma,
             ema,
             training_dtype,
+            optimizer,
             seed,
         ),
     )
@@ -192,10 +196,12 @@ def train_diffusion_model(
             networks = networks_to_train(model, clip, latents, context)
             task = NoisePredictionTask(networks, latents, settings, gamma=min_snr_gamma, with_text=train_text_encoder)
             draw = draw_samples(networks, latents)
-            losses = job.run(task, decaying(steps, learning_rate, ema, weight_decay=0.01), draw)
+            schedule = decaying(steps, learning_rate, ema, weight_decay=0.01, optimizer=optimizer, dtype=dtype)
+            losses = job.run(task, schedule, draw)
             parts = {Part.UNET: networks.unet, Part.TEXT: networks.text}
             run = about_run("diffusion", latents.source, steps, batch_size, learning_rate, seed) | {
-                "text_encoder": train_text_encoder
+                "text_encoder": train_text_encoder,
+                "optimizer": optimizer,
             }
             metadata = {**tokenizer_of(clip.towers[0].path), **history(model.weights, run, context)}
             job.finish(losses, run, lambda path: write_parts(path, parts, networks.config, metadata))

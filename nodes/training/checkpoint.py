@@ -6,7 +6,7 @@ every step draws from its own seed. A file appears under its name only when it i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -16,10 +16,14 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from graph.files import drop_abandoned_drafts, write_durably
+from nodes.diffusion.training.muon import Muon, orthogonalized, suits_muon
 from nodes.training.errors import TrainingError
+from nodes.training.precision import TrainingDtype
+from nodes.training.ranks import shared_out
 from nodes.weights.writing import planned, safetensors_chunks
 
-OptimizerName = Literal["AdamW", "Adam", "SGD", "RMSprop"]
+ElementwiseOptimizer = Literal["AdamW", "Adam", "SGD", "RMSprop"]
+OptimizerName = Literal[ElementwiseOptimizer, "Muon"]
 
 _KEPT = 3
 _PATTERN = "checkpoint-*.safetensors"
@@ -32,28 +36,58 @@ _MOMENTS: Final[Mapping[str, str]] = {"exp_avg": "mean", "exp_avg_sq": "square",
 class TrainingState:
     """A run between two steps: `step` steps are done. The tensors are updated in place by the loop.
 
-    `losses` has one for each step where a run of known length is watched, and stays empty otherwise.
+    `losses` has one for each step where a run of known length is watched, and stays empty otherwise. Each parameter is one
+    optimizer's.
     """
 
     step: int
     parameters: Mapping[str, nn.Parameter]
     average: dict[str, Tensor]
-    optimizer: torch.optim.Optimizer
+    optimizers: Sequence[torch.optim.Optimizer]
     losses: list[float] = field(default_factory=list)
 
 
 def new_state(
-    parameters: Mapping[str, nn.Parameter], weight_decay: float, optimizer: OptimizerName = "AdamW"
+    parameters: Mapping[str, nn.Parameter],
+    weight_decay: float,
+    optimizer: OptimizerName = "AdamW",
+    dtype: TrainingDtype = "fp32",
 ) -> TrainingState:
-    """The state before the first step; the average starts at the weights. Biases and norms do not decay."""
-    matrices = [parameter for parameter in parameters.values() if parameter.ndim > 1]
-    vectors = [parameter for parameter in parameters.values() if parameter.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    """The state before the first step; the average starts at the weights. Biases and norms do not decay.
+
+    Muon leaves what does not suit it to AdamW, and makes its matrices orthogonal in `dtype`.
+    """
     average = {name: parameter.detach().clone() for name, parameter in parameters.items()}
-    return TrainingState(0, parameters, average, _optimizer(groups, optimizer))
+    if optimizer == "Muon":
+        return TrainingState(0, parameters, average, _muon_and_adamw(parameters, weight_decay, dtype))
+    return TrainingState(0, parameters, average, [_elementwise(list(parameters.values()), weight_decay, optimizer)])
 
 
-def _optimizer(groups: list[dict[str, object]], name: OptimizerName) -> torch.optim.Optimizer:
+def _muon_and_adamw(
+    parameters: Mapping[str, nn.Parameter], weight_decay: float, dtype: TrainingDtype
+) -> list[torch.optim.Optimizer]:
+    suited = [parameter for name, parameter in parameters.items() if suits_muon(name, parameter)]
+    others = [parameter for name, parameter in parameters.items() if not suits_muon(name, parameter)]
+    optimizers: list[torch.optim.Optimizer] = []
+    if suited:
+        optimizers.append(_muon(suited, weight_decay, dtype))
+    if others:
+        optimizers.append(_elementwise(others, weight_decay, "AdamW"))
+    return optimizers
+
+
+def _muon(matrices: list[nn.Parameter], weight_decay: float, dtype: TrainingDtype) -> Muon:
+    within = torch.bfloat16 if dtype == "bf16" else torch.float32
+    groups: list[dict[str, object]] = [{"params": matrices, "weight_decay": weight_decay}]
+    return Muon(groups, lambda wanted: shared_out(lambda matrix: orthogonalized(matrix, within), wanted))
+
+
+def _elementwise(
+    parameters: list[nn.Parameter], weight_decay: float, name: ElementwiseOptimizer
+) -> torch.optim.Optimizer:
+    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
+    vectors = [parameter for parameter in parameters if parameter.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     match name:
         case "AdamW":
             return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.99), fused=True)
@@ -72,8 +106,8 @@ def save_checkpoint(folder: Path, state: TrainingState) -> Path:
     """
     tensors = {f"weights.{name}": parameter.detach() for name, parameter in state.parameters.items()}
     tensors |= {f"average.{name}": tensor for name, tensor in state.average.items()}
-    for name, parameter in state.parameters.items():
-        moments = state.optimizer.state.get(parameter, {})
+    for name, parameter, optimizer in _owned(state):
+        moments = optimizer.state.get(parameter, {})
         tensors |= {f"{_MOMENTS[key]}.{name}": value for key, value in moments.items() if key in _MOMENTS}
     if state.losses:
         tensors[_LOSSES] = torch.tensor(state.losses, dtype=torch.float64)
@@ -142,12 +176,24 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
         for name, parameter in state.parameters.items():
             parameter.copy_(file.get_tensor(f"weights.{name}"))
             state.average[name].copy_(file.get_tensor(f"average.{name}"))
-            moments = {key: f"{kind}.{name}" for key, kind in _moments_of(state.optimizer).items()}
+        for name, parameter, optimizer in _owned(state):
+            moments = {key: f"{kind}.{name}" for key, kind in _moments_of(optimizer).items()}
             if moments and all(key in stored for key in moments.values()):
                 kept = {key: _laid_out_as(parameter, file.get_tensor(name)) for key, name in moments.items()}
-                state.optimizer.state[parameter] = {"step": torch.tensor(float(state.step)), **kept}
+                optimizer.state[parameter] = {"step": torch.tensor(float(state.step)), **kept}
         if _LOSSES in stored:
             state.losses[:] = file.get_tensor(_LOSSES).tolist()
+
+
+def _owned(state: TrainingState) -> Iterator[tuple[str, nn.Parameter, torch.optim.Optimizer]]:
+    """Each parameter, its name and its optimizer."""
+    owner = {
+        parameter: optimizer
+        for optimizer in state.optimizers
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    }
+    return ((name, parameter, owner[parameter]) for name, parameter in state.parameters.items())
 
 
 def _laid_out_as(parameter: Tensor, tensor: Tensor) -> Tensor:
@@ -159,6 +205,8 @@ def _moments_of(optimizer: torch.optim.Optimizer) -> Mapping[str, str]:
     match optimizer:
         case torch.optim.Adam():  # AdamW is one
             return {key: _MOMENTS[key] for key in ("exp_avg", "exp_avg_sq")}
+        case Muon():
+            return {"exp_avg": _MOMENTS["exp_avg"]}
         case torch.optim.RMSprop():
             return {"square_avg": _MOMENTS["square_avg"]}
         case _:

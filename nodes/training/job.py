@@ -24,6 +24,7 @@ from nodes.training.checkpoint import (
     step_of,
 )
 from nodes.training.errors import TrainingError
+from nodes.training.precision import TrainingDtype
 from nodes.training.ranks import own_share, told_by_first
 from nodes.training.step import Trainable, training_step
 
@@ -44,6 +45,8 @@ class Schedule:
     ema: float = 0.0
     weight_decay: float = 0.0
     optimizer: OptimizerName = "AdamW"
+    dtype: TrainingDtype = "fp32"
+    """In what the optimizer multiplies matrices, if it does."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +76,7 @@ def train_to_end(task: Trainable, schedule: Schedule, folder: Path, watch: Watch
 
     Of several processes (`ranks.py`) the first alone watches and saves; all have to see the same folder.
     """
-    state = new_state(task.parameters, schedule.weight_decay, schedule.optimizer)
+    state = new_state(task.parameters, schedule.weight_decay, schedule.optimizer, schedule.dtype)
     expect_room(folder)
     _resume(folder, state)
     if not own_share().first:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
 import torch
-from torch import distributed
+from torch import Tensor, distributed
 
 from graph.errors import GraphError
 from nodes.training.errors import TrainingError
@@ -75,6 +75,35 @@ def averaged(gradients: Gradients) -> Gradients:
     parts = torch.split(flat[1:], [one.numel() for one in gradients.gradients])
     means = tuple(part.view_as(one) for part, one in zip(parts, gradients.gradients, strict=True))
     return Gradients(float(flat[0]), means)
+
+
+def shared_out(work: Callable[[Tensor], Tensor], wanted: Sequence[Tensor]) -> list[Tensor]:
+    """What `work` makes of each tensor, float32 of the same shape, each made by one process and the same bits in all.
+
+    Raises ProcessLost.
+    """
+    share = own_share()
+    if share.count == 1 or not wanted:
+        return [work(one) for one in wanted]
+    mine = _turns([one.numel() * min(one.shape) for one in wanted], share.count)[share.number]
+    flat = torch.cat(
+        [(work(one) if place in mine else torch.zeros_like(one)).flatten() for place, one in enumerate(wanted)]
+    )
+    with _noticing():
+        distributed.all_reduce(flat)  # one term of each sum is not zero
+    parts = torch.split(flat, [one.numel() for one in wanted])
+    return [part.view(one.shape) for part, one in zip(parts, wanted, strict=True)]
+
+
+def _turns(costs: Sequence[int], count: int) -> list[set[int]]:
+    """Which pieces of work each of `count` takes, so that all have about as much: the dearest first, to who has least."""
+    turns: list[set[int]] = [set() for _ in range(count)]
+    loads = [0] * count
+    for place in sorted(range(len(costs)), key=lambda place: -costs[place]):
+        least = loads.index(min(loads))
+        turns[least].add(place)
+        loads[least] += costs[place]
+    return turns
 
 
 def told_by_first(number: int) -> int:

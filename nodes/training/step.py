@@ -65,10 +65,11 @@ def training_step(task: Trainable, state: TrainingState, settings: Pace, folder:
     norm = float(nn.utils.clip_grad_norm_(parameters, settings.clip))
     if not (math.isfinite(result.loss) and math.isfinite(norm)):
         raise _diverged(state.step, folder)
-    for group in state.optimizer.param_groups:
-        group["lr"] = settings.learning_rate.at(state.step)
-    state.optimizer.step()
-    state.optimizer.zero_grad()
+    for optimizer in state.optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = settings.learning_rate.at(state.step)
+        optimizer.step()
+        optimizer.zero_grad()
     update_ema(list(state.average.values()), parameters, ema_decay(state.step, settings.ema))
     state.step += 1
     return result.loss, norm

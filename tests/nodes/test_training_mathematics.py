@@ -6,13 +6,14 @@ import math
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nodes.diffusion.config import Prediction, ScheduleConfig, VaeConfig
 from nodes.diffusion.denoiser import denoised_from_eps, denoised_from_v
 from nodes.diffusion.schedule import noise_schedule
 from nodes.diffusion.training.averaging import ema_decay, update_ema
 from nodes.diffusion.training.learning_rate import LearningRate
+from nodes.diffusion.training.muon import Muon, orthogonalized, suits_muon
 from nodes.diffusion.training.noising import (
     ForwardProcess,
     forward_process,
@@ -217,3 +218,66 @@ def test_folded_whitening_changes_latents_and_no_picture() -> None:
 def test_the_process_is_a_value_of_the_schedule() -> None:
     assert isinstance(PROCESS, ForwardProcess)
     assert PROCESS.timesteps == SCHEDULE.timesteps == 1000
+
+
+# Muon
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("shape", [(64, 64), (64, 200), (200, 64)])
+def test_muon_brings_every_singular_value_near_one_and_turns_nothing(
+    shape: tuple[int, int], dtype: torch.dtype
+) -> None:
+    matrix = 37 * torch.randn(shape, generator=generator())
+    left, values, right = torch.linalg.svd(matrix, full_matrices=False)
+    made = orthogonalized(matrix, dtype)
+    assert made.dtype == torch.float32
+    seen = left.T @ made @ right.T  # diagonal, were it exact
+    found = seen.diagonal()[values > 0.02 * values.max()]
+    assert float(found.min()) > 0.6
+    assert float(found.max()) < 1.25
+    assert float((seen - torch.diag(seen.diagonal())).abs().max()) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "suits"),
+    [
+        ("unet.middle_block.0.in_layers.2.weight", (192, 192, 3, 3), True),
+        ("text.encoder.layers.0.mlp.fc1.weight", (768, 192), True),
+        ("unet.input_blocks.0.0.weight", (64, 4, 3, 3), False),
+        ("unet.out.2.weight", (4, 64, 3, 3), False),
+        ("text.embeddings.token_embedding.weight", (4096, 192), False),
+        ("unet.time_embed.0.bias", (256,), False),
+    ],
+)
+def test_muon_takes_matrices_of_hidden_layers(name: str, shape: tuple[int, ...], suits: bool) -> None:  # noqa: FBT001
+    assert suits_muon(name, torch.zeros(shape)) is suits
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_muon_moves_as_far_as_adamw_would_however_a_weight_lies_in_memory(layout: torch.memory_format) -> None:
+    gradient = torch.randn(64, 16, 2, 2, generator=generator())
+    weight = nn.Parameter(torch.zeros(gradient.shape).contiguous(memory_format=layout))
+    weight.grad = gradient.contiguous(memory_format=layout)
+    optimizer = Muon(
+        [{"params": [weight], "lr": 0.1}], lambda wanted: [orthogonalized(one, torch.float32) for one in wanted]
+    )
+    optimizer.step()
+    torch.testing.assert_close(
+        weight.detach(), -0.1 * 0.2 * 64**0.5 * orthogonalized(gradient.flatten(1), torch.float32).view(gradient.shape)
+    )
+    assert float(weight.detach().pow(2).mean().sqrt()) == pytest.approx(0.1 * 0.2, rel=0.2)
+
+
+def test_muon_goes_on_in_the_mean_direction_and_decays() -> None:
+    """Moved by its momentum itself, where that is taken for orthogonal."""
+    weight = nn.Parameter(torch.ones(64, 64))
+    optimizer = Muon([{"params": [weight], "lr": 0.1, "weight_decay": 0.5}], list)
+    expected, mean = 1.0, 0.0
+    for gradient in (1.0, 2.0, -1.0):
+        weight.grad = torch.full((64, 64), gradient)
+        optimizer.step()
+        mean = 0.95 * mean + 0.05 * gradient
+        ahead = 0.95 * mean + 0.05 * gradient
+        expected = expected * (1 - 0.1 * 0.5) - 0.1 * 0.2 * 64**0.5 * ahead
+    torch.testing.assert_close(weight.detach(), torch.full((64, 64), expected))

@@ -12,7 +12,7 @@ from socket import socket
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from graph.errors import Cancelled
 from nodes.builtin.train_lora import train_lora
@@ -24,7 +24,7 @@ from nodes.training import job
 from nodes.training.checkpoint import TrainingState, latest_checkpoint, save_checkpoint, step_of
 from nodes.training.gradients import Gradients
 from nodes.training.job import Schedule, train_to_end
-from nodes.training.ranks import ProcessLost, Share, all_here, joined, leave
+from nodes.training.ranks import ProcessLost, Share, all_here, joined, leave, shared_out
 from nodes.training.sources import SceneSource
 from tests.nodes.loaded import Loaded
 from tests.nodes.training_bench import load_trainable
@@ -42,6 +42,13 @@ def diffusion(loaded: Loaded, batch: int = 4, seed: int = 0) -> LossMap:
     return train_diffusion_model(
         model=loaded.model, clip=loaded.clip, latents=latents_of(loaded), steps=STEPS, batch_size=batch,
         training_dtype="fp32", seed=seed, context=loaded.context,
+    )[2]  # fmt: skip
+
+
+def with_muon(loaded: Loaded) -> LossMap:
+    return train_diffusion_model(
+        model=loaded.model, clip=loaded.clip, latents=latents_of(loaded), steps=STEPS, batch_size=4,
+        training_dtype="fp32", optimizer="Muon", context=loaded.context,
     )[2]  # fmt: skip
 
 
@@ -67,6 +74,7 @@ def lora(loaded: Loaded) -> LossMap:
 
 KINDS: dict[str, Callable[[Loaded], LossMap]] = {
     "diffusion": diffusion,
+    "Muon": with_muon,
     "distilled": distilled,
     "autoencoder": autoencoder,
     "lora": lora,
@@ -153,12 +161,13 @@ def lose(base: Path) -> None:
             (base / "lost").write_text(error.code, encoding="utf-8")
 
 
-def test_a_process_that_is_lost_ends_the_others_with_a_checkpoint(tmp_path: Path) -> None:
-    """Without the launcher, which would end them itself."""
+def begin_two(function: Callable[[Path], None], base: Path) -> None:
+    """The function in two processes, and its end in both. Without the launcher, which would end one for the other."""
     with socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    code = f"from tests.nodes.test_training_ranks import lose; from pathlib import Path; lose(Path({str(tmp_path)!r}))"
+    name = function.__name__
+    code = f"from tests.nodes.test_training_ranks import {name}; from pathlib import Path; {name}(Path({str(base)!r}))"
     shared = {**os.environ, "PYTHONPATH": str(ROOT), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     started = [
         subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env={**shared, "RANK": str(number), "WORLD_SIZE": "2"})
@@ -166,7 +175,37 @@ def test_a_process_that_is_lost_ends_the_others_with_a_checkpoint(tmp_path: Path
     ]
     for process in started:
         process.wait(280)
+
+
+def test_a_process_that_is_lost_ends_the_others_with_a_checkpoint(tmp_path: Path) -> None:
+    begin_two(lose, tmp_path)
     assert (tmp_path / "lost").read_text() == "process_lost"
     newest = latest_checkpoint(tmp_path / "run")
     assert newest is not None
     assert step_of(newest) == 3
+
+
+SIDES = (1, 9, 4, 4, 2, 6)
+
+
+def share_out(base: Path) -> None:
+    """One of two processes that square matrices of these sides: says which it squared, and what it has of all."""
+    with joined() as share:
+        squared = []
+
+        def square(matrix: Tensor) -> Tensor:
+            squared.append(len(matrix))
+            return matrix @ matrix
+
+        made = shared_out(square, [torch.full((side, side), float(side)) for side in SIDES])
+        told = {"squared": squared, "made": [float(one.mean()) for one in made]}
+        (base / f"told-{share.number}.json").write_text(json.dumps(told), encoding="utf-8")
+        all_here()
+
+
+def test_work_is_shared_out_evenly_and_what_comes_of_it_is_everywhere(tmp_path: Path) -> None:
+    begin_two(share_out, tmp_path)
+    first, second = (json.loads((tmp_path / f"told-{number}.json").read_text()) for number in range(2))
+    assert first["made"] == second["made"] == [side**3 for side in SIDES]
+    assert first["squared"] == [9]  # 729 multiplications of 1,082
+    assert second["squared"] == [1, 4, 4, 2, 6]

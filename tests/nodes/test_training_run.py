@@ -72,6 +72,40 @@ def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
     assert torch.equal(again.average["w"], straight.average["w"])
 
 
+class Layer:
+    """A matrix that Muon takes and a bias that it does not, with gradients of each step's own."""
+
+    def __init__(self) -> None:
+        self._parameters = {"weight": nn.Parameter(torch.zeros(64, 80)), "bias": nn.Parameter(torch.zeros(64))}
+
+    @property
+    def parameters(self) -> Mapping[str, nn.Parameter]:
+        return self._parameters
+
+    def gradients(self, step: int, share: Share) -> Gradients:
+        random = torch.Generator().manual_seed(step)
+        return Gradients(0.0, tuple(torch.randn(one.shape, generator=random) for one in self._parameters.values()))
+
+
+def test_a_run_with_muon_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    schedule = replace(SCHEDULE, optimizer="Muon", weight_decay=0.1)
+    straight = train_to_end(Layer(), schedule, tmp_path / "straight", ignore)
+    with pytest.raises(Stopped):
+        train_to_end(Layer(), schedule, tmp_path / "again", stop_at(3))
+    again = train_to_end(Layer(), schedule, tmp_path / "again", ignore)
+    for name in ("weight", "bias"):
+        assert torch.equal(again.parameters[name], straight.parameters[name])
+        assert float(straight.parameters[name].detach().abs().min()) > 0
+
+
+def test_muon_leaves_to_adamw_what_does_not_suit_it() -> None:
+    state = new_state(Layer().parameters, 0.1, "Muon")
+    kinds = {type(one).__name__: [len(group["params"]) for group in one.param_groups] for one in state.optimizers}
+    assert kinds == {"Muon": [1], "AdamW": [0, 1]}
+    alone = new_state({"bias": nn.Parameter(torch.zeros(3))}, 0.1, "Muon")
+    assert [type(one).__name__ for one in alone.optimizers] == ["AdamW"]
+
+
 class OneGradient:
     """A weight of zeros with a gradient that is always the same."""
 
@@ -126,7 +160,7 @@ def test_gradients_are_clipped_and_the_rate_is_that_of_the_step(tmp_path: Path) 
     state = new_state(task.parameters, 0.0)
     _, norm = training_step(task, state, made, tmp_path)
     assert norm == pytest.approx(200.0)
-    assert state.optimizer.param_groups[0]["lr"] == made.learning_rate.at(0)
+    assert state.optimizers[0].param_groups[0]["lr"] == made.learning_rate.at(0)
     moved = 1 - float(task.parameters["w"].detach()[0, 0])
     assert moved == pytest.approx(made.learning_rate.at(0), rel=1e-3)  # Adam's first step is the rate
 
@@ -143,7 +177,9 @@ def test_a_gradient_moves_its_own_weight_however_it_lies_in_memory(tmp_path: Pat
 def test_matrices_decay_and_vectors_do_not() -> None:
     parameters = {"weight": nn.Parameter(torch.ones(2, 2)), "bias": nn.Parameter(torch.ones(2))}
     state = new_state(parameters, 0.5)
-    decays = {id(value): group["weight_decay"] for group in state.optimizer.param_groups for value in group["params"]}
+    decays = {
+        id(value): group["weight_decay"] for group in state.optimizers[0].param_groups for value in group["params"]
+    }
     assert decays == {id(parameters["weight"]): 0.5, id(parameters["bias"]): 0.0}
 
 
