@@ -64,13 +64,11 @@ $(CLIENTS)/node_modules/.installed: $(CLIENTS)/package-lock.json
 	@touch $@
 
 # The model that ships, made by its workflows, each from what the one before has saved. What is stopped goes on where it was.
-AUTOENCODER_SITTINGS := 2
 SITTINGS := 10
 MADE := output
 ifdef SMOKE
 MADE := build/embedded-model/output
 PLACES := --output $(MADE) --cache build/embedded-model/cache
-AUTOENCODER_SITTINGS := 1
 SITTINGS := 2
 FROM_NOTHING := --size nano --side 32 --large-side 32 --crop 32 --pictures 64 --large-pictures 64 --held-out 8 \
 	--vocabulary 700 --captions 500 --vae-steps 16 --vae-batch 4 --vae-ema 0.9 --steps 24 --batch 4 --ema 0.9
@@ -84,7 +82,7 @@ newest = "$$(basename "$$(ls -t $(MADE)/checkpoints/$(1)_*.safetensors | head -1
 embedded-model: setup
 	@$(if $(SMOKE),rm -rf build/embedded-model)
 	$(TRAIN)/embedded_model.json $(PLACES) $(FROM_NOTHING)
-	$(TRAIN)/autoencoder.json $(PLACES) $(IN_SMALL) $(CROP) $(HELD_OUT) --sittings $(AUTOENCODER_SITTINGS) \
+	$(TRAIN)/autoencoder.json $(PLACES) $(IN_SMALL) $(CROP) $(HELD_OUT) --sittings 1 \
 		--checkpoint $(call newest,embedded_model)
 	$(TRAIN)/sitting.json $(PLACES) $(IN_SMALL) $(HELD_OUT) --sittings $(SITTINGS) --checkpoint $(call newest,autoencoder)
 	$(TRAIN)/large_pictures.json $(PLACES) $(IN_SMALL) $(HELD_OUT) --checkpoint $(call newest,sitting)
