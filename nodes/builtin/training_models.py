@@ -161,8 +161,8 @@ def train_diffusion_model(
     min_snr_gamma: Annotated[float, Range(0.0, 100.0, 0.5)] = 5.0,
     ema: Ema = 0.9995,
     training_dtype: TrainingDtype = "bf16",
-    optimizer: Literal["AdamW", "Muon"] = "AdamW",
     seed: SeedValue = 0,
+    optimizer: Literal["AdamW", "Muon"] = "AdamW",
     context: Context,
 ) -> tuple[Model, Clip, LossMap, Report]:
     """Train a U-Net, and its text encoder with it, to see the noise (or velocity) in noised latents, given their captions.
