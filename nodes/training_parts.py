@@ -32,10 +32,10 @@ from nodes.models import Models
 from nodes.sockets import Clip, Dataset, LatentDataset, Model, Vae
 from nodes.training.autoencoder import BLOCK, reconstructed
 from nodes.training.captioned_latents import Networks
-from nodes.training.checkpoint import OptimizerName
 from nodes.training.export import colours_of_latents
 from nodes.training.history import after
 from nodes.training.job import Schedule
+from nodes.training.optimizers import OptimizerName
 from nodes.training.pixels import Pictures, in_batches, to_image, to_pixels
 from nodes.training.precision import TrainingDtype
 from nodes.training.sources import PictureSource

@@ -28,9 +28,9 @@ from nodes.sampling import expect_fitting
 from nodes.saving import Numbered, Prefix, fill_prefix
 from nodes.sockets import Conditioning, Latent, LoraModel, LossMap, Model
 from nodes.training.adapter_task import AdapterSettings, AdapterTask, Examples
-from nodes.training.checkpoint import ElementwiseOptimizer
 from nodes.training.job import Schedule
 from nodes.training.lora_file import write_lora
+from nodes.training.optimizers import ElementwiseOptimizer
 from nodes.training.precision import TrainingDtype, held_in
 from nodes.training_jobs import TrainingJob
 from nodes.training_parts import computed_in

@@ -9,21 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from graph.files import drop_abandoned_drafts, write_durably
-from nodes.diffusion.training.muon import Muon, orthogonalized, suits_muon
+from nodes.diffusion.training.muon import Muon
 from nodes.training.errors import TrainingError
+from nodes.training.optimizers import OptimizerName, optimizers_of
 from nodes.training.precision import TrainingDtype
-from nodes.training.ranks import shared_out
 from nodes.weights.writing import planned, safetensors_chunks
-
-ElementwiseOptimizer = Literal["AdamW", "Adam", "SGD", "RMSprop"]
-OptimizerName = Literal[ElementwiseOptimizer, "Muon"]
 
 _KEPT = 3
 _PATTERN = "checkpoint-*.safetensors"
@@ -53,50 +50,10 @@ def new_state(
     optimizer: OptimizerName = "AdamW",
     dtype: TrainingDtype = "fp32",
 ) -> TrainingState:
-    """The state before the first step; the average starts at the weights. Biases and norms do not decay.
-
-    Muon leaves what does not suit it to AdamW, and makes its matrices orthogonal in `dtype`.
-    """
+    """The state before the first step; the average starts at the weights. `dtype` is what the optimizer multiplies matrices
+    in, if it does."""
     average = {name: parameter.detach().clone() for name, parameter in parameters.items()}
-    if optimizer == "Muon":
-        return TrainingState(0, parameters, average, _muon_and_adamw(parameters, weight_decay, dtype))
-    return TrainingState(0, parameters, average, [_elementwise(list(parameters.values()), weight_decay, optimizer)])
-
-
-def _muon_and_adamw(
-    parameters: Mapping[str, nn.Parameter], weight_decay: float, dtype: TrainingDtype
-) -> list[torch.optim.Optimizer]:
-    suited = [parameter for name, parameter in parameters.items() if suits_muon(name, parameter)]
-    others = [parameter for name, parameter in parameters.items() if not suits_muon(name, parameter)]
-    optimizers: list[torch.optim.Optimizer] = []
-    if suited:
-        optimizers.append(_muon(suited, weight_decay, dtype))
-    if others:
-        optimizers.append(_elementwise(others, weight_decay, "AdamW"))
-    return optimizers
-
-
-def _muon(matrices: list[nn.Parameter], weight_decay: float, dtype: TrainingDtype) -> Muon:
-    within = torch.bfloat16 if dtype == "bf16" else torch.float32
-    groups: list[dict[str, object]] = [{"params": matrices, "weight_decay": weight_decay}]
-    return Muon(groups, lambda wanted: shared_out(lambda matrix: orthogonalized(matrix, within), wanted))
-
-
-def _elementwise(
-    parameters: list[nn.Parameter], weight_decay: float, name: ElementwiseOptimizer
-) -> torch.optim.Optimizer:
-    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
-    vectors = [parameter for parameter in parameters if parameter.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    match name:
-        case "AdamW":
-            return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.99), fused=True)
-        case "Adam":
-            return torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.99), fused=True)
-        case "SGD":
-            return torch.optim.SGD(groups, lr=0.0)
-        case "RMSprop":
-            return torch.optim.RMSprop(groups, lr=0.0)
+    return TrainingState(0, parameters, average, optimizers_of(parameters, weight_decay, optimizer, dtype))
 
 
 def save_checkpoint(folder: Path, state: TrainingState) -> Path:

@@ -15,7 +15,6 @@ from typing import Final
 
 from nodes.diffusion.training.learning_rate import LearningRate
 from nodes.training.checkpoint import (
-    OptimizerName,
     TrainingState,
     checkpoints,
     load_checkpoint,
@@ -24,6 +23,7 @@ from nodes.training.checkpoint import (
     step_of,
 )
 from nodes.training.errors import TrainingError
+from nodes.training.optimizers import OptimizerName
 from nodes.training.precision import TrainingDtype
 from nodes.training.ranks import own_share, told_by_first
 from nodes.training.step import Trainable, training_step

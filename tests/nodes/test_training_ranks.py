@@ -7,8 +7,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from socket import socket
+from typing import Literal
 
 import pytest
 import torch
@@ -38,17 +40,10 @@ def latents_of(loaded: Loaded) -> LatentDataset:
     return encode_dataset(dataset=SCENES, vae=loaded.vae, context=loaded.context)
 
 
-def diffusion(loaded: Loaded, batch: int = 4, seed: int = 0) -> LossMap:
+def diffusion(loaded: Loaded, batch: int = 4, seed: int = 0, optimizer: Literal["AdamW", "Muon"] = "AdamW") -> LossMap:
     return train_diffusion_model(
         model=loaded.model, clip=loaded.clip, latents=latents_of(loaded), steps=STEPS, batch_size=batch,
-        training_dtype="fp32", seed=seed, context=loaded.context,
-    )[2]  # fmt: skip
-
-
-def with_muon(loaded: Loaded) -> LossMap:
-    return train_diffusion_model(
-        model=loaded.model, clip=loaded.clip, latents=latents_of(loaded), steps=STEPS, batch_size=4,
-        training_dtype="fp32", optimizer="Muon", context=loaded.context,
+        training_dtype="fp32", seed=seed, optimizer=optimizer, context=loaded.context,
     )[2]  # fmt: skip
 
 
@@ -74,7 +69,7 @@ def lora(loaded: Loaded) -> LossMap:
 
 KINDS: dict[str, Callable[[Loaded], LossMap]] = {
     "diffusion": diffusion,
-    "Muon": with_muon,
+    "Muon": partial(diffusion, optimizer="Muon"),
     "distilled": distilled,
     "autoencoder": autoencoder,
     "lora": lora,
