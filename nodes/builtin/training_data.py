@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from graph.context import Context
 from graph.declare import Range, node
@@ -22,13 +23,13 @@ from nodes.sockets import Dataset, Image, LatentDataset, Vae
 from nodes.training.errors import TrainingError
 from nodes.training.picture_folders import CaptionedFile, Unusable, listed, scan
 from nodes.training.pixels import to_pixels
+from nodes.training.shared_encoding import encoded_together
 from nodes.training.sources import FolderSource, PictureFile, SceneSource
+from nodes.training_jobs import TrainingJob
 from nodes.weights.load import WeightsRef
 
 Unused = Literal["skip", "refuse"]
 PictureSide = Annotated[int, Range(16, 2048, 8)]
-
-_ENCODED_AT_ONCE: Final = 16
 
 
 @node("ProceduralScenes", display_name="Procedural Scenes", category="training/data", returns="DATASET", lane="inline")
@@ -116,14 +117,16 @@ def encode_dataset(*, dataset: Dataset, vae: Vae, context: Context) -> LatentDat
             "a tiny autoencoder makes previews, and nothing to train on", hint="Use a checkpoint's VAE."
         )
     source, models = dataset.source, Models.of(context)
-    device, encoded = models.device(vae.weights), []
+    held = models.residency.policy.placement_of(vae.weights)
+    job = TrainingJob(context, "latents", encode_dataset, (dataset, vae), held.device, str(held.dtype))
     with models.vae(vae.weights) as module, torch.inference_mode():
-        for start in range(0, source.count, _ENCODED_AT_ONCE):
-            context.progress(start, source.count)
-            pictures = source.pictures(range(start, min(start + _ENCODED_AT_ONCE, source.count)))
-            latents = module.encode(to_pixels(np.ascontiguousarray(pictures)).to(device)).mode()
-            encoded.append(scaled_latent(vae.config, latents).half().cpu().clone())
-    return LatentDataset(torch.cat(encoded), source, vae.config.preview_rgb)
+
+        def encode(indices: range) -> Tensor:
+            pixels = to_pixels(np.ascontiguousarray(source.pictures(indices))).to(held.device)
+            return scaled_latent(vae.config, module.encode(pixels).mode()).half().cpu()
+
+        latents = encoded_together(job.folder, source.count, encode, lambda done: context.progress(done, source.count))
+    return LatentDataset(latents, source, vae.config.preview_rgb)
 
 
 def _fault(file: CaptionedFile) -> str:
