@@ -243,13 +243,30 @@ def test_a_batch_must_split_over_the_processes() -> None:
     assert error.value.code == "batch_not_divisible"
 
 
-def test_mixed_precision_computes_attention_in_float32() -> None:
-    seen: list[torch.dtype] = []
-    values = torch.randn(1, 2, 4, 8, dtype=torch.bfloat16)
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("scale", [None, 0.5])
+@pytest.mark.parametrize(
+    ("queries", "keys", "computed_in"),
+    [(4, 4, torch.bfloat16), (256, 256, torch.bfloat16), (256, 257, torch.float32)],
+)
+def test_mixed_precision_writes_small_attention_out(
+    queries: int, keys: int, computed_in: torch.dtype, scale: float | None, causal: bool
+) -> None:
+    drawn = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(1, 2, length, 8, generator=drawn).bfloat16() for length in (queries, keys, keys))
+    exact = nn.functional.scaled_dot_product_attention(q.float(), k.float(), v.float(), is_causal=causal, scale=scale)
     with mixed_precision():
-        seen.append(nn.functional.scaled_dot_product_attention(values, values, values).dtype)
-        seen.append(nn.functional.linear(torch.randn(2, 4), torch.randn(3, 4)).dtype)
-    assert seen == [torch.float32, torch.bfloat16]
+        made = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale)
+    assert made.dtype is computed_in
+    torch.testing.assert_close(made.float(), exact, atol=0.03, rtol=0.03)
+
+
+def test_mixed_precision_computes_attention_under_a_mask_in_float32_and_matrices_in_bfloat16() -> None:
+    values, mask = torch.randn(1, 2, 4, 8).bfloat16(), torch.ones(4, 4, dtype=torch.bool)
+    with mixed_precision():
+        masked = nn.functional.scaled_dot_product_attention(values, values, values, attn_mask=mask)
+        multiplied = nn.functional.linear(torch.randn(2, 4), torch.randn(3, 4))
+    assert (masked.dtype, multiplied.dtype) == (torch.float32, torch.bfloat16)
 
 
 def test_captions_become_padded_rows(tmp_path: Path) -> None:

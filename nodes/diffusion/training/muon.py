@@ -37,8 +37,8 @@ def orthogonalized(matrix: Tensor, dtype: torch.dtype) -> Tensor:
         x = x.T
     x = x / (x.norm() + 1e-7)
     for _ in range(_ITERATIONS):
-        gram = x @ x.T
-        x = _A * x + (_B * gram + _C * gram @ gram) @ x
+        gram = x @ x.T  # (m, m)
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=_B, alpha=_C), x, beta=_A)  # A x + (B G + C G G) x
     made: Tensor = (x.T if tall else x).float()
     return made
 
