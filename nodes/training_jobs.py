@@ -23,13 +23,14 @@ from torch import Tensor
 
 from graph.context import Context
 from graph.declare import implementation
+from graph.files import write_durably
 from graph.json import Json
-from graph.result import Report
+from graph.result import Report, SavedFile
 from graph.states import States, state_key
 from nodes.diffusion.config import ModelConfig
 from nodes.folders import Folders
-from nodes.training.checkpoint import write_atomically
-from nodes.training.errors import TrainingError
+from nodes.training.checkpoint import last_good, write_atomically
+from nodes.training.errors import TrainingError, saving
 from nodes.training.job import Schedule, Trained, expect_room, tidy, train_to_end
 from nodes.training.loss_curve import training_preview
 from nodes.training.ranks import all_here, own_share
@@ -39,6 +40,7 @@ from nodes.weights.load import open_checkpoint
 _FOLDER: Final = "training"
 _RESULT: Final = "result.safetensors"
 _LOSSES: Final = "losses.safetensors"
+_ABOUT: Final = "run.json"
 _LOCK: Final = "lock"
 _TOLD_OVER: Final = 20
 _SAMPLES_SHARE: Final = 20
@@ -80,7 +82,9 @@ class TrainingJob:
             yield
             return
         expect_room(self.folder)
-        with open(self.folder / _LOCK, "ab") as lock:
+        with saving(self.folder, "no run can be kept there"):
+            lock = open(self.folder / _LOCK, "ab")  # noqa: SIM115 - closed below
+        with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -97,10 +101,19 @@ class TrainingJob:
         return open_checkpoint(self.result).config
 
     def told(self) -> Report:
-        """How the losses went, and where everything is."""
+        """How the losses went, and where everything is. With the file of the result: where that is gone, the run is to be
+        made again, whatever is known of its outputs."""
         losses = self.losses()
         first, last = losses[:_TOLD_OVER].mean(), losses[-_TOLD_OVER:].mean()
-        return Report(text=(f"loss {first:.4g} at first, {last:.4g} after {len(losses)} steps; kept in {self.folder}",))
+        text = f"loss {first:.4g} at first, {last:.4g} after {len(losses)} steps; kept in {self.folder}"
+        return Report((self._file(),), (text,))
+
+    def made(self) -> Report:
+        """The file of the result alone."""
+        return Report((self._file(),))
+
+    def _file(self) -> SavedFile:
+        return SavedFile.at(self.result, "output", f"{_FOLDER}/{self.folder.name}/{_RESULT}")
 
     def losses(self) -> Tensor:
         """The losses of a run that is done, float64 [N]."""
@@ -124,9 +137,10 @@ class TrainingJob:
 
         Of processes that train together the first does it, and the others wait for it."""
         if own_share().first:
-            write(self.result)
-            write_atomically(self.folder / _LOSSES, {"losses": losses}, {})
-            (self.folder / "run.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+            with saving(self.folder, last_good(self.folder)):
+                write(self.result)
+                write_durably(self.folder / _ABOUT, [json.dumps(about, indent=1).encode() + b"\n"])
+                write_atomically(self.folder / _LOSSES, {"losses": losses}, {})  # the last: with it the run is done
             tidy(self.folder)
         all_here()
 

@@ -15,13 +15,7 @@ from torch import Tensor, nn
 from graph.context import Context
 from graph.json import JsonObject
 from nodes.diffusion.clip import TextEncoder
-from nodes.diffusion.conditioning import ConditioningEntry
 from nodes.diffusion.config import ModelConfig, SamplerDefaults
-from nodes.diffusion.noise import seeded_noise
-from nodes.diffusion.samplers.table import SAMPLERS
-from nodes.diffusion.sampling import Run, diffusion_model, sample
-from nodes.diffusion.schedulers import SCHEDULERS
-from nodes.diffusion.training.learning_rate import LearningRate
 from nodes.diffusion.training.whitening import fold_whitening
 from nodes.diffusion.unet import UNet
 from nodes.diffusion.vae import Vae as VaeModule
@@ -32,10 +26,9 @@ from nodes.models import Models
 from nodes.sockets import Clip, Dataset, LatentDataset, Model, Vae
 from nodes.training.autoencoder import BLOCK, reconstructed
 from nodes.training.captioned_latents import Networks
+from nodes.training.drawing import sampled_latents
 from nodes.training.export import colours_of_latents
 from nodes.training.history import after
-from nodes.training.job import Schedule
-from nodes.training.optimizers import OptimizerName
 from nodes.training.pixels import Pictures, in_batches, to_image, to_pixels
 from nodes.training.precision import TrainingDtype
 from nodes.training.sources import PictureSource
@@ -49,7 +42,9 @@ from nodes.weights.patched import load_patched
 _SHOWN: Final = 6
 _SHOWN_STEPS: Final = 12
 _WHITENED_OVER: Final = 256
-_LONGEST_WARMUP: Final = 300
+_LEAST_WHITENED_OVER: Final = 8
+_WHITENED_PIXELS: Final = 256 * 256**2
+"""Pictures that an autoencoder is whitened over, fewer where they are large: at most so many pixels, but some."""
 _DISTILLED: Final = SamplerDefaults(sampler="euler", scheduler="simple", cfg=1.0)
 
 
@@ -65,32 +60,20 @@ class Crops:
     dtype: TrainingDtype
 
 
-def decaying(
-    steps: int,
-    rate: float,
-    ema: float,
-    *,
-    weight_decay: float = 0.0,
-    optimizer: OptimizerName = "AdamW",
-    dtype: TrainingDtype = "fp32",
-) -> Schedule:
-    """A rate that warms up, stays, and falls to zero over the last third."""
-    falling = max(1, steps // 3)
-    learning_rate = LearningRate(rate, min(_LONGEST_WARMUP, steps // 10), steps - falling, falling)
-    return Schedule(steps, learning_rate, ema=ema, weight_decay=weight_decay, optimizer=optimizer, dtype=dtype)
-
-
 def networks_to_train(
     model: Model, clip: Clip, latents: LatentDataset, context: Context, sampled_in: int | None = None
 ) -> Networks:
     """Modules of our own of a model and its text encoder, with what is laid over them worked in.
 
     `sampled_in` is how many steps the result takes where that is not the model's own habit. Raises `UnsuitableInput` for
-    models that take more than one text encoder's output, and for latents of other channels.
+    models that take more than one text encoder's output or are not sampled as they are, and for latents of other channels.
     """
-    config, models = model.weights.config, Models.of(context)
+    config, models = model.config, Models.of(context)
     if len(config.text) > 1 or config.unet.adm_in_channels is not None:
         raise UnsuitableInput(f"a {config.family} model is not trained whole here", hint="Train a LoRA for it.")
+    if model.hypernetworks or model.patches:
+        hint = "Take hypernetworks and patches of the model off; lay them over what comes of it."
+        raise UnsuitableInput("what is laid over how this model is sampled cannot be trained into it", hint=hint)
     if latents.latents.shape[1] != config.unet.in_channels:
         raise UnsuitableInput(f"a {config.family} model takes {config.unet.in_channels} channels of latents")
     side = latents.source.size
@@ -102,7 +85,8 @@ def networks_to_train(
     tower = models.located_weights(clip.towers[0])
     text = load_patched(tower, models.located(clip.adapters), torch.float32, torch.float32)
     text = text.to(models.device(model.weights))
-    return Networks(config, unet_to_train(model, context), cast("TextEncoder", text), models.tokenizer(tower))
+    unet = unet_to_train(model, context)
+    return Networks(config, unet, cast("TextEncoder", text), models.tokenizer(tower), clip.layer)
 
 
 def unet_to_train(model: Model, context: Context) -> UNet:
@@ -169,14 +153,14 @@ def blocks_of(dataset: Dataset) -> Callable[[int], Pictures]:
 @torch.no_grad()
 def finish_autoencoder(module: VaeModule, config: ModelConfig, dataset: Dataset, *, whiten: bool) -> ModelConfig:
     """Whiten the latents of a trained autoencoder if wanted; returns the configuration with the colours of its latents."""
-    device = next(module.parameters()).device
-    pixels = to_pixels(dataset.source.pictures(range(min(_WHITENED_OVER, dataset.source.count)))).to(device)
+    device, side = next(module.parameters()).device, dataset.source.size
+    shown = min(_WHITENED_OVER, max(_LEAST_WHITENED_OVER, _WHITENED_PIXELS // side**2), dataset.source.count)
+    pixels = to_pixels(dataset.source.pictures(range(shown))).to(device)
     module.eval()
     if whiten:
         latents = torch.cat([module.encode(part).mode() for part in in_batches(pixels, 8)])
         deviation, mean = torch.std_mean(latents, dim=(0, 2, 3))
         fold_whitening(module, mean, deviation.clamp(min=1e-4), config.scale_factor)
-    side = dataset.source.size
     colours = colours_of_latents(module, config.scale_factor, pixels[:64])
     return replace(config, preview_rgb=colours, native_size=(side, side))
 
@@ -207,38 +191,6 @@ def draw_samples(networks: Networks, latents: LatentDataset) -> DrawSamples:
         return sheet(pictures, captions, 3)
 
     return draw
-
-
-def sampled_latents(
-    networks: Networks,
-    captions: Sequence[str],
-    cells: Sequence[int],
-    seed: int,
-    *,
-    steps: int | None = None,
-    cfg: float | None = None,
-) -> Tensor:
-    """Scaled latents [B, C, h, w] drawn from captions with the model's own habits, in fewer steps, or at another cfg."""
-    defaults, device = networks.config.defaults, networks.device
-    diffusion = diffusion_model(networks.config, networks.unet)
-    positive = networks.text(networks.tokens(captions).to(device))[0]
-    negative = networks.text(networks.tokens([""]).to(device))[0]
-    empty = torch.zeros(len(captions), networks.config.unet.in_channels, *cells)
-    wanted = defaults.steps if steps is None else min(steps, defaults.steps)
-    run = Run(
-        diffusion,
-        (ConditioningEntry(positive),),
-        (ConditioningEntry(negative),),
-        defaults.cfg if cfg is None else cfg,
-        SAMPLERS[defaults.sampler],
-        SCHEDULERS[defaults.scheduler](diffusion.denoiser.schedule, wanted),
-        empty.to(device),
-        seeded_noise(seed, empty).to(device),
-    )
-    last = empty
-    for step in sample(run):
-        last = step.x
-    return last
 
 
 def rough_picture(latent: Tensor, colours: Sequence[Sequence[float]] | None) -> Pillow.Image:

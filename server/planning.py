@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from graph.bind import bind
 from graph.cache.entry import View
@@ -44,19 +45,17 @@ def prepare(
     computing: Computing,
     wanted: Callable[[NodeSpec], bool] | None = None,
 ) -> Prepared:
-    """Flatten, bind and plan: the nodes with an effect and all that they need, or those that are `wanted`. Raises InputError
-    with every problem, those found while reading first: they tend to be why the others are there."""
+    """Flatten, bind and plan: the nodes with an effect and all that they need, or of these those that are `wanted`, in the
+    same order. Raises InputError with every problem, those found while reading first: they tend to be why the others are
+    there."""
     graph = bind(flatten(request.document, catalogue), catalogue, workspace.folders)
     previous = workspace.history.load(request.scope)
+    environment = workspace.environment(computing)
+    planned = partial(plan, graph, view=view, files=workspace.folders, previous=previous, environment=environment)
     try:
-        made = plan(
-            graph,
-            view=view,
-            files=workspace.folders,
-            targets=None if wanted is None else [name for name, one in graph.nodes.items() if wanted(one.spec)],
-            previous=previous,
-            environment=workspace.environment(computing),
-        )
+        made = planned()
+        if wanted is not None:
+            made = planned(targets=[name for name in made.steps if wanted(graph.nodes[name].spec)])
     except InputError as error:
         raise InputError(list(dict.fromkeys([*request.problems, *error.problems]))) from None
     wrong = [one for one in errors_only(request.problems) if one.node is None or one.node in made.steps]

@@ -30,15 +30,19 @@ def evaluate_vae(
     """How well pictures survive the autoencoder: PSNR in dB, the mean and the 10th percentile, and some pictures above what
     became of them. Use a dataset it was not trained on."""
     count = min(number, dataset.source.count)
-    pixels = to_pixels(dataset.source.pictures(range(count)))
     module = vae_to_train(vae, context)
     device = Models.of(context).device(vae.weights)
-    context.cancel.check()
-    with torch.no_grad():
-        made = reconstructed(module, pixels.to(device)).cpu()
-    quality = psnr(made, pixels)
+    qualities, pairs = [], torch.empty(0)
+    for start in range(0, count, _SHOWN):
+        context.progress(start, count)
+        pixels = to_pixels(dataset.source.pictures(range(start, min(start + _SHOWN, count))))
+        with torch.no_grad():
+            made = reconstructed(module, pixels.to(device)).cpu()
+        qualities.append(psnr(made, pixels))
+        if start == 0:
+            pairs = torch.cat([pixels, made.clamp(-1, 1)])
+    quality = torch.cat(qualities)
     mean, low = float(quality.mean()), float(quality.quantile(0.1))
-    pairs = torch.cat([pixels[:_SHOWN], made[:_SHOWN].clamp(-1, 1)])
     image = Image(((pairs + 1) / 2).movedim(1, -1).contiguous())
     return mean, low, image, Report(text=(f"PSNR {mean:.2f} dB, 10th percentile {low:.2f} dB ({count} pictures)",))
 
@@ -60,8 +64,7 @@ def evaluate_diffusion_model(
     if latents.source.count < 4:
         raise UnsuitableInput("every timestep is seen in four pictures or more", hint="Use more pictures.")
     networks = networks_to_train(model, clip, latents, context)
-    context.cancel.check()
     captions = [latents.source.full_caption(index) for index in range(latents.source.count)]
-    errors = prediction_errors(networks, latents.latents, captions)
+    errors = prediction_errors(networks, latents.latents, captions, context.progress)
     loss, noisy = float(errors.mean()), float(errors[len(errors) // 2 :].mean())
     return loss, noisy, Report(text=(f"loss {loss:.4f}, noisier half {noisy:.4f} ({latents.source.count} pictures)",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from nodes.memory.host import host_bytes
 from nodes.prompting import encode
 from nodes.sockets import Clip, Conditioning, Image
 from nodes.training.errors import TrainingError
-from nodes.training.picture_folders import CaptionedFile, PictureSet, ResizeMethod, listed, read_set, scan
+from nodes.training.picture_folders import CaptionedFile, PictureSet, ResizeMethod, listed, read_set, scan, too_deep
 
 FolderName = Annotated[str, FileIn(DATASETS)]
 Resize = Annotated[ResizeMethod, Unlinked()]
@@ -90,7 +91,7 @@ def _read(name: str, method: ResizeMethod, size: tuple[int, int] | None, context
     context.cancel.check()
     read = read_set(files, method, size, host_bytes() // _SHARE_OF_MEMORY)
     _expect_unchanged(path, before, files, folders)
-    return read
+    return replace(read, unusable=(*read.unusable, *too_deep(path)))
 
 
 def _expect_unchanged(path: Path, before: str, files: list[CaptionedFile], folders: Folders) -> None:

@@ -48,6 +48,7 @@ ExistingLora = Annotated[str, FileIn("loras", extra=(ExtraName(_NONE),))]
     returns=("model_with_lora", "lora", "loss", "steps"),
     lane="device",
     experimental=True,
+    version=2,
     words=("finetune", "dreambooth"),
 )
 def train_lora(
@@ -76,7 +77,7 @@ def train_lora(
     `existing_lora` it begins from an adapter that is there. In bf16 only where the device has it, else in fp32.
     """
     examples = _examples(model, latents, positive)
-    known = model.weights.config
+    known = model.config
     changes, before = _existing(existing_lora, context)
     job = TrainingJob(
         context,
@@ -95,7 +96,7 @@ def train_lora(
                 batch_size, grad_accumulation_steps, loss_function, dtype, gradient_checkpointing, seed
             )
             task = AdapterTask(network, known, adapter, examples, settings)
-            losses = job.run(task, Schedule(steps, LearningRate(learning_rate, warmup=0), optimizer=optimizer))
+            losses = job.run(task, _schedule(steps, learning_rate, optimizer))
             saved_in = torch.bfloat16 if lora_dtype == "bf16" else torch.float32
             job.finish(
                 losses,
@@ -147,9 +148,19 @@ def save_lora(
     return Report(files=(series.save(path.path.read_bytes()),))
 
 
+def _schedule(steps: int, rate: float, optimizer: ElementwiseOptimizer) -> Schedule:
+    """One rate throughout, and torch's own weight decay: AdamW alone has any."""
+    decay = 0.01 if optimizer == "AdamW" else 0.0
+    return Schedule(steps, LearningRate(rate, warmup=0), weight_decay=decay, optimizer=optimizer)
+
+
 def _examples(model: Model, latents: Latent, positive: Conditioning) -> Examples:
     """Latents with their conditionings. Raises `UnsuitableInput` where they do not belong together."""
-    config = model.weights.config
+    config = model.config
+    if model.hypernetworks:
+        raise UnsuitableInput(
+            "a hypernetwork over the model is not trained with", hint="Lay it over the result instead."
+        )
     if config.schedule.prediction not in ("eps", "v"):
         raise UnsuitableInput(f"a model that predicts {config.schedule.prediction} cannot be trained")
     expect_fitting(config, (positive,), latents.samples)

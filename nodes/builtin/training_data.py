@@ -21,7 +21,7 @@ from nodes.models import Models
 from nodes.pictures import PictureError, read_picture
 from nodes.sockets import Dataset, Image, LatentDataset, Vae
 from nodes.training.errors import TrainingError
-from nodes.training.picture_folders import CaptionedFile, Unusable, listed, scan
+from nodes.training.picture_folders import CaptionedFile, Unusable, listed, scan, too_deep
 from nodes.training.pixels import to_pixels
 from nodes.training.shared_encoding import encoded_together
 from nodes.training.sources import FolderSource, PictureFile, SceneSource
@@ -67,15 +67,18 @@ def captioned_pictures(
     path = context.service(Folders).find(DATASETS, folder)
     if path is None:
         raise FolderError(f"there is no folder {folder!r} in the input folder", code="file_not_found")
-    folders, files, left_out = context.service(Folders), [], []
+    folders, files = context.service(Folders), []
+    left_out = too_deep(path)
+    for one in left_out:
+        _expect_allowed(one, unusable)
     for number, file in enumerate(found := scan(path)):
         context.progress(number, len(found))
-        reason = _fault(file) or (
-            "it has no caption" if file.caption is None and without_caption != "empty caption" else ""
-        )
-        if reason:
-            left_out.append(Unusable(file.name, reason))
-            _expect_allowed(left_out[-1], without_caption if reason == "it has no caption" else unusable)
+        if fault := _fault(file):
+            left_out.append(Unusable(file.name, fault))
+            _expect_allowed(left_out[-1], unusable)
+        elif file.caption is None and without_caption != "empty caption":
+            left_out.append(Unusable(file.name, file.why_no_caption))
+            _expect_allowed(left_out[-1], without_caption)
         else:
             files += [PictureFile(str(file.path), folders.digest(file.path), file.caption or "")] * file.repeats
     if not files:
@@ -117,15 +120,22 @@ def encode_dataset(*, dataset: Dataset, vae: Vae, context: Context) -> LatentDat
             "a tiny autoencoder makes previews, and nothing to train on", hint="Use a checkpoint's VAE."
         )
     source, models = dataset.source, Models.of(context)
+    different = source.different
     held = models.residency.policy.placement_of(vae.weights)
-    job = TrainingJob(context, "latents", encode_dataset, (dataset, vae), held.device, str(held.dtype))
+    job = TrainingJob(
+        context, "latents", encode_dataset, (dataset, vae), torch.device(held.device).type, str(held.dtype)
+    )
     with models.vae(vae.weights) as module, torch.inference_mode():
 
-        def encode(indices: range) -> Tensor:
-            pixels = to_pixels(np.ascontiguousarray(source.pictures(indices))).to(held.device)
+        def encode(wanted: range) -> Tensor:
+            pictures = source.pictures(different[wanted.start : wanted.stop])
+            pixels = to_pixels(np.ascontiguousarray(pictures)).to(held.device)
             return scaled_latent(vae.config, module.encode(pixels).mode()).half().cpu()
 
-        latents = encoded_together(job.folder, source.count, encode, lambda done: context.progress(done, source.count))
+        count = len(different)
+        latents = encoded_together(job.folder, count, encode, lambda done: context.progress(done, count))
+    if count < source.count:
+        latents = latents[torch.tensor(source.places)]
     return LatentDataset(latents, source, vae.config.preview_rgb)
 
 

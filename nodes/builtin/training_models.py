@@ -17,9 +17,12 @@ from nodes.diffusion.training.initial import seeded, start_from_nothing
 from nodes.diffusion.unet import UNet
 from nodes.diffusion.vae import Vae as VaeModule
 from nodes.errors import UnsuitableInput
+from nodes.models import Models
 from nodes.sockets import Clip, Dataset, LatentDataset, LossMap, Model, TokenizerTable, Vae
 from nodes.training.autoencoder import ReconstructionTask
 from nodes.training.captioned_latents import BatchSettings, DistillationTask, NoisePredictionTask
+from nodes.training.errors import saving
+from nodes.training.job import decaying
 from nodes.training.model_sizes import SizeName, new_config
 from nodes.training.parts_file import tokenizer_metadata, tokenizer_of, write_parts
 from nodes.training.precision import TrainingDtype
@@ -29,7 +32,6 @@ from nodes.training_parts import (
     blocks_of,
     computed_in,
     crops_of,
-    decaying,
     draw_reconstructions,
     draw_samples,
     finish_autoencoder,
@@ -66,7 +68,8 @@ def train_tokenizer(
         if number % 256 == 0:
             context.progress(number, captions)
         texts.append(source.caption(number % source.count, Random(number)))
-    merges = learn_merges(count_words(texts), vocabulary_size - SYMBOLS_BESIDE_MERGES)
+    most = vocabulary_size - SYMBOLS_BESIDE_MERGES
+    merges = learn_merges(count_words(texts), most, lambda made: context.progress(made, most))
     return TokenizerTable(tuple(merges)), Report(text=(f"{len(merges) + SYMBOLS_BESIDE_MERGES} tokens",))
 
 
@@ -79,7 +82,7 @@ def new_diffusion_model(
     picture_size: PictureSide = 128,
     seed: SeedValue = 0,
     context: Context,
-) -> tuple[Model, Clip, Vae]:
+) -> tuple[Model, Clip, Vae, Report]:
     """The networks of a model that has learned nothing yet, in the layout of Stable Diffusion 1.x.
 
     nano is for trying things out, small is what ships (16 million weights), medium has a wider U-Net.
@@ -92,12 +95,13 @@ def new_diffusion_model(
             Part.VAE: seeded(seed + 1, lambda: VaeModule(config.vae)),
             Part.TEXT: seeded(seed + 2, lambda: TextEncoder(config.text[0])),
         }
-        write_parts(job.result, parts, config, tokenizer_metadata(tokenizer.merges))
+        with saving(job.folder, "no model is kept there"):
+            write_parts(job.result, parts, config, tokenizer_metadata(tokenizer.merges))
     unet, text, vae = (ref_of(job, part, context) for part in (Part.UNET, Part.TEXT, Part.VAE))
-    return Model(unet), Clip((text,)), Vae(vae)
+    return Model(unet), Clip((text,)), Vae(vae), job.made()
 
 
-@node("TrainVAE", display_name="Train VAE", category=_CATEGORY, returns=("VAE", "loss"), lane="device")
+@node("TrainVAE", display_name="Train VAE", category=_CATEGORY, version=2, returns=("VAE", "loss"), lane="device")
 def train_vae(
     *,
     vae: Vae,
@@ -144,7 +148,7 @@ def train_vae(
     "TrainDiffusionModel",
     display_name="Train Diffusion Model",
     category=_CATEGORY,
-    version=2,
+    version=3,
     returns=("MODEL", "CLIP", "loss"),
     lane="device",
 )
@@ -194,6 +198,7 @@ def train_diffusion_model(
     if not job.done:
         with job.claimed():
             networks = networks_to_train(model, clip, latents, context)
+            tokenizer = tokenizer_of(Models.of(context).located_weights(clip.towers[0]).path)
             task = NoisePredictionTask(networks, latents, settings, gamma=min_snr_gamma, with_text=train_text_encoder)
             draw = draw_samples(networks, latents)
             schedule = decaying(steps, learning_rate, ema, weight_decay=0.01, optimizer=optimizer, dtype=dtype)
@@ -203,7 +208,7 @@ def train_diffusion_model(
                 "text_encoder": train_text_encoder,
                 "optimizer": optimizer,
             }
-            metadata = {**tokenizer_of(clip.towers[0].path), **history(model.weights, run, context)}
+            metadata = {**tokenizer, **history(model.weights, run, context)}
             job.finish(losses, run, lambda path: write_parts(path, parts, networks.config, metadata))
     unet, text = ref_of(job, Part.UNET, context), ref_of(job, Part.TEXT, context)
     return Model(unet), Clip((text,), clip.layer), LossMap(job.losses()), job.told()
@@ -213,7 +218,7 @@ def train_diffusion_model(
     "DistillDiffusionModel",
     display_name="Distill Diffusion Model",
     category=_CATEGORY,
-    version=2,
+    version=3,
     returns=("MODEL", "loss"),
     lane="device",
 )

@@ -150,11 +150,12 @@ def _cuda_index(device: str, hardware: Hardware) -> int | None:
         raise PolicyError(
             f"there is no device {device!r}", code="device_unknown", hint="Use auto, cpu, cuda or cuda:N."
         )
-    index = int(match[1] or 0)
+    index = hardware.own_cuda if match[1] is None else int(match[1])
     if index >= len(hardware.cuda):
         raise PolicyError(
-            f"device {device!r} is not on this machine, which has {len(hardware.cuda)} CUDA devices",
-            hint="Use --device cpu, or install a torch with CUDA and its driver.",
+            f"device {f'cuda:{index}' if match[1] is None else device!r} is not on this machine, which has "
+            f"{len(hardware.cuda)} CUDA devices",
+            hint="Use --device cpu, no more processes than devices, or a torch with CUDA and its driver.",
         )
     return index
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,15 +22,17 @@ class CudaDevice:
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """CUDA devices by index, and whether the CPU has bfloat16 instructions."""
+    """CUDA devices by index, which of them is meant where none is named, and whether the CPU has bfloat16 instructions."""
 
     cuda: tuple[CudaDevice, ...] = ()
     cpu_bf16: bool = False
+    own_cuda: int = 0
 
 
 def probe_hardware() -> Hardware:
-    """Look at this machine. Touches CUDA only if a driver is there."""
-    return Hardware(_cuda_devices(), cpu_has_bf16())
+    """Look at this machine. Touches CUDA only if a driver is there. Of several processes that torch's launcher has started
+    each has a device of its own."""
+    return Hardware(_cuda_devices(), cpu_has_bf16(), int(os.environ.get("LOCAL_RANK", "0")))
 
 
 def free_bytes(device: torch.device, meminfo: Path = Path("/proc/meminfo")) -> int:

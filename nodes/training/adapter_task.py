@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from random import Random
 
 import torch
@@ -136,11 +136,11 @@ class AdapterTask:
 
 def picks(seed: int, first: int, number: int, examples: int) -> list[int]:
     """Which examples are used, from the `first` use on: all in a new order before any comes again."""
-    orders: dict[int, list[int]] = {}
-    chosen = []
-    for use in range(first, first + number):
-        turn = use // examples
-        if turn not in orders:
-            orders[turn] = Random(f"{seed}/turn {turn}").sample(range(examples), examples)
-        chosen.append(orders[turn][use % examples])
-    return chosen
+    uses = range(first, first + number)
+    return [_order(seed, use // examples, examples)[use % examples] for use in uses]
+
+
+@lru_cache(maxsize=2)
+def _order(seed: int, turn: int, examples: int) -> list[int]:
+    """The order of a turn, kept while it lasts: a step looks at a few places of many."""
+    return Random(f"{seed}/turn {turn}").sample(range(examples), examples)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -46,12 +46,14 @@ class Captioned(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Networks:
-    """What is trained, and how it reads: all modules on one device."""
+    """What is trained, and how it reads: all modules on one device. `layer` of the text encoder is read, counted from the
+    end; None is the family's own."""
 
     config: ModelConfig
     unet: UNet
     text: TextEncoder
     tokenizer: Tokenizer
+    layer: int | None = None
 
     def tokens(self, captions: Sequence[str], *, whole: bool = True) -> Tensor:
         """Token ids int64 [B, T]: start, caption, end, padding. T is the whole context, or what the longest needs."""
@@ -62,6 +64,11 @@ class Networks:
         length = longest if whole else min(needed, longest)
         rows = [[text.bos_token_id, *body, text.eos_token_id] for body in bodies]
         return torch.tensor([row + [text.pad_token_id] * (length - len(row)) for row in rows])
+
+    def context(self, tokens: Tensor) -> Tensor:
+        """What the U-Net reads of tokens [B, T]: [B, T, D]."""
+        hidden, _ = self.text(tokens.to(self.device), self.layer)
+        return cast("Tensor", hidden)
 
     @property
     def device(self) -> torch.device:
@@ -80,8 +87,8 @@ class BatchSettings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Some rows of a step's examples: latents [B, C, h, w], noise of their shape, tokens [B, T]; what else is drawn for the
-    whole batch comes from the generator."""
+    """Some rows of a step's examples, on the CPU: latents [B, C, h, w], noise of their shape, tokens [B, T]; what else is
+    drawn for the whole batch comes from the generator."""
 
     x0: Tensor
     epsilon: Tensor
@@ -103,8 +110,7 @@ def draw_batch(networks: Networks, data: Captioned, settings: BatchSettings, ste
     tokens = drop_captions(tokens, empty, settings.caption_dropout, generator)[rows]
     x0 = data.latents[picked[rows]].float()
     epsilon = torch.randn((batch, *x0.shape[1:]), generator=generator)[rows]
-    device = networks.device
-    return Batch(x0.to(device), epsilon.to(device), tokens.to(device), generator)
+    return Batch(x0, epsilon, tokens, generator)
 
 
 class NoisePredictionTask:
@@ -131,11 +137,10 @@ class NoisePredictionTask:
         batch = draw_batch(self._networks, self._data, self._settings, step, rows)
         t = stratified_timesteps(self._settings.batch, self._process.timesteps, batch.generator)[rows]
         prediction, device = self._networks.config.schedule.prediction, self._networks.device
-        x = noised(self._process, batch.x0.cpu(), batch.epsilon.cpu(), t).to(device)
-        target = training_target(prediction, self._process, batch.x0.cpu(), batch.epsilon.cpu(), t).to(device)
+        x = noised(self._process, batch.x0, batch.epsilon, t).to(device)
+        target = training_target(prediction, self._process, batch.x0, batch.epsilon, t).to(device)
         with computing(self._settings.dtype, device):
-            context, _ = self._networks.text(batch.tokens)
-            predicted = self._networks.unet(x, t.to(device), context)
+            predicted = self._networks.unet(x, t.to(device), self._networks.context(batch.tokens))
         weight = torch.ones(len(t))
         if self._gamma > 0:
             weight = min_snr_weight(self._process.snr(t), self._gamma, prediction)
@@ -174,10 +179,10 @@ class DistillationTask:
         """All examples of a step are in one interval; intervals take turns."""
         batch = draw_batch(self._networks, self._data, self._settings, step, share.rows(self._settings.batch))
         sigmas = self._intervals[step % len(self._intervals)]
-        x = batch.x0 + sigmas[0] * batch.epsilon
+        x = (batch.x0 + sigmas[0] * batch.epsilon).to(self._networks.device)
         with computing(self._settings.dtype, self._networks.device):
             with torch.no_grad():
-                context = self._networks.text(batch.tokens)[0]
+                context = self._networks.context(batch.tokens)
                 empty = self._empty(batch.tokens)
                 target = teacher_target(self._taught(context, empty), x, list(sigmas))
             predicted = self._student(x, sigmas[0], NetworkInputs(context))
@@ -186,9 +191,8 @@ class DistillationTask:
 
     def _empty(self, tokens: Tensor) -> Tensor:
         """The context of no caption, as long as that of tokens [B, T]."""
-        empty = self._networks.tokens([""])[:, : tokens.shape[1]].to(tokens.device)
-        context: Tensor = self._networks.text(empty)[0]
-        return context.expand(len(tokens), -1, -1)
+        empty = self._networks.tokens([""])[:, : tokens.shape[1]]
+        return self._networks.context(empty).expand(len(tokens), -1, -1)
 
     def _taught(self, context: Tensor, empty: Tensor) -> Denoised:
         """The teacher's prediction under guidance."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from graph.files import drop_abandoned_drafts, write_durably
 from nodes.diffusion.training.muon import Muon
-from nodes.training.errors import TrainingError
+from nodes.training.errors import TrainingError, saving
 from nodes.training.optimizers import OptimizerName, optimizers_of
 from nodes.training.precision import TrainingDtype
 from nodes.weights.writing import planned, safetensors_chunks
@@ -69,13 +69,8 @@ def save_checkpoint(folder: Path, state: TrainingState) -> Path:
     if state.losses:
         tensors[_LOSSES] = torch.tensor(state.losses, dtype=torch.float64)
     path = folder / f"checkpoint-{state.step:09d}.safetensors"
-    try:
+    with saving(folder, last_good(folder)):
         write_atomically(path, tensors, {"step": str(state.step)})
-    except OSError as error:
-        raise TrainingError(
-            "cannot_save",
-            f"no checkpoint can be written into {folder}: {error}; {last_good(folder)}. Free some space and run again.",
-        ) from error
     for old in sorted(folder.glob(_PATTERN))[:-_KEPT]:
         old.unlink()
     drop_abandoned_drafts(folder)
@@ -117,7 +112,7 @@ def _readable(path: Path) -> bool:
 def last_good(folder: Path) -> str:
     """The newest checkpoint of a folder, in words for a message."""
     newest = latest_checkpoint(folder)
-    return f"the last good checkpoint is {newest.name if newest else 'none yet'}"
+    return f"the last good checkpoint is {newest or 'none yet'}"
 
 
 def load_checkpoint(path: Path, state: TrainingState) -> None:
@@ -137,7 +132,9 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
             moments = {key: f"{kind}.{name}" for key, kind in _moments_of(optimizer).items()}
             if moments and all(key in stored for key in moments.values()):
                 kept = {key: _laid_out_as(parameter, file.get_tensor(name)) for key, name in moments.items()}
-                optimizer.state[parameter] = {"step": torch.tensor(float(state.step)), **kept}
+                # A fused optimizer wants its count where the weights are.
+                taken = torch.tensor(float(state.step), device=parameter.device)
+                optimizer.state[parameter] = {"step": taken, **kept}
         if _LOSSES in stored:
             state.losses[:] = file.get_tensor(_LOSSES).tolist()
 

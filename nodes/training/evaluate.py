@@ -21,6 +21,7 @@ from torch import Tensor
 from graph.json import JsonObject
 from nodes.diffusion.sampling import plain_latent
 from nodes.training.captioned_latents import Networks
+from nodes.training.drawing import sampled_latents
 from nodes.training.judging import Vocabulary
 from nodes.training.model import LatentDiffusion, read_model
 from nodes.training.pixels import in_batches
@@ -30,7 +31,6 @@ from nodes.training.scores_page import table
 from nodes.training.sources import digest_of
 from nodes.training.subject_adherence import subject_adherence, with_lora
 from nodes.training.trained_judge import Tell, trained_judge
-from nodes.training_parts import sampled_latents
 from nodes.weights.embedded import EMBEDDED_CHECKPOINT, embedded_checkpoints
 from nodes.weights.files import read_header
 

@@ -22,17 +22,22 @@ from nodes.training.checkpoint import (
     save_checkpoint,
     step_of,
 )
-from nodes.training.errors import TrainingError
+from nodes.training.errors import TrainingError, saving
 from nodes.training.optimizers import OptimizerName
 from nodes.training.precision import TrainingDtype
 from nodes.training.ranks import own_share, told_by_first
 from nodes.training.step import Trainable, training_step
 
 SECONDS_BETWEEN: Final = 30.0
-"""Least seconds between two checkpoints: what a killed run loses."""
+"""Least seconds between two checkpoints: what a killed run loses, where one is quickly written."""
+
+_LONGEST_WARMUP: Final = 300
 
 _LONGEST_SHARE: Final = 20
 """Writing checkpoints takes at most one part in so many of the time."""
+
+_NO_BETTER_LATER: Final = frozenset({"diverged", "cannot_save"})
+"""Errors after which the state is not worth a checkpoint, or cannot have one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,21 @@ class Schedule:
     optimizer: OptimizerName = "AdamW"
     dtype: TrainingDtype = "fp32"
     """In what the optimizer multiplies matrices, if it does."""
+
+
+def decaying(
+    steps: int,
+    rate: float,
+    ema: float,
+    *,
+    weight_decay: float = 0.0,
+    optimizer: OptimizerName = "AdamW",
+    dtype: TrainingDtype = "fp32",
+) -> Schedule:
+    """A rate that warms up, stays, and falls to zero over the last third."""
+    falling = max(1, steps // 3)
+    learning_rate = LearningRate(rate, min(_LONGEST_WARMUP, steps // 10), steps - falling, falling)
+    return Schedule(steps, learning_rate, ema=ema, weight_decay=weight_decay, optimizer=optimizer, dtype=dtype)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,8 +91,9 @@ Watch = Callable[[Trained], None]
 def train_to_end(task: Trainable, schedule: Schedule, folder: Path, watch: Watch) -> TrainingState:
     """Take every step that no earlier run in this folder has taken. `watch` is called after each, and before the first.
 
-    Whatever `watch` raises (a cancel) ends the run, with a checkpoint of where it is. Raises TrainingError: "diverged" with
-    the last good checkpoint named, "cannot_save" when the disk is full.
+    Whatever else ends the run (a cancel that `watch` raises, pictures that have changed) leaves a checkpoint of where it is,
+    and so does its end, until the result is kept. Raises TrainingError: "diverged" with the last good checkpoint named,
+    "cannot_save" when the disk is full.
 
     Of several processes (`ranks.py`) the first alone watches and saves; all have to see the same folder.
     """
@@ -93,12 +114,12 @@ def train_to_end(task: Trainable, schedule: Schedule, folder: Path, watch: Watch
                 saved, now = state.step, time.monotonic()
                 due = now + max(SECONDS_BETWEEN, _LONGEST_SHARE * (now - began))
             watch(Trained(state, schedule.steps))
-    except TrainingError:
-        raise
-    except BaseException:
-        if state.step > saved:
+    except BaseException as error:
+        if state.step > saved and not (isinstance(error, TrainingError) and error.code in _NO_BETTER_LATER):
             save_checkpoint(folder, state)
         raise
+    if state.step > saved:
+        save_checkpoint(folder, state)
     return state
 
 
@@ -109,7 +130,11 @@ def _resume(folder: Path, state: TrainingState) -> None:
     """
     run = zlib.crc32(folder.name.encode())
     if told_by_first(run) != run:
-        raise TrainingError("out_of_step", f"the processes do not train the same: one is at {folder.name}")
+        raise TrainingError(
+            "out_of_step",
+            f"the processes do not train the same: one is at {folder.name}",
+            "Give all of them the same workflow, options and files, and the same output and cache folders.",
+        )
     found = {step_of(path): path for path in checkpoints(folder)}
     newest = told_by_first(max(found, default=-1))
     if newest >= 0:
@@ -126,12 +151,8 @@ def _follow(task: Trainable, schedule: Schedule, folder: Path, state: TrainingSt
 
 def expect_room(folder: Path) -> None:
     """Make the folder of a run. Raises TrainingError ("cannot_save") where that is not possible."""
-    try:
+    with saving(folder, "no run can be kept there"):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TrainingError(
-            "cannot_save", f"no run can be kept in {folder}: {error.strerror}", "Choose another output folder."
-        ) from error
 
 
 def tidy(folder: Path) -> None:

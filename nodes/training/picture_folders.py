@@ -7,6 +7,7 @@ times each; one without a number once. What cannot be used is listed with its re
 from __future__ import annotations
 
 import os
+from codecs import getincrementaldecoder
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +31,13 @@ _BYTES_PER_PIXEL: Final = 3 * 4
 
 @dataclass(frozen=True, slots=True)
 class CaptionedFile:
-    """A picture file: its name in the folder, how often it is used, and its caption, None where it has none."""
+    """A picture file: its name in the folder, how often it is used, and its caption, or why it has none."""
 
     name: str
     path: Path
     repeats: int
     caption: str | None
+    why_no_caption: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ class PictureSet:
 
 
 def scan(folder: Path) -> list[CaptionedFile]:
-    """Every picture file of a folder in the order of names: its own first, then those of its subfolders."""
+    """Every picture file of a folder in the order of names: its own first, then those of its subfolders. What lies deeper is
+    told by `too_deep`."""
     entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     found = [_file(folder, entry.name, 1) for entry in entries if _is_picture(entry)]
     for entry in entries:
@@ -65,6 +68,12 @@ def scan(folder: Path) -> list[CaptionedFile]:
             repeats = _repeats(entry.name)
             found += [_file(folder, f"{entry.name}/{one.name}", repeats) for one in inner if _is_picture(one)]
     return found
+
+
+def too_deep(folder: Path) -> list[Unusable]:
+    """The picture files in folders of subfolders, which are not used."""
+    places = sorted(path for path in folder.glob("[!.]*/[!.]*/**/*") if path.name.lower().endswith(IMAGE_SUFFIXES))
+    return [Unusable(str(path.relative_to(folder)), "it is in a folder of a subfolder") for path in places]
 
 
 def read_set(
@@ -149,17 +158,23 @@ def _padded(picture: Tensor, width: int, height: int) -> Tensor:
 
 def _file(folder: Path, name: str, repeats: int) -> CaptionedFile:
     path = folder / name
-    return CaptionedFile(name, path, repeats, _caption(path.with_suffix(".txt")))
-
-
-def _caption(path: Path) -> str | None:
-    """The text of a caption file, None where there is none, or nothing in it, or no text."""
     try:
-        with open(path, "rb") as file:
-            text = file.read(_MOST_CAPTION_BYTES).decode("utf-8-sig").strip()
-    except (OSError, UnicodeDecodeError):
-        return None
-    return text or None
+        caption = _caption(path.with_suffix(".txt"))
+    except FileNotFoundError:
+        return CaptionedFile(name, path, repeats, None, "it has no caption")
+    except OSError as error:
+        return CaptionedFile(name, path, repeats, None, f"its caption cannot be read: {error.strerror}")
+    except UnicodeDecodeError:
+        return CaptionedFile(name, path, repeats, None, "its caption is not UTF-8 text")
+    return CaptionedFile(name, path, repeats, caption or None, "" if caption else "its caption is empty")
+
+
+def _caption(path: Path) -> str:
+    """The text of a caption file, as far as it is read. Raises OSError and UnicodeDecodeError."""
+    with open(path, "rb") as file:
+        read = file.read(_MOST_CAPTION_BYTES)
+    # A character that the end of what is read cuts is no fault of the file.
+    return getincrementaldecoder("utf-8-sig")().decode(read, final=len(read) < _MOST_CAPTION_BYTES).strip()
 
 
 def _is_picture(entry: os.DirEntry[str]) -> bool:

@@ -13,7 +13,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NoReturn
+from datetime import timedelta
+from typing import Final, NoReturn
 
 import torch
 from torch import Tensor, distributed
@@ -48,6 +49,8 @@ class Share:
 
 
 WHOLE = Share()
+
+_PATIENCE: Final = timedelta(days=7)
 
 
 class ProcessLost(GraphError):
@@ -125,8 +128,9 @@ def all_here() -> None:
 def joined() -> Iterator[Share]:
     """Inside, this process is one of those that torch's launcher has started (`RANK`, `WORLD_SIZE`, ... say which)."""
     if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+        torch.cuda.set_device(_own_cuda())
+    # One may encode or measure for hours before it comes to where the others wait. A process that ends is noticed at once.
+    distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=_PATIENCE)
     try:
         yield own_share()
     finally:
@@ -154,4 +158,8 @@ def _noticing() -> Iterator[None]:
 
 
 def _device() -> torch.device:
-    return torch.device("cuda") if torch.cuda.is_available() else torch.device("cpu")
+    return torch.device("cuda", _own_cuda()) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def _own_cuda() -> int:
+    return int(os.environ.get("LOCAL_RANK", "0"))

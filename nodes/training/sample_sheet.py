@@ -8,10 +8,10 @@ import torch
 
 from nodes.diffusion.sampling import plain_latent
 from nodes.training.captioned_latents import Networks
+from nodes.training.drawing import sampled_latents
 from nodes.training.model import LatentDiffusion
 from nodes.training.pixels import in_batches, to_image
 from nodes.training_data.contact_sheet import sheet
-from nodes.training_parts import sampled_latents
 
 PROMPTS: tuple[str, ...] = (
     "a red apple on a blue background",

@@ -2,14 +2,14 @@
 
 So the processes that torch's launcher starts share the work (not by messages, as in `ranks.py`: they do not all come to the
 same nodes, nor in one order), and one that is cancelled or killed loses the part at hand, no more. Who takes a part holds a
-lock on it, which goes with the process; the last to leave when all is done takes the folder away.
+lock on it, which goes with the process. Once the first process has the whole, the last to leave takes the folder away.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,12 +22,14 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from nodes.training.checkpoint import write_atomically
-from nodes.training.errors import TrainingError
+from nodes.training.errors import saving
 from nodes.training.job import expect_room
+from nodes.training.ranks import own_share
 
 _AT_ONCE: Final = 16
 _PART: Final = 128  # pictures
 _LOCK: Final = "lock"
+_SEEN_BY_FIRST: Final = "seen"
 _LATENTS: Final = "latents"
 _SECONDS_BETWEEN_LOOKS: Final = 0.1
 
@@ -42,13 +44,13 @@ def encoded_together(folder: Path, count: int, encode: Encode, watch: Watch) -> 
     cancel) leaves the parts that are complete for the next time. Raises TrainingError ("cannot_save").
     """
     parts = [_Part.at(folder, start, count) for start in range(0, count, _PART)]
-    with _kept(folder):
+    with saving(folder, "the latents made before stay there"), _kept(folder):
         while missing := [part for part in parts if not part.path.is_file()]:
             done = count - sum(len(part.pictures) for part in missing)
             watch(done)
             if not _make_one(missing, encode, watch, done):
                 time.sleep(_SECONDS_BETWEEN_LOOKS)  # others are at the last ones
-        return torch.cat([load_file(part.path)[_LATENTS] for part in parts])
+        return _whole(parts, count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +76,16 @@ class _Part:
         for start in range(0, len(self.pictures), _AT_ONCE):
             watch(done + start)
             made.append(encode(self.pictures[start : start + _AT_ONCE]))
-        try:
-            write_atomically(self.path, {_LATENTS: torch.cat(made)}, {})
-        except OSError as error:
-            raise TrainingError(
-                "cannot_save",
-                f"no latents can be written into {self.path.parent}: {error.strerror}",
-                "Free some space and run again: what is encoded stays.",
-            ) from error
+        write_atomically(self.path, {_LATENTS: torch.cat(made)}, {})
+
+
+def _whole(parts: list[_Part], count: int) -> Tensor:
+    """What all files hold, in one tensor, with one of them beside it at a time."""
+    first = load_file(parts[0].path)[_LATENTS]
+    whole = first.new_empty(count, *first.shape[1:])
+    for part in parts:
+        whole[part.pictures.start : part.pictures.stop] = load_file(part.path)[_LATENTS]
+    return whole
 
 
 def _make_one(missing: list[_Part], encode: Encode, watch: Watch, done: int) -> bool:
@@ -96,22 +100,39 @@ def _make_one(missing: list[_Part], encode: Encode, watch: Watch, done: int) -> 
 
 @contextmanager
 def _kept(folder: Path) -> Iterator[None]:
-    """Inside, the folder stays. Who comes to the end when nobody else is inside removes it."""
+    """Inside, the folder stays. Who comes to the end when nobody else is inside removes it, but not before the first process
+    has been here: it may come late, and shall not begin anew."""
     with _entered(folder) as lock:
         yield
-        if _locked_alone(lock):
-            shutil.rmtree(folder, ignore_errors=True)
+        seen = folder / _SEEN_BY_FIRST
+        if own_share().first:
+            seen.touch()
+        if seen.exists() and _locked_alone(lock):
+            _remove(folder)
 
 
 def _entered(folder: Path) -> BinaryIO:
     """The folder's lock, shared. Raises TrainingError ("cannot_save")."""
     while True:
         expect_room(folder)
-        lock = open(folder / _LOCK, "ab")  # noqa: SIM115 - closed by the caller
+        try:
+            lock = open(folder / _LOCK, "ab")  # noqa: SIM115 - closed by the caller
+        except FileNotFoundError:
+            continue  # the folder was removed meanwhile
         fcntl.flock(lock, fcntl.LOCK_SH)
         if os.fstat(lock.fileno()).st_nlink:
             return lock
         lock.close()  # of a folder that was removed meanwhile
+
+
+def _remove(folder: Path) -> None:
+    """The lock last: who comes meanwhile waits for it, or finds an empty folder."""
+    for path in folder.iterdir():
+        if path.name != _LOCK:
+            path.unlink(missing_ok=True)
+    (folder / _LOCK).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # somebody has come
+        folder.rmdir()
 
 
 def _locked_alone(lock: BinaryIO) -> bool:

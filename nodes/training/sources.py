@@ -45,6 +45,16 @@ class SceneSource:
         drawn = (render(self.composition(index), sprites) for index in indices)
         return np.stack([np.asarray(reduced(picture, self.size)) for picture in drawn])
 
+    @property
+    def different(self) -> Sequence[int]:
+        """The indices of pictures of which none is another's: here all."""
+        return range(self.count)
+
+    @property
+    def places(self) -> Sequence[int]:
+        """For each picture its place among these."""
+        return range(self.count)
+
     def caption(self, index: int, random: Random) -> str:
         """One of the picture's many true captions."""
         return caption(self.composition(index), random)
@@ -65,7 +75,8 @@ class PictureFile:
 
 @dataclass(frozen=True, slots=True)
 class FolderSource:
-    """Pictures of files, cut to squares of `size` pixels."""
+    """Pictures of files, cut to squares of `size` pixels. A file that is used more often is there as often, one after
+    another."""
 
     size: int
     files: tuple[PictureFile, ...]
@@ -73,6 +84,20 @@ class FolderSource:
     @property
     def count(self) -> int:
         return len(self.files)
+
+    @property
+    def different(self) -> Sequence[int]:
+        """The indices of pictures of which none is another's: the first of each content."""
+        first: dict[str, int] = {}
+        for index, file in enumerate(self.files):
+            first.setdefault(file.digest, index)
+        return list(first.values())
+
+    @property
+    def places(self) -> Sequence[int]:
+        """For each picture its place among these."""
+        place: dict[str, int] = {}
+        return [place.setdefault(file.digest, len(place)) for file in self.files]
 
     def pictures(self, indices: Sequence[int]) -> Pictures:
         """uint8 [B, size, size, 3]. Raises TrainingError ("dataset_changed") naming a file that is not what it was."""

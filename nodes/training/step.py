@@ -78,5 +78,6 @@ def training_step(task: Trainable, state: TrainingState, settings: Pace, folder:
 def _diverged(step: int, folder: Path) -> TrainingError:
     return TrainingError(
         "diverged",
-        f"loss or gradient is not finite at step {step}; {last_good(folder)}. Lower the learning rate and resume.",
+        f"loss or gradient is not finite at step {step}; {last_good(folder)}",
+        "Run again with a lower learning rate, or more warm-up by more steps: that is a run of its own, from the start.",
     )

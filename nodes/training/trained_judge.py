@@ -26,12 +26,11 @@ from nodes.diffusion.vae import Vae
 from nodes.training.autoencoder import reconstructed
 from nodes.training.checkpoint import write_atomically
 from nodes.training.job import Trained as Step
-from nodes.training.job import train_to_end
+from nodes.training.job import decaying, train_to_end
 from nodes.training.judging import JudgeTask, Vocabulary, answers_of, asked, compose, drawn, small
 from nodes.training.scorecard import Trained
 from nodes.training_data.composition import Composition
 from nodes.training_data.example_set import ZORP
-from nodes.training_parts import decaying
 
 Tell = Callable[[str], None]
 

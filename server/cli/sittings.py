@@ -16,7 +16,7 @@ from typing import Final
 
 from graph.errors import InputError, Problem
 from graph.events import RunFinished
-from graph.files import write_whole
+from graph.files import write_durably
 from nodes.catalogue import load_catalogue
 from server.source import read_source
 
@@ -25,6 +25,8 @@ _KEPT: Final = 3
 
 
 _PARAMETERS: Final = ("checkpoint", "sitting")
+_DAMAGED: Final = "{} does not say how many sittings are done"
+_BEGIN_ANEW: Final = "To begin anew, move {} away, or choose another output folder."
 
 
 def expect_sittings(workflow: Path) -> None:
@@ -49,22 +51,41 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Sittings:
-    """How many sittings of a workflow are done in an output folder, and what the last of them left, the newest last."""
+    """How many sittings of a workflow are done in an output folder, and what the last of them left, the newest last.
+
+    `began_from` is the checkpoint that the command line named for the first, None where it named none.
+    """
 
     output: Path
     file: Path
     done: int
     made: tuple[Made, ...]
+    began_from: str | None = None
 
     @staticmethod
     def read(output: Path, workflow: Path) -> Sittings:
-        """Those of a workflow in an output folder."""
+        """Those of a workflow in an output folder. Raises InputError for a file that does not say."""
         file = output / "training" / f"{workflow.stem}-sittings.json"
         if not file.is_file():
             return Sittings(output, file, 0, ())
-        told = json.loads(file.read_text(encoding="utf-8"))
-        made = tuple(Made(one["checkpoint"], tuple(one["runs"])) for one in told["made"])
-        return Sittings(output, file, int(told["done"]), made)
+        try:
+            told = json.loads(file.read_text(encoding="utf-8"))
+            made = tuple(Made(one["checkpoint"], tuple(one["runs"])) for one in told["made"])
+            return Sittings(output, file, int(told["done"]), made, told.get("began_from"))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            problem = Problem("sittings_unreadable", _DAMAGED.format(file), hint=_BEGIN_ANEW.format("it"))
+            raise InputError([problem]) from error
+
+    def expect_beginning(self, checkpoint: str | None) -> None:
+        """Raises InputError where sittings that began from another checkpoint are to begin from this one."""
+        if checkpoint is None or not self.made or checkpoint == self.began_from:
+            return
+        began = f"from {self.began_from}" if self.began_from else "without --checkpoint"
+        message = (
+            f"the sittings in {self.output} began {began}; {self.done} are done, and the next goes on from the last"
+        )
+        hint = f"Leave --checkpoint out to go on. {_BEGIN_ANEW.format(self.file)}"
+        raise InputError([Problem("sittings_of_another", message, hint=hint)])
 
     @property
     def flags(self) -> Sequence[str]:
@@ -73,9 +94,9 @@ class Sittings:
             return ("--sitting", "0")
         return ("--checkpoint", self.made[-1].checkpoint.removeprefix(_CHECKPOINTS), "--sitting", str(self.done))
 
-    def keep(self, finished: RunFinished) -> None:
-        """One more is done: write it down, and let go what one long before has left. Raises InputError where it has saved no
-        checkpoint."""
+    def keep(self, finished: RunFinished, checkpoint: str | None) -> None:
+        """One more is done, where the command line named this checkpoint or none: write it down, and let go what one long
+        before has left. Raises InputError where it has saved no checkpoint."""
         saved = [
             one.name
             for outcome in finished.outcomes.values()
@@ -86,9 +107,10 @@ class Sittings:
             hint = "Save it below checkpoints/ with ExportCheckpoint."
             raise InputError([Problem("no_checkpoint", "this workflow saves no checkpoint to go on from", hint=hint)])
         made = (*self.made, Made(saved[-1], self._runs(finished)))
-        told = {"done": self.done + 1, "made": [asdict(one) for one in made[-_KEPT:]]}
+        began_from = self.began_from if self.made else checkpoint
+        told = {"done": self.done + 1, "began_from": began_from, "made": [asdict(one) for one in made[-_KEPT:]]}
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self.file, [json.dumps(told, indent=1).encode() + b"\n"])
+        write_durably(self.file, [json.dumps(told, indent=1).encode() + b"\n"])
         # What a later sitting has found again, such as an autoencoder that is trained once, is still in use.
         needed = {run for one in made[-_KEPT:] for run in one.runs}
         for old in made[:-_KEPT]:

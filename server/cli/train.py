@@ -1,9 +1,9 @@
 """`latentgraph train FILE`: execute a workflow that trains, at the lowest priority, with a line of progress now and then.
 
-Ctrl-C keeps a checkpoint, and so does a kill every half minute: the same command goes on from there. With `--sittings N` a
-workflow that has the parameters `checkpoint` and `sitting` runs until that has been done so many times, each time from the
-checkpoint that it saved the time before. Started by torch's launcher in several processes (`torchrun --nproc-per-node 2 -m
-server train FILE`), each computes an equal part of every batch.
+Ctrl-C keeps a checkpoint, and every half minute or so one is kept against a kill: the same command goes on from there. With
+`--sittings N` a workflow that has the parameters `checkpoint` and `sitting` runs until that has been done so many times,
+each time from the checkpoint that it saved the time before. Started by torch's launcher in several processes (`torchrun
+--nproc-per-node 2 -m server train FILE`), each computes an equal part of every batch, on a card of its own if there are any.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from graph.errors import InputError, Problem
 from graph.events import RunFinished
@@ -23,6 +24,8 @@ from server.cli.progress import Log, Silent, Watcher, watcher
 from server.cli.run import EXIT, assist, parser, perform
 from server.cli.sittings import Sittings, expect_sittings
 from server.options import add_places, places
+
+GivenT = TypeVar("GivenT", int, str)
 
 _LOWEST = 19
 _TRAINING = ("training", "training/model")
@@ -40,12 +43,15 @@ def main(arguments: Sequence[str]) -> int:
 
 def _main(arguments: Sequence[str], *, first: bool, together: Callable[[], None]) -> int:
     """`together` waits until all processes have come to it."""
+    _step_back(arguments)
     perform_or_assist = _perform if first else _assist
     wanted = _number_of_sittings(arguments)
     if not wanted:
         together()
         return _told(perform_or_assist(arguments), first=first)
     expect_sittings(_workflow(arguments))
+    given = _given(arguments, "--checkpoint", str)
+    _sittings(arguments).expect_beginning(given)
     if first and (done := _sittings(arguments).done) >= wanted:
         print(f"{done} sittings are done already: --sittings {done + 1} would take one more", file=sys.stderr)
     while (sittings := _sittings(arguments)).done < wanted:
@@ -54,7 +60,7 @@ def _main(arguments: Sequence[str], *, first: bool, together: Callable[[], None]
         if finished.status != "done":
             return _told(finished, first=first)
         if first:
-            sittings.keep(finished)
+            sittings.keep(finished, given)
         together()
     return EXIT["done"]
 
@@ -74,10 +80,25 @@ def _told(finished: RunFinished, *, first: bool) -> int:
     return EXIT[finished.status]
 
 
-def _number_of_sittings(arguments: Sequence[str]) -> int:
+def _step_back(arguments: Sequence[str]) -> None:
+    """Let everything else on this machine go first, unless told otherwise."""
     reader = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    reader.add_argument("--sittings", type=int)
-    wanted = reader.parse_known_args(arguments)[0].sittings
+    reader.add_argument("--full-priority", action="store_true")
+    if not reader.parse_known_args(arguments)[0].full_priority:
+        with contextlib.suppress(OSError, AttributeError):  # a system without priorities
+            os.nice(_LOWEST)
+
+
+def _given(arguments: Sequence[str], flag: str, kind: type[GivenT]) -> GivenT | None:
+    """What a flag says, None where it is left out."""
+    reader = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    reader.add_argument(flag, dest="given", type=kind)
+    given: GivenT | None = reader.parse_known_args(arguments)[0].given
+    return given
+
+
+def _number_of_sittings(arguments: Sequence[str]) -> int:
+    wanted = _given(arguments, "--sittings", int)
     if wanted is not None and wanted < 1:
         hint = "Give 1 or more, or leave it out to train once."
         raise InputError([Problem("usage", f"--sittings {wanted}: at least 1 is a number of sittings", hint=hint)])
@@ -120,9 +141,6 @@ def _trains(spec: NodeSpec) -> bool:
 
 def _watching(options: argparse.Namespace) -> Watcher:
     """Called when the command line was understood and before anything is computed."""
-    if not options.full_priority:
-        with contextlib.suppress(OSError, AttributeError):  # a system without priorities
-            os.nice(_LOWEST)
     if options.quiet:
         return Silent()
     return watcher(sys.stderr, quiet=False) if sys.stderr.isatty() else Log(sys.stderr)

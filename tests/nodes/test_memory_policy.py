@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,10 @@ FP32, FP16, BF16 = torch.float32, torch.float16, torch.bfloat16
         (AMPERE, "cpu", "auto", SD15, ("cpu", FP32, FP32, FP32)),
         (AMPERE, "cuda", "bf16", SD15, ("cuda:0", BF16, BF16, BF16)),
         (AMPERE, "cuda:1", "fp32", SD15, ("cuda:1", FP32, FP32, FP32)),
+        (replace(AMPERE, own_cuda=1), "auto", "fp32", SD15, ("cuda:1", FP32, FP32, FP32)),
+        (replace(AMPERE, own_cuda=1), "cuda", "fp32", SD15, ("cuda:1", FP32, FP32, FP32)),
+        (replace(AMPERE, own_cuda=1), "cuda:0", "fp32", SD15, ("cuda:0", FP32, FP32, FP32)),
+        (replace(AMPERE, own_cuda=1), "cpu", "fp32", SD15, ("cpu", FP32, FP32, FP32)),
         (TURING, "cuda:0", "auto", SD15, ("cuda:0", FP16, FP32, FP32)),
         (TURING, "auto", "fp16", MODEL, ("cuda:0", FP16, FP16, FP32)),
     ],

@@ -20,6 +20,7 @@ from graph.errors import Cancelled
 from nodes.training import shared_encoding
 from nodes.training.checkpoint import write_atomically
 from nodes.training.errors import TrainingError
+from nodes.training.ranks import Share
 from nodes.training.shared_encoding import encoded_together
 
 ROOT = Path(__file__).parents[2]
@@ -88,6 +89,15 @@ def test_a_cancel_keeps_the_parts_that_are_complete(tmp_path: Path) -> None:
     then: list[int] = []
     assert torch.equal(encoded_together(tmp_path / "run", COUNT, encoding(then), unwatched), WHOLE)
     assert then == list(range(128, COUNT))
+
+
+def test_the_first_process_may_come_last_and_finds_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, asked_for in ((1, COUNT), (2, 0), (0, 0)):
+        monkeypatch.setattr(shared_encoding, "own_share", lambda number=number: Share(number, 3))
+        asked: list[int] = []
+        assert torch.equal(encoded_together(tmp_path / "run", COUNT, encoding(asked), unwatched), WHOLE)
+        assert len(asked) == asked_for
+        assert (tmp_path / "run").exists() is (number != 0)
 
 
 def test_a_part_whose_process_was_killed_is_taken_by_another(tmp_path: Path) -> None:

@@ -8,22 +8,21 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from graph.document import Document, Link, Node
+from graph.context import Context
 from graph.errors import Cancelled
+from graph.result import Report
 from graph.values import Values
 from nodes.builtin.evaluation import evaluate_diffusion_model, evaluate_vae
 from nodes.builtin.export_checkpoint import export_checkpoint
-from nodes.builtin.training_data import Unused, captioned_pictures, dataset_pictures, encode_dataset, procedural_scenes
+from nodes.builtin.training_data import captioned_pictures, encode_dataset
 from nodes.builtin.training_models import (
     distill_diffusion_model,
     new_diffusion_model,
@@ -31,11 +30,10 @@ from nodes.builtin.training_models import (
     train_tokenizer,
     train_vae,
 )
+from nodes.diffusion.cfg_patches import RescaleCfg
 from nodes.diffusion.config import ScheduleConfig
 from nodes.diffusion.schedule import noise_schedule
 from nodes.diffusion.schedulers import SCHEDULERS
-from nodes.diffusion.tokenizer import Tokenizer, clip_vocabulary
-from nodes.diffusion.training.byte_pairs import SYMBOLS_BESIDE_MERGES, count_words, learn_merges
 from nodes.diffusion.training.distillation import guided, intervals, teacher_target, truncated_snr_weight
 from nodes.errors import UnsuitableInput
 from nodes.sockets import VALUE_TYPES, Dataset, LatentDataset, TokenizerTable
@@ -44,10 +42,10 @@ from nodes.training.errors import TrainingError
 from nodes.training.history import history_of
 from nodes.training.sources import SceneSource
 from nodes.weights.files import read_header
+from nodes.weights.hypernetworks import HypernetworkRef
 from nodes.weights.load import WeightsRef, open_checkpoint
 from tests.nodes.loaded import Loaded
-from tests.nodes.running import Bench
-from tests.nodes.training_bench import BAD_PICTURES, load_trainable, write_picture
+from tests.nodes.training_bench import load_trainable, write_picture
 
 ROOT = Path(__file__).parents[2]
 SCENES = Dataset(SceneSource("training", 32, 24))
@@ -61,30 +59,6 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
 @pytest.fixture(scope="module")
 def latents(loaded: Loaded) -> LatentDataset:
     return encode_dataset(dataset=SCENES, vae=loaded.vae, context=loaded.context)
-
-
-# The tokenizer
-
-
-def test_the_most_frequent_pairs_are_merged_first() -> None:
-    merges = learn_merges(Counter({"cat": 5, "hat": 3, "cab": 1}), 3)
-    assert merges == ["a t</w>", "c at</w>", "h at</w>"]
-
-
-def test_merging_ends_when_nothing_occurs_twice() -> None:
-    assert learn_merges(Counter({"ab": 1}), 10) == []
-    assert learn_merges(Counter({"ab": 2}), 10) == ["a b</w>"]
-
-
-def test_a_learned_tokenizer_reads_any_text_and_knows_its_words_whole() -> None:
-    texts = [SCENES.source.caption(index % 24, Random(index)) for index in range(300)]
-    merges = learn_merges(count_words(texts), 500)
-    assert merges == learn_merges(count_words(reversed(texts)), 500)
-    tokenizer, ids = Tokenizer(merges), clip_vocabulary(merges)
-    assert len(ids) == len(merges) + SYMBOLS_BESIDE_MERGES
-    assert len(tokenizer.encode("background")) == 1
-    for text in ("(", "!", "zorp", "naïve 🦊", "a\x00b"):
-        assert all(0 <= one < len(ids) - 2 for one in tokenizer.encode(text))
 
 
 # Distillation
@@ -128,127 +102,6 @@ def test_intervals_join_and_cover_all_steps(teacher: int, student: int) -> None:
 def test_errors_are_weighted_by_the_truncated_signal_to_noise_ratio(sigma: float, weight: float) -> None:
     assert float(truncated_snr_weight(torch.tensor(sigma))) == pytest.approx(weight)
     assert float(guided(torch.tensor(3.0), torch.tensor(1.0), 4.0)) == pytest.approx(9.0)
-
-
-# Datasets
-
-
-def test_procedural_scenes_are_shown_with_their_captions(loaded: Loaded) -> None:
-    dataset = procedural_scenes(split="held out", size=48, count=3, first_seed=7)
-    image, captions = dataset_pictures(dataset=dataset, first=1, number=16, context=loaded.context)
-    assert image.pixels.shape == (2, 48, 48, 3)
-    assert len(captions.splitlines()) == 2
-    with pytest.raises(UnsuitableInput):
-        dataset_pictures(dataset=dataset, first=3, number=1, context=loaded.context)
-
-
-def test_the_parts_of_a_long_training_follow_each_other() -> None:
-    sources = [procedural_scenes(split="training", size=48, count=3, first_seed=7, part=part).source for part in (0, 2)]
-    assert [source.first_seed for source in sources if isinstance(source, SceneSource)] == [7, 13]
-
-
-def folder_of(loaded: Loaded, name: str) -> Path:
-    folder = loaded.folders.root("input") / name
-    write_picture(folder / "1.png", (40, 32), 1, "a cat")
-    write_picture(folder / "2_more" / "2.png", (32, 48), 2, "a dog")
-    return folder
-
-
-def test_captioned_pictures_are_cut_to_squares_and_repeated(loaded: Loaded) -> None:
-    folder_of(loaded, "plain")
-    dataset, report = captioned_pictures(folder="plain", size=24, context=loaded.context)
-    assert dataset.source.pictures(range(3)).shape == (3, 24, 24, 3)
-    assert [dataset.source.caption(index, Random(0)) for index in range(3)] == ["a cat", "a dog", "a dog"]
-    assert report.text == ("3 pictures",)
-
-
-@pytest.mark.parametrize(
-    ("options", "pictures", "code"),
-    [
-        ({}, 3, None),
-        ({"without_caption": "empty caption"}, 4, None),
-        ({"without_caption": "refuse"}, 0, "dataset_unusable"),
-        ({"unusable": "refuse"}, 0, "dataset_unusable"),
-    ],
-    ids=str,
-)
-def test_what_cannot_be_used_is_skipped_or_refused_by_choice(
-    options: dict[str, Any], pictures: int, code: str | None, loaded: Loaded
-) -> None:
-    folder = folder_of(loaded, "mixed")
-    (folder / "bad.png").write_bytes(b"nothing")
-    write_picture(folder / "silent.png", seed=4)
-    if code is not None:
-        with pytest.raises(TrainingError) as error:
-            captioned_pictures(folder="mixed", size=24, context=loaded.context, **options)
-        assert error.value.code == code
-        assert ("silent.png" if "without_caption" in options else "bad.png") in str(error.value)
-        return
-    dataset, report = captioned_pictures(folder="mixed", size=24, context=loaded.context, **options)
-    assert dataset.source.count == pictures
-    assert "bad.png" in report.text[1]
-
-
-@pytest.mark.parametrize("choice", ["skip", "refuse"])
-@pytest.mark.parametrize("kind", BAD_PICTURES)
-def test_any_picture_that_cannot_be_read_is_listed_or_refused(kind: str, choice: Unused, loaded: Loaded) -> None:
-    write, reason = BAD_PICTURES[kind]
-    folder = folder_of(loaded, f"{kind} {choice}")
-    write(folder / "bad.png")
-    (folder / "bad.txt").write_text("bad")
-    if choice == "refuse":
-        with pytest.raises(TrainingError, match=reason) as error:
-            captioned_pictures(folder=folder.name, size=24, unusable=choice, context=loaded.context)
-        assert error.value.code == "dataset_unusable"
-        return
-    dataset, report = captioned_pictures(folder=folder.name, size=24, unusable=choice, context=loaded.context)
-    assert dataset.source.count == 3
-    assert "1 files are not used: bad.png (" in report.text[1]
-    assert reason in report.text[1]
-
-
-@pytest.mark.parametrize("change", ["rewritten", "deleted", "torn"])
-def test_a_dataset_that_changes_during_training_is_detected(change: str, loaded: Loaded) -> None:
-    folder = folder_of(loaded, f"changing {change}")
-    dataset, _ = captioned_pictures(folder=folder.name, size=32, context=loaded.context)
-    match change:
-        case "rewritten":
-            write_picture(folder / "1.png", (40, 32), 9)
-        case "deleted":
-            (folder / "1.png").unlink()
-        case _:
-            (folder / "1.png").write_bytes((folder / "1.png").read_bytes()[:40])
-    with pytest.raises(TrainingError) as error:
-        train_vae(vae=loaded.vae, dataset=dataset, steps=2, batch_size=2, crop=32, context=loaded.context)
-    assert error.value.code == "dataset_changed"
-    assert "1.png" in str(error.value)
-
-
-def test_unchanged_pictures_are_not_encoded_twice(loaded: Loaded, tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-    load_trainable(tmp_path)
-    folder = bench.folders.root("input") / "set"
-    write_picture(folder / "1.png", seed=1, caption="a cat")
-    document = Document(
-        nodes={
-            "checkpoint": Node("CheckpointLoaderSimple", {"ckpt_name": "tiny.safetensors"}),
-            "pictures": Node(
-                "CaptionedPictures", {"folder": "set", "size": 32, "unusable": "skip", "without_caption": "skip"}
-            ),
-            "latents": Node(
-                "EncodeDataset", {"dataset": Link("pictures", "DATASET"), "vae": Link("checkpoint", "VAE")}
-            ),
-            "show": Node("PreviewAny", {"source": Link("latents", "LATENT_DATASET")}),
-        }
-    )
-    statuses = []
-    for action in ("begin", "nothing", "add"):
-        if action == "add":
-            write_picture(folder / "2.png", seed=2, caption="a dog")
-        finished = bench.run(document)
-        statuses.append(finished.outcomes["latents"].status if "latents" in finished.outcomes else "cached")
-    assert statuses[0] == statuses[2] == "ran"
-    assert statuses[1] != "ran"
 
 
 # Training
@@ -302,7 +155,7 @@ import os, signal, sys
 from pathlib import Path
 from nodes.training import job
 from tests.nodes.test_train_models import RUNS
-from tests.nodes.training_bench import load_trainable
+from tests.nodes.training_bench import load_trainable, write_picture
 
 kept = job.save_checkpoint
 
@@ -343,6 +196,58 @@ def test_a_run_is_known_by_the_same_name_wherever_its_files_are(run: Any, tmp_pa
     assert runs[0] == runs[1]
 
 
+def test_the_schedule_that_is_laid_over_a_model_is_trained(loaded: Loaded, latents: LatentDataset) -> None:
+    plain = loaded.model.config.schedule
+    other = replace(plain, prediction="eps" if plain.prediction == "v" else "v")
+    losses = []
+    for model in (loaded.model, replace(loaded.model, schedule=other)):
+        made, _, loss, _ = train_diffusion_model(
+            model=model, clip=loaded.clip, latents=latents, steps=1, batch_size=4, context=loaded.context
+        )
+        losses.append(loss.losses.tolist())
+        assert made.config.schedule == model.config.schedule
+    assert losses[0] != losses[1]
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        {"patches": (RescaleCfg(0.7),)},
+        {"hypernetworks": (HypernetworkRef(Path("h.pt"), "h", 1.0),)},
+    ],
+    ids=lambda over: next(iter(over)),
+)
+def test_what_is_laid_over_sampling_is_not_trained_into_a_model(
+    over: dict[str, Any], loaded: Loaded, latents: LatentDataset
+) -> None:
+    with pytest.raises(UnsuitableInput, match="sampled"):
+        train_diffusion_model(
+            model=replace(loaded.model, **over), clip=loaded.clip, latents=latents, steps=1, context=loaded.context
+        )
+
+
+def test_a_disk_that_is_full_at_the_end_costs_no_step(
+    loaded: Loaded, latents: LatentDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(context: Context) -> Report:
+        return train_diffusion_model(
+            model=loaded.model, clip=loaded.clip, latents=latents, steps=3, batch_size=4, context=context
+        )[3]
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nodes.builtin.training_models.write_parts", full)
+    with pytest.raises(TrainingError, match="No space left on device") as refused:
+        train(loaded.context)
+    assert refused.value.code == "cannot_save"
+    monkeypatch.undo()
+    with loaded.watched() as (context, progress):
+        report = train(context)
+    assert progress.seen == [(3, 3)]
+    assert [Path(one.path).name for one in report.files] == ["result.safetensors"]
+
+
 def test_a_file_tells_what_runs_its_parts_went_through(loaded: Loaded, latents: LatentDataset) -> None:
     options = {"steps": 2, "batch_size": 4, "context": loaded.context}
     vae, _, _ = train_vae(vae=loaded.vae, dataset=SCENES, crop=32, **options)  # type: ignore[arg-type]
@@ -381,13 +286,14 @@ def test_a_model_learns_what_its_pictures_have_in_common(loaded: Loaded, latents
 
 def test_a_new_model_has_the_layout_and_the_words_of_its_tokenizer(loaded: Loaded) -> None:
     table, _ = train_tokenizer(dataset=SCENES, vocabulary_size=600, captions=200, context=loaded.context)
-    model, clip, vae = new_diffusion_model(
+    model, clip, vae, made = new_diffusion_model(
         tokenizer=table, size="nano", prediction="eps", picture_size=32, context=loaded.context
     )
     assert model.config.schedule.prediction == "eps"
     assert clip.towers[0].config.text[0].vocab_size == 600
     again = new_diffusion_model(tokenizer=table, size="nano", prediction="eps", picture_size=32, context=loaded.context)
-    assert again == (model, clip, vae)
+    assert again == (model, clip, vae, made)
+    assert [Path(one.path) for one in made.files] == [model.weights.path]
     report = export_checkpoint(
         model=model, clip=clip, vae=vae, filename_prefix="checkpoints/new", precision="fp16", license="MIT",
         attribution="us", dataset=SCENES, context=loaded.context,
@@ -423,7 +329,7 @@ def test_crops_that_do_not_fit_are_refused(crop: int, loaded: Loaded) -> None:
 
 def test_sources_are_values_that_come_back(loaded: Loaded, latents: LatentDataset) -> None:
     values = Values(VALUE_TYPES)
-    folder_of(loaded, "values")
+    write_picture(loaded.folders.root("input") / "values" / "1.png", (40, 32), 1, "a cat")
     dataset, _ = captioned_pictures(folder="values", size=24, context=loaded.context)
     for value in (SCENES, dataset, TokenizerTable(("a b", "c d"))):
         name, encoded = values.encode(value)

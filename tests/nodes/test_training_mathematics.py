@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -267,6 +268,25 @@ def test_muon_moves_as_far_as_adamw_would_however_a_weight_lies_in_memory(layout
         weight.detach(), -0.1 * 0.2 * 64**0.5 * orthogonalized(gradient.flatten(1), torch.float32).view(gradient.shape)
     )
     assert float(weight.detach().pow(2).mean().sqrt()) == pytest.approx(0.1 * 0.2, rel=0.2)
+
+
+def test_muon_changes_nothing_where_its_matrices_cannot_be_made_orthogonal() -> None:
+    """As where another process that makes some of them is lost."""
+    weight, fails = nn.Parameter(torch.ones(64, 64)), [False, True, False]
+
+    def make_orthogonal(wanted: Sequence[Tensor]) -> Sequence[Tensor]:
+        if fails.pop(0):
+            raise ConnectionError
+        return wanted
+
+    optimizer = Muon([{"params": [weight], "lr": 0.1, "weight_decay": 0.5}], make_orthogonal)
+    weight.grad = torch.ones(64, 64)
+    optimizer.step()
+    before, mean = weight.detach().clone(), optimizer.state[weight]["exp_avg"].clone()
+    with pytest.raises(ConnectionError):
+        optimizer.step()
+    assert torch.equal(weight.detach(), before)
+    assert torch.equal(optimizer.state[weight]["exp_avg"], mean)
 
 
 def test_muon_goes_on_in_the_mean_direction_and_decays() -> None:

@@ -11,10 +11,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from nodes.diffusion.clip import TextEncoder
 from nodes.diffusion.training.learning_rate import LearningRate
 from nodes.training import job
 from nodes.training.captioned_latents import Networks
-from nodes.training.checkpoint import TrainingState, latest_checkpoint, new_state, save_checkpoint, write_atomically
+from nodes.training.checkpoint import (
+    TrainingState,
+    checkpoints,
+    latest_checkpoint,
+    new_state,
+    save_checkpoint,
+    step_of,
+    write_atomically,
+)
 from nodes.training.errors import TrainingError
 from nodes.training.gradients import Gradients
 from nodes.training.job import Schedule, Trained, train_to_end
@@ -70,6 +79,35 @@ def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
     assert again.losses == straight.losses
     assert torch.equal(again.parameters["w"], straight.parameters["w"])
     assert torch.equal(again.average["w"], straight.average["w"])
+
+
+class Changed:
+    """A task whose pictures are no longer what they were, at a step."""
+
+    def __init__(self, step: int) -> None:
+        self._inner, self._step = OneParameter(lambda step: 0.1), step
+        self.parameters = self._inner.parameters
+
+    def gradients(self, step: int, share: Share) -> Gradients:
+        if step == self._step:
+            raise TrainingError("dataset_changed", "1.png is no longer what it was")
+        return self._inner.gradients(step, share)
+
+
+def test_pictures_that_change_cost_no_step_that_was_taken(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"1\.png"):
+        train_to_end(Changed(4), SCHEDULE, tmp_path, ignore)
+    assert [step_of(path) for path in checkpoints(tmp_path)] == [4]
+
+
+def test_a_run_that_is_through_is_kept_until_its_result_is(tmp_path: Path) -> None:
+    train_to_end(OneParameter(lambda step: 0.1), SCHEDULE, tmp_path, ignore)
+    assert [step_of(path) for path in checkpoints(tmp_path)] == [SCHEDULE.steps]
+
+    def no_more(step: int) -> float:
+        raise AssertionError(step)
+
+    assert train_to_end(OneParameter(no_more), SCHEDULE, tmp_path, ignore).step == SCHEDULE.steps
 
 
 class Layer:
@@ -267,6 +305,17 @@ def test_mixed_precision_computes_attention_under_a_mask_in_float32_and_matrices
         masked = nn.functional.scaled_dot_product_attention(values, values, values, attn_mask=mask)
         multiplied = nn.functional.linear(torch.randn(2, 4), torch.randn(3, 4))
     assert (masked.dtype, multiplied.dtype) == (torch.float32, torch.bfloat16)
+
+
+def test_the_layer_that_a_text_encoder_is_read_at_is_the_one_that_is_trained_with(tmp_path: Path) -> None:
+    model = read_model(write_tiny_model(tmp_path / "tiny.safetensors"))
+    text = TextEncoder(replace(model.config.text[0], num_hidden_layers=3))
+    plain = Networks(model.config, model.unet, text, model.tokenizer)
+    tokens = plain.tokens(["cat"])
+    read = [plain.context(tokens), replace(plain, layer=-1).context(tokens), replace(plain, layer=-2).context(tokens)]
+    assert torch.equal(read[0], read[1])
+    assert torch.equal(read[2], text(tokens, -2)[0])
+    assert not torch.equal(read[0], read[2])
 
 
 def test_captions_become_padded_rows(tmp_path: Path) -> None:

@@ -88,6 +88,28 @@ def test_a_sitting_that_was_refused_does_not_count(line: CommandLine) -> None:
     assert done(line)[0] == 1
 
 
+def test_sittings_that_began_from_another_checkpoint_are_not_gone_on_with_unasked(line: CommandLine) -> None:
+    checkpoints = line.folder / "models" / "checkpoints"
+    (checkpoints / "other.safetensors").write_bytes((checkpoints / "tiny.safetensors").read_bytes())
+    assert train(line, "--sittings", "1") == 0
+    told = line("train", str(SITTING), *line.places, *SMALL, "--checkpoint", "other.safetensors", "--sittings", "2")
+    assert told.code == 2
+    assert "began from tiny.safetensors" in told.err
+    assert str(line.folder / "output/training/sitting-sittings.json") in told.err
+    assert done(line)[0] == 1
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"done": 1, "made": [{}]}', '{"done": "x", "made": []}'])
+def test_a_file_of_sittings_that_does_not_say_is_told(text: str, line: CommandLine) -> None:
+    file = line.folder / "output" / "training" / "sitting-sittings.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    told = line("train", str(SITTING), *line.places, *SMALL, "--sittings", "2")
+    assert told.code == 2
+    assert f"{file} does not say how many sittings are done" in told.err
+    assert file.read_text() == text
+
+
 def test_a_workflow_without_the_parameters_takes_no_sittings(line: CommandLine) -> None:
     told = line("train", str(WORKFLOWS / "text_to_image.json"), "--full-priority", *line.places, "--sittings", "2")
     assert told.code == 2

@@ -56,18 +56,22 @@ class Muon(torch.optim.Optimizer):
         """Move every weight, against its gradient."""
         for group in self.param_groups:
             rate, decay = group["lr"], group["weight_decay"]
-            wanted = [self._ahead(parameter).flatten(1) for parameter in group["params"]]
-            for parameter, made in zip(group["params"], self._make_orthogonal(wanted), strict=True):
+            means = [self._mean_with(parameter) for parameter in group["params"]]
+            ahead = [_gradient(one).lerp(mean, _MOMENTUM) for one, mean in zip(group["params"], means, strict=True)]
+            orthogonal = self._make_orthogonal([one.flatten(1) for one in ahead])  # may fail: nothing has changed yet
+            for parameter, mean, made in zip(group["params"], means, orthogonal, strict=True):
+                self.state[parameter]["exp_avg"] = mean
                 parameter.mul_(1 - rate * decay)
                 scale = _ROOT_MEAN_SQUARE * max(made.shape) ** 0.5
                 parameter.add_(made.reshape(parameter.shape), alpha=-rate * scale)
 
-    def _ahead(self, parameter: nn.Parameter) -> Tensor:
-        """Nesterov's momentum: where the mean of the gradients goes next. Updates the mean."""
-        gradient = parameter.grad
-        assert gradient is not None
-        if "exp_avg" not in self.state[parameter]:
-            self.state[parameter]["exp_avg"] = torch.zeros_like(parameter)
-        mean: Tensor = self.state[parameter]["exp_avg"]
-        mean.lerp_(gradient, 1 - _MOMENTUM)
-        return gradient.lerp(mean, _MOMENTUM)
+    def _mean_with(self, parameter: nn.Parameter) -> Tensor:
+        """The mean of the gradients with the newest. Nesterov's momentum goes from the gradient towards it."""
+        known: Tensor | None = self.state[parameter].get("exp_avg")
+        mean = torch.zeros_like(parameter) if known is None else known
+        return mean.lerp(_gradient(parameter), 1 - _MOMENTUM)
+
+
+def _gradient(parameter: nn.Parameter) -> Tensor:
+    assert parameter.grad is not None
+    return parameter.grad
