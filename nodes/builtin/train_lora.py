@@ -12,6 +12,7 @@ import torch
 
 from graph.context import Context
 from graph.declare import FileIn, Range, SocketOnly, node
+from graph.errors import listed
 from graph.result import Report
 from graph.spec import ExtraName
 from nodes.builtin.lora import AdapterStrength
@@ -34,7 +35,7 @@ from nodes.training.optimizers import ElementwiseOptimizer
 from nodes.training.precision import TrainingDtype, held_in
 from nodes.training_jobs import TrainingJob
 from nodes.training_parts import computed_in
-from nodes.weights.lora import AdapterRef, load_changes
+from nodes.weights.lora import AdapterRef, load_changes, tensors_beside
 from nodes.weights.patched import load_patched
 
 _NONE: Final = "[None]"
@@ -105,7 +106,8 @@ def train_lora(
             )
     ref = AdapterRef(job.result, context.service(Folders).digest(job.result), 1.0)
     with_lora = replace(model, adapters=(*model.adapters, ref))
-    return with_lora, LoraModel(ref), LossMap(job.losses()), steps + before, job.told()
+    report = job.told() + _left_out(changes, model)
+    return with_lora, LoraModel(ref), LossMap(job.losses()), steps + before, report
 
 
 @node(
@@ -191,6 +193,15 @@ def _existing(name: str, context: Context) -> tuple[AdapterRef | None, int]:
     folders = context.service(Folders)
     path = folders.existing("loras", name, "LoRA")
     return AdapterRef(path, folders.digest(path), 1.0), _steps_of(path)
+
+
+def _left_out(existing: AdapterRef | None, model: Model) -> Report:
+    """What of the adapter that a run began from is not in what came of it."""
+    beside = () if existing is None else tensors_beside(existing.path, model.weights)
+    if existing is None or not beside:
+        return Report()
+    text = f"{len(beside)} tensors of {existing.path.name} are for other parts, and not in this LoRA: {listed(beside)}"
+    return Report(text=(text,))
 
 
 def _steps_of(path: Path) -> int:

@@ -91,6 +91,16 @@ def load_changes(path: Path, target: WeightsRef) -> dict[str, tuple[Change, ...]
     }
 
 
+def tensors_beside(path: Path, target: WeightsRef) -> tuple[str, ...]:
+    """The names of tensors in a file that change nothing of a part: those for other parts, or for nothing that is known.
+
+    Raises a `WeightsError`.
+    """
+    header = read_header(path)
+    used = {key for keys in _matched(header, target).values() for key in keys.values()}
+    return tuple(sorted(set(header.tensors) - used))
+
+
 def changes_bytes(path: Path, target: WeightsRef) -> int:
     """Bytes that `load_changes` takes."""
     tensors = read_header(path).tensors.items()

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from graph.context import Context
@@ -176,6 +177,19 @@ def test_a_saved_adapter_draws_the_same(loaded: Loaded) -> None:
     assert len(more[2].losses) == 6
     curve = loss_graph(loss=loss, filename_prefix="loss", context=loaded.context).files[0]
     assert Path(curve.path).read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_of_an_adapter_is_not_trained_on_is_said(loaded: Loaded) -> None:
+    _, lora, _, _ = train(loaded)
+    text = "lora_te_text_model_encoder_layers_0_mlp_fc1.lora_down.weight"
+    path = loaded.folders.root("output") / "loras" / "both.safetensors"
+    path.parent.mkdir()
+    save_file({**load_file(lora.adapter.path), text: torch.zeros(2, 8)}, path)
+    *_, report = train_lora(
+        model=loaded.model, latents=LATENTS, positive=prompts(loaded), steps=2, training_dtype="fp32",
+        existing_lora=path.name, context=loaded.context,
+    )  # fmt: skip
+    assert report.text[1] == f"1 tensors of {path.name} are for other parts, and not in this LoRA: {text}"
 
 
 @pytest.mark.parametrize(
