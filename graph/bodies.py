@@ -49,12 +49,14 @@ class Bodies:
         """Run a body on its lane."""
         task.busy = True
         self.running += 1
-        context = replace(self._context, node=task.name, sink=partial(self._progress, task))
-        if implementation.spec.asynchronous:
+        spec = implementation.spec
+        numbers = f"{spec.type} {spec.version}, {self._context.numbers}"
+        context = replace(self._context, node=task.name, numbers=numbers, sink=partial(self._progress, task))
+        if spec.asynchronous:
             future = self._lanes.submit_async(self._work_async(task, implementation, arguments, context))
             self._context.cancel.on_cancel(partial(_cancel, future))
         else:
-            lane = "cpu" if implementation.spec.lane == "inline" else implementation.spec.lane
+            lane = "cpu" if spec.lane == "inline" else spec.lane
             future = self._lanes.submit(lane, partial(self._work, task, implementation, arguments, context))
         future.add_done_callback(partial(self._answer, task))
 

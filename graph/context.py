@@ -73,9 +73,11 @@ def _ignore_progress(value: int, maximum: int, preview: Preview | None) -> None:
 @dataclass(frozen=True, slots=True)
 class Context:
     """Given to node bodies. `services` holds what the caller of `run` provides, by type; `metadata` is what a saved
-    picture carries (text chunk name to text)."""
+    picture carries (text chunk name to text). `numbers` says what decides the numbers beside the inputs: the node, its
+    version, device and precision; states of unfinished work are kept under it."""
 
     node: str = ""
+    numbers: str = ""
     cancel: CancelToken = field(default_factory=CancelToken)
     sink: ProgressSink = _ignore_progress
     services: Mapping[type, object] = field(default_factory=dict)

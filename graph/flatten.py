@@ -22,6 +22,7 @@ from graph.spec import Catalogue
 REROUTE: Final = "Reroute"
 MAX_NODES: Final = 200_000
 MAX_LETTERS: Final = 2**26
+MAX_WIDTH: Final = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,10 @@ def flatten(document: Document, catalogue: Catalogue) -> FlatGraph:
     if plain:
         return FlatGraph(document.nodes)
     if _is_too_large(document):
-        message = f"subgraphs expand to more than {MAX_NODES:,} nodes, or to names of {MAX_LETTERS:,} letters"
+        message = (
+            f"subgraphs expand to more than {MAX_NODES:,} nodes, to names of {MAX_LETTERS:,} letters, or to {MAX_WIDTH:,} "
+            "inputs, outputs and parameters"
+        )
         return FlatGraph({}, problems=(Problem("subgraph_too_large", message, path="$.subgraphs"),))
     expansion = _Expansion(document.subgraphs)
     expansion.expand(document.nodes)
@@ -84,7 +88,8 @@ def _is_too_large(document: Document) -> bool:
     """Whether there will be too much, counted before any of it is made: a few subgraphs inside each other make millions of
     nodes, and long names of theirs as much text. What `_refusal` says no to is not counted."""
     graphs = {name: (len(one.nodes), _instances(one.nodes)) for name, one in document.subgraphs.items()}
-    count = letters = 0
+    widths = {name: _width(one) for name, one in document.subgraphs.items()}
+    count = letters = width = 0
     pending: list[tuple[tuple[str, int], tuple[str, ...]]] = [(one, ()) for one in _instances(document.nodes)]
     while pending:
         (wanted, prefix), chain = pending.pop()
@@ -93,10 +98,17 @@ def _is_too_large(document: Document) -> bool:
         nodes, instances = graphs[wanted]
         count += nodes
         letters += nodes * prefix
-        if count > MAX_NODES or letters > MAX_LETTERS:
+        width += widths[wanted]
+        if count > MAX_NODES or letters > MAX_LETTERS or width > MAX_WIDTH:
             return True
         pending += [((name, prefix + longer), (*chain, wanted)) for name, longer in instances]
     return False
+
+
+def _width(subgraph: Subgraph) -> int:
+    """How much is noted for each instance beside its nodes."""
+    parameters = sum(1 + len(parameter.binds) for parameter in subgraph.parameters)
+    return 1 + parameters + len(subgraph.outputs) + sum(len(node.inputs) for node in subgraph.nodes.values())
 
 
 def _instances(nodes: Mapping[str, Node]) -> list[tuple[str, int]]:
@@ -144,7 +156,7 @@ class _Expansion:
         flat = scope.prefix + name
         inputs = {key: _prefixed(value, scope.prefix) for key, value in node.inputs.items()}
         if not node.type.startswith(SUBGRAPH):
-            if flat in self.nodes:
+            if flat in self.nodes or flat in self.instances:
                 self._clash(flat, json_path(*scope.place, name))
             self.nodes[flat] = replace(node, inputs=inputs)
             if scope.prefix:
@@ -159,6 +171,8 @@ class _Expansion:
 
     def _instance(self, scope: _Scope, name: str, node: Node) -> _Scope | None:
         instance = scope.prefix + name
+        if instance in self.nodes or instance in self.instances:
+            self._clash(instance, json_path(*scope.place, name))
         if node.mode != "on":  # gone as one: what is inside never exists
             self.nodes[instance] = node
             return None

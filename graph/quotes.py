@@ -19,7 +19,7 @@ from graph.json import Json
 
 _WORD: Final = re.compile(r"%([^%]*)%")
 _DATE: Final = "date:"  # `%date:yyyy.MM.dd%` is a date, whatever nodes are called
-_LONGEST: Final = 255
+_LONGEST: Final = 200  # bytes: with a counter and a suffix it stays below the 255 that a name can have
 _NOT_IN_NAMES: Final = re.compile(r'[\x00-\x1f/\\<>:"|?*]')
 
 
@@ -72,7 +72,7 @@ def _filler(
             hint = suggestions.nearest(called, meant)
             failed.append(Unquoted(name, port, f"{match[0]}: there is no node {called!r}", hint))
         elif wanted in source.literals:
-            return _NOT_IN_NAMES.sub("_", str(source.literals[wanted])[:_LONGEST])
+            return _NOT_IN_NAMES.sub("_", _cut(str(source.literals[wanted])))
         elif wanted in source.links:
             failed.append(Unquoted(name, port, f"{match[0]} is linked, and known only when the workflow runs"))
         else:
@@ -81,3 +81,8 @@ def _filler(
         return match[0]
 
     return fill
+
+
+def _cut(text: str) -> str:
+    """As much of a text as a name can hold, in whole characters."""
+    return text[:_LONGEST].encode(errors="replace")[:_LONGEST].decode(errors="ignore")

@@ -47,7 +47,12 @@ def run(
     yield RunStarted(len(plan.steps), tuple(plan.having("cached")))
     values = values or Values()
     provided = {States: States(cache, values), **(services or {})}
-    context = Context(cancel=cancel or CancelToken(), services=provided, metadata=metadata or {})
+    context = Context(
+        numbers=plan.environment.precision,
+        cancel=cancel or CancelToken(),
+        services=provided,
+        metadata=metadata or {},
+    )
     with Lanes() as lanes:
         bodies = Bodies(lanes, context, values)
         execution = Execution(plan, implementations, cache, values, files, context.cancel, bodies, previous or {})

@@ -28,7 +28,7 @@ SECONDS_BETWEEN: Final = 1.0
 KEPT: Final = 8
 """How many states of one piece of work stay: one in each of so many equal parts, the latest."""
 
-_SCHEME: Final = "latentgraph-state/1"
+_SCHEME: Final = "latentgraph-state/2"
 _OUTPUT: Final = "state"
 
 

@@ -54,6 +54,10 @@ class ValueType(Generic[T]):
     describe: Callable[[T], str]
 
 
+class ChangedPlace(ValueError):
+    """A value was kept with the place of a file, and that file is elsewhere now, or another: it is to be made again."""
+
+
 class UnknownTypeError(Exception):
     """A value at rest is of a type that this table does not have. Another process may have it."""
 
@@ -112,7 +116,7 @@ class Values:
             return self.digest(items[0]) if self.encodable(items[0]) else None
         if not all(map(self.encodable, items)):
             return None
-        return self.digest(",".join(["list", *map(self.digest, items)]))
+        return hashlib.blake2b(canonical(["items", *map(self.digest, items)]), digest_size=16).hexdigest()
 
 
 def _without_places(data: Json) -> Json:

@@ -16,6 +16,7 @@ from typing import Final
 
 import torch
 
+from graph.context import Context
 from graph.json import Json
 from graph.states import States, Trail, state_key
 from graph.values import Values
@@ -40,6 +41,8 @@ from nodes.diffusion.schedule import NoiseSchedule, noise_schedule
 from nodes.memory.policy import Placement
 from nodes.sockets import Conditioning, Guider, Latent, Noise, Sampler, Sigmas
 from nodes.sockets.states import SamplingState
+from nodes.weights.files import MappedFile
+from nodes.weights.load import mapped_from
 
 WITHOUT_MEMORY: Final = (
     CfgNorm,
@@ -75,10 +78,12 @@ class Request:
 class Steps:
     """The steps of a run, those of an earlier one included."""
 
-    def __init__(self, request: Request, placement: Placement, states: States) -> None:
-        self._trail: Trail = states.trail(step_keys(request, placement, states.values))
+    def __init__(self, request: Request, placement: Placement, context: Context) -> None:
+        states = context.service(States)
+        self._trail: Trail = states.trail(step_keys(request, placement, context.numbers, states.values))
         self._history = request.sampler.method.history
         self._steps: Past = ()
+        self._file: MappedFile | None = None
 
     @property
     def last(self) -> Step | None:
@@ -91,23 +96,30 @@ class Steps:
             self._steps = state.on(device)
         return self._steps
 
+    def rest_on(self, network: object) -> None:
+        """Nothing is kept any more once the file that this network computes from was written into."""
+        self._file = mapped_from(network)
+
     def add(self, step: Step) -> None:
         """A step is done. One that leaves no noise is not kept: the run is over, and its result is."""
         self._steps = latest((*self._steps, step), self._history)
-        if step.sigma_next > 0:
+        if step.sigma_next > 0 and self._is_sound():
             self._trail.reached(step.index, self._state)
 
     def leave(self) -> None:
         """The run stops here."""
-        if self._steps:
+        if self._steps and self._is_sound():
             self._trail.keep(self._steps[-1].index, self._state())
+
+    def _is_sound(self) -> bool:
+        return self._file is None or self._file.is_intact()
 
     def _state(self) -> SamplingState:
         return SamplingState.after(self._steps)
 
 
-def step_keys(request: Request, placement: Placement, values: Values) -> list[str]:
-    """The keys after each step; none where a patch remembers things that no state holds."""
+def step_keys(request: Request, placement: Placement, numbers: str, values: Values) -> list[str]:
+    """The keys after each step; none where a patch remembers things that no state holds. `numbers` is a context's."""
     guider, sampler = request.guider, request.sampler
     patches = guider.model.patches
     parts: tuple[object, ...] = (guider.model, request.latent, request.noise, sampler)
@@ -115,7 +127,7 @@ def step_keys(request: Request, placement: Placement, values: Values) -> list[st
         return []
     if not all(isinstance(patch, WITHOUT_MEMORY) for patch in patches) or not all(map(values.encodable, parts)):
         return []
-    run = state_key(*map(values.digest, parts), request.seed, guider.cfg, str(placement))
+    run = state_key(*map(values.digest, parts), request.seed, guider.cfg, str(placement), numbers)
     schedule = noise_schedule(guider.model.config.schedule)
     prompts = [_Prompts.of(side, schedule, values) for side in (guider.positive, guider.negative)]
     if sampler.method.looks_ahead or patches:

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from graph.context import Context
 from graph.errors import Cancelled
-from graph.states import States
 from nodes.diffusion.cfg_patches import PerpendicularNegative
 from nodes.diffusion.conditioning import ConditioningEntry, moved
 from nodes.diffusion.config import ModelConfig
@@ -84,7 +83,7 @@ def _sampled(request: Request, context: Context) -> Sampled:
         _expect_no_places(prompts_of(guider), latent)
     models = Models.of(context)
     device = models.device(guider.model.weights)
-    steps = Steps(request, models.residency.policy.placement_of(guider.model.weights), context.service(States))
+    steps = Steps(request, models.residency.policy.placement_of(guider.model.weights), context)
     past = steps.known(device)
     previewer = _previewer(config, context)
     context.progress(past[-1].index + 1 if past else 0, max(1, len(request.sigmas.values) - 1))
@@ -95,6 +94,7 @@ def _sampled(request: Request, context: Context) -> Sampled:
         models.groundings(groundings_of(*prompts)) as groundings,
         torch.inference_mode(),
     ):
+        steps.rest_on(network)
         model = diffusion_model(config, network, controls, models.statistics(guider.model.weights), groundings)
         run = _run(request, model, device)
         begun = start(run)

@@ -7,6 +7,7 @@ never overwrite each other.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -18,7 +19,7 @@ from typing import Annotated, Final
 
 from graph.declare import Quotes
 from graph.errors import GraphError
-from graph.files import draft, flush, write_flushed
+from graph.files import draft, drop_abandoned_drafts, flush, write_flushed
 from graph.result import SavedFile
 from nodes.folders import Folders
 
@@ -39,6 +40,7 @@ _DATE_FIELDS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 _DATE_FIELD: Final = re.compile("|".join(_DATE_FIELDS))
 _VARIABLE: Final = re.compile(r"%(?:(width|height|year|month|day|hour|minute|second)|date(?::([^%]*))?)%")
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
 _NOT_IN_NAMES: Final = re.compile(r'[\x00-\x1f<>:"|?*\\]')
 
 
@@ -68,6 +70,7 @@ class Numbered:
         counter = _highest(directory, os.path.basename(stem)) + 1
         try:
             directory.mkdir(parents=True, exist_ok=True)
+            drop_abandoned_drafts(directory)
             with draft(directory) as temporary:
                 write_flushed(temporary, chunks)
                 while True:
@@ -114,12 +117,13 @@ def _publish(temporary: Path, path: Path) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK):
+        if error.errno not in _NO_LINKS:
             raise
         if path.exists():  # a file system without hard links: one writer at a time is all it can promise
             return False
         os.rename(temporary, path)
-    flush(path.parent)
+    with contextlib.suppress(OSError):  # it has its name: what is refused now is only how sure that is in a power cut
+        flush(path.parent)
     return True
 
 

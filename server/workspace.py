@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from stat import S_ISREG
 from tempfile import TemporaryDirectory, TemporaryFile
 from types import TracebackType
 from typing import Final
@@ -34,6 +35,7 @@ from nodes.truncation import is_cut_off
 INDEX: Final = "index.sqlite"
 GIB: Final = 2**30
 DISK_CAP: Final = 20 * GIB
+_PREVIEWS_SHARE: Final = 10
 PRECISIONS: Final = ("auto", "fp32", "bf16", "fp16")
 """What may be asked for; `nodes/memory/policy.py` decides what becomes of it."""
 
@@ -186,6 +188,23 @@ def expect_writable(folder: Path) -> None:
     except OSError as error:
         message = f"cannot save files in the output folder {folder}: {error.strerror or error}"
         raise InputError([Problem("cannot_save", message, hint="Choose another folder with --output.")]) from None
+
+
+def trim_previews(places: Places) -> None:
+    """Let the oldest previews go where all take more than a tenth of what the cache may: nodes whose preview is gone are run
+    again when somebody asks."""
+    files = []
+    for path in (cache_folder(places) / "temp").rglob("*"):
+        with contextlib.suppress(OSError):  # another process may do the same at this moment
+            stat = path.stat()
+            if S_ISREG(stat.st_mode):
+                files.append((stat.st_mtime, stat.st_size, path))
+    excess = sum(size for _, size, _ in files) - places.cache_bytes // _PREVIEWS_SHARE
+    for _, size, path in sorted(files):
+        if excess <= 0:
+            return
+        path.unlink(missing_ok=True)
+        excess -= size
 
 
 def clear_cache(folder: Path, *, index: bool) -> None:

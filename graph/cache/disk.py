@@ -25,7 +25,7 @@ from graph.cache import blob
 from graph.cache.entry import Entry, Hit
 from graph.cache.index import Index
 from graph.files import write_whole
-from graph.values import UnknownTypeError, Values
+from graph.values import ChangedPlace, UnknownTypeError, Values
 
 SMALLEST_ROW: Final = 512
 _BATCH: Final = 256
@@ -87,6 +87,9 @@ class DiskStore:
                 return None
             entry = self._read(key, *cast("tuple[str, str | None, float]", rows[0]))
         except UnknownTypeError:
+            return None
+        except ChangedPlace:
+            self.drop(key)
             return None
         except (sqlite3.Error, OSError, *_NOT_WHAT_WAS_WRITTEN) as error:
             self._count_fault(error)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -11,7 +13,7 @@ from torch import Tensor
 from graph.values import PLACE, Encoded
 from nodes.diffusion.config import Rgb
 from nodes.sockets.encoding import decode_tensor, pack
-from nodes.sockets.reference_encoding import object_of
+from nodes.sockets.reference_encoding import decode_place, encode_place, object_of
 from nodes.training.sources import FolderSource, PictureFile, PictureSource, SceneSource
 
 
@@ -57,7 +59,7 @@ def encode_dataset(dataset: Dataset) -> Encoded:
 
 
 def decode_dataset(encoded: Encoded) -> Dataset:
-    return Dataset(_source_from_json(encoded.data))
+    return Dataset(_source_from_json(encoded.data, decode_place))
 
 
 def encode_latent_dataset(dataset: LatentDataset) -> Encoded:
@@ -69,7 +71,10 @@ def decode_latent_dataset(encoded: Encoded) -> LatentDataset:
     data = object_of(encoded.data)
     colours = data["preview_rgb"]
     rows = None if colours is None else tuple((row[0], row[1], row[2]) for row in colours)
-    return LatentDataset(decode_tensor(encoded.tensors["latents"]), _source_from_json(data["source"]), rows)
+    source = _source_from_json(
+        data["source"], lambda place: Path(place["path"])
+    )  # its pictures are not needed any more
+    return LatentDataset(decode_tensor(encoded.tensors["latents"]), source, rows)
 
 
 def encode_tokenizer_table(table: TokenizerTable) -> Encoded:
@@ -84,14 +89,17 @@ def decode_tokenizer_table(encoded: Encoded) -> TokenizerTable:
 
 def _source_to_json(source: PictureSource) -> Any:
     if isinstance(source, FolderSource):
-        files = [{PLACE: one.path, "digest": one.digest, "caption": one.caption} for one in source.files]
+        files = [
+            {PLACE: encode_place(Path(one.path)), "digest": one.digest, "caption": one.caption} for one in source.files
+        ]
         return {"size": source.size, "files": files}
     return asdict(source)
 
 
-def _source_from_json(data: Any) -> PictureSource:
+def _source_from_json(data: Any, place: Callable[[Any], Path]) -> PictureSource:
+    """`place` reads that of a file, and may insist on the file."""
     known = object_of(data)
     if "files" in known:
-        files = (PictureFile(one[PLACE], one["digest"], one["caption"]) for one in known["files"])
+        files = (PictureFile(str(place(one[PLACE])), one["digest"], one["caption"]) for one in known["files"])
         return FolderSource(known["size"], tuple(files))
     return SceneSource(**known)

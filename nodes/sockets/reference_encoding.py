@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from graph.json import Json, JsonObject
-from graph.values import PLACE
+from graph.values import PLACE, ChangedPlace
 from nodes.diffusion.adapters import AttentionScale
 from nodes.weights.keymaps import Part
 from nodes.weights.load import WeightsRef
@@ -52,12 +52,12 @@ def encode_place(path: Path) -> JsonObject:
 
 
 def decode_place(data: Json) -> Path:
-    """The path. Raises ValueError if it does not lead to the same file any more."""
+    """The path. Raises `ChangedPlace` if it does not lead to the same file any more."""
     known = object_of(data)
     path = Path(known["path"])
     identity = _identity(path)
     if identity is None or identity != known["file"]:
-        raise ValueError(f"{path} is not the file it was")
+        raise ChangedPlace(f"{path} is not the file it was")
     return path
 
 

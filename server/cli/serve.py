@@ -34,7 +34,7 @@ from server.options import (
 from server.tokens import FILE, LOOPBACK, Tokens
 from server.worker.blobs import BLOBS
 from server.worker.starting import Started, start
-from server.workspace import GIB, Computing, Places, Workspace, expect_writable, folders_of
+from server.workspace import GIB, Computing, Places, Workspace, expect_writable, folders_of, trim_previews
 
 if TYPE_CHECKING:
     from server.http.service import Bounds
@@ -50,6 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     devices = options.device or ["auto"]
     _refuse_absent(devices)
     expect_writable(folders_of(where).root("output"))
+    trim_previews(where)
     workers = {device: worker_command(device, options.precision, where, user_folder(options)) for device in devices}
     with listen(options.host, options.port) as listening:
         set_up(options.log_format)

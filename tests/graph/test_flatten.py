@@ -301,6 +301,22 @@ def test_a_bypassed_node_inside_an_instance_passes_the_instances_input() -> None
             id="two nodes of one name",
         ),
         pytest.param(
+            {"s:t": made("Integer"), "s": made("subgraph:outer")},
+            {"double": DOUBLE, "outer": Subgraph("outer", {"t": made("subgraph:double")})},
+            "name_clash",
+            "s:t",
+            "Rename one; a colon in a name stands for a subgraph.",
+            id="a node and a subgraph inside one of one name",
+        ),
+        pytest.param(
+            {"s": made("subgraph:outer"), "s:t": made("Integer")},
+            {"double": DOUBLE, "outer": Subgraph("outer", {"t": made("subgraph:double")})},
+            "name_clash",
+            "s:t",
+            "Rename one; a colon in a name stands for a subgraph.",
+            id="the same the other way round",
+        ),
+        pytest.param(
             {"s": made("subgraph:double"), "end": made("Add", a=of("s", "reslut"))},
             {"double": DOUBLE},
             "unknown_output",
@@ -316,61 +332,6 @@ def test_what_is_wrong_with_a_subgraph(
     graph = flatten(Document(nodes, subgraphs=subgraphs), CATALOGUE)
     (problem,) = graph.problems
     assert (problem.code, problem.node, problem.hint) == (code, node, hint)
-
-
-def _tenfold(levels: int) -> dict[str, Subgraph]:
-    """Subgraphs of ten instances of the next each, and an empty one."""
-    subgraphs = {
-        f"s{level}": Subgraph("s", {f"n{copy}": made(f"subgraph:s{level + 1}") for copy in range(10)})
-        for level in range(levels)
-    }
-    return {**subgraphs, f"s{levels}": Subgraph("s", {})}
-
-
-def _below(levels: int) -> dict[str, Subgraph]:
-    """Subgraphs inside each other, the last one with an instance of `s0`."""
-    return {f"d{level}": Subgraph("d", {"n": made(f"subgraph:d{level + 1}")}) for level in range(levels)} | {
-        f"d{levels}": Subgraph("d", {"n": made("subgraph:s0")})
-    }
-
-
-def _everyone(count: int) -> dict[str, Subgraph]:
-    """Subgraphs each of which contains all the others."""
-    return {
-        f"s{one}": Subgraph("s", {f"n{other}": made(f"subgraph:s{other}") for other in range(count) if other != one})
-        for one in range(count)
-    }
-
-
-def _long_names(levels: int) -> dict[str, Subgraph]:
-    """Subgraphs inside each other under long names, with many nodes in the last."""
-    subgraphs = {f"s{level}": Subgraph("s", {"n" * 1000: made(f"subgraph:s{level + 1}")}) for level in range(levels)}
-    return {**subgraphs, f"s{levels}": Subgraph("s", {f"n{index}": made("Integer") for index in range(5000)})}
-
-
-@pytest.mark.parametrize(
-    ("nodes", "subgraphs"),
-    [
-        pytest.param({"s": made("subgraph:s0")}, _tenfold(40), id="ten of ten of ten"),
-        pytest.param(
-            {"deep": made("subgraph:d0"), "s": made("subgraph:s0")},
-            _below(97) | _tenfold(40),
-            id="first met far inside",
-        ),
-        pytest.param({"s": made("subgraph:s0")}, _everyone(12), id="all in all others"),
-        pytest.param({"s": made("subgraph:s0")}, _long_names(50), id="long names"),
-    ],
-)
-def test_subgraphs_that_multiply_are_stopped(nodes: dict[str, Node], subgraphs: dict[str, Subgraph]) -> None:
-    graph = flatten(Document(nodes, subgraphs=subgraphs), CATALOGUE)
-    assert [problem.code for problem in graph.problems] == ["subgraph_too_large"]
-    assert graph.nodes == {}
-
-
-def test_a_large_graph_with_a_subgraph_is_no_reason_to_stop() -> None:
-    nodes = {f"n{index}": made("Integer") for index in range(1000)}
-    graph = flat({**nodes, "d": made("subgraph:double")}, double=DOUBLE)
-    assert (len(graph.nodes), graph.problems) == (1002, ())
 
 
 # Work

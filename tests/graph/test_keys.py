@@ -228,6 +228,8 @@ def test_digests_tell_values_apart() -> None:
     values = toy_values()
     digests = [values.digest(value) for value in VALUES]
     digests += [str(values.digest_items(items)) for items in ([], [1, 2], [2, 1], ["1", "2"], ["1,2"], [1, 1])]
+    digests += [values.digest(",".join([word, *map(values.digest, (1, 2))])) for word in ("list", "items")]
+    digests += [values.digest("list"), values.digest("items")]
     assert len(set(digests)) == len(digests)
     assert values.digest_items([7]) == values.digest(7)
 

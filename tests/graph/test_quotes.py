@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import pytest
@@ -90,7 +91,15 @@ def test_what_is_quoted_is_part_of_the_key() -> None:
 def test_of_a_long_text_as_much_is_quoted_as_a_files_name_holds() -> None:
     whole = document(note=made("Note", text="%word.value%" * 2), word=made("Word", value="x" * 10_000))
     bound = bind(flatten(whole, CATALOGUE), CATALOGUE)
-    assert bound.nodes["note"].literals["text"] == "x" * 510
+    assert bound.nodes["note"].literals["text"] == "x" * 400
+
+
+@pytest.mark.parametrize("letter", ["x", "\u00e4", "\u68ee", "\U0001f98a"])
+def test_a_long_quote_with_counter_and_suffix_is_a_files_name(letter: str, tmp_path: Path) -> None:
+    whole = document(note=made("Note", text="%word.value%"), word=made("Word", value=letter * 300))
+    quoted = str(bind(flatten(whole, CATALOGUE), CATALOGUE).nodes["note"].literals["text"])
+    assert set(quoted) == {letter}
+    (tmp_path / f"{quoted}_00001_.safetensors").touch()
 
 
 @pytest.mark.parametrize("quote", ["%w.value%", "%Title 3.value%", "%Word.value%", "%gone.value%"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -114,11 +115,32 @@ def test_a_disk_that_refuses_leaves_nothing_behind(
     assert os.listdir(tmp_path / "output") == []
 
 
-def test_file_systems_without_hard_links(folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nodes.saving.os.link", refuse(errno.EPERM))
+@pytest.mark.parametrize("code", [errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS])
+def test_file_systems_without_hard_links(
+    code: int, folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nodes.saving.os.link", refuse(code))
     names = [png(folders, "a").save(b"x").name for _ in range(2)]
     assert names == ["a_00001_.png", "a_00002_.png"]
     assert sorted(os.listdir(tmp_path / "output")) == names
+
+
+def test_a_file_system_that_flushes_no_folder(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nodes.saving.flush", refuse(errno.EINVAL))
+    assert png(folders, "a").save(b"x").name == "a_00001_.png"
+    assert os.listdir(tmp_path / "output") == ["a_00001_.png"]
+
+
+def test_what_a_killed_process_has_half_written_goes_after_a_while(folders: Folders, tmp_path: Path) -> None:
+    (tmp_path / "output").mkdir()
+    for name, age in ((".old.part", 4000), (".new.part", 10)):
+        path = tmp_path / "output" / name
+        path.touch()
+        os.utime(path, (time.time() - age,) * 2)
+    png(folders, "a").save(b"x")
+    assert sorted(os.listdir(tmp_path / "output")) == [".new.part", "a_00001_.png"]
 
 
 @pytest.mark.parametrize(("stem", "hint"), [("file/x", "file is where"), ("n" * 300, "Shorten")])

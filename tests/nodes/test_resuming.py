@@ -50,13 +50,15 @@ class Machine:
     tiny: Loaded
     states: States
     calls: int = 0
+    numbers: str = ""
 
     def run(self, sample: Callable[..., Latent], *, cancel_at: int | None = None, **inputs: Any) -> Tensor:
         """The result. Raises `Cancelled` when it was cancelled after so many steps."""
         self.calls = 0
         with self.tiny.watched(cancel_at=cancel_at) as (context, progress), self._counting():
             self.states.clock = lambda: float(2 * len(progress.seen))
-            context = replace(context, services=dict(context.services) | {States: self.states})
+            services = dict(context.services) | {States: self.states}
+            context = replace(context, numbers=self.numbers, services=services)
             return sample(context=context, **inputs).samples
 
     @contextmanager
@@ -141,6 +143,41 @@ def test_a_run_that_was_killed_goes_on_from_the_last_state_it_kept(machine: Mach
             ksampler(context=replace(context, sink=killing, services=services), **inputs)
     assert torch.equal(machine.run(ksampler, **inputs), expected)
     assert machine.calls == STEPS - 4
+
+
+def test_another_version_of_the_node_or_another_device_begins_anew(machine: Machine, inputs: Inputs) -> None:
+    for machine.numbers in ("KSampler 1, cpu", "KSampler 2, cpu", "KSampler 2, cuda"):
+        with pytest.raises(Cancelled):
+            machine.run(ksampler, cancel_at=4, **inputs)
+        assert machine.calls == 5
+
+
+def test_nothing_is_kept_of_weights_that_were_written_over(inputs: Inputs, tmp_path: Path) -> None:
+    tiny = load_tiny(tmp_path)
+    machine = Machine(tiny, States(Cache([MemoryStore(Budget(None))]), Values(VALUE_TYPES)))
+    mine, path = inputs | {"model": tiny.model}, tiny.model.weights.path
+    expected, content = forgetful(tiny).run(ksampler, **mine), path.read_bytes()
+
+    def write(data: bytes) -> None:
+        with open(path, "r+b") as file:
+            file.write(data)
+
+    with tiny.watched() as (context, progress):
+
+        def overwriting(value: int, maximum: int, preview: object) -> None:
+            progress(value, maximum, None)
+            if value == 3:
+                write(bytes(len(content)))
+            if value == 6:
+                raise Cancelled
+
+        machine.states.clock = lambda: float(2 * len(progress.seen))
+        services = dict(context.services) | {States: machine.states}
+        with pytest.raises(Cancelled):
+            ksampler(context=replace(context, sink=overwriting, services=services), **mine)
+    write(content)
+    assert torch.equal(machine.run(ksampler, **mine), expected)
+    assert machine.calls == STEPS - 3
 
 
 def test_a_run_whose_state_is_at_its_end_takes_no_step(machine: Machine, inputs: Inputs) -> None:

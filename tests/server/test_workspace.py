@@ -16,7 +16,7 @@ from graph.values import Values
 from server.jobs.request import JobRequest
 from server.options import Parser, add_places, places
 from server.worker.engine import Engine
-from server.workspace import DISK_CAP, GIB, Places, Workspace, folders_of
+from server.workspace import DISK_CAP, GIB, Places, Workspace, folders_of, trim_previews
 from tests.graph.engine import document, made
 from tests.toy_nodes import toys
 from tests.toy_values import OutputFolder, toy_values
@@ -84,3 +84,14 @@ def test_who_only_looks_finds_the_files_that_a_run_finds(tmp_path: Path) -> None
     with Workspace(where) as workspace:
         assert workspace.folders.find("input", "preview.png [temp]") == preview
     assert folders_of(where).find("input", "preview.png [temp]") == preview
+
+
+@pytest.mark.parametrize(("cap", "left"), [(1000, ["new.png"]), (1500, ["middle.png", "new.png"]), (10_000, None)])
+def test_the_oldest_previews_go_where_they_take_too_much(cap: int, left: list[str] | None, tmp_path: Path) -> None:
+    previews = tmp_path / "temp" / "shown"
+    previews.mkdir(parents=True)
+    for age, name in enumerate(("new.png", "middle.png", "old.png")):
+        (previews / name).write_bytes(bytes(70))
+        os.utime(previews / name, (10**9 - age,) * 2)
+    trim_previews(Places(cache=tmp_path, cache_bytes=cap))
+    assert sorted(path.name for path in previews.iterdir()) == (left or ["middle.png", "new.png", "old.png"])
