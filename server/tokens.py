@@ -96,6 +96,8 @@ class Tokens:
         except FileNotFoundError:
             self._read, self._by_digest = None, {}
             return
+        except OSError as error:
+            raise _unusable(self.path, error) from None
         seen = (stat.st_mtime_ns, stat.st_ino)
         if seen == self._read:
             return
@@ -104,6 +106,8 @@ class Tokens:
             if not isinstance(data, list):
                 raise TypeError("it is no list")
             found = [_token(one) for one in data]
+        except OSError as error:
+            raise _unusable(self.path, error) from None
         except (InputError, TypeError) as error:
             hint = "Move it away, and make new tokens."
             raise InputError([Problem("tokens_file", f"{self.path} cannot be read: {error}", hint=hint)]) from None
@@ -113,8 +117,12 @@ class Tokens:
     def _changing(self) -> Iterator[None]:
         """While this is open nobody else changes the file: what one writes is made of what is there, so that a token which
         another has revoked does not come back."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path.with_name(f".{self.path.name}.lock"), "ab") as lock:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lock = open(self.path.with_name(f".{self.path.name}.lock"), "ab")  # noqa: SIM115 - closed below
+        except OSError as error:
+            raise _unusable(self.path, error) from None
+        with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -125,6 +133,11 @@ class Tokens:
             temporary.chmod(0o600)
             os.replace(temporary, self.path)
             flush(self.path.parent)
+
+
+def _unusable(path: Path, error: OSError) -> InputError:
+    message = f"{path} cannot be used: {error.strerror or error}"
+    return InputError([Problem("tokens_file", message, hint="Choose another folder with --user.")])
 
 
 def _token(told: Json) -> Token:

@@ -82,7 +82,13 @@ def convert(arguments: Sequence[str]) -> int:
     parser.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
-    source, target = options.input, options.output or options.input.with_suffix(_SUFFIX)
+    source, target = options.input, options.output or options.input
+    if target.is_dir() and target != source:
+        target /= source.name
+    if not target.name or source.is_dir():
+        raise _refused("usage", f"{source} is no file", "Give the path of a pickled model.")
+    if options.output is None or options.output.is_dir():
+        target = target.with_suffix(_SUFFIX)
     _expect_free(source, target, overwrite=options.overwrite)
     try:
         with draft(target.parent) as temporary:

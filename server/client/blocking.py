@@ -120,7 +120,7 @@ class Client:
     def events(self, job: Job | str, after: int = 0) -> Iterator[Event]:
         """What happens to a job, from the beginning or after a sequence number to its end. A lost connection is taken up
         where it broke."""
-        tries = 0
+        tries, ended = 0, False
         while True:
             try:
                 for event in self._stream(_id(job), after):
@@ -129,9 +129,9 @@ class Client:
                     yield event
                     if event.type in ENDS:
                         return
-                if self.job(job).ended:
+                if ended:
                     return
-                tries = 0
+                ended, tries = self.job(job).ended, 0  # once more: its end may have come after the stream's
             except (*_LOST, UnreachableError) as error:
                 tries += 1
                 if tries >= _TRIES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import time
 from pathlib import Path
 from typing import Final, cast, get_args
 
@@ -48,6 +48,8 @@ MOVE: Final[Schema] = {
     },
 }
 LONGEST_WAIT: Final = 600
+_BETWEEN_LOOKS: Final = 1.0
+"""Seconds after which it is looked again whether somebody still waits."""
 WAIT: Final = {"wait": f"seconds to wait for the end of the job, up to {LONGEST_WAIT}"}
 _MOST_JOBS: Final = 500
 JOBS_PAGE: Final = {
@@ -62,8 +64,9 @@ def patience(request: web.Request) -> int:
     return whole_number(request, "wait", 0, most=LONGEST_WAIT)
 
 
-async def awaited(service: Service, job: Job, seconds: float) -> Job:
-    """The job when it has ended, or as it stands when the time is up."""
+async def awaited(request: web.Request, job: Job, seconds: float) -> Job:
+    """The job when it has ended, or as it stands when the time is up or nobody waits any more."""
+    service = service_of(request)
 
     def wanted(one: str, _client: str | None) -> bool:
         return one == job.id
@@ -72,19 +75,28 @@ async def awaited(service: Service, job: Job, seconds: float) -> Job:
         now = await service.desk.do(service.desk.store.job, job.id) or job
         if now.state in ENDS:
             return now
-        ended = await end_heard(listener, seconds)
+        ended = await end_heard(request, listener, seconds)
     return ended or await service.desk.do(service.desk.store.job, job.id) or now
 
 
-async def end_heard(listener: Listener, seconds: float) -> Job | None:
-    """The job whose end the listener hears of; None when the time is up first."""
-    with contextlib.suppress(TimeoutError, Dropped):
-        async with asyncio.timeout(seconds):
-            while True:
+async def end_heard(request: web.Request, listener: Listener, seconds: float) -> Job | None:
+    """The job whose end the listener hears of; None when the time is up first, or the client has left."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0 and not _has_left(request):
+        try:
+            async with asyncio.timeout(min(left, _BETWEEN_LOOKS)):
                 notice = await listener.next()
-                if isinstance(notice, JobEvent) and notice.ended is not None:
-                    return notice.ended
+        except TimeoutError:
+            continue
+        except Dropped:
+            return None
+        if isinstance(notice, JobEvent) and notice.ended is not None:
+            return notice.ended
     return None
+
+
+def _has_left(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
 
 
 async def known(request: web.Request, job: str | None = None) -> Job:
@@ -123,7 +135,7 @@ async def get_job(request: web.Request) -> web.Response:
     """One job: its state, and what came out or went wrong. `?wait=SECONDS` waits for its end."""
     job = await known(request)
     wait = patience(request)
-    return web.json_response(show(await awaited(service_of(request), job, wait) if wait else job))
+    return web.json_response(show(await awaited(request, job, wait) if wait else job))
 
 
 async def workflow_of_job(request: web.Request) -> web.Response:

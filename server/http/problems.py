@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Final
 
-from aiohttp import web
+from aiohttp import ClientConnectionError, web
 from aiohttp.typedefs import Handler
 
 from graph.errors import GraphError, InputError, Problem
@@ -92,6 +92,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return answer(ProblemError(_STORE.get(error.code, 507), error.code, _with_hint(error)))
     except GraphError as error:
         return answer(ProblemError(422, error.code, _with_hint(error)))
+    except (ConnectionError, ClientConnectionError):
+        return answer(gone(request))
     except OSError as error:
         refused = of_system(error)
         if refused is None:
@@ -103,6 +105,12 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return answer(ProblemError(error.status, f"http_{error.status}", error.reason))
     except Exception:  # noqa: BLE001 - the outermost seam of a request
         return _fault(request)
+
+
+def gone(request: web.Request) -> ProblemError:
+    """For a client that has left in the middle: nobody reads it, and nothing of ours is at fault."""
+    _log.debug("%s %s: the client has left", request.method, request.path)
+    return ProblemError(400, "client_left", "the client has left")
 
 
 def of_system(error: OSError) -> ProblemError | None:

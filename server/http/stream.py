@@ -12,7 +12,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Final
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import ClientConnectionError, WSCloseCode, WSMsgType, web
 
 from graph.json import JsonObject
 from server.http.bodies import whole_number
@@ -22,8 +22,10 @@ from server.http.problems import ProblemError
 from server.http.service import Service, service_of
 from server.jobs.job import ENDS, JobEvent
 from server.worker.frames import pack
-from server.worker.hub import Dropped, Notice, Passing, Wanted
+from server.worker.hub import Dropped, Listener, Notice, Passing, Wanted
 
+LEFT: Final = (ConnectionError, ClientConnectionError)
+"""What writing to a client raises that is gone."""
 BEAT: Final = 15.0
 """Seconds between two signs of life on a stream of server-sent events."""
 
@@ -40,26 +42,29 @@ async def job_events(request: web.Request) -> web.StreamResponse:
         return web.json_response({"events": [told(one) for one in events]})
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
     await response.prepare(request)
-    sending = asyncio.create_task(_stream(response, followed(service, job.id, after)))
-    beating = asyncio.create_task(_beat(response))
-    try:
-        await asyncio.wait((sending, beating), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in (sending, beating):
-            task.cancel()
-        await asyncio.gather(sending, beating, return_exceptions=True)
+    with service.hub.listening(*_of(job.id)) as listener:
+        sending = asyncio.create_task(_stream(response, followed(service, listener, job.id, after)))
+        others = [asyncio.create_task(_beat(response)), asyncio.create_task(listener.dropped.wait())]
+        try:
+            await asyncio.wait((sending, *others), return_when=asyncio.FIRST_COMPLETED)
+            if listener.dropped.is_set() and request.transport is not None:
+                request.transport.abort()  # nobody reads: what is half sent would keep everything waiting
+        finally:
+            for task in (sending, *others):
+                task.cancel()
+            await asyncio.gather(sending, *others, return_exceptions=True)
     return response
 
 
 async def _stream(response: web.StreamResponse, notices: AsyncIterator[Notice]) -> None:
-    with contextlib.suppress(Dropped, ConnectionResetError):
+    with contextlib.suppress(Dropped, *LEFT):
         async for notice in notices:
             await response.write(_as_sse(notice))
 
 
 async def _beat(response: web.StreamResponse) -> None:
     """Say something that means nothing, now and then: only who writes hears that nobody reads any more."""
-    with contextlib.suppress(ConnectionResetError):
+    with contextlib.suppress(*LEFT):
         while True:
             await asyncio.sleep(BEAT)
             await response.write(b": still here\n\n")
@@ -80,54 +85,66 @@ async def event_socket(request: web.Request) -> web.WebSocketResponse:
     socket = web.WebSocketResponse(heartbeat=30, max_msg_size=65536)
     await socket.prepare(request)
     client = request.query.get("client")
-    notices = followed(service, job, after) if job else passing(service, lambda _job, one: client in (None, one))
-    sending = asyncio.create_task(_send_all(socket, notices, Corking(request)))
-    try:
-        async for message in socket:
-            if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"nothing is to be sent here")
-    finally:
-        sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
+    with service.hub.listening(*(_of(job) if job else _of_client(client))) as listener:
+        notices = followed(service, listener, job, after) if job else passing(listener)
+        sending = asyncio.create_task(_send_all(socket, notices, Corking(request)))
+        try:
+            async for message in socket:
+                if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"nothing is to be sent here")
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
     return socket
 
 
-async def followed(service: Service, job: str, after: int) -> AsyncIterator[Notice]:
-    """Everything of one job after a sequence number: what was kept, then what happens, without gap or repeat."""
-
+def _of(job: str) -> tuple[Wanted, Wanted]:
     def wanted(one: str, _client: str | None) -> bool:
         return one == job
 
-    with service.hub.listening(wanted, wanted) as listener:
-        kept = await service.desk.do(service.desk.store.events, job, after=after)
-        early = listener.waiting  # told before or while the kept ones were read: progress among them may be older
-        for event in kept:
+    return wanted, wanted
+
+
+def _of_client(client: str | None) -> tuple[Wanted, Wanted]:
+    def wanted(_job: str, one: str | None) -> bool:
+        return client in (None, one)
+
+    return wanted, wanted
+
+
+async def followed(service: Service, listener: Listener, job: str, after: int) -> AsyncIterator[Notice]:
+    """Everything of one job after a sequence number: what was kept, then what its listener hears, without gap or repeat."""
+    kept = await service.desk.do(service.desk.store.events, job, after=after)
+    early = listener.waiting  # told before or while the kept ones were read: progress among them may be older
+    for event in kept:
+        yield event
+        after = event.sequence
+        if event.type in ENDS:
+            return
+    found_job = await service.desk.do(service.desk.store.job, job)
+    if found_job is None or found_job.state in ENDS:
+        # It ended while the others were sent; or whoever asks has heard of its end.
+        for event in await service.desk.do(service.desk.store.events, job, after=after):
             yield event
-            after = event.sequence
-            if event.type in ENDS:
-                return
-        found_job = await service.desk.do(service.desk.store.job, job)
-        if found_job is None or found_job.state in ENDS:
-            return  # whoever asks has heard of its end
-        while True:
-            notice = await listener.next()
-            early -= 1
-            if isinstance(notice, JobEvent):
-                if notice.sequence <= after:
-                    continue
-                after = notice.sequence
-            elif early >= 0:
+        return
+    while True:
+        notice = await listener.next()
+        early -= 1
+        if isinstance(notice, JobEvent):
+            if notice.sequence <= after:
                 continue
-            yield notice
-            if isinstance(notice, JobEvent) and notice.type in ENDS:
-                return
+            after = notice.sequence
+        elif early >= 0:
+            continue
+        yield notice
+        if isinstance(notice, JobEvent) and notice.type in ENDS:
+            return
 
 
-async def passing(service: Service, wanted: Wanted) -> AsyncIterator[Notice]:
+async def passing(listener: Listener) -> AsyncIterator[Notice]:
     """Everything from now on."""
-    with service.hub.listening(wanted, wanted) as listener:
-        while True:
-            yield await listener.next()
+    while True:
+        yield await listener.next()
 
 
 def told(notice: Notice) -> JsonObject:
@@ -159,7 +176,7 @@ async def _send_all(socket: web.WebSocketResponse, notices: AsyncIterator[Notice
                 await socket.send_str(_as_text(notice))
     except Dropped:
         code = WSCloseCode.TRY_AGAIN_LATER
-    except ConnectionResetError:
+    except LEFT:
         return
     await socket.close(code=code)
 

@@ -129,8 +129,8 @@ async def asked_for(request: web.Request, body: JsonObject, key: str | None) -> 
 def key_of(request: web.Request) -> str | None:
     """The `Idempotency-Key`. Raises ProblemError."""
     key = request.headers.get("Idempotency-Key")
-    if key is not None and not 1 <= len(key) <= 200:
-        raise ProblemError(400, "idempotency_key", "an idempotency key has 1 to 200 characters")
+    if key is not None and not (1 <= len(key) <= 200 and not any(category(one) in _NO_LETTERS for one in key)):
+        raise ProblemError(400, "idempotency_key", "an idempotency key has 1 to 200 characters that show")
     return key
 
 
@@ -172,21 +172,22 @@ async def kept(request: web.Request, asked: Asked) -> web.Response:
     service, wanted = service_of(request), asked.submission
     wait = patience(request)
     if wait:
-        accepted = await _accepted_and_awaited(service, wanted, wait)
+        accepted = await _accepted_and_awaited(request, wanted, wait)
     else:
         accepted = await service.desk.do(service.desk.store.accept, wanted)
     draws = await draws_of(service, accepted, asked)
     return _accepted(accepted, {"warnings": cast("Json", asked.warnings)} | told(draws))
 
 
-async def _accepted_and_awaited(service: Service, wanted: Submission, wait: int) -> Accepted:
+async def _accepted_and_awaited(request: web.Request, wanted: Submission, wait: int) -> Accepted:
     """The job, heard of from its beginning on, at its end or as it stands when so many seconds are over."""
+    service = service_of(request)
     with service.hub.listening(lambda job, _client: job == wanted.id, nobody) as listener:
         accepted = await service.desk.do(service.desk.store.accept, wanted)
         if accepted.new:
-            job = await end_heard(listener, wait) or await service.desk.do(service.desk.store.job, wanted.id)
+            job = await end_heard(request, listener, wait) or await service.desk.do(service.desk.store.job, wanted.id)
             return replace(accepted, job=job or accepted.job)
-    return replace(accepted, job=await awaited(service, accepted.job, wait))
+    return replace(accepted, job=await awaited(request, accepted.job, wait))
 
 
 async def draws_of(service: Service, accepted: Accepted, asked: Asked) -> Draws:
@@ -216,5 +217,5 @@ async def retry(request: web.Request) -> web.Response:
     if accepted is None:
         raise unknown(job.id)
     if wait:
-        accepted = replace(accepted, job=await awaited(service, accepted.job, wait))
+        accepted = replace(accepted, job=await awaited(request, accepted.job, wait))
     return _accepted(accepted, {"warnings": []})

@@ -13,7 +13,7 @@ import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from graph.files import flush, write_durably
 
@@ -23,6 +23,10 @@ BLOBS: Final = "blobs"
 """The folder's name in the folder of the service's own."""
 
 _COPIED_AT_ONCE: Final = 2**20
+_REMEMBERED: Final = 5000
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 
 class Blobs:
@@ -43,7 +47,7 @@ class Blobs:
                 _named(Path(file), path)
         except OSError:  # the file is gone, or the disk is full: the job has ended well all the same
             return None
-        self._known[identity] = digest
+        _remember(self._known, identity, digest)
         return digest
 
 
@@ -69,7 +73,7 @@ class CheckedBlobs:
                     _log.error("the blob %s is spoilt and was removed", digest)
                     path.unlink(missing_ok=True)
                     return None
-                self._sound[digest] = state
+                _remember(self._sound, digest, state)
         except OSError:
             return None
         return path
@@ -78,7 +82,17 @@ class CheckedBlobs:
         """Delete blobs that nobody refers to any more."""
         for digest in digests:
             self._sound.pop(digest, None)
-            place(self._folder, digest).unlink(missing_ok=True)
+            try:
+                place(self._folder, digest).unlink(missing_ok=True)
+            except OSError as error:  # the others go all the same
+                _log.warning("the blob %s cannot be removed: %s", digest, error.strerror)
+
+
+def _remember(known: dict[Key, Value], key: Key, value: Value) -> None:
+    """Note something that can be found out again, and forget what was noted longest ago."""
+    known[key] = value
+    if len(known) > _REMEMBERED:
+        del known[next(iter(known))]
 
 
 def place(folder: Path, digest: str) -> Path:

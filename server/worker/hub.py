@@ -57,19 +57,22 @@ class Listener:
 
     wanted: Wanted
     progress: Wanted
+    dropped: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it fell too far behind; what waited for it is let go."""
     _queue: asyncio.Queue[Notice | None] = field(default_factory=asyncio.Queue)
     _bytes: int = 0
     _of_results: int = 0
-    _dropped: bool = False
 
     def offer(self, notice: Notice) -> bool:
         """Queue the notice if it is wanted. False if the listener is dropped for it."""
         wanted = self.progress if isinstance(notice, Passing) else self.wanted
-        if self._dropped or not wanted(notice.job, notice.client):
+        if self.dropped.is_set() or not wanted(notice.job, notice.client):
             return True
         self._count(notice, 1)
         if self._queue.qsize() >= MOST_WAITING or self._bytes > MOST_BYTES or self._of_results > MOST_OF_RESULTS:
-            self._dropped = True
+            self.dropped.set()
+            while not self._queue.empty():
+                self._queue.get_nowait()
             self._queue.put_nowait(None)
             return False
         self._queue.put_nowait(notice)
@@ -83,7 +86,7 @@ class Listener:
     async def next(self) -> Notice:
         """The next notice. Raises `Dropped`."""
         notice = await self._queue.get()
-        if notice is None or self._dropped:
+        if notice is None or self.dropped.is_set():
             raise Dropped
         self._count(notice, -1)
         return notice

@@ -103,3 +103,24 @@ def test_a_blob_stays_as_long_as_a_job_has_it(tmp_path: Path) -> None:
     assert store.drop_blobs(60.0) == [DIGEST]
     assert store.drop_blobs(60.0) == []
     database.close()
+
+
+def test_one_blob_that_cannot_be_removed_keeps_no_other(tmp_path: Path) -> None:
+    stuck, other = "a" * 64, "b" * 64
+    place(tmp_path, stuck).mkdir(parents=True)
+    place(tmp_path, other).parent.mkdir()
+    place(tmp_path, other).touch()
+    CheckedBlobs(tmp_path).remove([stuck, other])
+    assert not place(tmp_path, other).exists()
+
+
+def test_of_many_files_only_some_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.worker.blobs._REMEMBERED", 10)
+    blobs, checked = Blobs(tmp_path / "blobs"), CheckedBlobs(tmp_path / "blobs")
+    for number in range(30):
+        file = tmp_path / f"{number}.txt"
+        file.write_text(str(number))
+        digest = blobs.keep(str(file))
+        assert digest is not None
+        assert checked.find(digest) is not None
+    assert (len(blobs._known), len(checked._sound)) == (10, 10)

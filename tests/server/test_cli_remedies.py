@@ -56,6 +56,9 @@ FOLDERS = [
     Refused("train {picture} --cache {here}/cache --output /proc/none", "cannot_save", "/proc/none", "--output"),
     Refused("serve --cache {here}/cache --output {here}/a.txt", "cannot_save", "a.txt: File exists", "--output"),
     Refused("serve --cache {here}/cache --output /proc/none", "cannot_save", "/proc/none", "--output"),
+    Refused("token list --user {here}/a.txt", "tokens_file", "a.txt/tokens.json", "--user"),
+    Refused("token create x --user {here}/a.txt", "tokens_file", "a.txt/tokens.json", "--user"),
+    Refused("serve --host 0.0.0.0 --user {here}/a.txt", "tokens_file", "a.txt/tokens.json", "--user"),
 ]  # fmt: skip
 
 VALUES = [

@@ -253,10 +253,23 @@ def test_names_are_checked_before_anything_is_read(latentgraph: CommandLine) -> 
         ([path, str(latentgraph.folder / "no" / "such.safetensors")], "cannot_write"),
         ([str(latentgraph.folder / "absent.pt")], "weights_unreadable"),
         ([], "usage"),
+        (["."], "usage"),
+        (["/"], "usage"),
+        ([str(latentgraph.folder)], "usage"),
     ):
         done = latentgraph("models", "convert", *arguments, "--json")
         assert (done.code, done.json["problems"][0]["code"]) == (2, code), arguments
     assert there.read_bytes() == b"mine"
+
+
+def test_a_folder_as_the_second_name_means_a_file_in_it(latentgraph: CommandLine) -> None:
+    torch.save(dict(ONE), latentgraph.folder / "in.pt")
+    (latentgraph.folder / "there").mkdir()
+    done = latentgraph(
+        "models", "convert", str(latentgraph.folder / "in.pt"), str(latentgraph.folder / "there"), "--json"
+    )
+    assert done.json["file"] == str(latentgraph.folder / "there" / "in.safetensors")
+    assert torch.equal(read_back(done)["a.weight"], ramp(2, 3))
 
 
 def test_what_is_there_is_replaced_when_asked(latentgraph: CommandLine) -> None:

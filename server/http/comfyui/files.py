@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -17,7 +18,7 @@ from graph.errors import InputError
 from graph.files import draft
 from graph.json import loads
 from nodes.folders import FolderError, is_inside
-from server.http.bodies import coming
+from server.http.bodies import coming, refuse_crawling
 from server.http.files import found, is_upload_of_comfyui, picture, served
 from server.http.keeping import keep, receive
 from server.http.pictures import decoded
@@ -25,6 +26,7 @@ from server.http.service import Service, service_of
 
 _KINDS: Final = ("input", "output", "temp")
 _LONGEST_FIELD: Final = 65536
+_MOST_PARTS: Final = 32
 _NO_PICTURE: Final = (
     "is no picture, whatever it is called: PNG, JPEG, WebP, GIF, AVIF, BMP, TIFF and PPM are taken here; "
     "POST /api/v1/uploads takes any file"
@@ -115,16 +117,28 @@ async def _form(request: web.Request, service: Service, draft: Path) -> _Form:
 
 
 async def _fill(form: _Form, request: web.Request, service: Service, draft: Path) -> None:
-    parts = await request.multipart()
+    parts, count = await request.multipart(), 0
     while (part := await coming(parts.next())) is not None:
-        if not isinstance(part, BodyPartReader) or len(form.fields) > 16:
+        count += 1
+        if not isinstance(part, BodyPartReader) or count > _MOST_PARTS:
             raise web.HTTPBadRequest(text="the form has parts that are none of its fields")
         if part.name == "image" and form.file is None:
             form.filename = part.filename or ""
             await receive(draft, part.read_chunk, service.bounds.upload)
             form.file = draft
         elif part.name:
-            form.fields[part.name] = (await coming(part.read_chunk(_LONGEST_FIELD))).decode("utf-8", "replace")
+            form.fields[part.name] = (await _field(part)).decode("utf-8", "replace")
+
+
+async def _field(part: BodyPartReader) -> bytes:
+    """The whole of a field. Raises HTTPRequestEntityTooLarge, ProblemError (408)."""
+    read, began = b"", time.monotonic()
+    while chunk := await coming(part.read_chunk()):
+        read += chunk
+        refuse_crawling(len(read), began)
+        if len(read) > _LONGEST_FIELD:
+            raise web.HTTPRequestEntityTooLarge(_LONGEST_FIELD, len(read), text="a field of the form is too long")
+    return read
 
 
 async def _lay_over(request: web.Request, form: _Form) -> None:
