@@ -20,6 +20,8 @@ JsonObject: TypeAlias = "dict[str, Json]"
 
 MAX_BYTES = 64 * 2**20
 MAX_DEPTH = 200
+MAX_VALUES = 2_000_000
+"""A small file can hold many empty lists, each of which takes fifty bytes of memory."""
 
 
 def loads(text: str | bytes, *, source: str = "document", max_bytes: int = MAX_BYTES) -> Json:
@@ -27,6 +29,9 @@ def loads(text: str | bytes, *, source: str = "document", max_bytes: int = MAX_B
     if len(text) > max_bytes:
         hint = "Leave out what is no part of the workflow, such as pictures."
         raise _refused("json_too_large", f"{source} has {len(text):,} bytes; at most {max_bytes:,} are read", hint)
+    if _least_values(text) > MAX_VALUES:
+        hint = "Split it, or leave out what is no part of the workflow."
+        raise _refused("json_too_large", f"{source} holds more than {MAX_VALUES:,} values", hint)
     value: Json = None
     decoded = ""
     try:
@@ -64,6 +69,13 @@ def loads(text: str | bytes, *, source: str = "document", max_bytes: int = MAX_B
         place = place_of(decoded, lambda token: token.depth >= MAX_DEPTH)
         raise _refused("json_too_deep", f"{source} is nested deeper than {MAX_DEPTH} levels{place}", _FLATTER)
     return value
+
+
+def _least_values(text: str | bytes) -> int:
+    """About how many values a JSON text holds: what begins them and stands between them, in strings, too."""
+    if isinstance(text, bytes):
+        return text.count(b",") + text.count(b"[") + text.count(b"{")
+    return text.count(",") + text.count("[") + text.count("{")
 
 
 def canonical(value: object) -> bytes:

@@ -21,4 +21,4 @@ async def forget_job(request: web.Request) -> web.Response:
 async def clear_history(request: web.Request) -> web.Response:
     """Forget every job that has ended, with its events. Those that wait or run stay, and so do saved files."""
     service = service_of(request)
-    return web.json_response({"forgotten": await service.desk.do(service.desk.store.forget)})
+    return web.json_response({"forgotten": await service.in_slices(service.desk.store.forget)})

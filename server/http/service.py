@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from server.http.logbook import LogBook
 from server.http.problems import ProblemError
 from server.http.user_files import UserFiles
 from server.jobs.desk import Desk
+from server.jobs.store import SLICE
 from server.worker.blobs import CheckedBlobs
 from server.worker.crew import Crew
 from server.worker.hub import Hub
@@ -64,6 +66,16 @@ class Service:
     @property
     def folders(self) -> Folders:
         return self.workspace.folders
+
+    async def in_slices(self, act: Callable[[Sequence[str] | None], int], jobs: Sequence[str] | None = None) -> int:
+        """Do something of the store to these jobs, or all, so many at a time that nobody else waits long; returns how many
+        there were."""
+        total = 0
+        while True:
+            count = await self.desk.do(act, jobs)
+            total += count
+            if count < SLICE:
+                return total
 
     def refuse_socket(self, request: web.Request) -> None:
         """Raise ProblemError: 426 for a request that opens no WebSocket, 503 when as many listen as are let in."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -26,7 +27,7 @@ from graph.json import JsonObject
 from server.jobs.database import Database
 from server.jobs.job import Accepted, Claim, End, Ending, Happening, JobEvent, Move, State, StoreError, Submission
 from server.jobs.line import place, place_in_front
-from server.jobs.queries import Queries, job_of
+from server.jobs.queries import IN_LINE, Queries, job_of
 from server.jobs.statements import (
     CLAIM,
     COUNT_UP_HELD,
@@ -43,6 +44,9 @@ from server.jobs.statements import (
 from server.jobs.tables import BLOBS, JOB_BLOBS, JOBS, SETTINGS
 from server.jobs.transactions import Change, Publish, Transactions, as_text
 from server.jobs.workflows import WorkflowVersions
+
+SLICE: Final = 500
+"""Jobs that one transaction ends or forgets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +134,18 @@ class Store(Queries):
             state: State = row.state
             return state
 
-    def cancel_waiting(self, jobs: Sequence[str] | None = None) -> list[str]:
-        """End those of these jobs (None: of all) that have not begun. Returns their ids."""
+    def cancel_waiting(self, jobs: Sequence[str] | None = None) -> int:
+        """End those of these jobs (None: of all) that have not begun, the first in line first, at most `SLICE`. Returns how
+        many: where it is as many, there may be more. A long transaction would keep workers from beating."""
         which: ColumnElement[bool] = QUEUED
         if jobs is not None:
             which = and_(which, JOBS.c.id.in_(jobs))
         with self._change() as change:
-            found = change.connection.execute(select(JOBS.c.id).where(which)).scalars().all()
+            first = select(JOBS.c.id).where(which).order_by(*IN_LINE).limit(SLICE)
+            found = change.connection.execute(first).scalars().all()
             for job in found:
                 self._end(change, job, "cancelled", {})
-            return list(found)
+            return len(found)
 
     def move(self, job: str, move: Move) -> None:
         """Give a waiting job another place in the line. Raises StoreError (`job_not_waiting`, `unknown_job`)."""
@@ -157,12 +163,13 @@ class Store(Queries):
             change.ready |= not paused
 
     def forget(self, jobs: Sequence[str] | None = None) -> int:
-        """Delete jobs that have ended, with their events; None means all. Returns how many."""
+        """Delete jobs that have ended, with their events; None means all. At most `SLICE`; returns how many."""
         which: ColumnElement[bool] = JOBS.c.ended.is_not(None)
         if jobs is not None:
             which = and_(which, JOBS.c.id.in_(jobs))
         with self._change() as change:
-            return change.connection.execute(delete(JOBS).where(which)).rowcount
+            some = select(JOBS.c.id).where(which).limit(SLICE)
+            return change.connection.execute(delete(JOBS).where(JOBS.c.id.in_(some))).rowcount
 
     # What workers ask for and say
 

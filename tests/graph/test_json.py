@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from graph.errors import InputError
-from graph.json import MAX_DEPTH, Json, canonical, loads
+from graph.json import MAX_DEPTH, MAX_VALUES, Json, canonical, loads
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -95,7 +96,7 @@ def test_a_refusal_says_what_to_do(text: str, remedy: str) -> None:
         pytest.param(b"[\xff]", "json_encoding", "byte 1", id="not UTF-8"),
         pytest.param("[]".encode("utf-16"), "json_encoding", "UTF-8", id="UTF-16"),
         pytest.param('["\\ud800"]', "json_encoding", "half a character", id="a lone surrogate"),
-        pytest.param("[" * 10_000_000, "json_too_deep", "levels", id="10 MB of nesting"),
+        pytest.param("[" * 1_500_000, "json_too_deep", "levels", id="1.5 MB of nesting"),
         pytest.param(
             "[" * 300 + "]" * 300, "json_too_deep", f"{MAX_DEPTH} levels at line 1, column 201", id="300 levels"
         ),
@@ -118,6 +119,13 @@ def test_the_deepest_that_is_read() -> None:
 def test_size_is_bounded() -> None:
     with pytest.raises(InputError, match="json_too_large"):
         loads("[" + " " * 100 + "]", max_bytes=100)
+
+
+@pytest.mark.parametrize("unit", ["[],", "{},", "0,"])
+@pytest.mark.parametrize("kind", [str, str.encode], ids=["text", "bytes"])
+def test_values_are_bounded_as_a_small_file_can_hold_many(kind: Callable[[str], str | bytes], unit: str) -> None:
+    with pytest.raises(InputError, match="json_too_large"):
+        loads(kind("[" + unit * MAX_VALUES + "0]"))
 
 
 @given(VALUES)

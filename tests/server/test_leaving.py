@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession
 
 from nodes.catalogue import ByType, load_catalogue
 from server.http import bodies
@@ -19,6 +20,7 @@ from server.http.serving import Setup, serving
 from server.http.stream import followed
 from server.jobs.job import Happening, JobEvent, Submission
 from server.jobs.store import Limits
+from server.worker.hub import MOST_WAITING
 from server.workspace import Workspace
 from tests.server.raw import ask
 from tests.server.toy_worker import toy_places
@@ -35,7 +37,9 @@ STREAMS = {
 
 
 @asynccontextmanager
-async def opened(folder: Path, bounds: Bounds | None = None) -> AsyncIterator[tuple[Service, int]]:
+async def opened(
+    folder: Path, bounds: Bounds | None = None, limits: Limits | None = None
+) -> AsyncIterator[tuple[Service, int]]:
     """The service itself and its port, with nobody who works."""
     with Workspace(toy_places(folder)) as workspace, socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
@@ -52,9 +56,15 @@ async def opened(folder: Path, bounds: Bounds | None = None) -> AsyncIterator[tu
             yield service, listening.getsockname()[1]
 
 
-def do(folder: Path, act: Callable[[Service, int], Awaitable[None]], bounds: Bounds | None = None) -> None:
+def do(
+    folder: Path,
+    act: Callable[[Service, int], Awaitable[None]],
+    *,
+    bounds: Bounds | None = None,
+    limits: Limits | None = None,
+) -> None:
     async def run() -> None:
-        async with asyncio.timeout(100), opened(folder, bounds) as (service, port):
+        async with asyncio.timeout(100), opened(folder, bounds, limits) as (service, port):
             await act(service, port)
 
     asyncio.run(run())
@@ -181,7 +191,27 @@ def test_who_has_stopped_waiting_for_a_job_takes_nobodys_place(tmp_path: Path) -
             writer.close()
         await settled(lambda: service.hub.listeners == before)
 
-    do(tmp_path, act, Bounds(sockets=20))
+    do(tmp_path, act, bounds=Bounds(sockets=20))
+
+
+def test_a_long_queue_that_is_cleared_throws_no_listener_off(tmp_path: Path) -> None:
+    """Each of its jobs is an event, and more than a listener may have waiting."""
+
+    async def act(service: Service, port: int) -> None:
+        for number in range(MOST_WAITING + 1000):
+            await service.desk.do(service.desk.store.accept, Submission(f"j{number}", "{}", "x"))
+        async with ClientSession() as session, session.ws_connect(f"http://127.0.0.1:{port}/ws") as socket:
+            cleared = asyncio.create_task(ask(port, "POST", "/queue", b'{"clear": true}'))
+            async for message in socket:
+                told = json.loads(message.data)
+                if told["type"] == "status" and told["data"]["status"]["exec_info"]["queue_remaining"] == 0:
+                    break
+            assert (await cleared).status == 200
+        assert service.hub.dropped == 0
+        assert (await ask(port, "POST", "/history", b'{"clear": true}')).status == 200
+        assert await service.desk.do(service.desk.store.newest, ["cancelled"], limit=1) == []
+
+    do(tmp_path, act, limits=Limits(queued=2 * MOST_WAITING))
 
 
 PART = b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\nb\r\n"

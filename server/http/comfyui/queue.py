@@ -37,9 +37,9 @@ async def post_queue(request: web.Request) -> web.Response:
     service = service_of(request)
     body = await _object(request)
     if body.get("clear") is True:
-        await service.desk.do(service.desk.store.cancel_waiting)
+        await service.in_slices(service.desk.store.cancel_waiting)
     if names := _names(body.get("delete")):
-        await service.desk.do(service.desk.store.cancel_waiting, names)
+        await service.in_slices(service.desk.store.cancel_waiting, names)
     return web.Response()
 
 
@@ -69,9 +69,9 @@ async def post_history(request: web.Request) -> web.Response:
     service = service_of(request)
     body = await _object(request)
     if body.get("clear") is True:
-        await service.desk.do(service.desk.store.forget)
+        await service.in_slices(service.desk.store.forget)
     if names := _names(body.get("delete")):
-        await service.desk.do(service.desk.store.forget, names)
+        await service.in_slices(service.desk.store.forget, names)
     return web.Response()
 
 
