@@ -78,7 +78,7 @@ class Store(Queries):
         self.transactions = Transactions(database, publish, wall)
         super().__init__(self.transactions)
         self.workflows = WorkflowVersions(self.transactions)
-        self._limits, self._clock = limits or Limits(), clock
+        self._limits, self.clock = limits or Limits(), clock
         self._change = self.transactions.change
 
     # What clients ask for
@@ -176,7 +176,7 @@ class Store(Queries):
     def claim(self, worker: str) -> Claim | None:
         """Lend the next job. None if none waits, or the queue is paused."""
         with self._change(durable=False) as change:
-            lent = {"by": worker, "now": change.now, "until": self._clock() + self._limits.lease}
+            lent = {"by": worker, "now": change.now, "until": self.clock() + self._limits.lease}
             row = change.connection.execute(CLAIM, lent).first()
             if row is None:
                 return None
@@ -187,7 +187,7 @@ class Store(Queries):
     def beat(self, job: str, fence: int) -> bool:
         """The worker is alive: extend its lease. False if the job is no longer its own."""
         with self._change(durable=False) as change:
-            longer = update(JOBS).where(_held(job, fence)).values(lease_until=self._clock() + self._limits.lease)
+            longer = update(JOBS).where(_held(job, fence)).values(lease_until=self.clock() + self._limits.lease)
             return bool(change.connection.execute(longer).rowcount)
 
     def record(self, job: str, fence: int, happenings: Sequence[Happening]) -> bool:
@@ -251,11 +251,11 @@ class Store(Queries):
         with self._change() as change:
             self._give_back(change, _held(job, fence), cause)
 
-    def expire(self, cause: str = "its worker fell silent") -> list[str]:
-        """Take back every job whose lease has run out. Returns their ids."""
+    def expire(self, at: float | None = None) -> list[str]:
+        """Take back every job whose lease had run out at a time of the `clock`, or has now. Returns their ids."""
         with self._change(durable=False) as change:
-            late = and_(JOBS.c.state == "running", JOBS.c.lease_until < self._clock())
-            taken = self._give_back(change, late, cause)
+            late = and_(JOBS.c.state == "running", JOBS.c.lease_until < (self.clock() if at is None else at))
+            taken = self._give_back(change, late, "its worker fell silent")
             change.durable |= bool(taken)
             return taken
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Final
 
 from graph.json import JsonObject
 from server.jobs.desk import Desk
@@ -18,6 +20,8 @@ _log = logging.getLogger("latentgraph.worker")
 
 CHECK = 1.0
 """Seconds between two looks for leases that have run out."""
+_STOOD_STILL: Final = 2.0
+"""Seconds between two such looks after which the store must have stood still."""
 
 
 class Crew:
@@ -79,13 +83,25 @@ class Crew:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _watch_leases(self) -> None:
+        """A lease measures the silence of a worker, and not that of the store: who was not heard while the store stood still
+        has a lease anew, and what had not run out when it was asked has not run out because the answer came late."""
+        store, answered = self._desk.store, time.monotonic()  # when it was asked what it last answered
         while True:
             await asyncio.sleep(CHECK)
             try:
-                expired = await self._desk.do(self._desk.store.expire)
+                if time.monotonic() - answered > _STOOD_STILL:
+                    await self._renew()
+                asked = time.monotonic()
+                expired = await self._desk.do(store.expire, store.clock())
             except StoreError as error:
                 _log.warning("leases could not be looked at: %s", error)
                 continue
+            answered = asked
             for one in self.supervisors:
                 if one.claim is not None and one.claim.id in expired:
                     one.kill()
+
+    async def _renew(self) -> None:
+        claims = [one.claim for one in self.supervisors if one.claim is not None]
+        for claim in claims:
+            await self._desk.do_unsettled(self._desk.store.beat, claim.id, claim.fence)

@@ -43,7 +43,7 @@ WRONG = [
     Wrong("duplicate key", '{"format": "latentgraph/1", "nodes": {}, "nodes": {}}', "json_duplicate_key", "nodes"),
     Wrong("NaN", '{"format": "latentgraph/1", "nodes": NaN}', "json_number"),
     Wrong("a number of 10,000 digits", '{"format": "latentgraph/1", "nodes": ' + "9" * 10_000 + "}", "json_number"),
-    Wrong("10 MB of nesting", "[" * 10_000_000, "json_too_deep"),
+    Wrong("1.5 MB of nesting", "[" * 1_500_000, "json_too_deep"),
     Wrong("nested objects", '{"a":' * 5_000 + "1" + "}" * 5_000, "json_too_deep"),
     Wrong("unknown format", {"format": "latentgraph/99", "nodes": {}}, "document_format", "$.format"),
     Wrong("a node that is no object", graph(a=3), "document_structure", "$.nodes.a"),

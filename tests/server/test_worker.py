@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from graph.document import Document, Node
 from server.jobs.database import SqliteDatabase
 from server.jobs.desk import Desk
-from server.jobs.job import ENDS, Happening, Job, JobEvent, StoreError, Submission
+from server.jobs.job import ENDS, Claim, Happening, Job, JobEvent, StoreError, Submission
 from server.jobs.request import JobRequest
 from server.jobs.store import Limits
+from server.worker import crew
 from server.worker.crew import Crew
 from server.worker.hub import Hub, Passing
 from tests.graph.engine import made, of
@@ -203,6 +207,53 @@ def test_a_worker_that_falls_silent_loses_its_job(tmp_path: Path) -> None:
         assert here.crew.supervisors[0].pid != pid
 
     do(tmp_path, act, Limits(lease=2.5))
+
+
+def test_a_store_that_stands_still_for_longer_than_a_lease_costs_no_worker_its_job(tmp_path: Path) -> None:
+    async def act(here: Shop) -> None:
+        await here.submit("job", work=made("Steps", value=1, count=100), save=writing("x"))
+        await here.happened("job", "node_started")
+        await here.desk.do(time.sleep, 4.0)
+        job = await here.until("job")
+        assert (job.state, job.attempts, here.crew.supervisors[0].restarts) == ("done", 1, 0)
+
+    do(tmp_path, act, Limits(lease=2.5))
+
+
+def test_a_lease_is_looked_at_as_of_when_it_was_asked_and_renewed_after_the_store_stood_still(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(crew, "CHECK", 0.01)
+    monkeypatch.setattr(crew, "_STOOD_STILL", 0.2)
+    claim = Claim("job", 1, "{}", None, 1, None)
+    done: list[tuple[str, float]] = []
+
+    def expire(at: float) -> list[str]:
+        done.append(("expire", time.monotonic() - at))
+        return []
+
+    def beat(job: str, fence: int) -> bool:
+        done.append((f"beat {job} {fence}", 0.0))
+        return True
+
+    async def stand_still(act: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - whatever it returns
+        await asyncio.sleep(0.3 if len(done) < 1 else 0.0)
+        return act(*arguments)
+
+    async def run() -> None:
+        store = SimpleNamespace(expire=expire, beat=beat, clock=time.monotonic)
+        desk: Any = SimpleNamespace(store=store, do=stand_still, do_unsettled=stand_still)
+        watched = Crew({"cpu": []}, desk, Hub())
+        watched.supervisors[0].claim = claim
+        async with asyncio.timeout(50):
+            watching = asyncio.create_task(watched._watch_leases())
+            while len(done) < 4:  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0.01)
+            watching.cancel()
+        assert [what for what, _ in done[:4]] == ["expire", "beat job 1", "expire", "expire"]
+        assert done[0][1] >= 0.3
+
+    asyncio.run(run())
 
 
 def test_the_next_service_takes_up_what_the_last_left(tmp_path: Path) -> None:
