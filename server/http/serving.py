@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,7 +28,7 @@ from server.http.user_files import UserFiles
 from server.jobs.database import open_database
 from server.jobs.desk import Desk
 from server.jobs.job import StoreError
-from server.jobs.store import Limits
+from server.jobs.store import SLICE, Limits
 from server.worker.blobs import BLOBS, CheckedBlobs
 from server.worker.crew import Crew
 from server.worker.hub import Hub
@@ -38,7 +39,8 @@ from server.workspace import Computing, Workspace
 _log = logging.getLogger("latentgraph.jobs")
 
 SWEEP, AGE = 600.0, 3600.0
-"""Seconds: between two looks for blobs that no job has, and how old those must be."""
+STRAYS: Final = 86_400.0
+"""Seconds between two looks for files of blobs that the store knows nothing of, and how old these must be."""
 BACKLOG: Final = 4096
 """Connections that may wait to be accepted; the system has a limit of its own. Where they are too many some are reset."""
 PACKAGED: Final = Path(__file__).parent.parent.parent / "workflows"
@@ -121,16 +123,28 @@ async def serving(setup: Setup, listening: socket.socket) -> AsyncIterator[Servi
             await runner.cleanup()
 
 
+async def _remove_strays(service: Service) -> None:
+    """Blobs that the store knows nothing of: left where a process was killed between a file and its row."""
+    old = await asyncio.to_thread(service.blobs.old, STRAYS)
+    for start in range(0, len(old), SLICE):
+        strays = await service.desk.do(service.desk.store.without_blobs, old[start : start + SLICE])
+        await asyncio.to_thread(service.blobs.remove, strays)
+
+
 @contextlib.asynccontextmanager
 async def _sweeping(service: Service) -> AsyncIterator[None]:
     """While this is open, blobs that no job has any more are removed now and then."""
 
     async def sweep() -> None:
+        strays_due = time.monotonic()
         while True:
             await asyncio.sleep(SWEEP)
             with contextlib.suppress(StoreError):
                 dropped = await service.desk.do(service.desk.store.drop_blobs, AGE)
                 await asyncio.to_thread(service.blobs.remove, dropped)
+                if time.monotonic() >= strays_due:
+                    await _remove_strays(service)
+                    strays_due = time.monotonic() + STRAYS
 
     task = asyncio.create_task(sweep())
     try:

@@ -330,6 +330,12 @@ class Store(Queries):
             dropped = delete(BLOBS).where(unused, BLOBS.c.created < change.now - age).returning(BLOBS.c.digest)
             return list(change.connection.execute(dropped).scalars())
 
+    def without_blobs(self, digests: Sequence[str]) -> list[str]:
+        """Those of these, at most `SLICE`, that are no job's."""
+        with self._change(durable=False) as change:
+            known = set(change.connection.execute(KNOWN_BLOBS, {"digests": list(digests)}).scalars())
+        return [one for one in digests if one not in known]
+
     def _end(self, change: Change, job: str, state: State, result: JsonObject) -> None:
         row = change.connection.execute(FINISH, _ended(change, job, state, result, 1)).one()
         change.tell(job, row.client, row.recorded, [Happening(state, result)], job_of(row))

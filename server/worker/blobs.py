@@ -7,10 +7,12 @@ it is first served, and whenever its file has changed.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
 import stat
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, TypeVar
@@ -77,6 +79,16 @@ class CheckedBlobs:
         except OSError:
             return None
         return path
+
+    def old(self, age: float) -> list[str]:
+        """The digests of files that have had their name here for so many seconds."""
+        before = time.time() - age
+        found = []
+        for path in self._folder.glob("??/*"):
+            with contextlib.suppress(OSError):
+                if path.lstat().st_ctime < before:
+                    found.append(path.parent.name + path.name)
+        return found
 
     def remove(self, digests: Iterable[str]) -> None:
         """Delete blobs that nobody refers to any more."""

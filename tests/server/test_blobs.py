@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from collections.abc import Callable
@@ -124,3 +125,28 @@ def test_of_many_files_only_some_are_remembered(tmp_path: Path, monkeypatch: pyt
         assert digest is not None
         assert checked.find(digest) is not None
     assert (len(blobs._known), len(checked._sound)) == (10, 10)
+
+
+def test_files_of_blobs_that_are_no_jobs_go_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Left where a process was killed between a file and its row."""
+    monkeypatch.setattr("server.http.serving.SWEEP", 0.05)
+    monkeypatch.setattr("server.http.serving.STRAYS", -1.0)
+    stray = place(tmp_path / "user" / "blobs", "a" * 64)
+    stray.parent.mkdir(parents=True)
+    stray.touch()
+
+    async def act(service: Service) -> None:
+        job = await submit(service, work(42), "?wait=60")
+        async with asyncio.timeout(20):
+            while stray.exists():  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0.05)
+        assert (await service.get(job["outputs"][0]["blob"])).body == b"42"
+
+    do(tmp_path, act)
+
+
+def test_a_young_file_of_a_blob_stays(tmp_path: Path) -> None:
+    path = place(tmp_path, "a" * 64)
+    path.parent.mkdir()
+    path.touch()
+    assert (CheckedBlobs(tmp_path).old(60), CheckedBlobs(tmp_path).old(-1)) == ([], ["a" * 64])
