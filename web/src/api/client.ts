@@ -192,9 +192,24 @@ export async function request(method: string, path: string, body?: unknown, { si
   return response;
 }
 
+/** What a refusal says, if it is one of the service's own; ComfyUI's routes answer in plain text, and what is in between in HTML. */
+function problemIn(text: string): { code?: string; detail?: string; problems?: Problem[] } {
+  try {
+    const told: unknown = JSON.parse(text);
+    return told !== null && typeof told === "object" ? told : {};
+  } catch {
+    return {};
+  }
+}
+
+const LONGEST_REFUSAL = 500;
+
 async function problemOf(response: Response): Promise<ServiceError> {
-  const told = (await response.json().catch(() => ({}))) as { code?: string; detail?: string; problems?: Problem[] };
-  return new ServiceError(response.status, told.code ?? `http_${response.status}`, told.detail ?? response.statusText, told.problems);
+  const text = await response.text().catch(() => "");
+  const told = problemIn(text);
+  const plain = response.headers.get("Content-Type")?.startsWith("text/plain") ? text.trim().slice(0, LONGEST_REFUSAL) : "";
+  const message = told.detail ?? (plain || response.statusText || `HTTP ${response.status}`);
+  return new ServiceError(response.status, told.code ?? `http_${response.status}`, message, told.problems);
 }
 
 export const listWorkflows = () => json<string[]>("GET", "api/v1/workflows");

@@ -5,6 +5,8 @@ import type { JobEvent } from "@/model/runs";
 export interface SocketListener {
   onOpen: () => void;
   onClose: () => void;
+  /** Why it cannot be tried at all: the service does not let this page in, say. It is tried again all the same. */
+  onRefused: (error: unknown) => void;
   onEvent: (event: JobEvent, picture?: Blob) => void;
 }
 
@@ -35,8 +37,9 @@ export class EventSocket {
         this.opening = false;
         this.connect(url);
       },
-      () => {
+      (error: unknown) => {
         this.opening = false;
+        this.listener.onRefused(error);
         this.lost();
       },
     );

@@ -9,14 +9,15 @@ export function keepToken(value: string): void {
 }
 
 /** Take the token out of the address, so that it stays in no history and no bookmark. */
-export function takeTokenFromAddress(): void {
+export function takeTokenFromAddress(): string | null {
   const asked = new URLSearchParams(window.location.hash.slice(1));
   const given = asked.get("token");
-  if (given === null) return;
+  if (given === null) return null;
   keepToken(given);
   asked.delete("token");
   const rest = asked.toString();
   window.history.replaceState(null, "", window.location.pathname + window.location.search + (rest ? `#${rest}` : ""));
+  return given;
 }
 
 /** An address that the browser itself fetches, as of a picture: such requests can carry no header. */

@@ -3,7 +3,7 @@ import { activeGraph, chosenNodes, selectedFrames, selectedNodes, selectedNote }
 import { aligned, distributed, type Alignment, type Placed } from "@/model/arrange";
 import { stopsAt } from "@/model/bypassing";
 import { groupsOf, isPinned, linkOf, notesOf, type Graph, type GraphNode, type Point } from "@/model/document";
-import { addGroup, addNote, move, setGroup, setMode, setNodeUi } from "@/model/edit";
+import { addGroup, addNote, move, setGroup, setMode, setNodesUi } from "@/model/edit";
 import { CLOSED_HEIGHT, groupId, indexOfFrame, thingsIn } from "@/model/frames";
 import { DENSITIES, geometryOf, previewRoom } from "@/model/geometry";
 import { interfaceIn } from "@/model/interface";
@@ -53,7 +53,7 @@ function toggleUi(editor: Editor, key: "collapsed" | "pinned", give: string, tak
   const all = names.every((name) => graph.nodes[name]?.ui?.[key] === true) && frames.every((index) => groups[index]?.[key] === true);
   const value = all ? undefined : true;
   editor.documents.editGraph(all ? take : give, (current) => {
-    const marked = names.reduce((next, name) => setNodeUi(next, name, { [key]: value }), current);
+    const marked = setNodesUi(current, names, { [key]: value });
     return frames.reduce((next, index) => setGroup(next, index, { [key]: value }), marked);
   });
 }
@@ -63,7 +63,7 @@ export function colour(editor: Editor, value: string | null): void {
   const names = selectedNodes(editor);
   const frames = selectedFrames(editor);
   editor.documents.editGraph(editor.t.edits.colour, (graph) => {
-    const coloured = names.reduce((next, name) => setNodeUi(next, name, { color: value ?? undefined, bgcolor: undefined }), graph);
+    const coloured = setNodesUi(graph, names, { color: value ?? undefined, bgcolor: undefined });
     return frames.reduce((next, index) => setGroup(next, index, { color: value ?? undefined }), coloured);
   });
 }

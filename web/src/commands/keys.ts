@@ -7,15 +7,19 @@ import { isReadable } from "@/store/clipboard";
 import type { Editor } from "@/store/editor";
 import type { Settings } from "@/store/settings";
 
-/** The keys of an event as commands write them: `mod+shift+z`. A Mac's Option writes another letter: there the key itself counts. */
+/**
+ * The keys of an event as commands write them: `mod+shift+z`. A Mac's Option writes another letter, and many layouts have none of
+ * the Latin ones: there the key itself counts.
+ */
 export function pressed(event: KeyboardEvent, mac = MAC): string {
-  const letter = mac && event.altKey ? /^Key([A-Z])$/.exec(event.code)?.[1] : undefined;
+  const foreign = /^[^\u0000-\u007f]$/u.test(event.key);
+  const letter = foreign || (mac && event.altKey) ? /^Key([A-Z])$/.exec(event.code)?.[1] : undefined;
   const written = letter ?? event.key;
   const key = written.length === 1 ? written.toLowerCase() : written;
   const parts: string[] = [];
   if (mac ? event.metaKey : event.ctrlKey) parts.push("mod");
   if (event.altKey) parts.push("alt");
-  if (event.shiftKey && (event.key.length > 1 || /[a-z]/i.test(event.key))) parts.push("shift");
+  if (event.shiftKey && (key.length > 1 || /[a-z]/i.test(key))) parts.push("shift");
   return [...parts, key].join("+");
 }
 
@@ -39,6 +43,11 @@ function isTyping(target: EventTarget | null): boolean {
 function onCanvas(target: EventTarget | null): boolean {
   const element = target as HTMLElement | null;
   return element === document.body || element?.closest?.("[data-testid=canvas]") !== null;
+}
+
+/** Whether the focus is on what Tab leads on from and Enter presses: a button in a node, say. */
+function isControl(target: EventTarget | null): boolean {
+  return (target as HTMLElement | null)?.closest?.("button, a[href], input, [role=switch], [role=combobox], [role=slider]") != null;
 }
 
 /** Whether text is marked that one may want to copy: on the canvas it is nodes that are copied. */
@@ -65,6 +74,7 @@ export function handleKey(editor: Editor, event: KeyboardEvent): void {
   if (id === undefined || (typing && !command(id).always)) return;
   const bare = !keys.includes("+") || keys === "+";
   if (bare && keys.length > 1 && !onCanvas(event.target)) return; // Tab, Delete and the like belong to what has the focus
+  if ((keys === "Tab" || keys === "Enter") && isControl(event.target)) return;
   if (id === "copy" && isTextMarked(window.getSelection())) return;
   if (id === "paste-links" && !isReadable()) {
     editor.pasting.expectLinks(() => editor.view.say(editor.t.says.pasteByKeys));

@@ -76,10 +76,18 @@ export function withWhole(document: Document, scope: Scope, graph: Graph): Docum
 
 /** The graph with one node changed. */
 export function withNode(graph: Graph, name: string, change: (node: GraphNode) => GraphNode): Graph {
-  const before = graph.nodes[name];
-  if (before === undefined) return graph;
-  const after = change(before);
-  return after === before ? graph : { ...graph, nodes: { ...graph.nodes, [name]: after } };
+  return withNodes(graph, [name], change);
+}
+
+/** The graph with some nodes changed. It is copied once, however many they are. */
+export function withNodes(graph: Graph, names: Iterable<string>, change: (node: GraphNode) => GraphNode): Graph {
+  const changed: Record<string, GraphNode> = {};
+  for (const name of names) {
+    const before = graph.nodes[name];
+    const after = before && change(before);
+    if (after && after !== before) changed[name] = after;
+  }
+  return Object.keys(changed).length === 0 ? graph : { ...graph, nodes: { ...graph.nodes, ...changed } };
 }
 
 /** Whether two documents compute the same: places, titles and the like are not looked at. Costs what differs. */

@@ -14,6 +14,7 @@ import {
   positionOf,
   reroutesOf,
   withNode,
+  withNodes,
   withUi,
   type Document,
   type Graph,
@@ -35,7 +36,12 @@ export function addNode(graph: Graph, type: string, at: Point, more: Partial<Gra
 }
 
 export function setInput(graph: Graph, node: string, input: string, value: unknown): Graph {
-  return withNode(graph, node, (one) => ({ ...one, inputs: { ...one.inputs, [input]: literal(value) } }));
+  return setInputs(graph, [node], input, value);
+}
+
+/** One value for the input of that name of several nodes. */
+export function setInputs(graph: Graph, nodes: Iterable<string>, input: string, value: unknown): Graph {
+  return withNodes(graph, nodes, (one) => ({ ...one, inputs: { ...one.inputs, [input]: literal(value) } }));
 }
 
 export function resetInput(graph: Graph, node: string, input: string): Graph {
@@ -61,14 +67,10 @@ export function linksFrom(graph: Graph, from: Source): Target[] {
 }
 
 export function setMode(graph: Graph, names: Iterable<string>, mode: "on" | "mute" | "bypass"): Graph {
-  return [...names].reduce(
-    (current, name) =>
-      withNode(current, name, (one) => {
-        const { mode: _before, ...rest } = one;
-        return mode === "on" ? rest : { ...rest, mode };
-      }),
-    graph,
-  );
+  return withNodes(graph, names, (one) => {
+    const { mode: _before, ...rest } = one;
+    return mode === "on" ? rest : { ...rest, mode };
+  });
 }
 
 export function setTitle(graph: Graph, name: string, title: string): Graph {
@@ -79,7 +81,11 @@ export function setTitle(graph: Graph, name: string, title: string): Graph {
 }
 
 export function setNodeUi(graph: Graph, name: string, change: Record<string, unknown>): Graph {
-  return withNode(graph, name, (one) => ({ ...one, ui: kept({ ...one.ui, ...change }) }));
+  return setNodesUi(graph, [name], change);
+}
+
+export function setNodesUi(graph: Graph, names: Iterable<string>, change: Record<string, unknown>): Graph {
+  return withNodes(graph, names, (one) => ({ ...one, ui: kept({ ...one.ui, ...change }) }));
 }
 
 /** Draw the link into an input, or do not. */

@@ -31,7 +31,8 @@ export function diff(before: unknown, after: unknown, path: readonly string[] = 
 }
 
 export function apply<T>(value: T, patches: readonly Patch[]): T {
-  return patches.reduce<unknown>((current, patch) => put(current, patch.path, patch.after, patch.order), value) as T;
+  if (areApart(patches)) return together(value, patches, 0) as T;
+  return patches.reduce<unknown>((current, patch) => together(current, [patch], 0), value) as T;
 }
 
 export function inverse(patches: readonly Patch[]): Patch[] {
@@ -47,16 +48,33 @@ export function joined(first: readonly Patch[], second: readonly Patch[]): Patch
   return second.map((patch) => ({ path: patch.path, before: places.get(key(patch))!.before, after: patch.after }));
 }
 
-function put(value: unknown, path: readonly string[], after: unknown, order?: readonly string[]): unknown {
-  const [key, ...rest] = path;
-  if (key === undefined) return after;
-  const holder: Keyed = isObject(value) ? value : {};
-  if (rest.length === 0 && after === ABSENT) {
-    const { [key]: _gone, ...kept } = holder;
-    return kept;
+/** Whether no patch is about what another is about, or about what that is in: then they need not follow each other. */
+function areApart(patches: readonly Patch[]): boolean {
+  const whole = new Set(patches.map(({ path }) => JSON.stringify(path)));
+  if (whole.size < patches.length) return false;
+  const holders = new Set(patches.flatMap(({ path }) => path.map((_, length) => JSON.stringify(path.slice(0, length)))));
+  return patches.every(({ path }) => !holders.has(JSON.stringify(path)));
+}
+
+/** Patches that are apart, all at once: what holds several of them is copied, and put in order, but once. */
+function together(value: unknown, patches: readonly Patch[], depth: number): unknown {
+  const first = patches[0];
+  if (first?.path.length === depth) return first.after;
+  const made: Record<string, unknown> = { ...(isObject(value) ? value : {}) };
+  const within = new Map<string, Patch[]>();
+  for (const patch of patches) {
+    const key = patch.path[depth]!;
+    const known = within.get(key);
+    if (known) known.push(patch);
+    else within.set(key, [patch]);
   }
-  const made = { ...holder, [key]: put(holder[key], rest, after, order) };
-  return rest.length === 0 && order ? ordered(made, order) : made;
+  for (const [key, some] of within) {
+    const after = together(made[key], some, depth + 1);
+    if (after === ABSENT) delete made[key];
+    else made[key] = after;
+  }
+  const orders = new Set(patches.flatMap(({ path, after, order }) => (order && after !== ABSENT && path.length === depth + 1 ? [order] : [])));
+  return [...orders].reduce<Keyed>(ordered, made);
 }
 
 function ordered(value: Keyed, order: readonly string[]): Keyed {

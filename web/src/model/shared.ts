@@ -1,7 +1,7 @@
 // Fields that several nodes have in common, to be changed on all of them at once.
 import type { Catalogue, InputSpec } from "@/model/catalogue";
 import { graphAt, type Document, type Graph, type Scope } from "@/model/document";
-import { setInput } from "@/model/edit";
+import { setInputs } from "@/model/edit";
 import { interfaceIn } from "@/model/interface";
 import { writeJson } from "@/model/json";
 import { sourceInto } from "@/model/linking";
@@ -40,5 +40,5 @@ export function sharedFields(names: readonly string[], scope: Scope, document: D
 }
 
 export function setOnAll(graph: Graph, { nodes, input }: SharedField, value: unknown): Graph {
-  return nodes.reduce((next, node) => setInput(next, node, input.name, value), graph);
+  return setInputs(graph, nodes, input.name, value);
 }

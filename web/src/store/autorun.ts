@@ -7,7 +7,7 @@ export interface AutoRunHost {
   isOn: () => boolean;
   /** The document that is looked at and would run, if something of it would; null otherwise. */
   due: () => { uid: string; document: Document } | null;
-  /** Resolves to the id of the job; null if it was refused. */
+  /** Run the document that is looked at. Resolves to the id of the job; null if it was refused. */
   run: () => Promise<string | null>;
   /** Cancel a job that may have ended meanwhile. */
   cancel: (job: string) => Promise<void>;
@@ -46,11 +46,12 @@ export class AutoRun {
   }
 
   private async look(): Promise<void> {
-    const due = this.host.isOn() ? this.isDue() : null;
-    if (!due) return;
-    this.ran.set(due.uid, due.document);
-    const stale = this.jobs.get(due.uid);
+    const { uid } = (this.host.isOn() && this.isDue()) || {};
+    const stale = uid === undefined ? undefined : this.jobs.get(uid);
     if (stale !== undefined) await this.host.cancel(stale);
+    const due = this.host.isOn() ? this.isDue() : null; // another may be looked at by now
+    if (!due || due.uid !== uid) return this.notice();
+    this.ran.set(due.uid, due.document);
     const job = await this.host.run();
     if (job === null) this.jobs.delete(due.uid);
     else this.jobs.set(due.uid, job);

@@ -59,7 +59,7 @@ export class Editor {
   readonly settings: StoreApi<Settings> = createSettings();
   readonly language = new Language(this.settings);
   readonly plans = new Plans(this.documents, (uid) => this.scope(uid));
-  readonly runs = new Runs((uid, job) => this.ended(uid, job));
+  readonly runs = new Runs((uid, job) => this.ended(uid, job), () => this.library.lock());
   readonly forgetting = new Forgetting(this.runs, (error) => this.fail(error));
   readonly keeping = new Keeping(this.documents, (uid) => this.runs.jobsOf(uid), (error) => this.keepsNothing(error));
   private readonly progress = new Progress(this.documents, this.runs, this.plans);
@@ -194,8 +194,12 @@ export class Editor {
     await openFromAddress(this);
   }
 
-  /** A link to a workflow or a form that is followed in a page that is there already. */
-  private readonly followAddress = () => void openFromAddress(this);
+  /** A link to a workflow or a form, or with a token, that is followed in a page that is there already. */
+  private readonly followAddress = () => {
+    const given = takeTokenFromAddress();
+    if (given !== null) void this.unlock(given);
+    void openFromAddress(this);
+  };
 
   /** Go to a node of a document by its whole name, whatever is looked at. */
   private show(uid: string, node: string): void {

@@ -44,6 +44,11 @@ export class Library {
     }
   }
 
+  /** The service asks for a token that is not known here: it was started anew, say. */
+  lock(): void {
+    this.store.setState({ state: "locked" });
+  }
+
   /** Resolves once it is known what is here. */
   async ready(): Promise<void> {
     if (this.store.getState().files) return;

@@ -77,12 +77,21 @@ export class Runs {
   private readonly parted = new Map<string, readonly string[]>();
   private readonly socket: EventSocket;
   private refreshing: number | undefined;
+  /** The number of the last question for the queue: an answer to an earlier one may be older than what is shown. */
+  private asking = 0;
 
-  /** `onEnd` is told of every job that ends, with the document it belongs to. */
-  constructor(private readonly onEnd: (uid: string | null, job: JobRun) => void) {
+  /**
+   * `onEnd` is told of every job that ends, with the document it belongs to; `onLocked` that the service lets nobody in any more with
+   * the token that is known here.
+   */
+  constructor(
+    private readonly onEnd: (uid: string | null, job: JobRun) => void,
+    onLocked: () => void = () => undefined,
+  ) {
     this.socket = new EventSocket(eventsUrl, {
       onOpen: () => void this.connected(),
       onClose: () => this.store.setState({ connected: false }),
+      onRefused: (error) => error instanceof ServiceError && error.status === 401 && onLocked(),
       onEvent: (event, picture) => this.take(event, picture),
     });
   }
@@ -132,6 +141,7 @@ export class Runs {
   /** Let the service begin no job until told to. What runs goes on. */
   async pause(paused: boolean): Promise<void> {
     const queue = await pauseQueue(paused);
+    this.asking++;
     this.store.setState({ paused: queue.paused, waiting: queue.waiting, counts: queue.counts });
   }
 
@@ -160,8 +170,10 @@ export class Runs {
   }
 
   async refresh(): Promise<void> {
+    const asked = ++this.asking;
     try {
       const [{ jobs, counts, next }, { paused, waiting }] = await Promise.all([getJobs({ limit: MOST_JOBS }), getQueue()]);
+      if (asked !== this.asking) return; // something newer is known, or on its way
       this.store.setState((before) => ({ ...withEarlier({ jobs, next }, before), counts, paused, waiting }));
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
@@ -178,6 +190,7 @@ export class Runs {
 
   /** The service has these jobs no more; null for all that have ended. What their nodes made is shown until the page is loaded anew. */
   forgot(ids: readonly string[] | null): void {
+    this.asking++;
     this.store.setState(({ jobs, counts }) => {
       const gone = jobs.filter((job) => (ids ? ids.includes(job.id) : ENDED.has(job.state)));
       const left = (state: string, count: number) => (ids ? count - gone.filter((job) => job.state === state).length : ENDED.has(state) ? 0 : count);
@@ -250,10 +263,24 @@ export class Runs {
       } while (fetch.more);
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
-      if (error.status === 404) this.letGo([id]); // forgotten since: it neither runs nor waits
+      if (error.status === 404) this.lost(id); // forgotten since: it neither runs nor waits
     } finally {
       this.fetching.delete(id);
     }
+  }
+
+  /** A job whose end nobody can tell any more: nothing of it works. */
+  private lost(id: string): void {
+    const uid = this.owners.get(id);
+    const nodes = Object.entries(this.folded.get(id)?.nodes ?? {});
+    const working = nodes.filter(([, { state }]) => state === "running").map(([node]) => node);
+    for (const node of uid === undefined ? [] : new Set([...working, ...working.flatMap(instancesAround)])) {
+      const key = `${uid}/${node}`;
+      const told = this.nodes.get(key);
+      if (told) this.nodes.set(key, { ...told, state: "skipped" });
+      this.preview(key, null);
+    }
+    this.letGo([id]);
   }
 
   /** What the service told just now. */
@@ -321,9 +348,12 @@ export class Runs {
     this.previews.set(key, picture ? URL.createObjectURL(picture) : undefined);
   }
 
+  /** A moment later, however much is told meanwhile. */
   private refreshSoon(): void {
-    window.clearTimeout(this.refreshing);
-    this.refreshing = window.setTimeout(() => void this.refresh(), 120);
+    this.refreshing ??= window.setTimeout(() => {
+      this.refreshing = undefined;
+      void this.refresh();
+    }, 120);
   }
 }
 

@@ -80,8 +80,10 @@ async function saveOver(name: string, document: Document, over: string | null | 
     return await saveWorkflow(name, document, over);
   } catch (error) {
     if (!(error instanceof ServiceError) || error.status !== 412 || !over) throw error;
-    const { version } = await getWorkflow(name);
-    if (version !== over) throw error;
+    const there = await getWorkflow(name).catch((gone: unknown) => {
+      throw gone instanceof ServiceError && gone.status === 404 ? error : gone; // it was deleted elsewhere: to be replaced, if asked
+    });
+    if (there.version !== over) throw error;
     return saveWorkflow(name, document, null);
   }
 }

@@ -21,6 +21,8 @@ describe("a run on every change", () => {
   let document: Document | null;
   let on: boolean;
   let done: string[];
+  let uid: string;
+  let cancelled: () => void;
   let auto: AutoRun;
 
   beforeEach(() => {
@@ -28,12 +30,17 @@ describe("a run on every change", () => {
     document = start;
     on = true;
     done = [];
+    uid = "one";
+    cancelled = () => undefined;
     let jobs = 0;
     auto = new AutoRun({
       isOn: () => on,
-      due: () => document && { uid: "one", document },
+      due: () => document && { uid, document },
       run: async () => (done.push(`run ${++jobs}`), String(jobs)),
-      cancel: async (job) => void done.push(`cancel ${job}`),
+      cancel: async (job) => {
+        done.push(`cancel ${job}`);
+        cancelled();
+      },
     });
   });
   afterEach(() => {
@@ -62,6 +69,18 @@ describe("a run on every change", () => {
     auto.notice();
     await later();
     expect(done).toEqual(["run 1"]);
+  });
+
+  test("runs nothing of another document that is looked at by the time the run before is cancelled", async () => {
+    auto.notice();
+    await later();
+    document = edited((graph) => setInput(graph, "sampler", "steps", 4));
+    cancelled = () => (uid = "two");
+    auto.notice();
+    await vi.advanceTimersByTimeAsync(400);
+    expect(done).toEqual(["run 1", "cancel 1"]);
+    await later();
+    expect(done).toEqual(["run 1", "cancel 1", "run 2"]); // of the other, for itself
   });
 
   test.each([

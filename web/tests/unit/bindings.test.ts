@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
 import { Documents } from "@/store/documents";
-import type { Editor } from "@/store/editor";
+import { Editor } from "@/store/editor";
 import { describe, expect, test } from "vitest";
 import { commandFor, keysOf, withKeys, withOwnKeys, withoutKeys } from "@/commands/bindings";
 import { COMMANDS } from "@/commands/commands";
@@ -49,6 +49,10 @@ test.each([
   [{ key: "z", metaKey: true }, true, "mod+z"],
   [{ key: "ç", code: "KeyC", altKey: true }, true, "alt+c"],
   [{ key: "Enter", altKey: true }, true, "alt+Enter"],
+  [{ key: "я", code: "KeyZ", ctrlKey: true }, false, "mod+z"],
+  [{ key: "Я", code: "KeyZ", ctrlKey: true, shiftKey: true }, false, "mod+shift+z"],
+  [{ key: "ζ", code: "KeyZ", metaKey: true }, true, "mod+z"],
+  [{ key: "a", code: "KeyQ", ctrlKey: true }, false, "mod+a"],
 ] as const)("%j on a Mac: %s is %s", (event, mac, keys) => {
   expect(pressed(new KeyboardEvent("keydown", event), mac)).toBe(keys);
 });
@@ -64,4 +68,19 @@ test("Escape gives up what is selected, and then leaves the subgraph", () => {
   expect([documents.active!.selection.size, documents.active!.trail.length]).toEqual([0, 1]);
   press();
   expect(documents.active!.trail).toEqual([]);
+});
+
+test.each(["button", "input type=checkbox", "div role=switch", "a href=x"])("Tab and Enter belong to a %s inside a node", (element) => {
+  document.body.innerHTML = `<div data-testid="canvas" tabindex="0"><div data-node="a"><${element}></div></div>`;
+  const editor = new Editor();
+  const press = (target: Element, key: string) => {
+    const event = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
+    target.addEventListener("keydown", (heard) => handleKey(editor, heard as KeyboardEvent), { once: true });
+    target.dispatchEvent(event);
+    return event.defaultPrevented;
+  };
+  const inner = document.querySelector("[data-node]")!.firstElementChild!;
+  expect(["Tab", "Enter"].map((key) => press(inner, key))).toEqual([false, false]);
+  expect(editor.view.store.getState().palette).toBeNull();
+  expect(press(document.querySelector("[data-testid=canvas]")!, "Tab")).toBe(true);
 });

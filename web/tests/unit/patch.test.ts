@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { closed, NO_HISTORY, record, redo, undo, type History } from "@/model/history";
 import { apply, diff, inverse } from "@/model/patch";
 
@@ -28,6 +28,17 @@ describe("patches", () => {
     expect(patches).toEqual([{ path: ["nodes", "b", "x"], before: 2, after: 3 }]);
     expect(apply(before, patches).nodes.a).toBe(before.nodes.a);
   });
+});
+
+test("undoing what was done to many copies and orders what holds them once", () => {
+  const nodes = Object.fromEntries(Array.from({ length: 2000 }, (_, index) => [`n${index}`, { x: index }]));
+  const before = { nodes: { keep: 1, ...nodes } };
+  const after = { nodes: { keep: 1 } };
+  const ordering = vi.spyOn(Object, "fromEntries");
+  const back = apply(after, inverse(diff(before, after)));
+  expect(ordering).toHaveBeenCalledTimes(1);
+  ordering.mockRestore();
+  expect(JSON.stringify(back)).toBe(JSON.stringify(before));
 });
 
 /** The simplest thing that could be right: a list of whole values and a place in it. */

@@ -1,5 +1,5 @@
 // @vitest-environment jsdom
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { JobEvent, JobRun } from "@/model/runs";
 import { Runs } from "@/store/runs";
 import { held, refusal, ToldService } from "./toldservice";
@@ -177,6 +177,45 @@ test("a job that was forgotten while the connection was down does not run for ev
   runs.take({ type: "progress", job: "a", sequence: 7, data: {} }); // what was missed is asked for
   await expect.poll(() => runs.current("one")).toBeUndefined();
   expect(stateOf("a")).toBeUndefined();
+});
+
+test("nothing of a job that was forgotten meanwhile goes on working", async () => {
+  vi.stubGlobal("URL", Object.assign(URL, { createObjectURL: () => "blob:x", revokeObjectURL: () => undefined }));
+  runs.own("one", "a");
+  runs.take({ type: "running", job: "a", sequence: 1, data: {} });
+  runs.take({ type: "node_started", job: "a", sequence: 2, data: { node: "sub:save" } });
+  runs.take({ type: "progress", job: "a", data: { node: "sub:save", value: 1, maximum: 2 } }, new Blob(["x"]));
+  expect([runs.nodes.get("one/sub:save")!.state, runs.nodes.get("one/sub")!.state, runs.previews.get("one/sub:save")]).toEqual(["running", "running", "blob:x"]);
+  service.on("GET api/v1/jobs/a/events", () => refusal(404, "unknown_job"));
+  runs.take({ type: "progress", job: "a", sequence: 7, data: {} });
+  await expect.poll(() => runs.nodes.get("one/sub:save")!.state).toBe("skipped");
+  expect([runs.nodes.get("one/sub")!.state, runs.previews.get("one/sub:save"), runs.previews.get("one/sub")]).toEqual(["skipped", undefined, undefined]);
+});
+
+test("the queue is looked at however much is told", async () => {
+  vi.useFakeTimers();
+  service.on("GET api/v1/jobs", () => ({ jobs: [], counts: {}, next: null }));
+  service.on("GET api/v1/queue", () => ({ paused: false, waiting: [], counts: {} }));
+  for (let index = 0; index < 40; index++) {
+    runs.take({ type: "queued", job: `foreign-${index}`, sequence: 1, data: {} });
+    await vi.advanceTimersByTimeAsync(50);
+  }
+  vi.useRealTimers();
+  const looks = service.asked.filter((one) => one.includes("api/v1/queue")).length;
+  expect(looks).toBeGreaterThan(5);
+  expect(looks).toBeLessThan(20);
+});
+
+test("an answer that is older than a pause does not take it back", async () => {
+  const jobs = held<unknown>();
+  service.on("GET api/v1/jobs", () => jobs.answer());
+  service.on("GET api/v1/queue", () => ({ paused: false, waiting: [], counts: {} }));
+  service.on("POST api/v1/queue/pause", () => ({ paused: true, waiting: [], counts: {} }));
+  const looking = runs.refresh();
+  await runs.pause(true);
+  jobs.come({ jobs: [], counts: {}, next: null });
+  await looking;
+  expect(runs.store.getState().paused).toBe(true);
 });
 
 test("a job that the service has forgotten is not taken for one that waits", async () => {

@@ -46,6 +46,18 @@ describe("a file that was changed elsewhere", () => {
   });
 });
 
+test("a file that was deleted elsewhere is made anew when one asks for it", async () => {
+  const uid = editor.documents.open(named("A"));
+  await saveAs(editor, uid, "a", "its own");
+  service.files.delete("a");
+  edit(uid, "mine");
+  await saveDocument(editor);
+  expect(toasts().at(-1)!.text).toContain("changed elsewhere");
+  toasts().at(-1)!.action!.run();
+  await expect.poll(() => service.files.get("a")?.document).toMatchObject({ description: "mine" });
+  expect(isUnsaved(editor.documents.get(uid)!)).toBe(false);
+});
+
 describe("saves of one document", () => {
   test("that follow each other at once are no conflict, and the last of them counts", async () => {
     const uid = editor.documents.open(named("A"));

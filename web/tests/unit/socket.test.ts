@@ -27,7 +27,7 @@ class Wire {
 }
 
 const told: string[] = [];
-const listener = { onOpen: () => void told.push("open"), onClose: () => void told.push("lost"), onEvent: ({ type }: { type: string }, picture?: Blob) => void told.push(picture ? `${type} with ${picture.size} bytes` : type) };
+const listener = { onRefused: (error: unknown) => void told.push(`refused: ${String(error)}`), onOpen: () => void told.push("open"), onClose: () => void told.push("lost"), onEvent: ({ type }: { type: string }, picture?: Blob) => void told.push(picture ? `${type} with ${picture.size} bytes` : type) };
 const started = () => {
   const socket = new EventSocket(async () => "ws://service/events", listener);
   socket.open();
@@ -66,6 +66,17 @@ test("comes back by itself when the connection is lost", async () => {
   await vi.runOnlyPendingTimersAsync();
   Wire.made[1]!.connect();
   expect(told).toEqual(["open", "lost", "open"]);
+});
+
+test("says why it cannot be tried, and goes on trying", async () => {
+  let tries = 0;
+  const socket = new EventSocket(() => (++tries < 3 ? Promise.reject("no token") : Promise.resolve("ws://service/events")), listener);
+  socket.open();
+  await settled();
+  await vi.runOnlyPendingTimersAsync();
+  await vi.runOnlyPendingTimersAsync();
+  Wire.made[0]!.connect();
+  expect(told).toEqual(["refused: no token", "lost", "refused: no token", "lost", "open"]);
 });
 
 test("stays closed, also when somebody asks to try again", async () => {

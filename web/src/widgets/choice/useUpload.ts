@@ -1,5 +1,5 @@
 // Taking a file of the user's into a folder of the service: dropped, pasted or picked.
-import { useState, type ClipboardEvent, type DragEvent } from "react";
+import { useRef, useState, type ClipboardEvent, type DragEvent } from "react";
 import { useMessages } from "@/i18n/messages";
 import { useWidgetServices } from "@/widgets/contract";
 
@@ -25,17 +25,22 @@ export function useUpload(folder: string, enabled: boolean, onTaken: (name: stri
   const [fault, setFault] = useState<string | null>(null);
   const [over, setOver] = useState(false);
 
+  const latest = useRef(0);
+
   const take = async (file: File) => {
     if (!enabled) return;
     if (!file.type.startsWith("image/")) return setFault(t.noPicture(file.name));
+    const number = ++latest.current;
+    const isLatest = () => number === latest.current; // what was asked for last stays, whichever arrives last
     setFault(null);
     setShare(0);
     try {
-      onTaken(await services.upload(file, nameOf(file), folder, setShare));
+      const name = await services.upload(file, nameOf(file), folder, (arrived) => isLatest() && setShare(arrived));
+      if (isLatest()) onTaken(name);
     } catch (error) {
-      setFault(t.notKept(file.name, error instanceof Error ? error.message : String(error)));
+      if (isLatest()) setFault(t.notKept(file.name, error instanceof Error ? error.message : String(error)));
     } finally {
-      setShare(null);
+      if (isLatest()) setShare(null);
     }
   };
   return {
