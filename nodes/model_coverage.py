@@ -56,7 +56,7 @@ STYLES: Final = (
         ("ModelSamplingDiscrete", "RescaleCFG"),
     ),
     Style(
-        "continuous noise (CosXL, EDM, Playground 2.5)",
+        "continuous noise (CosXL, EDM)",
         "the tensors `edm_vpred.sigma_max` and `_min`; or chosen",
         ("ModelSamplingContinuousEDM", "ModelSamplingContinuousV"),
     ),

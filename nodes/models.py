@@ -181,7 +181,7 @@ class Models:
                 ref.digest,
                 ref.config,
                 dtype,
-                None if base is None else base.digest,
+                None if base is None else replace(base, path=_NOWHERE),
                 _identity(ref.base_patches),
             ),
             lambda: network_bytes(ref.config, dtype),

@@ -71,5 +71,8 @@ def image_yuv_to_rgb(*, Y: Image, U: Image, V: Image) -> Image:  # noqa: N803 - 
     """A picture of brightness, blueness and redness."""
     if not Y.size == U.size == V.size:
         raise UnsuitableInput(f"the three pictures differ in size: {Y.size}, {U.size}, {V.size}")
+    counts = [len(one.pixels) for one in (Y, U, V)]
+    if len(set(counts)) > 1:
+        raise UnsuitableInput(f"the three batches differ in length: {', '.join(map(str, counts))}")
     parts = torch.cat([one.pixels.mean(dim=-1, keepdim=True) for one in (Y, U, V)], dim=-1)
     return Image(ycbcr_to_rgb(parts.movedim(-1, 1)).movedim(1, -1))

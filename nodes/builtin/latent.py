@@ -158,6 +158,7 @@ def latent_flip(*, samples: Latent, flip_method: Flip) -> Latent:
 @node("LatentBlend", display_name="Latent Blend", category="_for_testing", returns="LATENT")
 def latent_blend(*, samples1: Latent, samples2: Latent, blend_factor: Share = 0.5) -> Latent:
     """The weighted mean of two latents; the factor is the share of the first."""
+    expect_batch(samples2.batch, samples1.batch, "latents")
     return replace(samples1, samples=operations.blend(samples1.samples, samples2.samples, blend_factor))
 
 

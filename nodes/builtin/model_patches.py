@@ -46,7 +46,7 @@ def tome_patch_model(*, model: Model, ratio: Share = 0.3) -> Model:
     return patched(model, TokenMerging(ratio))
 
 
-@node("HyperTile", category="model_patches/unet", returns="MODEL", lane="inline", words=("faster",))
+@node("HyperTile", category="model_patches/unet", version=2, returns="MODEL", lane="inline", words=("faster",))
 def hyper_tile(
     *,
     model: Model,

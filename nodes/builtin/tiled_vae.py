@@ -59,7 +59,8 @@ def vae_encode_tiled(
     del temporal_size, temporal_overlap
     models = Models.of(context)
     device = models.device(vae.weights)
-    tiling = _tiling(tile_size, overlap)
+    cell = vae.config.vae.downscale
+    tiling = _tiling(tile_size // cell * cell, overlap // cell * cell)
     with models.vae(vae.weights) as module, torch.inference_mode():
         cut = crop_to_multiple(pixels_of(pixels.pixels, module.config.image_channels), module.config.downscale)
         encode = _watched(lambda tile: module.encode(tile.to(device)).mode(), cut.shape, tiling, context)

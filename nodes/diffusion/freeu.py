@@ -73,8 +73,8 @@ def _around_zero(cells: int, radius: int) -> slice:
 
 
 def _structure(h: Tensor) -> Tensor:
-    """The mean over channels [B, 1, h, w], each picture's range stretched to 0..1."""
+    """The mean over channels [B, 1, h, w], each picture's range stretched to 0..1; 0 where all is alike."""
     mean = h.mean(dim=1, keepdim=True)
     low, high = mean.amin(dim=(2, 3), keepdim=True), mean.amax(dim=(2, 3), keepdim=True)
-    stretched: Tensor = (mean - low) / (high - low)
+    stretched: Tensor = (mean - low) / (high - low).clamp(min=torch.finfo(mean.dtype).tiny)
     return stretched

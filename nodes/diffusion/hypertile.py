@@ -67,6 +67,8 @@ class _Tiler:
         # The sides are taken the other way round than the map has them, as in every picture made with this so far.
         aspect = self.width / self.height
         height, width = round(math.sqrt(tokens * aspect)), round(math.sqrt(tokens / aspect))
+        if height * width != tokens:  # so flat that its sides cannot be told from their product
+            return None
         down, across = self._tiles(height, least), self._tiles(width, least)
         return _Grid(down, across, height // down, width // across) if down * across > 1 else None
 
@@ -91,7 +93,10 @@ class _TiledAttention(nn.Module):
             out: Tensor = self.attention(x, context)
             return out
         tiles = _into_tiles(x, grid)
-        return _from_tiles(self.attention(tiles, tiles), grid)
+        # Keys and values are not cut into tiles, but only parted: tile number t sees the t-th run of cells in reading order,
+        # as in every picture made with this so far.
+        runs = x.reshape(tiles.shape)  # (B * tiles, cells of a tile, C)
+        return _from_tiles(self.attention(tiles, runs), grid)
 
 
 def _into_tiles(x: Tensor, grid: _Grid) -> Tensor:

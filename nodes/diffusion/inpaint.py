@@ -68,9 +68,10 @@ def latent_noise_mask(mask: Tensor, latent: Tensor) -> Tensor:
 def inpaint_picture(image: Tensor, mask: Tensor, multiple: int) -> tuple[Tensor, Tensor]:
     """The picture [B, H, W, C] and its mask [b, 1, H, W], both cut to sides that are multiples of the VAE's cell.
 
-    `mask` is [b, h, w] of any size and is scaled to the picture.
+    `mask` is [b, h, w] of any size and is scaled to the picture; fewer or more of them than pictures are repeated or cut.
     """
     mask = resize(mask.reshape(-1, 1, *mask.shape[-2:]), image.shape[2], image.shape[1], "bilinear")
+    mask = mask if len(mask) == 1 else repeat_to_batch(mask, len(image))
     cropped = crop_to_multiple(image.movedim(-1, 1), multiple).movedim(1, -1)
     return cropped, crop_to_multiple(mask, multiple)
 

@@ -45,7 +45,7 @@ def proportional_size(width: int, height: int, old_width: int, old_height: int, 
 
 
 def crop_to_aspect(samples: Tensor, width: int, height: int) -> Tensor:
-    """The centre of [B, C, H, W] in the proportions width : height, within a rounded cell on each side."""
+    """The centre of [B, C, H, W] in the proportions width : height, within a rounded cell on each side; never nothing."""
     old_width, old_height = samples.shape[-1], samples.shape[-2]
     old_aspect, new_aspect = old_width / old_height, width / height
     x = y = 0
@@ -53,6 +53,7 @@ def crop_to_aspect(samples: Tensor, width: int, height: int) -> Tensor:
         x = round((old_width - old_width * (new_aspect / old_aspect)) / 2)
     elif old_aspect < new_aspect:
         y = round((old_height - old_height * (old_aspect / new_aspect)) / 2)
+    x, y = min(x, (old_width - 1) // 2), min(y, (old_height - 1) // 2)
     return samples[..., y : old_height - y, x : old_width - x]
 
 

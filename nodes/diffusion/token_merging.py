@@ -52,7 +52,8 @@ class _Merger:
         if math.ceil(math.sqrt((self.height * self.width) // count)) > 1:
             return None
         merged = int(count * self.ratio)
-        if merged <= 0 or self.height == 1 or self.width == 1:
+        # Under deep shrink the first level, too, is smaller than the latent.
+        if merged <= 0 or self.height == 1 or self.width == 1 or count != self.height * self.width:
             return None
         kept, rest = choose_kept(self.height, self.width, self.generator)
         return match(tokens, kept.to(tokens.device), rest.to(tokens.device), merged)

@@ -92,6 +92,9 @@ def detect(header: Header) -> ModelConfig:
         return carried
     dialect = next((one for one in DIALECTS if one.prefix + one.first_conv in header.tensors), DIALECTS[0])
     seen = _fingerprint(header, dialect)
+    alike = next((model for key, model in _ALIKE.items() if key in header.tensors), None)
+    if alike is not None:
+        raise WeightsUnknownFamily(f"{header.path.name} is a {alike} model", hint=_KNOWN)
     for family in FAMILIES:
         if seen == fingerprint_of(family):
             return _with_prediction(family, header, dialect)
@@ -104,6 +107,8 @@ def detect(header: Header) -> ModelConfig:
     )
 
 
+# Models of the shapes of those that are known, which work in other ways: by the one tensor that only they have.
+_ALIKE: Mapping[str, str] = {"edm_mean": "Playground 2.5", "cc_projection.weight": "Stable Zero123"}
 _KNOWN = "latentgraph runs Stable Diffusion 1.x, 2.x and XL."
 # Layers that only these have; the more particular first.
 _OTHER_MODELS: Sequence[tuple[str, str]] = (

@@ -15,12 +15,15 @@ _LAYER: Final = re.compile(r"layers\.(\d+)\.conv(?:\.0)?\.weight")
 _SHUFFLE: Final = re.compile(r"upsample\.(\d+)\.weight")
 _DOUBLING: Final = re.compile(r"conv_up(\d)\.weight")
 _UNUSED_FEATURES: Final = SwinIrConfig().features
+_MORE_THAN_SWIN_IR: Final = (".overlap_attn.", ".conv_block.")
 _COMPRESSION_WINDOW: Final = 7
 """Only the published nets against JPEG's artefacts have it, and only they count white as 255 (section 4.1)."""
 
 
 def detect_swin_ir(header: Header, prefix: str) -> UpscalerFile | None:
-    """None for a file that holds none."""
+    """None for a file that holds none, or a net of which that is but a part (HAT)."""
+    if any(part in name for name in header.tensors for part in _MORE_THAN_SWIN_IR):
+        return None
     first = shape(header, f"{prefix}conv_first.weight")
     hidden = shape(header, f"{prefix}layers.0.residual_group.blocks.0.mlp.fc1.weight")
     tables = [_bias_table(header, prefix, layer) for layer in range(len(numbers(header, prefix, _LAYER)))]

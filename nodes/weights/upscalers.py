@@ -56,6 +56,8 @@ def old_esrgan_names(config: RrdbConfig) -> Layout:
 
 
 def _old_rrdb(header: Header, prefix: str) -> UpscalerFile | None:
+    if any(".conv1x1." in name for name in header.tensors):  # ESRGAN+
+        return None
     blocks = numbers(header, prefix, _OLD_BLOCK)
     first = shape(header, f"{prefix}model.0.weight")
     layers = numbers(header, prefix, re.compile(r"model\.(\d+)\.weight"))

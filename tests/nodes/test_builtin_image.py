@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -44,6 +46,15 @@ def test_batches_that_do_not_match_are_refused() -> None:
     three = Image(torch.zeros(3, 6, 9, 3))
     with pytest.raises(UnsuitableInput, match="3 pictures cannot be laid over 2"):
         nodes.image_blend(image1=PICTURE, image2=three, blend_mode="normal")
+
+
+@pytest.mark.parametrize("method", ["nearest-exact", "bilinear", "area", "bicubic", "lanczos"])
+@pytest.mark.parametrize(("before", "after"), [((64, 64), (8, 2048)), ((64, 64), (2048, 8)), ((32, 64), (1, 1024))])
+def test_a_crop_to_a_sliver_keeps_something(method: Any, before: tuple[int, int], after: tuple[int, int]) -> None:
+    white = Image(torch.ones(1, before[1], before[0], 3))
+    made = nodes.image_scale(image=white, upscale_method=method, width=after[0], height=after[1], crop="center")
+    assert made.pixels.shape == (1, after[1], after[0], 3)
+    assert float(made.pixels.min()) > 0.99
 
 
 def test_a_picture_scaled_to_nothing_stays_as_it_is() -> None:

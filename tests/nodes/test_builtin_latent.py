@@ -64,6 +64,12 @@ def test_centre_crop_differs_from_stretching() -> None:
     assert not torch.equal(cropped.samples, stretched.samples)
 
 
+def test_latents_of_other_batches_are_not_blended() -> None:
+    two, three = Latent(torch.zeros(2, 4, 8, 8)), Latent(torch.zeros(3, 4, 8, 8))
+    with pytest.raises(UnsuitableInput, match="3 latents cannot be laid over 2"):
+        nodes.latent_blend(samples1=two, samples2=three)
+
+
 def test_composites_are_placed_in_pixels() -> None:
     below, above = Latent(torch.zeros(1, 4, 8, 8)), Latent(torch.ones(1, 4, 2, 2))
     plain = nodes.latent_composite(samples_to=below, samples_from=above, x=16, y=24)

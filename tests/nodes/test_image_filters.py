@@ -103,6 +103,8 @@ def test_parts_of_different_size_are_refused() -> None:
     small, large = (Image(torch.zeros(1, side, side, 3)) for side in (2, 3))
     with pytest.raises(GraphError, match="differ in size"):
         nodes.image_yuv_to_rgb(Y=small, U=large, V=small)
+    with pytest.raises(GraphError, match="differ in length: 1, 2, 1"):
+        nodes.image_yuv_to_rgb(Y=small, U=Image(small.pixels.repeat(2, 1, 1, 1)), V=small)
 
 
 @pytest.mark.parametrize("dither", DITHERS)

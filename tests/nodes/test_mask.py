@@ -125,6 +125,13 @@ def test_inpainting_cuts_picture_and_mask_to_whole_cells() -> None:
     assert fitted.shape == (1, 1, 64, 40)
 
 
+@pytest.mark.parametrize(("pictures", "masks", "fitted"), [(3, 2, 3), (2, 3, 2), (3, 1, 1), (3, 3, 3)])
+def test_masks_are_repeated_or_cut_to_the_pictures(pictures: int, masks: int, fitted: int) -> None:
+    given = torch.arange(masks).view(masks, 1, 1).expand(masks, 16, 16) / 4
+    _, made = inpaint_picture(torch.rand(pictures, 16, 16, 3), given, 8)
+    assert made[:, 0, 0, 0].tolist() == [(index % masks) / 4 for index in range(fitted)]
+
+
 def test_grey_out_hides_the_masked_part() -> None:
     image, masked = torch.zeros(1, 8, 8, 3), torch.full((1, 1, 8, 8), 0.4)
     masked[..., 4:] = 0.6

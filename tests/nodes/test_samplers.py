@@ -208,12 +208,26 @@ def test_a_section_of_a_schedule_ends_with_its_noise(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sigma", "sigma_next", "eta", "up"), [(2.0, 1.0, 0.0, 0.0), (2.0, 1.0, 1.0, 0.8660254), (1.0, 2.0, 0.0, 0.0)]
+    ("sigma", "sigma_next", "eta", "up"),
+    [
+        (2.0, 1.0, 0.0, 0.0),
+        (2.0, 1.0, 1.0, 0.8660254),
+        (1.0, 2.0, 0.0, 0.0),
+        (1.0, 2.0, 1.0, 2.0),
+        (1.0, 1.0, 1.0, 0.0),
+    ],
 )
 def test_ancestral_sigmas_keep_the_variance(sigma: float, sigma_next: float, eta: float, up: float) -> None:
     sigma_down, sigma_up = ancestral_sigmas(torch.tensor(sigma), torch.tensor(sigma_next), eta)
     assert float(sigma_up) == pytest.approx(up)
     assert float(sigma_down**2 + sigma_up**2) == pytest.approx(sigma_next**2)
+
+
+@pytest.mark.parametrize("name", ["euler_ancestral", "dpm_2_ancestral", "dpmpp_2s_ancestral", "dpmpp_sde"])
+def test_an_ancestral_sampler_goes_up_and_down_again(name: str) -> None:
+    steps = run(SAMPLERS[name], torch.tensor([14.0, 5.0, 8.0, 3.0, 0.0]))
+    assert len(steps) == 4
+    assert steps[-1].x.isfinite().all()
 
 
 @pytest.mark.parametrize("name", sorted(set(DETERMINISTIC) - OWN_STEPS))

@@ -112,6 +112,38 @@ def test_tables_that_a_file_has_besides_are_left(tmp_path: Path) -> None:
     assert load_network(NetworkRef(path, "", SWIN), torch.float32)(torch.rand(1, 3, 4, 4)).shape == (1, 3, 16, 16)
 
 
+@pytest.mark.parametrize(
+    ("tensors", "more"),
+    [
+        (SWIN, "layers.0.residual_group.overlap_attn.qkv.weight"),
+        (SWIN, "layers.0.residual_group.blocks.0.conv_block.cab.0.weight"),
+        (None, "model.1.sub.0.RDB1.conv1x1.weight"),
+    ],
+    ids=["HAT", "HAT's blocks", "ESRGAN+"],
+)
+def test_a_net_of_which_a_known_one_is_a_part_is_refused(
+    tensors: UpscalerConfig | None, more: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.safetensors"
+    if tensors is not None:
+        known = dict(fill(build_upscaler(tensors), 5).state_dict())
+    else:
+        known = {
+            "model.0.weight": torch.zeros(8, 3, 3, 3),
+            "model.1.sub.0.RDB1.conv1.0.weight": torch.zeros(4, 8, 3, 3),
+            "model.1.sub.1.weight": torch.zeros(8, 8, 3, 3),
+            "model.3.weight": torch.zeros(8, 8, 3, 3),
+            "model.6.weight": torch.zeros(8, 8, 3, 3),
+            "model.8.weight": torch.zeros(8, 8, 3, 3),
+            "model.10.weight": torch.zeros(3, 8, 3, 3),
+        }
+    save_file(known, path)
+    assert detect_upscaler(read_header(path)) is not None
+    save_file({**known, more: torch.zeros(4)}, path)
+    with pytest.raises(GraphError, match="is no upscale model"):
+        detect_upscaler(read_header(path))
+
+
 def test_a_network_of_zeros_repeats_or_is_black() -> None:
     picture = torch.rand(1, 3, 4, 4)
     compact, dense = (build_upscaler(CONFIGS[name]) for name in ("compact x2", "x4"))

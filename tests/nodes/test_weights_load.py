@@ -111,6 +111,8 @@ class TestDetection:
             ({"blocks.0.weight": [4], "final_layer.weight": [4]}, "blocks, final_layer"),
             ({"double_blocks.0.img_attn.weight": [4], "final_layer.weight": [4]}, "is a Flux model"),
             ({"model.diffusion_model.noise_refiner.0.attention.out.weight": [4]}, "is a Lumina 2 model"),
+            ({"edm_mean": [4], "edm_std": [4]}, "is a Playground 2.5 model"),
+            ({"cc_projection.weight": [4, 4]}, "is a Stable Zero123 model"),
             ({"model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight": [4]}, "is a Stable Diffusion 3 model"),
         ],
     )

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from nodes.diffusion.schedule import NoiseSchedule
@@ -113,5 +114,6 @@ def ancestral_sigmas(sigma: Tensor, sigma_next: Tensor, eta: float = 1.0) -> tup
     if eta == 0.0:
         return sigma_next, sigma_next.new_zeros(())
     variance = sigma_next**2 * (sigma**2 - sigma_next**2) / sigma**2
-    sigma_up = (eta * variance.sqrt()).minimum(sigma_next)
+    # On the way up there is no such noise: all of `sigma_next` is drawn anew.
+    sigma_up = torch.where(variance < 0, sigma_next, (eta * variance.clamp(min=0).sqrt()).minimum(sigma_next))
     return (sigma_next**2 - sigma_up**2).sqrt(), sigma_up
