@@ -137,10 +137,32 @@ def _complete(keys: Keys, layer: LayerShape) -> Keys:
 def _expect_fitting(header: Header, target: WeightsRef, layer: LayerShape, keys: Keys) -> None:
     entries = {role: header.tensors[key] for role, key in keys.items()}
     shift = entries.get("diff_b")
-    if _fits(entries, layer.weight) and (shift is None or layer.bias in (None, math.prod(shift.shape))):
+    if _fits_together(entries, layer.weight) and (shift is None or layer.bias in (None, math.prod(shift.shape))):
         return
     first = next(iter(keys.values()))
     raise _wrong_family(header, target, f"the shape of {first!r} does not fit a layer of {list(layer.weight)}")
+
+
+def _fits_together(entries: Mapping[str, TensorEntry], weight: Sequence[int]) -> bool:
+    """Whether changes have the size of the weight, and their tensors go together."""
+    try:
+        return _fits(entries, weight) and _go_together({role: one.shape for role, one in entries.items()}, weight)
+    except (IndexError, ValueError):  # fewer dimensions than there have to be
+        return False
+
+
+def _go_together(shapes: Mapping[str, Sequence[int]], weight: Sequence[int]) -> bool:
+    if any(math.prod(shape) == 0 for shape in shapes.values()) or math.prod(shapes.get("alpha", ())) != 1:
+        return False
+    if "magnitude" in shapes and math.prod(shapes["magnitude"]) not in weight[:2]:
+        return False
+    if {"up", "down"} <= shapes.keys():
+        rank = shapes["down"][0]
+        mid = shapes.get("mid", (rank, rank))
+        return math.prod(shapes["up"][1:]) == rank and (mid[0], mid[1]) == (rank, rank)
+    if {"w1a", "w1b", "w2a", "w2b"} <= shapes.keys() and not {"t1", "t2"} & shapes.keys():
+        return shapes["w1a"][1] == shapes["w1b"][0] and shapes["w2a"][1] == shapes["w2b"][0]
+    return True
 
 
 def _fits(entries: Mapping[str, TensorEntry], weight: Sequence[int]) -> bool:

@@ -412,6 +412,15 @@ def test_old_files_of_glora_have_their_pairs_turned_round(tmp_path: Path) -> Non
         {"oft_blocks": noise(5, 8, 8, 8)},
         {"a1.weight": noise(32, 2), "a2.weight": noise(2, 32), "b1.weight": noise(64, 2), "b2.weight": noise(2, 64)},
         {"weight": noise(48), "on_input": torch.tensor(0)},
+        {"lora_up.weight": noise(64, 4), "lora_down.weight": noise(3, 64)},
+        {"lora_up.weight": noise(64, 4), "lora_down.weight": noise(4, 64), "alpha": noise(2)},
+        {"lora_up.weight": noise(64, 0), "lora_down.weight": noise(0, 64), "alpha": torch.tensor(1.0)},
+        {"lora_up.weight": noise(64, 4), "lora_down.weight": noise(4, 64), "lora_mid.weight": noise(4)},
+        {"lora_up.weight": noise(64, 4), "lora_down.weight": noise(4, 64), "dora_scale": noise(3, 1)},
+        {"lora_up.weight": torch.tensor(1.0), "lora_down.weight": noise(4, 64)},
+        {"hada_w1_a": noise(64, 4), "hada_w1_b": noise(3, 64), "hada_w2_a": noise(64, 4), "hada_w2_b": noise(4, 64)},
+        {"oft_blocks": noise(8, 8)},
+        {"a1.weight": noise(64), "a2.weight": noise(64), "b1.weight": noise(64), "b2.weight": noise(64)},
     ],
 )
 def test_shapes_that_do_not_fit_are_refused(tensors: dict[str, Tensor], tmp_path: Path) -> None:
