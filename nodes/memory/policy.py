@@ -153,9 +153,8 @@ def _cuda_index(device: str, hardware: Hardware) -> int | None:
     index = hardware.own_cuda if match[1] is None else int(match[1])
     if index >= len(hardware.cuda):
         raise PolicyError(
-            f"device {f'cuda:{index}' if match[1] is None else device!r} is not on this machine, which has "
-            f"{len(hardware.cuda)} CUDA devices",
-            hint="Use --device cpu, no more processes than devices, or a torch with CUDA and its driver.",
+            f"device {device!r} is not on this machine, which has {len(hardware.cuda)} CUDA devices",
+            hint="Use --device cpu, no more processes than devices, or install a torch with CUDA and its driver.",
         )
     return index
 
