@@ -46,7 +46,7 @@ class Program:
     def workers(self) -> set[str]:
         """The processes of its workers."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return {one for one in children if "server.worker" in Path(f"/proc/{one}/cmdline").read_text()}
+        return {one for one in children if "server.worker" in Path(f"/proc/{one}/cmdline").read_text().split("\0")}
 
 
 @contextmanager
