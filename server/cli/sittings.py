@@ -25,8 +25,6 @@ _KEPT: Final = 3
 
 
 _PARAMETERS: Final = ("checkpoint", "sitting")
-_DAMAGED: Final = "{} does not say how many sittings are done"
-_BEGIN_ANEW: Final = "To begin anew, move {} away, or choose another output folder."
 
 
 def expect_sittings(workflow: Path) -> None:
@@ -73,8 +71,9 @@ class Sittings:
             made = tuple(Made(one["checkpoint"], tuple(one["runs"])) for one in told["made"])
             return Sittings(output, file, int(told["done"]), made, told.get("began_from"))
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            problem = Problem("sittings_unreadable", _DAMAGED.format(file), hint=_BEGIN_ANEW.format("it"))
-            raise InputError([problem]) from error
+            hint = "To begin anew, move it away, or choose another output folder."
+            told = f"{file} does not say how many sittings are done"
+            raise InputError([Problem("sittings_unreadable", told, hint=hint)]) from error
 
     def expect_beginning(self, checkpoint: str | None) -> None:
         """Raises InputError where sittings that began from another checkpoint are to begin from this one."""
@@ -84,7 +83,9 @@ class Sittings:
         message = (
             f"the sittings in {self.output} began {began}; {self.done} are done, and the next goes on from the last"
         )
-        hint = f"Leave --checkpoint out to go on. {_BEGIN_ANEW.format(self.file)}"
+        hint = (
+            f"Leave --checkpoint out to go on. To begin anew, move {self.file} away, or choose another output folder."
+        )
         raise InputError([Problem("sittings_of_another", message, hint=hint)])
 
     @property

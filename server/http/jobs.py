@@ -16,7 +16,7 @@ from server.http.problems import ProblemError
 from server.http.service import Service, service_of
 from server.jobs.job import ENDS, Job, JobEvent, Move, State
 from server.jobs.request import document_in
-from server.worker.hub import Dropped, Listener, nobody
+from server.worker.hub import Dropped, Listener, nobody, of_job
 
 TEXT: Final[Schema] = {"type": "string", "maxLength": 200, "pattern": "^(?![\\s\\S]*[\\u0000-\\u001f])"}
 PRIORITY: Final[Schema] = {"type": "number", "minimum": -1e9, "maximum": 1e9}
@@ -67,11 +67,7 @@ def patience(request: web.Request) -> int:
 async def awaited(request: web.Request, job: Job, seconds: float) -> Job:
     """The job when it has ended, or as it stands when the time is up or nobody waits any more."""
     service = service_of(request)
-
-    def wanted(one: str, _client: str | None) -> bool:
-        return one == job.id
-
-    with service.hub.listening(wanted, nobody) as listener:
+    with service.hub.listening(of_job(job.id), nobody) as listener:
         now = await service.desk.do(service.desk.store.job, job.id) or job
         if now.state in ENDS:
             return now

@@ -15,6 +15,9 @@ from graph.errors import GraphError, InputError, Problem
 from graph.json import JsonObject
 from server.jobs.job import StoreError
 
+LEFT: Final = (ConnectionError, ClientConnectionError)
+"""What reading from a client that has gone raises, and writing to it."""
+
 _log = logging.getLogger("latentgraph.http")
 
 
@@ -92,7 +95,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return answer(ProblemError(_STORE.get(error.code, 507), error.code, _with_hint(error)))
     except GraphError as error:
         return answer(ProblemError(422, error.code, _with_hint(error)))
-    except (ConnectionError, ClientConnectionError):
+    except LEFT:
         return answer(gone(request))
     except OSError as error:
         refused = of_system(error)

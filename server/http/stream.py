@@ -12,20 +12,18 @@ import json
 from collections.abc import AsyncIterator
 from typing import Final
 
-from aiohttp import ClientConnectionError, WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from graph.json import JsonObject
 from server.http.bodies import whole_number
 from server.http.corking import Corking
 from server.http.jobs import known
-from server.http.problems import ProblemError
+from server.http.problems import LEFT, ProblemError
 from server.http.service import Service, service_of
 from server.jobs.job import ENDS, JobEvent
 from server.worker.frames import pack
-from server.worker.hub import Dropped, Listener, Notice, Passing, Wanted
+from server.worker.hub import Dropped, Listener, Notice, Passing, of_job
 
-LEFT: Final = (ConnectionError, ClientConnectionError)
-"""What writing to a client raises that is gone."""
 BEAT: Final = 15.0
 """Seconds between two signs of life on a stream of server-sent events."""
 
@@ -42,7 +40,7 @@ async def job_events(request: web.Request) -> web.StreamResponse:
         return web.json_response({"events": [told(one) for one in events]})
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
     await response.prepare(request)
-    with service.hub.listening(*_of(job.id)) as listener:
+    with service.hub.listening(of_job(job.id), of_job(job.id)) as listener:
         sending = asyncio.create_task(_stream(response, followed(service, listener, job.id, after)))
         others = [asyncio.create_task(_beat(response)), asyncio.create_task(listener.dropped.wait())]
         try:
@@ -85,7 +83,8 @@ async def event_socket(request: web.Request) -> web.WebSocketResponse:
     socket = web.WebSocketResponse(heartbeat=30, max_msg_size=65536)
     await socket.prepare(request)
     client = request.query.get("client")
-    with service.hub.listening(*(_of(job) if job else _of_client(client))) as listener:
+    wanted = of_job(job) if job else lambda _job, one: client in (None, one)
+    with service.hub.listening(wanted, wanted) as listener:
         notices = followed(service, listener, job, after) if job else passing(listener)
         sending = asyncio.create_task(_send_all(socket, notices, Corking(request)))
         try:
@@ -96,20 +95,6 @@ async def event_socket(request: web.Request) -> web.WebSocketResponse:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
     return socket
-
-
-def _of(job: str) -> tuple[Wanted, Wanted]:
-    def wanted(one: str, _client: str | None) -> bool:
-        return one == job
-
-    return wanted, wanted
-
-
-def _of_client(client: str | None) -> tuple[Wanted, Wanted]:
-    def wanted(_job: str, one: str | None) -> bool:
-        return client in (None, one)
-
-    return wanted, wanted
 
 
 async def followed(service: Service, listener: Listener, job: str, after: int) -> AsyncIterator[Notice]:

@@ -22,7 +22,7 @@ from server.http.problems import ProblemError
 from server.http.service import Service, service_of
 from server.jobs.job import ENDS, Accepted, Submission
 from server.jobs.request import request_from_text
-from server.worker.hub import nobody
+from server.worker.hub import nobody, of_job
 from server.worker.telling import problem
 
 _TIME_LIMIT: Final[Schema] = {
@@ -182,7 +182,7 @@ async def kept(request: web.Request, asked: Asked) -> web.Response:
 async def _accepted_and_awaited(request: web.Request, wanted: Submission, wait: int) -> Accepted:
     """The job, heard of from its beginning on, at its end or as it stands when so many seconds are over."""
     service = service_of(request)
-    with service.hub.listening(lambda job, _client: job == wanted.id, nobody) as listener:
+    with service.hub.listening(of_job(wanted.id), nobody) as listener:
         accepted = await service.desk.do(service.desk.store.accept, wanted)
         if accepted.new:
             job = await end_heard(request, listener, wait) or await service.desk.do(service.desk.store.job, wanted.id)

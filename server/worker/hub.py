@@ -42,6 +42,11 @@ Wanted: TypeAlias = Callable[[str, "str | None"], bool]
 """Whether the events of a job (its id, its client) are wanted."""
 
 
+def of_job(wanted: str) -> Wanted:
+    """Wants those of one job."""
+    return lambda job, _client: job == wanted
+
+
 def nobody(_job: str, _client: str | None) -> bool:
     """Wants nothing."""
     return False

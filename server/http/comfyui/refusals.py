@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import wraps
 from typing import Final
 
-from aiohttp import ClientConnectionError, web
+from aiohttp import web
 
 from graph.errors import GraphError, InputError
-from server.http.problems import ProblemError, gone, of_system
+from server.http.problems import LEFT, ProblemError, gone, of_system
 from server.http.routes import Handler
 from server.jobs.job import StoreError
 
@@ -27,7 +27,7 @@ def plain(handler: Handler) -> Handler:
                 raise
             given = error.text if error.text and not error.text.startswith(f"{error.status}: ") else ""
             return web.Response(status=error.status, text=given)
-        except (ConnectionError, ClientConnectionError):
+        except LEFT:
             left = gone(request)
             return web.Response(status=left.status, text=left.detail)
         except OSError as error:

@@ -77,8 +77,9 @@ export class Runs {
   private readonly parted = new Map<string, readonly string[]>();
   private readonly socket: EventSocket;
   private refreshing: number | undefined;
-  /** The number of the last question for the queue: an answer to an earlier one may be older than what is shown. */
+  /** The number of the last question for the queue, and of the one whose answer is shown: what is older than that is not. */
   private asking = 0;
+  private shown = 0;
 
   /**
    * `onEnd` is told of every job that ends, with the document it belongs to; `onLocked` that the service lets nobody in any more with
@@ -103,6 +104,7 @@ export class Runs {
   end(): void {
     this.socket.close();
     window.clearTimeout(this.refreshing);
+    this.refreshing = undefined;
   }
 
   retryConnection(): void {
@@ -141,7 +143,7 @@ export class Runs {
   /** Let the service begin no job until told to. What runs goes on. */
   async pause(paused: boolean): Promise<void> {
     const queue = await pauseQueue(paused);
-    this.asking++;
+    this.shown = ++this.asking;
     this.store.setState({ paused: queue.paused, waiting: queue.waiting, counts: queue.counts });
   }
 
@@ -173,7 +175,8 @@ export class Runs {
     const asked = ++this.asking;
     try {
       const [{ jobs, counts, next }, { paused, waiting }] = await Promise.all([getJobs({ limit: MOST_JOBS }), getQueue()]);
-      if (asked !== this.asking) return; // something newer is known, or on its way
+      if (asked < this.shown) return; // something newer is known
+      this.shown = asked;
       this.store.setState((before) => ({ ...withEarlier({ jobs, next }, before), counts, paused, waiting }));
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
@@ -190,7 +193,7 @@ export class Runs {
 
   /** The service has these jobs no more; null for all that have ended. What their nodes made is shown until the page is loaded anew. */
   forgot(ids: readonly string[] | null): void {
-    this.asking++;
+    this.shown = ++this.asking;
     this.store.setState(({ jobs, counts }) => {
       const gone = jobs.filter((job) => (ids ? ids.includes(job.id) : ENDED.has(job.state)));
       const left = (state: string, count: number) => (ids ? count - gone.filter((job) => job.state === state).length : ENDED.has(state) ? 0 : count);

@@ -1,5 +1,5 @@
 // @vitest-environment jsdom
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { JobEvent, JobRun } from "@/model/runs";
 import { Runs } from "@/store/runs";
 import { held, refusal, ToldService } from "./toldservice";
@@ -30,6 +30,7 @@ beforeEach(() => {
   ended = [];
   runs = new Runs((_, job) => void ended.push(job));
 });
+afterEach(() => runs.end());
 
 test("a job that is over before its submission is answered is over here too", async () => {
   accepts("a");
@@ -204,6 +205,20 @@ test("the queue is looked at however much is told", async () => {
   const looks = service.asked.filter((one) => one.includes("api/v1/queue")).length;
   expect(looks).toBeGreaterThan(5);
   expect(looks).toBeLessThan(20);
+});
+
+test("answers that take longer than it is until the next question are shown all the same, in their order", async () => {
+  const [first, second] = [held<unknown>(), held<unknown>()];
+  let asked = 0;
+  service.on("GET api/v1/jobs", () => (asked++ === 0 ? first.answer() : second.answer()));
+  service.on("GET api/v1/queue", () => ({ paused: false, waiting: [], counts: {} }));
+  const looks = [runs.refresh(), runs.refresh()];
+  first.come({ jobs: [], counts: { queued: 1 }, next: null });
+  await looks[0];
+  expect(runs.store.getState().counts).toEqual({ queued: 1 });
+  second.come({ jobs: [], counts: { queued: 2 }, next: null });
+  await looks[1];
+  expect(runs.store.getState().counts).toEqual({ queued: 2 });
 });
 
 test("an answer that is older than a pause does not take it back", async () => {
